@@ -1,0 +1,210 @@
+package ipc
+
+import "context"
+
+// Compilation turns units into objects and objects into targets, and never does
+// the same thing twice. It owns the cache and every process that is started.
+type Compilation interface {
+	// Compile is the spec's plain request: one file with extra flags.
+	Compile(context.Context, CompileRequest) (CompileReply, error)
+	// CompileBatch compiles units in the order given, as many at a time as slots
+	// and memory allow, and reports as they start and finish. A unit that fails
+	// does not stop the others; the error is for the batch as a whole only.
+	CompileBatch(context.Context, BatchRequest, func(BatchProgress)) (BatchReply, error)
+	// Link makes one target from objects, or takes it from the cache.
+	Link(context.Context, LinkRequest) (LinkReply, error)
+	// Generate runs one [[generate]] step.
+	Generate(context.Context, GenerateRequest) (GenerateReply, error)
+	// Cancel stops a batch, link or step by its build's id and returns when no
+	// process of it is left.
+	Cancel(context.Context, CancelRequest) (CancelReply, error)
+	CacheStats(context.Context, CacheStatsRequest) (CacheStatsReply, error)
+	// CacheClear moves the cache aside; the token undoes it for some seconds.
+	CacheClear(context.Context, CacheClearRequest) (CacheClearReply, error)
+	CacheRestore(context.Context, CacheRestoreRequest) (CacheRestoreReply, error)
+	// CacheVerify reads back entries and reports the damaged ones.
+	CacheVerify(context.Context, CacheVerifyRequest) (CacheVerifyReply, error)
+}
+
+// What became of a unit, step or link.
+const (
+	StatusCached   = "cached"   // nothing was compiled: in place, or delivered from the cache
+	StatusCompiled = "compiled" // the compiler ran (for a link: "linked" in words)
+	StatusFailed   = "failed"
+	StatusSkipped  = "skipped" // not tried: cancelled, or something it needs failed
+)
+
+// CompileRequest is the spec's {"action":"compile","file","flags"}. Flags are
+// appended to the plan's for that file; unproven callers may use flags from the
+// allow-list only.
+type CompileRequest struct {
+	File  string   `json:"file"`
+	Flags []string `json:"flags,omitempty"`
+}
+
+// CompileReply says where the object is. OK is false with the diagnostics filled
+// in when the compiler rejected the file; the reply itself still has "ok" of its
+// own for that.
+type CompileReply struct {
+	File        string  `json:"file"`
+	Object      string  `json:"object"` // relative to the project's root
+	Status      string  `json:"status"`
+	Seconds     float64 `json:"seconds"`
+	Diagnostics string  `json:"diagnostics"`
+}
+
+// BatchRequest is units to bring up to date. Commands and Toolchains are those of
+// the plan, so that Unit.Command keeps its meaning.
+type BatchRequest struct {
+	Build      string      `json:"build"` // id of the build, for Cancel
+	Root       string      `json:"root"`
+	BuildDir   string      `json:"build_dir"`
+	Env        []string    `json:"env"`
+	Toolchains []Toolchain `json:"toolchains"`
+	Commands   []Command   `json:"commands"`
+	Units      []BatchUnit `json:"units"`
+	Jobs       int         `json:"jobs,omitempty"`            // at most so many at a time; 0 = the daemon's own limit
+	Timeout    float64     `json:"timeout_seconds,omitempty"` // of one compile; 0 = none
+	NoCache    bool        `json:"no_cache,omitempty"`        // do not look up; still store
+}
+
+// BatchUnit is a unit with what scheduling knows of it.
+type BatchUnit struct {
+	Unit
+	Causes       []Cause `json:"causes,omitempty"`           // why discovery takes it for dirty
+	ExpectedPeak int64   `json:"expected_peak,omitempty"`    // bytes, from history; 0 = unknown
+	Expected     float64 `json:"expected_seconds,omitempty"` // from history; 0 = unknown
+}
+
+// BatchProgress is a step of a running batch. Track holds the records of the
+// finished units for discovery.
+type BatchProgress struct {
+	Started  []string     `json:"started,omitempty"` // unit IDs whose compiler has been started
+	Finished []UnitResult `json:"finished,omitempty"`
+	Track    Track        `json:"track"`
+}
+
+// UnitResult is what became of one unit.
+type UnitResult struct {
+	ID          string   `json:"id"`
+	Status      string   `json:"status"`
+	InPlace     bool     `json:"in_place,omitempty"` // the object was there already; nothing was written
+	Changed     bool     `json:"changed,omitempty"`  // the object's bytes differ from what was there before
+	Reason      Reason   `json:"reason"`
+	Key         string   `json:"key,omitempty"` // action key, hex
+	Seconds     float64  `json:"seconds"`
+	CPU         float64  `json:"cpu_seconds,omitempty"`
+	Peak        int64    `json:"peak_bytes,omitempty"`
+	Bytes       int64    `json:"object_bytes,omitempty"`
+	Saved       float64  `json:"saved_seconds,omitempty"` // what a hit would have cost
+	Diagnostics string   `json:"diagnostics,omitempty"`   // as the compiler printed them, colours included
+	Exit        int      `json:"exit,omitempty"`          // exit status of a failed compiler, 128+n for signal n
+	Command     []string `json:"command,omitempty"`       // of a failed unit
+}
+
+// BatchReply ends a batch.
+type BatchReply struct {
+	Counts
+}
+
+// LinkRequest asks for one target. Objects are the objects of its units in plan
+// order.
+type LinkRequest struct {
+	Build     string    `json:"build"`
+	Root      string    `json:"root"`
+	BuildDir  string    `json:"build_dir"`
+	Env       []string  `json:"env"`
+	Toolchain Toolchain `json:"toolchain"`
+	Target    Target    `json:"target"`
+	Objects   []string  `json:"objects"`
+	Causes    []Cause   `json:"causes,omitempty"`
+	Timeout   float64   `json:"timeout_seconds,omitempty"`
+	NoCache   bool      `json:"no_cache,omitempty"`
+}
+
+// LinkReply is what became of the link. Result.ID is "link:TARGET".
+type LinkReply struct {
+	Result UnitResult `json:"result"`
+	Track  Track      `json:"track"`
+}
+
+// GenerateRequest asks for one step.
+type GenerateRequest struct {
+	Build   string   `json:"build"`
+	Root    string   `json:"root"`
+	Env     []string `json:"env"`
+	Step    Step     `json:"step"`
+	Causes  []Cause  `json:"causes,omitempty"`
+	Timeout float64  `json:"timeout_seconds,omitempty"`
+}
+
+// GenerateReply is what became of the step; Result.Changed tells whether the
+// content of any output did.
+type GenerateReply struct {
+	Result UnitResult `json:"result"`
+	Track  Track      `json:"track"`
+}
+
+// CancelRequest names a build.
+type CancelRequest struct {
+	Build string `json:"build"`
+}
+
+// CancelReply says whether there was anything to cancel.
+type CancelReply struct {
+	Cancelled bool `json:"cancelled"`
+}
+
+// CacheStatsRequest has no fields.
+type CacheStatsRequest struct{}
+
+// CacheStatsReply is the cache as it is now and what it did since it was made.
+type CacheStatsReply struct {
+	Dir          string           `json:"dir"`
+	Bytes        int64            `json:"bytes"`
+	MaxBytes     int64            `json:"max_bytes"`
+	Entries      int64            `json:"entries"`
+	Hits         int64            `json:"hits"`
+	Misses       int64            `json:"misses"`
+	MissReasons  map[string]int64 `json:"miss_reasons"`
+	Stored       int64            `json:"stored"`
+	Evicted      int64            `json:"evicted"`
+	Damaged      int64            `json:"damaged"`
+	SavedSeconds float64          `json:"saved_seconds"`
+	OldestUnix   int64            `json:"oldest_unix,omitempty"` // last use of the least recently used entry
+	ReadOnly     string           `json:"read_only,omitempty"`   // why nothing is stored, "" if it is
+}
+
+// CacheClearRequest has no fields.
+type CacheClearRequest struct{}
+
+// CacheClearReply counts what went, and how to undo it.
+type CacheClearReply struct {
+	Token       string  `json:"token"`
+	UndoSeconds float64 `json:"undo_seconds"`
+	Bytes       int64   `json:"bytes"`
+	Entries     int64   `json:"entries"`
+}
+
+// CacheRestoreRequest undoes a clear.
+type CacheRestoreRequest struct {
+	Token string `json:"token"`
+}
+
+// CacheRestoreReply counts what came back.
+type CacheRestoreReply struct {
+	Bytes   int64 `json:"bytes"`
+	Entries int64 `json:"entries"`
+}
+
+// CacheVerifyRequest asks for a check of all entries, or of a sample.
+type CacheVerifyRequest struct {
+	Sample int `json:"sample,omitempty"` // 0 = all
+}
+
+// CacheVerifyReply reports what was read and what was wrong. Damaged entries are
+// deleted.
+type CacheVerifyReply struct {
+	Checked int64    `json:"checked"`
+	Damaged []string `json:"damaged"` // action key and what is wrong with it
+}

@@ -1,0 +1,157 @@
+package ipc
+
+import "context"
+
+// Discovery knows which of the things it was told about are no longer what they
+// were. It knows nothing of compilers: it keeps [NodeRecord]s (a plan, a step, a
+// unit, a link), each with the files it was made from, the names it looked for in
+// vain, the folders it listed and the files it made.
+type Discovery interface {
+	// Sync waits until every change made before the call has been digested and
+	// says which nodes are dirty. In doubt (overflow, timeout, no events) it looks
+	// at every tracked file itself; it never answers "clean" by default.
+	Sync(context.Context, SyncRequest) (SyncReply, error)
+	// Changes returns what has changed since a generation, for display.
+	Changes(context.Context, ChangesRequest) (ChangesReply, error)
+	// Record takes the inputs and outputs of finished nodes and marks them clean,
+	// unless a file differs already from the signature in the record.
+	Record(context.Context, RecordRequest) (RecordReply, error)
+	// Dependents names the nodes that read a file, from memory.
+	Dependents(context.Context, DependentsRequest) (DependentsReply, error)
+	// Rescan forgets what events said and looks at every tracked file.
+	Rescan(context.Context, RescanRequest) (RescanReply, error)
+}
+
+// SyncRequest asks what is dirty.
+type SyncRequest struct {
+	Full bool `json:"full,omitempty"` // stat everything, whatever the watcher says
+}
+
+// SyncReply is the state of the graph at a moment after the request.
+type SyncReply struct {
+	// Token names the set of records that the graph holds. It changes with every
+	// Record and survives a restart only if the records did: a caller who holds
+	// the Token of its last Record knows that nothing was lost.
+	Token      string      `json:"token"`
+	Generation uint64      `json:"generation"` // grows with every change of the project's files
+	Dirty      []DirtyNode `json:"dirty"`
+	Nodes      int         `json:"nodes"` // recorded nodes, dirty ones included
+	Files      int         `json:"files"` // distinct files tracked
+	Mode       string      `json:"mode"`  // "watch" or "stat": what the answer rests on
+	Scanned    int         `json:"scanned"`
+}
+
+// DirtyNode is a recorded node of which something changed. The first cause is the
+// earliest seen; at most eight are kept.
+type DirtyNode struct {
+	ID     string  `json:"id"`
+	Causes []Cause `json:"causes"`
+}
+
+// Kinds of a [Cause].
+const (
+	CauseChanged   = "changed"   // an input's signature differs
+	CauseRemoved   = "removed"   // an input is gone
+	CauseAppeared  = "appeared"  // a name looked for in vain is there now
+	CauseListing   = "listing"   // a listed folder has other names in it
+	CauseOutput    = "output"    // an output is gone or was changed by someone else
+	CauseUnsettled = "unsettled" // an input changed while the node was made
+)
+
+// Cause is one change that makes a node dirty.
+type Cause struct {
+	Kind string `json:"kind"`
+	Path string `json:"path,omitempty"`
+}
+
+// Miss is names looked for in a folder and not found. Dir need not exist. Paths
+// are relative to the project's root where they lie beneath it.
+type Miss struct {
+	Dir   string   `json:"dir"`
+	Names []string `json:"names"`
+}
+
+// Listing is a folder whose names somebody read. Digest is the hex SHA-256 of its
+// sorted names, each followed by a NUL, of those that match Match (doublestar
+// pattern relative to Dir; "" = all names directly in Dir). See [ListingDigest].
+type Listing struct {
+	Dir    string `json:"dir"`
+	Match  string `json:"match,omitempty"`
+	Digest string `json:"digest"`
+}
+
+// FileSig is a file with its signature at the time it was read or written.
+type FileSig struct {
+	Path string    `json:"path"`
+	Sig  Signature `json:"sig"`
+}
+
+// Track is a batch of tables that [NodeRecord]s point into, so that what a
+// thousand units share travels once. A Plan's Track has exactly one node, "plan".
+type Track struct {
+	Files    []FileSig    `json:"files,omitempty"`
+	Misses   []Miss       `json:"misses,omitempty"`
+	Listings []Listing    `json:"listings,omitempty"`
+	Nodes    []NodeRecord `json:"nodes,omitempty"`
+}
+
+// NodeRecord is what one node was made from and made; numbers are indices into
+// the tables of the same Track.
+type NodeRecord struct {
+	ID       string   `json:"id"`
+	Inputs   []uint32 `json:"inputs,omitempty"`
+	Outputs  []uint32 `json:"outputs,omitempty"`
+	Misses   []uint32 `json:"misses,omitempty"`
+	Listings []uint32 `json:"listings,omitempty"`
+	// Unsettled says that the node must not be taken for clean although it was
+	// made: an input changed meanwhile, or it can never be trusted (__TIME__).
+	Unsettled string `json:"unsettled,omitempty"`
+}
+
+// RecordRequest is a batch of finished nodes. Forget names nodes that are no
+// longer part of the plan; it is applied first.
+type RecordRequest struct {
+	Track
+	Forget []string `json:"forget,omitempty"`
+	Reset  bool     `json:"reset,omitempty"` // forget all nodes first
+}
+
+// RecordReply returns the token that now names the graph's records.
+type RecordReply struct {
+	Token string `json:"token"`
+}
+
+// ChangesRequest asks for the changes after a generation.
+type ChangesRequest struct {
+	Since uint64 `json:"since"`
+}
+
+// ChangesReply lists changed paths, newest last; Truncated if older ones are lost.
+type ChangesReply struct {
+	Generation uint64   `json:"generation"`
+	Paths      []string `json:"paths"`
+	Dirty      []string `json:"dirty"` // IDs of dirty nodes
+	Truncated  bool     `json:"truncated,omitempty"`
+}
+
+// DependentsRequest asks who reads Path (relative to the root, or absolute).
+type DependentsRequest struct {
+	Path string `json:"path"`
+}
+
+// DependentsReply names the nodes that read the file, and those that would if it
+// appeared.
+type DependentsReply struct {
+	Nodes  []string `json:"nodes"`
+	Missed []string `json:"missed,omitempty"`
+}
+
+// RescanRequest has no fields.
+type RescanRequest struct{}
+
+// RescanReply counts what was looked at.
+type RescanReply struct {
+	Files   int     `json:"files"`
+	Dirty   int     `json:"dirty"`
+	Seconds float64 `json:"seconds"`
+}

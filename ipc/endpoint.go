@@ -1,0 +1,29 @@
+package ipc
+
+import "time"
+
+// Endpoint says where a daemon listens and how to prove that one may talk to it.
+// It is the content of the daemon's PID file, 0600 in a 0700 folder, new at every
+// start; package daemons reads and writes the file.
+type Endpoint struct {
+	Schema     int       `json:"schema"`
+	Daemon     string    `json:"daemon"` // one of DaemonNames
+	Set        string    `json:"set"`
+	Root       string    `json:"root"` // the project
+	PID        int       `json:"pid"`
+	StartTicks uint64    `json:"start_ticks"` // field 22 of /proc/PID/stat
+	BootID     string    `json:"boot_id"`
+	MachineID  string    `json:"machine_id"`
+	BuildID    string    `json:"build_id"` // of the binary that runs
+	Protocol   int       `json:"protocol"`
+	Port       int       `json:"port"`      // on 127.0.0.1, and on ::1 if IPv6
+	IPv6       bool      `json:"ipv6"`
+	Secret     []byte    `json:"secret"` // 32 bytes
+	Started    time.Time `json:"started"`
+	Restarts   int       `json:"restarts"`
+	Log        string    `json:"log"`
+}
+
+// Protocol is the version of the contract: daemons and commands with the same
+// number understand each other whatever their build ids.
+const Protocol = 1

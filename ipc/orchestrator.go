@@ -1,0 +1,234 @@
+package ipc
+
+import (
+	"context"
+	"time"
+)
+
+// Orchestrator decides what runs when. One build runs at a time; equal requests
+// join, others wait in the queue.
+type Orchestrator interface {
+	// Build brings targets up to date and reports what happens as events; it
+	// returns after the build has finished, or at once with Detach. A caller whose
+	// context ends cancels its build unless another caller waits for it.
+	Build(context.Context, BuildRequest, func(Event)) (BuildReply, error)
+	// Cancel stops a running or waiting build.
+	Cancel(context.Context, CancelRequest) (CancelReply, error)
+	// Queue tells what runs and what waits.
+	Queue(context.Context, QueueRequest) (QueueReply, error)
+	// SetStatus tells the state of the whole set.
+	SetStatus(context.Context, SetStatusRequest) (SetStatus, error)
+	// Restart restarts daemons of the set.
+	Restart(context.Context, RestartRequest) (RestartReply, error)
+	// History returns past builds, newest first.
+	History(context.Context, HistoryRequest) (HistoryReply, error)
+	// Explain says from recorded facts why a file or target was last made.
+	Explain(context.Context, ExplainRequest) (ExplainReply, error)
+	// Subscribe sends a snapshot, then events until the context ends. A receiver
+	// that falls behind gets a fresh snapshot instead of what it missed.
+	Subscribe(context.Context, SubscribeRequest, func(Event)) error
+}
+
+// What started a build.
+const (
+	TriggerCommand = "command"
+	TriggerWatch   = "watch"
+	TriggerAuto    = "auto"
+)
+
+// BuildRequest asks for a build. Env is the caller's environment cut to the
+// allow-list ([CallerEnv]).
+type BuildRequest struct {
+	Env     []string `json:"env,omitempty"`
+	Targets []string `json:"targets,omitempty"` // names; none and no Files = all targets
+	Files   []string `json:"files,omitempty"`   // sources, relative to the root: compile only these, link nothing
+	Jobs    int      `json:"jobs,omitempty"`
+	NoCache bool     `json:"no_cache,omitempty"`
+	Trigger string   `json:"trigger,omitempty"` // "" = TriggerCommand
+	Detach  bool     `json:"detach,omitempty"`
+}
+
+// BuildReply ends a build. OK is Go's name for what the reply's own "ok" cannot
+// say: a build that failed was still answered.
+type BuildReply struct {
+	Build   string  `json:"build"` // id
+	Success bool    `json:"success"`
+	Joined  bool    `json:"joined,omitempty"` // an equal build was running already
+	Counts          // how the units ended
+	Seconds float64 `json:"seconds"`
+	Detail  string  `json:"detail,omitempty"` // why it did not succeed, one line
+}
+
+// Counts says how the units of a build ended.
+type Counts struct {
+	Cached   int `json:"cached"` // nothing was compiled for them
+	Compiled int `json:"compiled"`
+	Failed   int `json:"failed"`
+	Skipped  int `json:"skipped"`
+}
+
+// Total is the number of units.
+func (c Counts) Total() int { return c.Cached + c.Compiled + c.Failed + c.Skipped }
+
+// QueueRequest has no fields.
+type QueueRequest struct{}
+
+// QueueReply tells what runs and what waits, in order.
+type QueueReply struct {
+	Running *BuildInfo  `json:"running,omitempty"`
+	Waiting []BuildInfo `json:"waiting"`
+	Limit   int         `json:"limit"` // queue_size
+}
+
+// BuildInfo describes a build that runs or waits.
+type BuildInfo struct {
+	Build   string       `json:"build"`
+	Trigger string       `json:"trigger"`
+	Targets []string     `json:"targets,omitempty"`
+	Files   []string     `json:"files,omitempty"`
+	Since   time.Time    `json:"since"`
+	Callers int          `json:"callers"`
+	Units   int          `json:"units,omitempty"` // to look at, once known
+	Done    int          `json:"done,omitempty"`
+	Jobs    []RunningJob `json:"jobs,omitempty"`
+}
+
+// RunningJob is a compiler, linker or step that runs now.
+type RunningJob struct {
+	ID       string    `json:"id"` // unit, link or step ID
+	File     string    `json:"file"`
+	Target   string    `json:"target,omitempty"`
+	Since    time.Time `json:"since"`
+	Expected float64   `json:"expected_seconds,omitempty"`
+}
+
+// SetStatusRequest has no fields.
+type SetStatusRequest struct{}
+
+// States of a daemon.
+const (
+	StateRunning      = "running"
+	StateStopped      = "stopped"
+	StateStarting     = "starting"
+	StateCrashed      = "crashed"
+	StateUnresponsive = "unresponsive"
+	StateDisabled     = "disabled"
+)
+
+// Names of the daemons, in the order in which they are started and printed.
+const (
+	NameDiscovery    = "discovery"
+	NameSetup        = "setup"
+	NameCompilation  = "compilation"
+	NameOrchestrator = "orchestrator"
+)
+
+// DaemonNames returns the four names in order.
+func DaemonNames() []string {
+	return []string{NameDiscovery, NameSetup, NameCompilation, NameOrchestrator}
+}
+
+// SetStatus is the state of a project's daemons, as `status --json` prints it.
+type SetStatus struct {
+	Schema  int            `json:"schema"`
+	Project string         `json:"project"` // root
+	Set     string         `json:"set"`
+	Daemons []DaemonStatus `json:"daemons"` // always four, in order
+	Cache   CacheSummary   `json:"cache"`
+}
+
+// DaemonStatus is one daemon's state.
+type DaemonStatus struct {
+	Name      string  `json:"name"`
+	State     string  `json:"state"`
+	PID       int     `json:"pid"`
+	Port      int     `json:"port"`
+	Uptime    float64 `json:"uptime_seconds"`
+	Restarts  int     `json:"restarts"`
+	RSS       int64   `json:"rss_bytes,omitempty"`
+	Requests  uint64  `json:"requests,omitempty"`
+	LastError string  `json:"last_error,omitempty"`
+}
+
+// CacheSummary is the cache in three numbers.
+type CacheSummary struct {
+	Hits   int64 `json:"hits"`
+	Misses int64 `json:"misses"`
+	Bytes  int64 `json:"bytes"`
+}
+
+// RestartRequest names daemons; none means all but the orchestrator that answers.
+type RestartRequest struct {
+	Daemons []string `json:"daemons,omitempty"`
+}
+
+// RestartReply is the set afterwards.
+type RestartReply struct {
+	Daemons []DaemonStatus `json:"daemons"`
+}
+
+// HistoryRequest asks for builds, newest first.
+type HistoryRequest struct {
+	Limit int    `json:"limit,omitempty"` // 0 = 20
+	Build string `json:"build,omitempty"` // only this one, with its units
+	Units bool   `json:"units,omitempty"` // with the units of each
+}
+
+// HistoryReply is past builds.
+type HistoryReply struct {
+	Builds []BuildRecord `json:"builds"`
+}
+
+// BuildRecord is one past build. Units that were in place are counted, not listed.
+type BuildRecord struct {
+	Build   string    `json:"build"`
+	Started time.Time `json:"started"`
+	Seconds float64   `json:"seconds"`
+	Trigger string    `json:"trigger"`
+	Success bool      `json:"success"`
+	Detail  string    `json:"detail,omitempty"`
+	Plan    string    `json:"plan,omitempty"`
+	Counts
+	Hits  int          `json:"hits"` // units delivered from the cache
+	Units []UnitRecord `json:"units,omitempty"`
+}
+
+// UnitRecord is a unit, step or link in a past build.
+type UnitRecord struct {
+	ID      string  `json:"id"`
+	File    string  `json:"file,omitempty"`
+	Target  string  `json:"target,omitempty"`
+	Status  string  `json:"status"`
+	Reason  Reason  `json:"reason"`
+	Seconds float64 `json:"seconds"`
+	CPU     float64 `json:"cpu_seconds,omitempty"`
+	Peak    int64   `json:"peak_bytes,omitempty"`
+	Bytes   int64   `json:"object_bytes,omitempty"`
+	Saved   float64 `json:"saved_seconds,omitempty"`
+}
+
+// ExplainRequest names a source file, header or target.
+type ExplainRequest struct {
+	Subject string `json:"subject"`
+}
+
+// ExplainReply is the recorded facts about the subject.
+type ExplainReply struct {
+	Subject    string        `json:"subject"`
+	Kind       string        `json:"kind"` // "unit", "header" or "target"
+	Records    []ExplainFact `json:"records"`
+	Dirty      []DirtyNode   `json:"dirty,omitempty"`      // what has changed since
+	Dependents []string      `json:"dependents,omitempty"` // nodes that read it
+}
+
+// ExplainFact is one time that the subject was made.
+type ExplainFact struct {
+	Build string    `json:"build"`
+	Time  time.Time `json:"time"`
+	UnitRecord
+}
+
+// SubscribeRequest asks for events; None = all kinds.
+type SubscribeRequest struct {
+	Events []string `json:"events,omitempty"`
+}

@@ -1,0 +1,38 @@
+package ipc
+
+// Codes of a [Reason].
+const (
+	ReasonNew         = "new"           // never compiled before
+	ReasonInput       = "input"         // an input's content changed
+	ReasonAppeared    = "appeared"      // a file that was looked for in vain is there now
+	ReasonRemoved     = "removed"       // an input is gone
+	ReasonListing     = "listing"       // a listed folder has other names
+	ReasonFlags       = "flags"         // the command line changed
+	ReasonEnvironment = "environment"   // a variable that matters changed
+	ReasonCompiler    = "compiler"      // another compiler, or its files changed
+	ReasonEvicted     = "evicted"       // it was stored, but the cache made room
+	ReasonExpired     = "expired"       // it was stored, but cache_ttl is over
+	ReasonDamaged     = "damaged"       // it was stored, but what is there is not what was stored
+	ReasonCleared     = "cleared"       // the cache was emptied
+	ReasonUncacheable = "uncacheable"   // it may not be stored; Detail says why
+	ReasonOutput      = "output"        // the output was missing or changed by someone else
+	ReasonForced      = "forced"        // the caller asked for it
+	ReasonPrevious    = "failed_before" // the last attempt failed
+	ReasonUnchanged   = "unchanged"     // nothing changed: in place
+	ReasonHit         = "hit"           // delivered from the cache
+	ReasonDependency  = "dependency"    // skipped: something it needs failed
+	ReasonCancelled   = "cancelled"     // skipped: the build was cancelled
+	ReasonError       = "error"         // failed: the compiler, linker or command said no
+	ReasonTimeout     = "timeout"       // failed: took longer than it may
+)
+
+// Reason says why a unit was or was not compiled. Text is one plain sentence
+// fragment ready to print ("include/a.h changed"); the other fields are for
+// programs.
+type Reason struct {
+	Code string `json:"code"`
+	Text string `json:"text"`
+	Path string `json:"path,omitempty"` // the file, flag or variable that changed
+	Old  string `json:"old,omitempty"`
+	New  string `json:"new,omitempty"`
+}

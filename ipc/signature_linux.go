@@ -1,0 +1,39 @@
+package ipc
+
+import (
+	"io/fs"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+func statSignature(path string) (Signature, error) {
+	var st unix.Stat_t
+	for {
+		err := unix.Stat(path, &st)
+		if err == unix.EINTR {
+			continue
+		}
+		if err != nil {
+			return Signature{}, err
+		}
+		return Signature{
+			Dev: uint64(st.Dev), Ino: st.Ino, Size: st.Size,
+			Mtime: st.Mtim.Nano(), Ctime: st.Ctim.Nano(), Mode: st.Mode,
+		}, nil
+	}
+}
+
+func signatureOf(fi fs.FileInfo) Signature {
+	st, ok := fi.Sys().(*syscall.Stat_t)
+	if !ok {
+		return Signature{}
+	}
+	return Signature{
+		Dev: uint64(st.Dev), Ino: st.Ino, Size: st.Size,
+		Mtime: st.Mtim.Nano(), Ctime: st.Ctim.Nano(), Mode: st.Mode,
+	}
+}
+
+func isDirMode(mode uint32) bool     { return mode&unix.S_IFMT == unix.S_IFDIR }
+func isRegularMode(mode uint32) bool { return mode&unix.S_IFMT == unix.S_IFREG }
