@@ -1,0 +1,56 @@
+package ipc
+
+import "context"
+
+var _ Compilation = (*CompilationClient)(nil)
+
+// CompilationClient is the compilation service over a connection.
+type CompilationClient struct{ *Client }
+
+// NewCompilationClient makes a client; it connects when it is first used.
+func NewCompilationClient(dial Dialer) *CompilationClient { return &CompilationClient{newClient(dial)} }
+
+// Compile implements [Compilation].
+func (c *CompilationClient) Compile(ctx context.Context, req CompileRequest) (CompileReply, error) {
+	return call[CompileReply](ctx, c.Client, "compile", req)
+}
+
+// CompileBatch implements [Compilation].
+func (c *CompilationClient) CompileBatch(ctx context.Context, req BatchRequest, fn func(BatchProgress)) (BatchReply, error) {
+	return stream[BatchProgress, BatchReply](ctx, c.Client, "compile", req, fn)
+}
+
+// Link implements [Compilation].
+func (c *CompilationClient) Link(ctx context.Context, req LinkRequest) (LinkReply, error) {
+	return call[LinkReply](ctx, c.Client, "link", req)
+}
+
+// Generate implements [Compilation].
+func (c *CompilationClient) Generate(ctx context.Context, req GenerateRequest) (GenerateReply, error) {
+	return call[GenerateReply](ctx, c.Client, "generate", req)
+}
+
+// Cancel implements [Compilation].
+func (c *CompilationClient) Cancel(ctx context.Context, req CancelRequest) (CancelReply, error) {
+	return call[CancelReply](ctx, c.Client, "cancel", req)
+}
+
+// CacheStats implements [Compilation].
+func (c *CompilationClient) CacheStats(ctx context.Context, req CacheStatsRequest) (CacheStatsReply, error) {
+	return call[CacheStatsReply](ctx, c.Client, "cache_stats", req)
+}
+
+// CacheClear implements [Compilation].
+func (c *CompilationClient) CacheClear(ctx context.Context, req CacheClearRequest) (CacheClearReply, error) {
+	return call[CacheClearReply](ctx, c.Client, "cache_clear", req)
+}
+
+// CacheRestore implements [Compilation].
+func (c *CompilationClient) CacheRestore(ctx context.Context, req CacheRestoreRequest) (CacheRestoreReply, error) {
+	return call[CacheRestoreReply](ctx, c.Client, "cache_restore", req)
+}
+
+// CacheVerify implements [Compilation].
+func (c *CompilationClient) CacheVerify(ctx context.Context, req CacheVerifyRequest) (CacheVerifyReply, error) {
+	return call[CacheVerifyReply](ctx, c.Client, "cache_verify", req)
+}

@@ -1,0 +1,146 @@
+package ipc
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"log/slog"
+	"net"
+	"sync"
+	"testing"
+	"time"
+)
+
+// fakeCompilation answers what its fields say; methods without one panic.
+type fakeCompilation struct {
+	Compilation
+	compile func(context.Context, CompileRequest) (CompileReply, error)
+	batch   func(context.Context, BatchRequest, func(BatchProgress)) (BatchReply, error)
+	stats   func(context.Context) (CacheStatsReply, error)
+}
+
+func (f fakeCompilation) Compile(ctx context.Context, r CompileRequest) (CompileReply, error) {
+	return f.compile(ctx, r)
+}
+
+func (f fakeCompilation) CompileBatch(ctx context.Context, r BatchRequest, fn func(BatchProgress)) (BatchReply, error) {
+	return f.batch(ctx, r, fn)
+}
+
+func (f fakeCompilation) CacheStats(ctx context.Context, _ CacheStatsRequest) (CacheStatsReply, error) {
+	return f.stats(ctx)
+}
+
+// fakeDiscovery echoes sync and record.
+type fakeDiscovery struct{ Discovery }
+
+func (fakeDiscovery) Sync(_ context.Context, r SyncRequest) (SyncReply, error) {
+	return SyncReply{Token: "t", Nodes: map[bool]int{true: 2, false: 1}[r.Full]}, nil
+}
+
+func (fakeDiscovery) Record(_ context.Context, r RecordRequest) (RecordReply, error) {
+	return RecordReply{Token: r.Nodes[len(r.Nodes)-1].ID}, nil
+}
+
+// log collects what a server logs.
+type syncBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (s *syncBuffer) Write(p []byte) (int, error) { s.mu.Lock(); defer s.mu.Unlock(); return s.b.Write(p) }
+func (s *syncBuffer) String() string              { s.mu.Lock(); defer s.mu.Unlock(); return s.b.String() }
+
+// harness is a running server.
+type harness struct {
+	*Server
+	ep   Endpoint
+	log  *syncBuffer
+	done chan struct{} // closed when Serve has returned
+	end  context.CancelFunc
+}
+
+// serve starts a server on a free port of 127.0.0.1; the test's end stops it.
+func serve(t *testing.T, cfg ServerConfig, h Handlers) *harness {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return serveOn(t, l, cfg, h)
+}
+
+func serveOn(t *testing.T, l net.Listener, cfg ServerConfig, h Handlers) *harness {
+	log := &syncBuffer{}
+	cfg.Log = slog.New(slog.NewTextHandler(log, nil))
+	cfg.Endpoint = Endpoint{
+		Daemon: NameCompilation, Port: l.Addr().(*net.TCPAddr).Port, Secret: newNonce(), BuildID: "b1",
+		Protocol: Protocol, Root: t.TempDir(),
+	}
+	if cfg.Self == nil {
+		cfg.Self = func() DaemonStatus { return DaemonStatus{Name: cfg.Endpoint.Daemon, State: StateRunning} }
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	s := &harness{Server: NewServer(cfg, h), ep: cfg.Endpoint, log: log, done: make(chan struct{}), end: cancel}
+	go func() {
+		defer close(s.done)
+		if err := s.Serve(ctx, l); err != nil {
+			t.Errorf("serve: %v", err)
+		}
+	}()
+	t.Cleanup(func() { cancel(); <-s.done })
+	return s
+}
+
+// dialer returns a Dialer for an endpoint.
+func dialer(ep Endpoint) Dialer {
+	return func(ctx context.Context) (*Conn, error) { return Dial(ctx, ep) }
+}
+
+// compilationClient returns a client that the test's end closes.
+func compilationClient(t *testing.T, ep Endpoint) *CompilationClient {
+	c := NewCompilationClient(dialer(ep))
+	t.Cleanup(func() { c.Close() })
+	return c
+}
+
+// peer is a plain connection, as the spec's client has it.
+type peer struct {
+	t *testing.T
+	net.Conn
+	in *bufio.Reader
+}
+
+func connect(t *testing.T, port int) *peer {
+	t.Helper()
+	c, err := net.DialTCP("tcp", nil, &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: port})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { c.Close() })
+	c.SetDeadline(time.Now().Add(8 * time.Second)) // a bound for a broken test only
+	return &peer{t, c, bufio.NewReader(c)}
+}
+
+// say writes text; the server may have hung up already.
+func (p *peer) say(text string) { p.Write([]byte(text)) }
+
+// line reads one line; "" if the server hung up without one.
+func (p *peer) line() string {
+	p.t.Helper()
+	text, err := p.in.ReadString('\n')
+	if err != nil && text != "" {
+		p.t.Errorf("half a line: %q: %v", text, err)
+	}
+	return text
+}
+
+// eventually waits for a state.
+func eventually(t *testing.T, what string, state func() bool) {
+	t.Helper()
+	for until := time.Now().Add(5 * time.Second); !state(); time.Sleep(time.Millisecond) {
+		if time.Now().After(until) {
+			t.Fatalf("never: %s", what)
+		}
+	}
+}
