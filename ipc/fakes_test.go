@@ -4,8 +4,11 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"errors"
 	"log/slog"
 	"net"
+	"os"
+	"path/filepath"
 	"sync"
 	"testing"
 	"time"
@@ -143,4 +146,16 @@ func eventually(t *testing.T, what string, state func() bool) {
 			t.Fatalf("never: %s", what)
 		}
 	}
+}
+
+// projectWith makes a folder with empty files.
+func projectWith(t *testing.T, files ...string) string {
+	root := t.TempDir()
+	for _, f := range files {
+		path := filepath.Join(root, f)
+		if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o700), os.WriteFile(path, nil, 0o600)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return root
 }
