@@ -156,37 +156,39 @@ type reply struct {
 	Event string
 	OK    bool
 	Error *Error
-	Final bool
 	Keys  int // members that are none of the above
 }
 
 // parseReply reads the outer part of a line; the members of the body stay for
-// json.Unmarshal, which ignores the outer ones.
-func parseReply(line []byte) (r reply, err error) {
-	var answered bool
-	err = eachMember(line, func(key string, value []byte) error {
+// json.Unmarshal, which ignores the outer ones. In an event line "ok" belongs to the
+// body: build_finished has one.
+func parseReply(line []byte) (reply, error) {
+	var r reply
+	var ok *bool
+	err := eachMember(line, func(key string, value []byte) error {
 		switch key {
 		case "id":
 			r.ID = string(value)
 		case "event":
 			return json.Unmarshal(value, &r.Event)
 		case "ok":
-			answered = true
-			return json.Unmarshal(value, &r.OK)
+			return json.Unmarshal(value, &ok)
 		case "error":
 			return json.Unmarshal(value, &r.Error)
 		case "final":
-			return json.Unmarshal(value, &r.Final)
 		default:
 			r.Keys++
 		}
 		return nil
 	})
-	if err == nil && !answered && r.Event == "" {
-		err = errors.New(`neither "ok" nor "event"`)
+	switch {
+	case err != nil || r.Event != "":
+		return r, err
+	case ok == nil:
+		return r, errors.New(`neither "ok" nor "event"`)
+	case !*ok && r.Error == nil:
+		return r, errors.New(`"ok" is false without "error"`)
 	}
-	if err == nil && answered && !r.OK && r.Error == nil {
-		err = errors.New(`"ok" is false without "error"`)
-	}
-	return r, err
+	r.OK = *ok
+	return r, nil
 }

@@ -45,14 +45,37 @@ func (fakeDiscovery) Record(_ context.Context, r RecordRequest) (RecordReply, er
 	return RecordReply{Token: r.Nodes[len(r.Nodes)-1].ID}, nil
 }
 
-// log collects what a server logs.
+// fakeOrchestrator ends every build badly.
+type fakeOrchestrator struct{ Orchestrator }
+
+func (fakeOrchestrator) Build(_ context.Context, r BuildRequest, fn func(Event)) (BuildReply, error) {
+	fn(NewEvent("7", BuildStarted{Targets: r.Targets}))
+	fn(NewEvent("7", BuildFinished{Counts: Counts{Failed: 1}}))
+	return BuildReply{Build: "7", Counts: Counts{Failed: 1}}, nil
+}
+
+func (fakeOrchestrator) SetStatus(context.Context, SetStatusRequest) (SetStatus, error) {
+	return SetStatus{Set: "s", Daemons: []DaemonStatus{{Name: NameSetup}}}, nil
+}
+
+func (fakeOrchestrator) Subscribe(ctx context.Context, _ SubscribeRequest, fn func(Event)) error {
+	fn(NewEvent("", Snapshot{Status: SetStatus{Set: "s"}}))
+	<-ctx.Done()
+	return ctx.Err()
+}
+
+// syncBuffer collects what a server logs or a squatter hears.
 type syncBuffer struct {
 	mu sync.Mutex
 	b  bytes.Buffer
 }
 
-func (s *syncBuffer) Write(p []byte) (int, error) { s.mu.Lock(); defer s.mu.Unlock(); return s.b.Write(p) }
-func (s *syncBuffer) String() string              { s.mu.Lock(); defer s.mu.Unlock(); return s.b.String() }
+func (s *syncBuffer) Write(p []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.b.Write(p)
+}
+func (s *syncBuffer) String() string { s.mu.Lock(); defer s.mu.Unlock(); return s.b.String() }
 
 // harness is a running server.
 type harness struct {

@@ -8,6 +8,7 @@ import (
 	"reflect"
 	"sort"
 	"strings"
+	"time"
 )
 
 // Action describes what a peer can ask of a daemon. docs/protocol.md is made from
@@ -237,6 +238,8 @@ func jsonType(t reflect.Type) string {
 	switch {
 	case t == reflect.TypeFor[[]byte]():
 		return "base64"
+	case t == reflect.TypeFor[time.Time]():
+		return "RFC 3339 time"
 	case decodesItself(t):
 		return "string"
 	}

@@ -92,6 +92,38 @@ func TestCommonActions(t *testing.T) {
 	}
 }
 
+// TestOrchestratorOverWire: events of its own, and a status and a subscription that
+// come before those of all daemons.
+func TestOrchestratorOverWire(t *testing.T) {
+	t.Parallel()
+	s := serve(t, ServerConfig{Self: func() DaemonStatus { return DaemonStatus{PID: 9} }}, OrchestratorHandlers(fakeOrchestrator{}))
+	c := NewOrchestratorClient(dialer(s.ep))
+	defer c.Close()
+	var events []Event
+	reply, err := c.Build(t.Context(), BuildRequest{Targets: []string{"a"}}, func(e Event) { events = append(events, e) })
+	if err != nil || reply.Build != "7" || reply.Success || reply.Failed != 1 || len(events) != 2 {
+		t.Fatalf("build: %+v, %v, %v", reply, err, events)
+	}
+	if end, ok := events[1].Body.(BuildFinished); !ok || end.OK || end.Failed != 1 || events[1].Build != "7" {
+		t.Errorf("last event: %+v", events[1])
+	}
+	if status, err := c.SetStatus(t.Context(), SetStatusRequest{}); err != nil || status.Set != "s" || len(status.Daemons) != 1 {
+		t.Errorf("status: %+v, %v", status, err)
+	}
+	if self, err := c.Self(t.Context()); err != nil || self.PID != 9 {
+		t.Errorf("self: %+v, %v", self, err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	err = c.Subscribe(ctx, SubscribeRequest{}, func(e Event) {
+		if e.Body.(Snapshot).Status.Set == "s" {
+			cancel()
+		}
+	})
+	if !errors.Is(err, context.Canceled) {
+		t.Errorf("subscribe: %v", err)
+	}
+}
+
 func TestPanicIsAnError(t *testing.T) {
 	t.Parallel()
 	s := serve(t, ServerConfig{}, CompilationHandlers(fakeCompilation{
