@@ -119,7 +119,7 @@ func TestLargeRequest(t *testing.T) {
 		inputs[i] = uint32(i * 8)
 	}
 	var req RecordRequest
-	for i := range 10_000 {
+	for i := range 10_000 { // 11 MiB
 		req.Nodes = append(req.Nodes, NodeRecord{ID: fmt.Sprintf("lib:src/f%d.cc", i), Inputs: inputs})
 	}
 	reply, err := c.Record(t.Context(), req)

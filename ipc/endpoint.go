@@ -16,7 +16,7 @@ type Endpoint struct {
 	MachineID  string    `json:"machine_id"`
 	BuildID    string    `json:"build_id"` // of the binary that runs
 	Protocol   int       `json:"protocol"`
-	Port       int       `json:"port"`      // on 127.0.0.1, and on ::1 if IPv6
+	Port       int       `json:"port"` // on 127.0.0.1, and on ::1 if IPv6
 	IPv6       bool      `json:"ipv6"`
 	Secret     []byte    `json:"secret"` // 32 bytes
 	Started    time.Time `json:"started"`

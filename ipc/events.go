@@ -52,6 +52,7 @@ type (
 	// BuildPlanned: what there is and what may have to be done.
 	BuildPlanned struct {
 		Units    int     `json:"units"`            // of the request
+		Targets  int     `json:"targets"`          // to be linked or archived
 		Dirty    int     `json:"dirty"`            // that may have to be compiled
 		Expected float64 `json:"expected_seconds"` // by history and slots; 0 = unknown
 	}

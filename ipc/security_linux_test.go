@@ -15,64 +15,69 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// envStranger makes the test binary a peer that writes its arguments to a port and
-// prints what comes back: the tests run it as another user.
+// envStranger makes the test binary a peer that writes each of its arguments to a
+// connection of its own and prints what comes back, a quoted line each: the tests run
+// it as another user.
 const envStranger = "REPLIBUILD_TEST_STRANGER"
 
 func TestMain(m *testing.M) {
-	if address := os.Getenv(envStranger); address != "" {
+	address := os.Getenv(envStranger)
+	if address == "" {
+		os.Exit(m.Run())
+	}
+	for _, text := range os.Args[1:] {
 		c, err := net.Dial("tcp", address)
 		if err != nil {
 			fmt.Println("dial:", err)
 			os.Exit(1)
 		}
 		c.SetDeadline(time.Now().Add(8 * time.Second))
-		io.WriteString(c, os.Args[1])
-		io.Copy(os.Stdout, c)
-		return
+		io.WriteString(c, text)
+		answer, _ := io.ReadAll(c)
+		fmt.Printf("%q\n", answer)
+		c.Close()
 	}
-	os.Exit(m.Run())
 }
 
-// stranger runs a peer as uid and returns what it was answered.
-func stranger(t *testing.T, uid uint32, port int, text string) string {
+// stranger runs a peer as uid and returns what each text was answered.
+func stranger(t *testing.T, uid uint32, port int, texts ...string) []string {
 	t.Helper()
 	if os.Geteuid() != 0 {
 		t.Skip("only root can act as another user")
 	}
-	cmd := exec.Command("/proc/self/exe", text)
+	cmd := exec.Command("/proc/self/exe", texts...)
 	cmd.Dir = "/"
 	cmd.Env = []string{fmt.Sprintf("%s=127.0.0.1:%d", envStranger, port)}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: uid, Gid: uid}}
 	out, err := cmd.CombinedOutput()
-	if err != nil && !strings.Contains(string(out), "reset") {
+	lines := strings.Split(strings.TrimSpace(string(out)), "\n")
+	if err != nil || len(lines) != len(texts) {
 		t.Fatalf("as uid %d: %v: %s", uid, err, out)
 	}
-	return string(out)
+	return lines
 }
 
 func TestOtherUserGetsNothing(t *testing.T) {
 	t.Parallel()
 	s := serve(t, ServerConfig{}, CompilationHandlers(fakeCompilation{}))
+	requests := []string{
+		`{"action":"ping"}`, `{"action":"shutdown"}`, `{"action":"compile","file":"a.c"}`, `{"action":"nonsense"}`,
+		`{"bad"}`, `{}`, `{"a":` + strings.Repeat(" ", maxStranger) + `1}`, `{"action":"prove","proof":"AAAA"}{"action":"ping"}`,
+	}
 	for _, uid := range []uint32{1234, overflowUID} {
-		for _, request := range []string{
-			`{"action":"ping"}`, `{"action":"shutdown"}`, `{"action":"compile","file":"a.c"}`, `{"action":"nonsense"}`,
-			`{"action":"prove","proof":"AAAA"}{"action":"ping"}`, `{"bad"}`, `{}`, `{"a":` + strings.Repeat(" ", maxStranger) + `1}`,
-		} {
-			want := ""
-			if strings.Contains(request, "prove") {
-				want = "hello comes first" // the proof itself is open to all
-			}
-			if out := stranger(t, uid, s.ep.Port, request); !strings.Contains(out, want) || want == "" && out != "" {
-				t.Errorf("uid %d: %s: answered %q", uid, request, out)
+		for i, answer := range stranger(t, uid, s.ep.Port, requests...) {
+			isProof := strings.Contains(requests[i], "prove") // that is open to all
+			if isProof && strings.Count(answer, `\n`) != 1 || !isProof && answer != `""` {
+				t.Errorf("uid %d: %s: answered %s", uid, requests[i], answer)
 			}
 		}
 	}
 	if n := s.Requests(); n != 0 {
 		t.Errorf("%d requests were taken", n)
 	}
-	if out := stranger(t, 0, s.ep.Port, `{"action":"ping"}{"action":"ping"}{"action":"shutdown"}`); strings.Count(out, "\n") != 3 {
-		t.Errorf("our own user: %q", out)
+	out := stranger(t, uint32(os.Geteuid()), s.ep.Port, `{"action":"ping"}{"action":"ping"}{"action":"shutdown"}`)
+	if strings.Count(out[0], `\n`) != 3 {
+		t.Errorf("our own user: %s", out[0])
 	}
 }
 
