@@ -81,14 +81,19 @@ func (c *serverConn) read(ctx context.Context, cancel context.CancelCauseFunc, r
 }
 
 // next reads one request. The first one must be there [firstRequest] after the
-// connection, later ones that long after their first byte.
+// connection, later ones that long (proved peers: [provedRequest]) after their first
+// byte.
 func (c *serverConn) next(in *frames) (received, error) {
 	if in.begun {
 		c.nc.SetReadDeadline(time.Time{})
 		if err := in.wait(); err != nil {
 			return received{}, err
 		}
-		c.nc.SetReadDeadline(time.Now().Add(firstRequest))
+		limit := firstRequest
+		if c.proved.Load() {
+			limit = provedRequest
+		}
+		c.nc.SetReadDeadline(time.Now().Add(limit))
 	}
 	if err := in.wait(); err != nil {
 		return received{}, err

@@ -134,7 +134,8 @@ type ChangesReply struct {
 	Truncated  bool     `json:"truncated,omitempty"`
 }
 
-// DependentsRequest asks who reads Path (relative to the root, or absolute).
+// DependentsRequest asks who reads Path (relative to the root, or absolute), or
+// what the node with the ID Path read.
 type DependentsRequest struct {
 	Path string `json:"path"`
 }
@@ -144,6 +145,7 @@ type DependentsRequest struct {
 type DependentsReply struct {
 	Nodes  []string `json:"nodes"`
 	Missed []string `json:"missed,omitempty"`
+	Inputs []string `json:"inputs,omitempty"` // if Path is a node's ID: the files that it read
 }
 
 // RescanRequest has no fields.

@@ -23,6 +23,9 @@ const (
 	// firstRequest is how long a peer may take from connecting, or from a request's
 	// first byte, to its last byte.
 	firstRequest = 5 * time.Second
+	// provedRequest is the same for a proved peer, whose 64 MiB may well take longer
+	// on a machine that compiles on all cores.
+	provedRequest = 60 * time.Second
 	// heartbeatEvery is the period of heartbeat lines to a proved peer that waits.
 	heartbeatEvery = 300 * time.Millisecond
 	// silence is how long a client waits for any byte: four heartbeats. A stopped

@@ -211,6 +211,7 @@ func (p *protocol) page() string {
 		{"nesting of a request", maxDepth},
 		{"connections of a daemon", maxConnections},
 		{"from connecting, or from a request's first byte, to its last byte", firstRequest},
+		{"the same of a proved peer's request", provedRequest},
 		{"between heartbeats", heartbeatEvery},
 		{"silence after which a client takes a daemon for hung", silence},
 		{"first attempt at dial and proof, and the second", fmt.Sprintf("%v, %v", handshakeTry, handshakeRetry)},
