@@ -1,0 +1,81 @@
+package cache
+
+import (
+	"fmt"
+	"os"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// clone makes dst share src's blocks; file systems that cannot say so.
+func clone(dst, src *os.File) error {
+	return unix.IoctlFileClone(int(dst.Fd()), int(src.Fd()))
+}
+
+func sign(path string) signature {
+	var st unix.Stat_t
+	if unix.Lstat(path, &st) != nil {
+		return signature{}
+	}
+	return signature{
+		dev: uint64(st.Dev), ino: st.Ino, size: st.Size, mtime: st.Mtim.Nano(), ctime: st.Ctim.Nano(),
+		regular: st.Mode&unix.S_IFMT == unix.S_IFREG,
+	}
+}
+
+func signFile(f *os.File) signature {
+	info, err := f.Stat()
+	if err != nil {
+		return signature{}
+	}
+	st, ok := info.Sys().(*syscall.Stat_t)
+	if !ok {
+		return signature{}
+	}
+	return signature{
+		dev: uint64(st.Dev), ino: st.Ino, size: st.Size, mtime: st.Mtim.Nano(), ctime: st.Ctim.Nano(),
+		regular: info.Mode().IsRegular(),
+	}
+}
+
+// openNoWait opens a file for reading; a FIFO in its place does not stop us.
+func openNoWait(path string) (*os.File, error) {
+	return os.OpenFile(path, os.O_RDONLY|unix.O_NONBLOCK|unix.O_NOFOLLOW, 0)
+}
+
+// notOurs says why a folder must not be trusted: whoever else can write there could
+// put a wrong object under a right key. "" for a folder of ours, or none.
+func notOurs(dir string) string {
+	var st unix.Stat_t
+	switch err := unix.Stat(dir, &st); {
+	case err != nil:
+		return ""
+	case int(st.Uid) != os.Geteuid():
+		return fmt.Sprintf("%s belongs to user %d", dir, st.Uid)
+	case st.Mode&0o022 != 0:
+		return fmt.Sprintf("%s can be written by others (mode %o)", dir, st.Mode&0o777)
+	}
+	return ""
+}
+
+// reserve is the room on a disk that the cache leaves to others: a twentieth, but not
+// more than 1 GiB. Only a share, so that small disks (containers, tmpfs) can have a
+// cache at all.
+const reserve = 1 << 30
+
+// roomFor returns an error when storing would take the last room of the disk.
+func roomFor(dir string) error {
+	var st unix.Statfs_t
+	if unix.Statfs(dir, &st) != nil || st.Blocks == 0 {
+		return nil // not there yet, or does not say
+	}
+	free, all := st.Bavail*uint64(st.Bsize), st.Blocks*uint64(st.Bsize)
+	if free < min(reserve, all/20) {
+		return fmt.Errorf("%w: only %d MB are left on the disk of %s", unix.ENOSPC, free>>20, dir)
+	}
+	return nil
+}
+
+// lockFile takes the lock on f if nobody has it.
+func lockFile(f *os.File) error { return unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB) }

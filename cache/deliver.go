@@ -1,0 +1,120 @@
+package cache
+
+import (
+	"crypto/rand"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+)
+
+// signature is what stat says of a file of ours: equal signatures mean that nobody
+// touched it.
+type signature struct {
+	dev, ino     uint64
+	size         int64
+	mtime, ctime int64
+	regular      bool
+}
+
+// Deliver puts an output at dst: a clone where the file system can, else a copy,
+// in a temporary file beside dst that is then renamed over it. Never a hard link,
+// which a tool could write through, and never through a link that lies at dst. The
+// content is checked on the way. An error that matches [ErrDamaged] means that the
+// output is not to be had from the cache: a blob with wrong content is deleted, and
+// its entry is a miss from then on. Any other error is about dst.
+func (s *Store) Deliver(o Output, dst string) error {
+	src, err := s.openBlob(o)
+	if err != nil {
+		return err
+	}
+	defer src.Close()
+	if info, err := os.Lstat(dst); err == nil && info.IsDir() {
+		return fmt.Errorf("deliver %s: a folder is in its place", dst)
+	}
+	if err := os.MkdirAll(filepath.Dir(dst), 0o755); err != nil {
+		return fmt.Errorf("deliver %s: %w", dst, err)
+	}
+	tmp, err := os.OpenFile(filepath.Join(filepath.Dir(dst), ".rb-"+rand.Text()), os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o600)
+	if err != nil {
+		return fmt.Errorf("deliver %s: %w", dst, err)
+	}
+	defer os.Remove(tmp.Name())
+	err = s.fill(tmp, src, o)
+	if err == nil {
+		err = tmp.Chmod(os.FileMode(o.Mode) & os.ModePerm)
+	}
+	if err = errors.Join(err, tmp.Close()); err != nil {
+		return fmt.Errorf("deliver %s: %w", dst, err)
+	}
+	if err := os.Rename(tmp.Name(), dst); err != nil {
+		return fmt.Errorf("deliver %s: %w", dst, err)
+	}
+	return nil
+}
+
+// openBlob opens the blob of an output for reading.
+func (s *Store) openBlob(o Output) (*os.File, error) {
+	if s.refused {
+		return nil, fmt.Errorf("%w: the cache is another user's", ErrDamaged)
+	}
+	src, err := openNoWait(s.file("blobs", o.Blob))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("%w: %s is gone", ErrDamaged, o.Blob)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrDamaged, err)
+	}
+	if info, err := src.Stat(); err != nil || !info.Mode().IsRegular() {
+		src.Close()
+		return nil, fmt.Errorf("%w: %s is no regular file", ErrDamaged, o.Blob)
+	}
+	return src, nil
+}
+
+// racyTick is how old a blob must be before stat alone vouches for it: within one
+// tick of the clock two contents have the same stamp (10 ms at HZ=100, with room).
+const racyTick = 50 * time.Millisecond
+
+// fill copies a blob and checks it. A clone is of one moment, so it can be checked
+// after it was made; a blob that this process has checked and nobody touched since
+// is not read again.
+func (s *Store) fill(dst, src *os.File, o Output) error {
+	sig := signFile(src)
+	s.mu.Lock()
+	known := s.verified[o.Blob] == sig && sig != signature{}
+	s.mu.Unlock()
+	h := sha256.New()
+	var err error
+	switch cloned := clone(dst, src) == nil; {
+	case cloned && known:
+		return nil
+	case cloned:
+		_, err = io.Copy(h, dst)
+	default:
+		_, err = io.Copy(io.MultiWriter(dst, h), source{src})
+	}
+	if errors.Is(err, errSource) {
+		return fmt.Errorf("%w: %w", ErrDamaged, err)
+	}
+	if err != nil {
+		return err
+	}
+	if Digest(h.Sum(nil)) != o.Blob {
+		s.drop(src.Name(), "blob")
+		s.mu.Lock()
+		s.spoiled[o.Blob] = true
+		s.mu.Unlock()
+		return ErrDamaged
+	}
+	if !known && time.Since(time.Unix(0, sig.ctime)) > racyTick {
+		s.mu.Lock()
+		s.verified[o.Blob] = sig
+		s.mu.Unlock()
+	}
+	return nil
+}

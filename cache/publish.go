@@ -1,0 +1,223 @@
+package cache
+
+import (
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+)
+
+// retryAfter is how long nothing is stored after storing failed: a full disk is
+// asked again now and then, not by every compile.
+const retryAfter = 10 * time.Second
+
+// errReadOnly is what storing returns while the store keeps nothing; the reason is
+// in [Stats].
+var errReadOnly = errors.New("the cache is read-only for now")
+
+// errSource is matched by errors of the files that were to be stored: no fault of the
+// cache's.
+var errSource = errors.New("cannot read what is to be stored")
+
+// Put stores an entry and copies in the files that it names: files maps the name
+// of an output to the path of the finished file. It fills in e.Outputs, sorted by
+// name. An error means that nothing was stored; no build needs to care.
+func (s *Store) Put(e *Entry, files map[string]string) error {
+	if err := s.writable(); err != nil {
+		return err
+	}
+	if err := roomFor(s.dir); err != nil {
+		return s.block(err)
+	}
+	e.Outputs = nil
+	for _, name := range slices.Sorted(maps.Keys(files)) {
+		o, err := s.putBlob(name, files[name])
+		if errors.Is(err, errSource) {
+			return err
+		}
+		if err != nil {
+			return s.block(err)
+		}
+		e.Outputs = append(e.Outputs, o)
+	}
+	payload, err := json.Marshal(e)
+	if err != nil {
+		return err
+	}
+	data := frame(entryMagic, payload)
+	if len(data) > maxFrame {
+		return fmt.Errorf("the diagnostics of %s are too long to be stored: %d bytes", e.Action, len(data))
+	}
+	if err := s.publish(s.file("entries", e.Action), data); err != nil {
+		return err
+	}
+	s.noteStored(e, int64(len(data)))
+	return nil
+}
+
+// noteStored counts a stored entry, and makes room if there is too little.
+func (s *Store) noteStored(e *Entry, size int64) {
+	x := s.loaded()
+	x.add(e.Action, size, e.Outputs, s.now())
+	delete(s.gone, e.Action)
+	for _, o := range e.Outputs {
+		delete(s.spoiled, o.Blob)
+	}
+	over := s.over(x)
+	s.blocked = ""
+	s.mu.Unlock()
+	s.count(func(c *counters) { c.Stored++ })
+	if over {
+		s.Trim()
+	}
+}
+
+// putBlob copies a file in under its content's digest, by a clone where the file
+// system can.
+func (s *Store) putBlob(name, path string) (Output, error) {
+	in, err := os.Open(path)
+	if err != nil {
+		return Output{}, fmt.Errorf("%w: %w", errSource, err)
+	}
+	defer in.Close()
+	info, err := in.Stat()
+	if err != nil || !info.Mode().IsRegular() {
+		return Output{}, fmt.Errorf("%w: %s is no regular file", errSource, path)
+	}
+	tmp, err := s.temp(s.path("blobs"))
+	if err != nil {
+		return Output{}, err
+	}
+	defer os.Remove(tmp.Name())
+	digest, n, err := copyHashed(tmp, in)
+	if err = errors.Join(err, tmp.Close()); err != nil {
+		return Output{}, err
+	}
+	o := Output{Name: name, Blob: digest, Size: n, Mode: uint32(info.Mode().Perm())}
+	return o, s.rename(tmp.Name(), s.file("blobs", o.Blob))
+}
+
+// copyHashed fills dst with src and returns the digest and size of what dst has.
+func copyHashed(dst, src *os.File) (Digest, int64, error) {
+	h := sha256.New()
+	if clone(dst, src) == nil {
+		n, err := io.Copy(h, dst)
+		return Digest(h.Sum(nil)), n, err
+	}
+	n, err := io.Copy(io.MultiWriter(dst, h), source{src})
+	return Digest(h.Sum(nil)), n, err
+}
+
+// source marks errors of reading, so that they are told from those of writing.
+type source struct{ file *os.File }
+
+func (s source) Read(b []byte) (int, error) {
+	n, err := s.file.Read(b)
+	if err != nil && err != io.EOF {
+		err = fmt.Errorf("%w: %w", errSource, err)
+	}
+	return n, err
+}
+
+// publish writes a file so that readers see all of it or none.
+func (s *Store) publish(path string, data []byte) error {
+	if err := s.writable(); err != nil {
+		return err
+	}
+	tmp, err := s.temp(filepath.Dir(filepath.Dir(path)))
+	if err != nil {
+		return s.block(err)
+	}
+	defer os.Remove(tmp.Name())
+	_, err = tmp.Write(data)
+	if err = errors.Join(err, tmp.Close()); err != nil {
+		return s.block(err)
+	}
+	// Stamped by this process's clock, which also measures the age: a file server's
+	// may differ.
+	now := s.now()
+	os.Chtimes(tmp.Name(), now, now)
+	if err := s.rename(tmp.Name(), path); err != nil {
+		return s.block(err)
+	}
+	return nil
+}
+
+// temp makes a private temporary file in a kind's folder, and the folder too: it
+// may have been removed under us.
+func (s *Store) temp(dir string) (*os.File, error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, err
+	}
+	s.writeReadme()
+	name := filepath.Join(dir, "tmp-"+rand.Text())
+	f, err := os.OpenFile(name, os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o600)
+	if errors.Is(err, fs.ErrNotExist) {
+		if err := os.MkdirAll(dir, 0o700); err != nil {
+			return nil, err
+		}
+		f, err = os.OpenFile(name, os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o600)
+	}
+	return f, err
+}
+
+// rename moves a finished temporary file to its place.
+func (s *Store) rename(tmp, path string) error {
+	err := os.Rename(tmp, path)
+	for range 3 { // an evictor may delete the empty folder again
+		if !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+		if err := os.Mkdir(filepath.Dir(path), 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+			return err
+		}
+		err = os.Rename(tmp, path)
+	}
+	return err
+}
+
+// writable reports whether storing may be tried now.
+func (s *Store) writable() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.refused || s.blocked != "" && s.now().Before(s.retry) {
+		return errReadOnly
+	}
+	return nil
+}
+
+// block turns the store read-only for a while. The first time is a warning. What
+// vanished under us (rm -rf) is no reason: the next one finds the folder made anew.
+func (s *Store) block(err error) error {
+	if errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	s.mu.Lock()
+	first := s.blocked == ""
+	s.blocked, s.retry = err.Error(), s.now().Add(retryAfter)
+	s.mu.Unlock()
+	if first {
+		s.log.Warn("the cache stores nothing for now; builds go on", "reason", err)
+	}
+	return fmt.Errorf("store in the cache: %w", err)
+}
+
+const readme = `This folder is RepliBuild's cache of compiled objects. It may be deleted at any
+time, also while builds run; builds then compile again what they need.
+`
+
+func (s *Store) writeReadme() {
+	f, err := os.OpenFile(s.path("README"), os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	if err == nil {
+		f.WriteString(readme)
+		f.Close()
+	}
+}
