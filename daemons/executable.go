@@ -1,0 +1,46 @@
+package daemons
+
+import (
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+
+	"github.com/RepliBuild/replibuild/ipc"
+)
+
+// Executable returns the replibuild binary that daemons run, by the given
+// environment (os.Getenv): REPLIBUILD_EXE, else this very program if it is
+// replibuild, else the first one on PATH. Programs that use the Go API are not
+// replibuild themselves.
+func Executable(env func(string) string) (string, error) {
+	if exe := env("REPLIBUILD_EXE"); exe != "" {
+		if !isProgram(exe) {
+			return "", ipc.Errorf(ipc.CodeUnavailable, "REPLIBUILD_EXE names %s, which cannot be run", exe).
+				WithHint("set it to the path of the replibuild binary, or unset it")
+		}
+		return filepath.Abs(exe)
+	}
+	name := "replibuild"
+	if runtime.GOOS == "windows" {
+		name += ".exe"
+	}
+	if self, err := os.Executable(); err == nil && filepath.Base(self) == name && isProgram(self) {
+		return self, nil
+	}
+	for _, dir := range filepath.SplitList(env("PATH")) {
+		if exe := filepath.Join(dir, name); filepath.IsAbs(exe) && isProgram(exe) {
+			return exe, nil
+		}
+	}
+	return "", ipc.Errorf(ipc.CodeUnavailable, "cannot find the replibuild binary that runs the daemons").
+		WithHint("put replibuild on the PATH (`make install`), or set REPLIBUILD_EXE to it")
+}
+
+func isProgram(path string) bool {
+	fi, err := os.Stat(path)
+	if err != nil || !fi.Mode().IsRegular() {
+		return false
+	}
+	return runtime.GOOS == "windows" && strings.HasSuffix(path, ".exe") || fi.Mode().Perm()&0o111 != 0
+}

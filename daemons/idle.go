@@ -1,0 +1,48 @@
+package daemons
+
+import (
+	"time"
+
+	"github.com/RepliBuild/replibuild/ipc"
+)
+
+// idleReason is why a daemon leaves that nobody needed for idle_timeout.
+const idleReason = "idle for idle_timeout"
+
+// streamGrace is how long discovery stays after the orchestrator left for idleness:
+// its only stream has just ended, and that is no use of it.
+const streamGrace = time.Second
+
+// isIdle reports whether the daemon has not been needed for idle_timeout. A set ages
+// as a whole: while the orchestrator lives the others stay, whether or not builds
+// with nothing to do ask them, so that no build ever finds half a set.
+func (d *shell) isIdle() bool {
+	limit := time.Duration(d.Config.Daemons.IdleTimeout) * time.Second
+	if limit <= 0 {
+		return false
+	}
+	idle := d.server.Idle()
+	switch {
+	case idle >= limit:
+		return !d.orchestratorLives()
+	case idle >= streamGrace && d.Name == ipc.NameDiscovery:
+		return d.endedByOrchestrator(time.Now().Add(-idle))
+	}
+	return false
+}
+
+// orchestratorLives reports whether another daemon, the orchestrator, lives.
+func (d *shell) orchestratorLives() bool {
+	path := d.Paths.LockFile(ipc.NameOrchestrator)
+	return d.Name != ipc.NameOrchestrator && d.Config.Enabled(ipc.NameOrchestrator) &&
+		isLocked(path) && !readHolder(path).Stopping
+}
+
+// endedByOrchestrator reports whether what ended at the given time is the stream of
+// an orchestrator that left because nobody needed it, and nobody asked since.
+func (d *shell) endedByOrchestrator(at time.Time) bool {
+	path := d.Paths.LockFile(ipc.NameOrchestrator)
+	h := readHolder(path)
+	apart := at.Sub(h.Since)
+	return h.Idle && -streamGrace < apart && apart < streamGrace && !isLocked(path)
+}

@@ -1,0 +1,74 @@
+package daemons
+
+import (
+	"encoding/json"
+	"io"
+	"os"
+	"path/filepath"
+	"time"
+)
+
+// A daemon that crashed so often in so short a time is not started again by itself:
+// a start that fails at once would otherwise be repeated by every command.
+const (
+	crashLimit  = 5
+	crashWindow = 60 * time.Second
+)
+
+// record is what the launcher remembers of a daemon over its restarts, until it is
+// stopped on purpose.
+type record struct {
+	Restarts int         `json:"restarts"` // starts after a crash
+	Crashes  []time.Time `json:"crashes"`  // the last ones, oldest first
+	Noted    identity    `json:"noted"`    // the process whose crash was counted last
+	DiedIn   string      `json:"died_in"`  // boot in which the last start ended in a crash, "" if it did not
+}
+
+func (p Paths) recordFile(name string) string {
+	return filepath.Join(p.StateDir(), name+".restarts.json")
+}
+
+// readRecord returns the zero record if there is none that can be read.
+func (p Paths) readRecord(name string) record {
+	f, err := openPrivate(p.recordFile(name), os.O_RDONLY)
+	if err != nil {
+		return record{}
+	}
+	defer f.Close()
+	var r record
+	data, err := io.ReadAll(io.LimitReader(f, 64<<10))
+	if err != nil || json.Unmarshal(data, &r) != nil {
+		return record{}
+	}
+	return r
+}
+
+func (p Paths) writeRecord(name string, r record) error {
+	data, err := json.Marshal(r)
+	if err != nil {
+		return err
+	}
+	return replacePrivate(p.recordFile(name), append(data, '\n'))
+}
+
+// crashed adds a crash and tells whether there were too many of them lately.
+func (r record) crashed(now time.Time) record {
+	r.Crashes = append(r.Crashes, now)
+	if extra := len(r.Crashes) - crashLimit; extra > 0 {
+		r.Crashes = r.Crashes[extra:]
+	}
+	return r
+}
+
+// died reports whether the last start of this boot ended before the daemon was ready.
+func (r record) died() bool { return r.DiedIn != "" && r.DiedIn == bootID() }
+
+// looping reports whether the last crashes came so fast that another start would
+// only be the next one. A clock that was set back ends the wait, too.
+func (r record) looping(now time.Time) bool {
+	if len(r.Crashes) < crashLimit {
+		return false
+	}
+	age := now.Sub(r.Crashes[len(r.Crashes)-crashLimit])
+	return age >= 0 && age < crashWindow
+}
