@@ -1,0 +1,291 @@
+package orchestrator
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/RepliBuild/replibuild/ipc"
+)
+
+// build is one run of the pipeline. The goroutine that runs it owns everything but
+// what mu guards; services report from goroutines of their own.
+type build struct {
+	s       *Service
+	job     *job
+	started time.Time
+	envHash string
+	memory  *memory // the service's, or an empty one while another process builds
+
+	discovery   *session[ipc.Discovery]
+	setup       *session[ipc.Setup]
+	compilation *session[ipc.Compilation]
+	recorder    *recorder
+
+	plan     *ipc.Plan // nil until known
+	scope    scope
+	costs    map[string]unitCost
+	total    int         // units of the request
+	learned  bool        // there is something to write down
+	distrust bool        // discovery's stand-in has been asked: it knows nothing of before
+	working  atomic.Bool // compilation was asked for something that can be cancelled
+
+	mu       sync.Mutex
+	outcomes map[string]ipc.UnitResult // units that were not in place from the start
+	made     []ipc.UnitRecord          // what history lists: all that was not in place
+	failed   []string                  // files, targets and steps that failed, for Detail
+	links    int                       // linkers and archivers that ran
+	undone   []string                  // nodes that must be tried again whatever discovery says
+}
+
+// run is the life of a build from BuildStarted to what is done after its callers
+// have gone.
+func (s *Service) run(j *job) {
+	b := &build{
+		s: s, job: j, started: time.Now(), envHash: digest(j.req.Env), memory: s.memory,
+		outcomes: map[string]ipc.UnitResult{},
+	}
+	b.discovery = newSession(s.discovery, b.takenOver)
+	b.setup = newSession(s.setup, b.takenOver)
+	b.compilation = newSession(s.compilation, b.takenOver)
+	b.recorder = &recorder{send: b.record}
+
+	b.emit(ipc.BuildStarted{
+		Project: b.projectName(), Root: s.cfg.Root, Trigger: j.req.Trigger, Daemons: !s.cfg.InProcess,
+		Targets: j.req.Targets, Files: j.req.Files,
+	})
+	lock := b.lock()
+	defer lock.release()
+	err := b.rounds()
+	b.stopWork()
+	b.learn(err)
+	b.finish(err)
+	b.afterwards()
+}
+
+// rounds looks for changes and works until nobody has joined since the last look.
+// What failed in an earlier round was tried again, so only the last one counts.
+func (b *build) rounds() error {
+	for {
+		b.forgetFailures()
+		err := b.round()
+		if b.s.queue.seal(b.job) {
+			if why := context.Cause(b.job.ctx); why != nil {
+				return cancelled(b.job.id, why.Error())
+			}
+			return err
+		}
+	}
+}
+
+// round is design's "A build, step by step".
+func (b *build) round() error {
+	if err := b.job.ctx.Err(); err != nil {
+		return err
+	}
+	b.s.queue.lookNow(b.job)
+	seen, err := b.look()
+	if err != nil {
+		return err
+	}
+	if good, ok := b.nothingToDo(seen); ok {
+		b.total = good.Units
+		b.job.setUnits(good.Units, good.Units)
+		b.emitCached(good.Units, good.Files)
+		return nil
+	}
+	b.learned = true
+	if err := b.loadPlan(seen); err != nil {
+		return err
+	}
+	if b.scope, err = newScope(b.plan, b.job.req); err != nil {
+		return err
+	}
+	return b.work(seen)
+}
+
+// work brings the scope up to date: steps, units, links. When it returns every unit
+// of the scope has an outcome, and nothing runs any more.
+func (b *build) work(seen changes) error {
+	b.total = len(b.scope.units)
+	b.costs = b.s.history.costs.snapshot()
+	defer b.updateCompileCommands()()
+	b.keepScope()
+	units := b.unitsToDo(seen)
+	b.announce(units, seen)
+	broken, now, err := b.runSteps(seen)
+	if err == nil && len(b.plan.Steps) > 0 {
+		before := len(units)
+		if units = b.unitsToDo(now); len(units) != before {
+			b.announce(units, now)
+		}
+	}
+	b.reportClean(units)
+	links := newLinker(b, units, now)
+	if err != nil {
+		links.stop(b.stopReason(err))
+		b.skip(units, links, b.stopReason(err))
+	} else {
+		links.start()
+		free, blocked, why := b.withoutBlocked(units, broken)
+		b.skip(blocked, links, why)
+		err = b.compile(free, links)
+	}
+	links.wait()
+	b.reportInPlace(units)
+	return err
+}
+
+// stopReason is the reason of what is not tried because the build ends early.
+func (b *build) stopReason(err error) ipc.Reason {
+	if b.job.ctx.Err() != nil {
+		return cancelledReason()
+	}
+	return ipc.Reason{Code: ipc.ReasonError, Text: "the build stopped: " + err.Error()}
+}
+
+// lock waits until no other process builds here. A build folder that cannot be
+// locked is built in all the same, without touching what the holder remembers.
+func (b *build) lock() *buildLock {
+	if b.s.cfg.BuildLock == "" {
+		return &buildLock{}
+	}
+	lock, err := lockBuild(b.job.ctx, b.s.cfg.BuildLock, func() {
+		b.emit(ipc.Notice{Level: "info", Message: "another process builds here; waiting for it"})
+	})
+	if err == nil && lock.held() {
+		return lock
+	}
+	b.memory = openMemory("", b.s.log)
+	switch {
+	case b.job.ctx.Err() != nil:
+	case err != nil:
+		b.emit(ipc.Notice{
+			Level: "warning", Message: fmt.Sprintf("cannot lock the build folder: %v", err),
+			Hint: "building without the lock; do not build in another process meanwhile",
+		})
+	default:
+		b.emit(ipc.Notice{
+			Level: "warning", Message: "the other process has stopped in the middle of its build; building without waiting for it",
+			Hint: "`replibuild ensure` replaces a daemon that hangs",
+		})
+	}
+	return &buildLock{}
+}
+
+// stopWork makes sure that nothing of a cancelled build runs any more.
+func (b *build) stopWork() {
+	if b.job.ctx.Err() == nil || !b.working.Load() {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), cancelGrace)
+	defer cancel()
+	service, _, err := b.compilation.service()
+	if err == nil {
+		_, err = service.Cancel(ctx, ipc.CancelRequest{Build: b.job.id})
+	}
+	if err != nil {
+		b.s.log.Warn("cancel build", "build", b.job.id, "error", err)
+	}
+}
+
+// learn settles what discovery has taken and what is known to be good.
+func (b *build) learn(err error) {
+	m, req := b.memory, b.job.req
+	b.settle()
+	if b.discovery.replaced() {
+		m.token = "" // the daemon has other records than the stand-in
+	}
+	good := err == nil && b.failures() == 0 && b.counts().Skipped == 0
+	if len(req.Files) == 0 {
+		m.targets = req.Targets
+		b.s.last.Store(&ipc.BuildRequest{Env: req.Env, Targets: req.Targets})
+		b.s.lastFailed.Store(!good)
+	}
+	switch {
+	case !good:
+		delete(m.good, scopeKey(req))
+	case b.plan != nil && m.recorded[planNode]:
+		m.remember(scopeKey(req), b.scope.goodness())
+	}
+}
+
+// settle waits until discovery has all records, and notes which they are. A record
+// that it did not take costs what it said of before: nothing is believed then.
+func (b *build) settle() {
+	if err := b.recorder.settle(b.memory); err != nil {
+		b.s.log.Warn("record what was built", "build", b.job.id, "error", err)
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, id := range b.undone {
+		delete(b.memory.recorded, id)
+	}
+	b.undone = nil
+}
+
+// finish ends the build for its callers.
+func (b *build) finish(err error) {
+	counts := b.counts()
+	reply := ipc.BuildReply{
+		Build: b.job.id, Success: err == nil && len(b.failed) == 0 && counts.Skipped == 0,
+		Counts: counts, Seconds: time.Since(b.started).Seconds(),
+	}
+	switch {
+	case err != nil:
+		reply.Detail = err.Error()
+	case len(b.failed) > 0:
+		reply.Detail = list(b.failed, 3) + " failed"
+	}
+	b.s.history.add(b.historyRecord(reply))
+	b.job.finish(reply, b.links, publicError(err))
+}
+
+// publicError gives a failure of our own a code, so that it looks the same to
+// callers in this process and in others.
+func publicError(err error) error {
+	var known *ipc.Error
+	if err == nil || errors.As(err, &known) {
+		return err
+	}
+	return ipc.Errorf(ipc.CodeOf(err), "build: %v", err)
+}
+
+// afterwards writes down what was learned; the callers do not wait for it.
+func (b *build) afterwards() {
+	if b.working.Load() {
+		b.publishCache()
+	}
+	if err := errors.Join(b.discovery.end(), b.setup.end(), b.compilation.end()); err != nil {
+		b.s.log.Warn("close stand-in", "error", err)
+	}
+	if !b.learned {
+		return
+	}
+	b.memory.save()
+	if err := b.s.history.flush(); err != nil {
+		b.s.log.Warn("write down the build", "error", err)
+	}
+}
+
+func (b *build) emit(body ipc.EventBody) { b.job.events.add(b.job.id, body) }
+
+func (b *build) projectName() string {
+	if b.s.memory.project != "" {
+		return b.s.memory.project
+	}
+	return filepath.Base(b.s.cfg.Root)
+}
+
+// record sends one request of the recorder.
+func (b *build) record(ctx context.Context, req ipc.RecordRequest) (reply ipc.RecordReply, err error) {
+	err = b.discovery.call(ctx, func(d ipc.Discovery) error {
+		reply, err = d.Record(ctx, req)
+		return err
+	})
+	return reply, err
+}

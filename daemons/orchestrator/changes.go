@@ -1,0 +1,120 @@
+package orchestrator
+
+import (
+	"context"
+	"strings"
+	"time"
+
+	"github.com/RepliBuild/replibuild/ipc"
+)
+
+// An automatic build starts when no file has changed for autoQuiet, at the latest
+// autoPatience after the first change: an editor's save is several events, a branch
+// switch thousands.
+const (
+	autoQuiet    = 20 * time.Millisecond
+	autoPatience = 500 * time.Millisecond
+)
+
+// changesRetry is the pause before discovery's events are asked for again after the
+// stream broke: its daemon needs some 50 ms to start.
+const changesRetry = 200 * time.Millisecond
+
+// followChanges hands discovery's events on to subscribers, and to the automatic
+// builds where those are asked for.
+func (s *Service) followChanges() {
+	poke := make(chan struct{}, 1)
+	if s.cfg.AutoBuild {
+		s.wg.Go(func() { s.buildAfterChanges(poke) })
+	}
+	for s.ctx.Err() == nil {
+		err := s.cfg.Changes(s.ctx, func(e ipc.FilesChanged) {
+			s.publish(ipc.NewEvent("", e))
+			if s.worthBuilding(e) {
+				signal(poke)
+			}
+		})
+		if s.ctx.Err() != nil {
+			return
+		}
+		s.log.Info("changes are not followed any more", "error", err)
+		if pause(s.ctx, changesRetry) == nil {
+			signal(poke) // whatever changed meanwhile, nobody told
+		}
+	}
+}
+
+func signal(c chan<- struct{}) {
+	select {
+	case c <- struct{}{}:
+	default: // it will be looked at anyway
+	}
+}
+
+// worthBuilding reports whether a change calls for an automatic build: something is
+// dirty by it, or the last build failed and discovery may not know of what.
+func (s *Service) worthBuilding(e ipc.FilesChanged) bool {
+	return (e.Dirty > 0 || s.lastFailed.Load()) && !s.allOurs(e.Paths)
+}
+
+// allOurs reports whether the paths are what a build itself writes.
+func (s *Service) allOurs(paths []string) bool {
+	p := s.plan.Load()
+	if p == nil || len(paths) == 0 {
+		return false
+	}
+	for _, path := range paths {
+		if !strings.HasPrefix(s.relative(path), p.BuildDir+"/") {
+			return false
+		}
+	}
+	return true
+}
+
+// buildAfterChanges builds whenever poke was followed by quiet.
+func (s *Service) buildAfterChanges(poke <-chan struct{}) {
+	for {
+		select {
+		case <-poke:
+		case <-s.ctx.Done():
+			return
+		}
+		if waitForQuiet(s.ctx, poke) != nil {
+			return
+		}
+		s.buildUnattended()
+	}
+}
+
+// waitForQuiet returns once no poke came for a moment, or for too long there was no
+// such moment.
+func waitForQuiet(ctx context.Context, poke <-chan struct{}) error {
+	limit := time.NewTimer(autoPatience)
+	defer limit.Stop()
+	quiet := time.NewTimer(autoQuiet)
+	defer quiet.Stop()
+	for {
+		select {
+		case <-poke:
+			quiet.Reset(autoQuiet)
+		case <-quiet.C:
+			return nil
+		case <-limit.C:
+			return nil
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// buildUnattended repeats the last build, for nobody in particular. If that one
+// still runs it looks for changes again.
+func (s *Service) buildUnattended() {
+	req := ipc.BuildRequest{Trigger: ipc.TriggerAuto}
+	if last := s.last.Load(); last != nil {
+		req.Env, req.Targets = last.Env, last.Targets
+	}
+	if _, _, err := s.queue.submit(req, true); err != nil && s.ctx.Err() == nil {
+		s.log.Warn("no automatic build", "error", err)
+	}
+}

@@ -1,0 +1,112 @@
+package orchestrator
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/RepliBuild/replibuild/ipc"
+)
+
+// compileCommand is one entry of a compilation database, as
+// https://clang.llvm.org/docs/JSONCompilationDatabase.html has it.
+type compileCommand struct {
+	Directory string   `json:"directory"`
+	Arguments []string `json:"arguments"`
+	File      string   `json:"file"`
+	Output    string   `json:"output"`
+}
+
+// compileCommandsPath is where clangd looks for it: beneath the build folder.
+func compileCommandsPath(root, buildDir string) string {
+	return filepath.Join(root, buildDir, "compile_commands.json")
+}
+
+// writeCompileCommands writes the plain commands of all units, one a line, unless
+// the file says just that: clangd and editors watch it.
+func writeCompileCommands(p *ipc.Plan) error {
+	text, err := compileCommands(p)
+	if err != nil {
+		return err
+	}
+	path := compileCommandsPath(p.Root, p.BuildDir)
+	if before, err := os.ReadFile(path); err == nil && bytes.Equal(before, text) {
+		return nil
+	}
+	if err := os.MkdirAll(filepath.Dir(path), 0o777); err != nil {
+		return err
+	}
+	return replaceFile(path, text)
+}
+
+func compileCommands(p *ipc.Plan) ([]byte, error) {
+	var text bytes.Buffer
+	enc := json.NewEncoder(&text)
+	enc.SetEscapeHTML(false)
+	text.WriteString("[\n")
+	for i := range p.Units {
+		u := &p.Units[i]
+		if i > 0 {
+			text.WriteString(",\n")
+		}
+		err := enc.Encode(compileCommand{Directory: p.Root, Arguments: p.CommandLine(u), File: u.Source, Output: u.Object})
+		if err != nil {
+			return nil, fmt.Errorf("command of %s: %w", u.ID, err)
+		}
+		text.Truncate(text.Len() - 1) // Encode's newline
+	}
+	text.WriteString("\n]\n")
+	return text.Bytes(), nil
+}
+
+// replaceFile is writeFile for a file that others may read, as the umask says.
+func replaceFile(path string, data []byte) error {
+	tmp := fmt.Sprintf("%s.%d.tmp", path, os.Getpid())
+	f, err := os.OpenFile(tmp, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o666)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(data)
+	err = errors.Join(err, f.Close())
+	if err == nil {
+		err = os.Rename(tmp, path)
+	}
+	if err != nil {
+		os.Remove(tmp)
+	}
+	return err
+}
+
+// updateCompileCommands brings compile_commands.json up to date beside the compiler
+// and returns how to wait for it. It was written for this plan already, most often.
+func (b *build) updateCompileCommands() (wait func()) {
+	if b.memory.commandsFor == b.plan.ID && !b.commandsLost() {
+		return func() {}
+	}
+	written := make(chan error, 1)
+	p := b.plan
+	go func() { written <- writeCompileCommands(p) }()
+	return func() {
+		if err := <-written; err != nil {
+			b.memory.commandsFor = ""
+			b.emit(ipc.Notice{
+				Level: "warning", Message: fmt.Sprintf("cannot write compile_commands.json: %v", err),
+				Hint: "editors that use it will not know new files and flags",
+			})
+			return
+		}
+		b.memory.commandsFor, b.memory.buildDir = p.ID, p.BuildDir
+	}
+}
+
+// commandsLost reports whether compile_commands.json was there and is not any more.
+func (b *build) commandsLost() bool {
+	if b.memory.commandsFor == "" {
+		return false
+	}
+	_, err := os.Stat(compileCommandsPath(b.s.cfg.Root, b.memory.buildDir))
+	return errors.Is(err, os.ErrNotExist)
+}

@@ -1,0 +1,123 @@
+package orchestrator
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io/fs"
+	"log/slog"
+	"maps"
+	"path/filepath"
+	"sync"
+
+	"github.com/RepliBuild/replibuild/ipc"
+)
+
+// unitCost is what a unit or link cost when it was really made last.
+type unitCost struct {
+	Seconds float64 `json:"seconds"`
+	Peak    int64   `json:"peak_bytes,omitempty"`
+}
+
+// costLine is one line of the file.
+type costLine struct {
+	ID string `json:"id"`
+	unitCost
+}
+
+// minCostLines is how many lines the file may have however few nodes there are.
+const minCostLines = 1000
+
+// costs remembers every node's cost for scheduling, for longer than the history
+// remembers builds. It also says which units have been seen before. On disk it is a
+// line for every time that a node was made, the last one counts; the file is
+// rewritten when half of it is out of date, so that a build of one unit in ten
+// thousand writes one line.
+type costs struct {
+	path string // "" = memory only
+
+	mu      sync.Mutex
+	nodes   map[string]unitCost
+	news    map[string]bool // nodes that are not in the file as they are here
+	written int             // lines in the file
+}
+
+func openCosts(dir string, log *slog.Logger) *costs {
+	c := &costs{nodes: map[string]unitCost{}, news: map[string]bool{}}
+	if dir == "" {
+		return c
+	}
+	c.path = filepath.Join(dir, "costs.jsonl")
+	err := readLines(c.path, maxLine, func(line []byte) {
+		c.written++
+		var l costLine
+		if json.Unmarshal(line, &l) == nil && l.ID != "" && l.Seconds >= 0 {
+			c.nodes[l.ID] = l.unitCost
+		}
+	})
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		log.Warn("read what units cost", "file", c.path, "error", err)
+	}
+	return c
+}
+
+// add notes a finished node. A node from the cache costs what its hit saved.
+func (c *costs) add(r ipc.UnitResult) {
+	cost := unitCost{Seconds: r.Seconds, Peak: r.Peak}
+	switch {
+	case r.Status == ipc.StatusCompiled:
+	case r.Status == ipc.StatusCached && r.Saved > 0:
+		cost.Seconds = r.Saved
+	default:
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if cost.Peak == 0 {
+		cost.Peak = c.nodes[r.ID].Peak
+	}
+	c.nodes[r.ID], c.news[r.ID] = cost, true
+}
+
+// snapshot returns a copy for one build.
+func (c *costs) snapshot() map[string]unitCost {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return maps.Clone(c.nodes)
+}
+
+// keep drops what is no part of the plan any more. The file loses it when it is
+// rewritten; until then another branch may bring it back.
+func (c *costs) keep(nodes map[string]bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	maps.DeleteFunc(c.nodes, func(id string, _ unitCost) bool { return !nodes[id] })
+	maps.DeleteFunc(c.news, func(id string, _ bool) bool { return !nodes[id] })
+}
+
+func (c *costs) save() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.path == "" || len(c.news) == 0 {
+		return nil
+	}
+	rewrite := c.written+len(c.news) > max(2*len(c.nodes), minCostLines)
+	var text bytes.Buffer
+	lines := 0
+	for id, cost := range c.nodes {
+		if !rewrite && !c.news[id] {
+			continue
+		}
+		if err := json.NewEncoder(&text).Encode(costLine{ID: id, unitCost: cost}); err != nil {
+			return err
+		}
+		lines++
+	}
+	write := appendLines
+	if rewrite {
+		write, c.written = writeFile, 0
+	}
+	c.written += lines
+	clear(c.news)
+	return write(c.path, text.Bytes())
+}

@@ -1,0 +1,172 @@
+package orchestrator
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"github.com/RepliBuild/replibuild/ipc"
+)
+
+// Kinds of an [ipc.ExplainReply].
+const (
+	kindUnit   = "unit"
+	kindHeader = "header"
+	kindTarget = "target"
+)
+
+// maxFacts is how many times that something was made are told.
+const maxFacts = 20
+
+// explainTimeout bounds what one explanation asks of the other services.
+const explainTimeout = 5 * time.Second
+
+// Explain implements [ipc.Orchestrator]. It needs no build and starts none: what it
+// says comes from the history, and from discovery as it sees things now.
+func (s *Service) Explain(ctx context.Context, req ipc.ExplainRequest) (ipc.ExplainReply, error) {
+	ctx, cancel := context.WithTimeout(ctx, explainTimeout)
+	defer cancel()
+	plan := s.planToExplain(ctx)
+	reply := ipc.ExplainReply{Subject: req.Subject}
+	if plan != nil {
+		if t := plan.Target(req.Subject); t != nil {
+			return s.explainTarget(ctx, reply, plan, t), nil
+		}
+	}
+	reply.Subject = s.relative(req.Subject)
+	if ids := unitsOf(plan, reply.Subject); len(ids) > 0 || s.wasUnit(reply.Subject) {
+		return s.explainUnit(ctx, reply, plan, ids), nil
+	}
+	return s.explainHeader(ctx, reply, plan)
+}
+
+// planToExplain is the last plan, after a start setup's. A project whose
+// configuration is broken is explained without.
+func (s *Service) planToExplain(ctx context.Context) *ipc.Plan {
+	if p := s.plan.Load(); p != nil {
+		return p
+	}
+	setup, err := s.setup.current()
+	if err != nil {
+		return nil
+	}
+	req := ipc.PlanRequest{}
+	if last := s.last.Load(); last != nil {
+		req.Env = last.Env
+	}
+	reply, err := setup.Plan(ctx, req)
+	if err != nil || reply.Plan == nil {
+		return nil
+	}
+	return reply.Plan
+}
+
+// unitsOf lists the IDs of the units of a source file.
+func unitsOf(p *ipc.Plan, source string) (ids []string) {
+	if p == nil {
+		return nil
+	}
+	for _, u := range p.Units {
+		if u.Source == source {
+			ids = append(ids, u.ID)
+		}
+	}
+	return ids
+}
+
+// wasUnit reports whether the history knows units of a file that is no source of the
+// plan, or of a plan that cannot be had.
+func (s *Service) wasUnit(file string) bool {
+	return len(s.history.facts(unitOf(file), 1)) > 0
+}
+
+// unitOf fits the records of a source file's units.
+func unitOf(file string) func(ipc.UnitRecord) bool {
+	return func(u ipc.UnitRecord) bool {
+		_, isLink := linkedTarget(u.ID)
+		return u.File == file && !isLink
+	}
+}
+
+func (s *Service) explainUnit(ctx context.Context, reply ipc.ExplainReply, p *ipc.Plan, ids []string) ipc.ExplainReply {
+	reply.Kind = kindUnit
+	reply.Records = s.history.facts(unitOf(reply.Subject), maxFacts)
+	reply.Dirty = s.dirtyNow(ctx, ids)
+	for _, id := range ids {
+		if link := linkNode(p.Unit(id).Target); !slices.Contains(reply.Dependents, link) {
+			reply.Dependents = append(reply.Dependents, link)
+		}
+	}
+	return reply
+}
+
+func (s *Service) explainTarget(ctx context.Context, reply ipc.ExplainReply, p *ipc.Plan, t *ipc.Target) ipc.ExplainReply {
+	reply.Kind = kindTarget
+	id := linkNode(t.Name)
+	reply.Records = s.history.facts(func(u ipc.UnitRecord) bool { return u.ID == id }, maxFacts)
+	nodes := []string{id}
+	for _, u := range p.Units {
+		if u.Target == t.Name {
+			nodes = append(nodes, u.ID)
+		}
+	}
+	reply.Dirty = s.dirtyNow(ctx, nodes)
+	for _, other := range p.Targets {
+		if slices.Contains(other.Depends, t.Name) {
+			reply.Dependents = append(reply.Dependents, linkNode(other.Name))
+		}
+	}
+	return reply
+}
+
+// explainHeader explains any other file: what was made because of it, by which step
+// it is made, and who reads it.
+func (s *Service) explainHeader(ctx context.Context, reply ipc.ExplainReply, p *ipc.Plan) (ipc.ExplainReply, error) {
+	reply.Kind = kindHeader
+	step := stepMaking(p, reply.Subject)
+	reply.Records = s.history.facts(func(u ipc.UnitRecord) bool {
+		return u.Reason.Path == reply.Subject || step != "" && u.ID == step
+	}, maxFacts)
+	if d, err := s.discovery.current(); err == nil {
+		found, err := d.Dependents(ctx, ipc.DependentsRequest{Path: reply.Subject})
+		if err == nil {
+			reply.Dependents = slices.Concat(found.Nodes, found.Missed)
+		}
+	}
+	if len(reply.Records) == 0 && len(reply.Dependents) == 0 {
+		return reply, ipc.Errorf(ipc.CodeUnknownFile, "nothing is known of %s: no build has read it and no target has this name", reply.Subject).
+			WithHint("name a source file, a header or a target; a file is known once something that reads it was built")
+	}
+	reply.Dirty = s.dirtyNow(ctx, reply.Dependents)
+	return reply, nil
+}
+
+func stepMaking(p *ipc.Plan, output string) string {
+	if p == nil {
+		return ""
+	}
+	for _, step := range p.Steps {
+		if slices.Contains(step.Outputs, output) {
+			return step.ID
+		}
+	}
+	return ""
+}
+
+// dirtyNow asks discovery which of the nodes have changed since they were made.
+func (s *Service) dirtyNow(ctx context.Context, ids []string) []ipc.DirtyNode {
+	d, err := s.discovery.current()
+	if err != nil || len(ids) == 0 {
+		return nil
+	}
+	reply, err := d.Sync(ctx, ipc.SyncRequest{})
+	if err != nil {
+		s.log.Warn("explain without what is dirty", "error", err)
+		return nil
+	}
+	wanted := make(map[string]bool, len(ids))
+	for _, id := range ids {
+		wanted[id] = true
+	}
+	return slices.DeleteFunc(reply.Dirty, func(n ipc.DirtyNode) bool { return !wanted[n.ID] })
+}

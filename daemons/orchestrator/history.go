@@ -1,0 +1,189 @@
+package orchestrator
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/RepliBuild/replibuild/ipc"
+)
+
+// Bounds of the history: what half a year of work leaves, in some 10 MB of memory.
+// Units beyond the limit go from the oldest builds, whose counts stay.
+const (
+	maxBuilds      = 500
+	maxUnitRecords = 20_000
+	// maxHistoryBytes is when the file is rewritten within the other two bounds, which
+	// leave some 8 MB.
+	maxHistoryBytes = 32 << 20
+)
+
+// history is the builds that were made, oldest first, and what each unit cost last.
+// On disk it is one JSON line a build, appended, rewritten when twice as long as it
+// may be; a line that cannot be read is skipped.
+type history struct {
+	path string // "" = memory only
+	log  *slog.Logger
+
+	mu      sync.Mutex
+	records []ipc.BuildRecord
+	units   int // unit records in records
+	written int // lines in the file
+	bytes   int // size of the file
+	pending int // records at the end that are not in the file
+	costs   *costs
+}
+
+func openHistory(dir string, log *slog.Logger) *history {
+	h := &history{log: log, costs: openCosts(dir, log)}
+	if dir == "" {
+		return h
+	}
+	h.path = filepath.Join(dir, "history.jsonl")
+	if err := h.read(); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		log.Warn("read history", "file", h.path, "error", err)
+	}
+	return h
+}
+
+func (h *history) read() error {
+	return readLines(h.path, maxLine, func(line []byte) {
+		h.written++
+		h.bytes += len(line) + 1
+		var r ipc.BuildRecord
+		if json.Unmarshal(line, &r) == nil && r.Build != "" {
+			h.append(r)
+		}
+	})
+}
+
+// add remembers a build.
+func (h *history) add(r ipc.BuildRecord) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.append(r)
+	h.pending++
+	h.trim()
+}
+
+// append adds a record within the bounds; mu is held. Builds with nothing to do
+// follow each other quickly when an editor or a script asks again and again, so of
+// several in a row the last one stays.
+func (h *history) append(r ipc.BuildRecord) {
+	if n := len(r.Units); n > maxUnitRecords {
+		r.Units = slices.Clone(r.Units[:maxUnitRecords])
+	}
+	if n := len(h.records); n > 0 && didNothing(r) && didNothing(h.records[n-1]) {
+		h.records[n-1] = r
+		h.pending = max(0, h.pending-1)
+		return
+	}
+	h.records = append(h.records, r)
+	h.units += len(r.Units)
+	h.trim()
+}
+
+// didNothing reports whether nothing was made and nothing went wrong.
+func didNothing(r ipc.BuildRecord) bool {
+	return r.Success && len(r.Units) == 0 && r.Compiled == 0 && r.Hits == 0
+}
+
+// trim keeps the bounds; mu is held.
+func (h *history) trim() {
+	if over := len(h.records) - maxBuilds; over > 0 {
+		for _, r := range h.records[:over] {
+			h.units -= len(r.Units)
+		}
+		h.records = slices.Delete(h.records, 0, over)
+	}
+	for i := 0; h.units > maxUnitRecords && i < len(h.records)-1; i++ {
+		h.units -= len(h.records[i].Units)
+		h.records[i].Units = nil
+	}
+	h.pending = min(h.pending, len(h.records))
+}
+
+// flush writes what is not written yet.
+func (h *history) flush() error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.path == "" || h.pending == 0 {
+		return nil
+	}
+	if err := h.write(); err != nil {
+		return fmt.Errorf("write history: %w", err)
+	}
+	h.pending = 0
+	return h.costs.save()
+}
+
+func (h *history) write() error {
+	rewrite := h.written+h.pending > 2*maxBuilds || h.bytes > maxHistoryBytes
+	from := len(h.records) - h.pending
+	if rewrite {
+		from = 0
+	}
+	var text bytes.Buffer
+	for _, r := range h.records[from:] {
+		if err := json.NewEncoder(&text).Encode(r); err != nil {
+			return err
+		}
+	}
+	if rewrite {
+		h.written, h.bytes = len(h.records), text.Len()
+		return writeFile(h.path, text.Bytes())
+	}
+	h.written += h.pending
+	h.bytes += text.Len()
+	return appendLines(h.path, text.Bytes())
+}
+
+// builds answers a HistoryRequest, newest first.
+func (h *history) builds(req ipc.HistoryRequest) []ipc.BuildRecord {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	limit := req.Limit
+	if limit <= 0 {
+		limit = 20
+	}
+	found := []ipc.BuildRecord{}
+	for _, r := range slices.Backward(h.records) {
+		if len(found) == limit {
+			break
+		}
+		if req.Build != "" && req.Build != r.Build {
+			continue
+		}
+		if req.Build == "" && !req.Units {
+			r.Units = nil
+		}
+		found = append(found, r)
+	}
+	return found
+}
+
+// facts returns the times that a node which fits was made, newest first, at most
+// limit.
+func (h *history) facts(fits func(ipc.UnitRecord) bool, limit int) []ipc.ExplainFact {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	found := []ipc.ExplainFact{}
+	for _, r := range slices.Backward(h.records) {
+		for _, u := range r.Units {
+			if len(found) < limit && fits(u) {
+				found = append(found, ipc.ExplainFact{Build: r.Build, Time: r.Started, UnitRecord: u})
+			}
+		}
+	}
+	return found
+}
+
+// target reports the target part of a link's ID.
+func linkedTarget(id string) (string, bool) { return strings.CutPrefix(id, "link:") }

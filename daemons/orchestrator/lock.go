@@ -1,0 +1,126 @@
+package orchestrator
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"time"
+)
+
+// The lock of a build folder is held by whoever builds there. Its holder stamps the
+// file's mtime again and again, so that a process that waits can tell a long build
+// from a holder that was stopped in the middle of one.
+const (
+	lockBeat  = 400 * time.Millisecond
+	lockStale = 4 * lockBeat // "at most 2 s late"
+	lockPoll  = 10 * time.Millisecond
+)
+
+// errLockHeld: another process holds the lock.
+var errLockHeld = errors.New("another process holds the lock")
+
+// buildLock is a lock that is held, or given up on.
+type buildLock struct {
+	file *os.File // nil: not held
+	stop chan struct{}
+	done chan struct{}
+}
+
+// lockBuild takes the lock at path. waiting is called once when another process has
+// it; a lock whose holder shows no sign of life is not waited for: the result then
+// is not held, and its owner must keep its state in memory.
+func lockBuild(ctx context.Context, path string, waiting func()) (*buildLock, error) {
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return nil, err
+	}
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	err = tryLock(f)
+	if errors.Is(err, errLockHeld) {
+		waiting()
+		err = waitForLock(ctx, f)
+	}
+	switch {
+	case errors.Is(err, errLockHeld):
+		return &buildLock{}, f.Close()
+	case err != nil:
+		f.Close()
+		return nil, err
+	}
+	l := &buildLock{file: f, stop: make(chan struct{}), done: make(chan struct{})}
+	l.stamp()
+	go l.beat()
+	return l, nil
+}
+
+// waitForLock waits while the holder stamps the file. How long ago the last stamp
+// was is measured from seeing it, so that no clock needs to be right.
+func waitForLock(ctx context.Context, f *os.File) error {
+	var stamp time.Time
+	var seen time.Time
+	for {
+		err := tryLock(f)
+		if !errors.Is(err, errLockHeld) {
+			return err
+		}
+		fi, err := f.Stat()
+		switch {
+		case err != nil:
+			return err
+		case seen.IsZero() || !fi.ModTime().Equal(stamp):
+			stamp, seen = fi.ModTime(), time.Now()
+		case time.Since(seen) > lockStale:
+			return errLockHeld
+		}
+		if err := pause(ctx, lockPoll); err != nil {
+			return err
+		}
+	}
+}
+
+// held reports whether nobody else builds in the folder.
+func (l *buildLock) held() bool { return l.file != nil }
+
+func (l *buildLock) stamp() {
+	now := time.Now()
+	os.Chtimes(l.file.Name(), now, now) // a lost file is nobody's to wait for
+}
+
+func (l *buildLock) beat() {
+	defer close(l.done)
+	tick := time.NewTicker(lockBeat)
+	defer tick.Stop()
+	for {
+		select {
+		case <-tick.C:
+			l.stamp()
+		case <-l.stop:
+			return
+		}
+	}
+}
+
+// release gives the lock back.
+func (l *buildLock) release() {
+	if l.file == nil {
+		return
+	}
+	close(l.stop)
+	<-l.done
+	l.file.Close() // also unlocks
+}
+
+// pause waits for d, or until ctx ends.
+func pause(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}

@@ -1,0 +1,251 @@
+package orchestrator
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"sync"
+
+	"github.com/RepliBuild/replibuild/ipc"
+)
+
+// queue lets one build run at a time, joins equal requests and bounds how many
+// wait. It never adds events while it holds mu: whoever receives them may ask the
+// queue.
+type queue struct {
+	limit   int
+	publish func(ipc.Event)
+	start   func(*job) // called when a job arrives while none runs; must not block
+
+	mu      sync.Mutex
+	running *job
+	waiting []*job
+	closed  bool
+}
+
+func newQueue(limit int, publish func(ipc.Event), start func(*job)) *queue {
+	return &queue{limit: limit, publish: publish, start: start}
+}
+
+// Causes of a job's cancellation, for those who look at its context.
+var (
+	errAbandoned = errors.New("its caller went away")
+	errCancelled = errors.New("somebody cancelled it")
+	errClosed    = errors.New("the orchestrator is shutting down")
+)
+
+// submit finds the job for a request: an equal one that can still be joined, else
+// a new one. A pinned job goes on when no caller is left.
+func (q *queue) submit(req ipc.BuildRequest, detach bool) (j *job, joined bool, err error) {
+	j, position, err := q.enter(req, detach)
+	if err != nil {
+		return nil, false, err
+	}
+	if position > 0 {
+		j.events.add(j.id, ipc.BuildQueued{Position: position, Trigger: req.Trigger})
+	}
+	return j, position < 0, nil
+}
+
+// enter is submit without the event: position is 0 if j runs at once, the place of
+// a new job that waits, -1 if j was there.
+func (q *queue) enter(req ipc.BuildRequest, detach bool) (j *job, position int, err error) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.closed {
+		return nil, 0, ipc.Errorf(ipc.CodeStopping, "build: %v", errClosed)
+	}
+	key := requestKey(req)
+	if j := q.joinable(key); j != nil {
+		j.join(detach)
+		return j, -1, nil
+	}
+	if len(q.waiting) >= q.limit {
+		return nil, 0, ipc.Errorf(ipc.CodeQueueFull, "%d builds wait already, which is the limit", len(q.waiting)).
+			WithHint("try again when some have finished, or raise queue_size under [daemons.orchestrator] in .replibuild/daemon_config.toml")
+	}
+	j = newJob(req, key, q.publish)
+	j.join(detach)
+	if q.running != nil {
+		q.waiting = append(q.waiting, j)
+		return j, len(q.waiting), nil
+	}
+	q.running = j
+	q.start(j)
+	return j, 0, nil
+}
+
+// joinable returns the job with that key that does not end yet. mu is held.
+func (q *queue) joinable(key string) *job {
+	for _, j := range append(q.waiting[:len(q.waiting):len(q.waiting)], q.running) {
+		if j != nil && j.key == key && !j.sealed && j.ctx.Err() == nil {
+			return j
+		}
+	}
+	return nil
+}
+
+// next ends the running job and returns the one that runs now, nil if none waits.
+// Those behind it hear of their new places before it starts.
+func (q *queue) next() *job {
+	q.mu.Lock()
+	q.running = nil
+	if len(q.waiting) > 0 {
+		q.running = q.waiting[0]
+		q.waiting = slices.Delete(q.waiting, 0, 1)
+	}
+	j, waiting := q.running, slices.Clone(q.waiting)
+	q.mu.Unlock()
+	tellPositions(waiting)
+	return j
+}
+
+func tellPositions(waiting []*job) {
+	for i, j := range waiting {
+		j.events.add(j.id, ipc.BuildQueued{Position: i + 1, Trigger: j.req.Trigger})
+	}
+}
+
+// leave takes a caller off a job and reports whether it was the last one of a job
+// that nobody else wants, which is cancelled then.
+func (q *queue) leave(j *job) bool {
+	q.mu.Lock()
+	j.callers--
+	if j.callers > 0 || j.pinned {
+		q.mu.Unlock()
+		return false
+	}
+	q.stopAndUnlock(j, errAbandoned)
+	return true
+}
+
+// cancel stops the running or waiting job with that id, nil if there is none.
+func (q *queue) cancel(id string) *job {
+	j := q.find(id)
+	if j != nil {
+		q.stop(j, errCancelled)
+	}
+	return j
+}
+
+func (q *queue) find(id string) *job {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for _, j := range append(q.waiting[:len(q.waiting):len(q.waiting)], q.running) {
+		if j != nil && j.id == id {
+			return j
+		}
+	}
+	return nil
+}
+
+// stop cancels a job. One that still waits ends here, the running one ends itself.
+func (q *queue) stop(j *job, why error) {
+	q.mu.Lock()
+	q.stopAndUnlock(j, why)
+}
+
+// stopAndUnlock needs mu and gives it back: what it decides must hold together with
+// what its caller saw, and what it tells must be told without mu.
+func (q *queue) stopAndUnlock(j *job, why error) {
+	at := slices.Index(q.waiting, j)
+	if at >= 0 {
+		q.waiting = slices.Delete(q.waiting, at, at+1)
+	}
+	waiting := slices.Clone(q.waiting)
+	j.cancel(why)
+	q.mu.Unlock()
+	if at >= 0 {
+		err := cancelled(j.id, why.Error())
+		j.finish(ipc.BuildReply{Build: j.id, Detail: err.Message}, 0, err)
+		tellPositions(waiting)
+	}
+}
+
+// close refuses new jobs and stops all others.
+func (q *queue) close() {
+	q.mu.Lock()
+	q.closed = true
+	all := slices.Clone(q.waiting)
+	if q.running != nil {
+		all = append(all, q.running)
+	}
+	q.mu.Unlock()
+	for _, j := range all {
+		q.stop(j, errClosed)
+	}
+}
+
+// lookNow notes that j is about to ask what has changed: what joins from now on may
+// know of later changes.
+func (q *queue) lookNow(j *job) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	j.looked, j.lookAgain = true, false
+}
+
+// seal ends the time in which j can be joined, unless somebody joined after it had
+// looked for changes (false): then it has to look again.
+func (q *queue) seal(j *job) bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if j.lookAgain && j.ctx.Err() == nil {
+		return false
+	}
+	j.sealed = true
+	return true
+}
+
+func (q *queue) reply() ipc.QueueReply {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	r := ipc.QueueReply{Waiting: []ipc.BuildInfo{}, Limit: q.limit}
+	if q.running != nil {
+		info := q.running.info()
+		r.Running = &info
+	}
+	for _, j := range q.waiting {
+		r.Waiting = append(r.Waiting, j.info())
+	}
+	return r
+}
+
+// job is one build that waits, runs or has ended.
+type job struct {
+	id     string
+	key    string // equal keys ask for the same
+	req    ipc.BuildRequest
+	events *eventLog
+	ctx    context.Context
+	cancel context.CancelCauseFunc
+	progress
+
+	// Set before the log is closed, read after it.
+	reply ipc.BuildReply
+	err   error
+
+	// Of the queue's mu.
+	callers   int
+	pinned    bool // goes on without callers
+	looked    bool // it has asked what has changed
+	lookAgain bool // somebody joined since
+	sealed    bool // it ends: nobody can join
+}
+
+// join needs the queue's mu.
+func (j *job) join(detach bool) {
+	if detach {
+		j.pinned = true
+	} else {
+		j.callers++
+	}
+	j.lookAgain = j.looked
+}
+
+// finish ends the job for its callers.
+func (j *job) finish(reply ipc.BuildReply, links int, err error) {
+	j.reply, j.err = reply, err
+	j.events.add(j.id, ipc.BuildFinished{
+		OK: reply.Success, Counts: reply.Counts, Links: links, Seconds: reply.Seconds, Detail: reply.Detail,
+	})
+}

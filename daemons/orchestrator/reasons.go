@@ -1,0 +1,54 @@
+package orchestrator
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/RepliBuild/replibuild/ipc"
+)
+
+// reasonFor is the reason of a unit for which compilation gave none: what discovery
+// saw, or that nobody has made it before.
+func reasonFor(causes []ipc.Cause, seen bool) ipc.Reason {
+	if len(causes) > 0 {
+		return reasonOf(causes[0])
+	}
+	if !seen {
+		return ipc.Reason{Code: ipc.ReasonNew, Text: "never built before"}
+	}
+	return ipc.Reason{Code: ipc.ReasonUnchanged, Text: "nothing changed"}
+}
+
+// reasonOf puts one of discovery's causes into words.
+func reasonOf(c ipc.Cause) ipc.Reason {
+	switch c.Kind {
+	case ipc.CauseChanged:
+		return ipc.Reason{Code: ipc.ReasonInput, Text: c.Path + " changed", Path: c.Path}
+	case ipc.CauseRemoved:
+		return ipc.Reason{Code: ipc.ReasonRemoved, Text: c.Path + " is gone", Path: c.Path}
+	case ipc.CauseAppeared:
+		return ipc.Reason{Code: ipc.ReasonAppeared, Text: c.Path + " appeared", Path: c.Path}
+	case ipc.CauseListing:
+		return ipc.Reason{Code: ipc.ReasonListing, Text: "other files in " + c.Path, Path: c.Path}
+	case ipc.CauseOutput:
+		return ipc.Reason{Code: ipc.ReasonOutput, Text: c.Path + " is missing or was changed", Path: c.Path}
+	}
+	return ipc.Reason{Code: ipc.ReasonInput, Text: "an input changed while it was made", Path: c.Path}
+}
+
+// dependencyReason says what was needed and failed.
+func dependencyReason(what string) ipc.Reason {
+	return ipc.Reason{Code: ipc.ReasonDependency, Text: what + " failed", Path: what}
+}
+
+func cancelledReason() ipc.Reason {
+	return ipc.Reason{Code: ipc.ReasonCancelled, Text: "the build was cancelled"}
+}
+
+// list joins names for a sentence, at most limit of them.
+func list(names []string, limit int) string {
+	if len(names) <= limit {
+		return strings.Join(names, ", ")
+	}
+	return fmt.Sprintf("%s and %d more", strings.Join(names[:limit], ", "), len(names)-limit)
+}

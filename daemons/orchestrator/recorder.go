@@ -1,0 +1,131 @@
+package orchestrator
+
+import (
+	"context"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/RepliBuild/replibuild/ipc"
+)
+
+// recordTimeout bounds one record request. What was compiled is recorded even when
+// the build is cancelled, so it does not end with the build's context.
+const recordTimeout = 10 * time.Second
+
+// recorder tells discovery what was made, while more is being made: tracks that
+// arrive during a request go together into the next one.
+type recorder struct {
+	send func(context.Context, ipc.RecordRequest) (ipc.RecordReply, error)
+
+	mu      sync.Mutex
+	reset   bool     // discovery's nodes are not ours: forget them first
+	forget  []string // nodes that exist no more
+	pending []ipc.Track
+	busy    chan struct{} // closed when the sender is idle; nil if it is
+
+	recorded []string // nodes that discovery has taken since the last settle
+	token    string   // of the last reply, "" if there was none
+	err      error    // the first failure: discovery's state is not known any more
+}
+
+// clear makes the next request forget all nodes that discovery has.
+func (r *recorder) clear() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.reset = true
+}
+
+// remove forgets nodes that exist no more.
+func (r *recorder) remove(ids []string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.forget = append(r.forget, ids...)
+	r.wake()
+}
+
+// add records what the track holds.
+func (r *recorder) add(t ipc.Track) {
+	if len(t.Nodes) == 0 {
+		return
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.pending = append(r.pending, t)
+	r.wake()
+}
+
+// wake needs mu.
+func (r *recorder) wake() {
+	if r.busy == nil && r.err == nil && (len(r.pending) > 0 || len(r.forget) > 0) {
+		r.busy = make(chan struct{})
+		go r.sendAll(r.busy)
+	}
+}
+
+func (r *recorder) sendAll(idle chan struct{}) {
+	defer close(idle)
+	for {
+		req, ids, more := r.next()
+		if !more {
+			return
+		}
+		ctx, cancel := context.WithTimeout(context.Background(), recordTimeout)
+		reply, err := r.send(ctx, req)
+		cancel()
+		r.mu.Lock()
+		if err != nil {
+			r.err = err
+		} else {
+			r.token, r.recorded = reply.Token, append(r.recorded, ids...)
+		}
+		r.mu.Unlock()
+	}
+}
+
+// next takes as many pending tracks as fit one request.
+func (r *recorder) next() (req ipc.RecordRequest, ids []string, more bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.err != nil || len(r.pending) == 0 && len(r.forget) == 0 {
+		r.busy = nil
+		return req, nil, false
+	}
+	merged, n := newTrackMerger(), 0
+	for n < len(r.pending) && merged.size < maxTrackSize {
+		merged.add(r.pending[n])
+		n++
+	}
+	r.pending = slices.Delete(r.pending, 0, n)
+	req = ipc.RecordRequest{Track: merged.track, Forget: r.forget, Reset: r.reset}
+	r.forget, r.reset = nil, false
+	for _, node := range req.Nodes {
+		ids = append(ids, node.ID)
+	}
+	return req, ids, true
+}
+
+// settle waits until everything has been recorded and puts it into m. After a failure
+// nobody knows what discovery has: m has no token then.
+func (r *recorder) settle(m *memory) error {
+	r.mu.Lock()
+	for r.busy != nil {
+		idle := r.busy
+		r.mu.Unlock()
+		<-idle
+		r.mu.Lock()
+	}
+	defer r.mu.Unlock()
+	for _, id := range r.recorded {
+		m.recorded[id] = true
+	}
+	r.recorded = nil
+	if r.token != "" {
+		m.token = r.token
+	}
+	err := r.err
+	if err != nil {
+		m.token, r.token, r.err = "", "", nil
+	}
+	return err
+}

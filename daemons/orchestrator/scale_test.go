@@ -1,0 +1,102 @@
+package orchestrator
+
+import (
+	"context"
+	"fmt"
+	"testing"
+
+	"github.com/RepliBuild/replibuild/ipc"
+)
+
+// quickDiscovery answers at once, whatever the project's size.
+type quickDiscovery struct {
+	ipc.Discovery
+	token int
+	dirty []ipc.DirtyNode
+}
+
+func (d *quickDiscovery) Sync(context.Context, ipc.SyncRequest) (ipc.SyncReply, error) {
+	return ipc.SyncReply{Token: fmt.Sprint(d.token), Dirty: d.dirty}, nil
+}
+
+func (d *quickDiscovery) Record(_ context.Context, r ipc.RecordRequest) (ipc.RecordReply, error) {
+	d.token++
+	d.dirty = nil
+	return ipc.RecordReply{Token: fmt.Sprint(d.token)}, nil
+}
+
+// quickCompilation compiles in no time.
+type quickCompilation struct{ ipc.Compilation }
+
+func (quickCompilation) CompileBatch(_ context.Context, r ipc.BatchRequest, fn func(ipc.BatchProgress)) (ipc.BatchReply, error) {
+	var news ipc.BatchProgress
+	for _, u := range r.Units {
+		news.Finished = append(news.Finished, ipc.UnitResult{ID: u.ID, Status: ipc.StatusCompiled, Changed: true, Seconds: 1})
+		news.Track.Nodes = append(news.Track.Nodes, ipc.NodeRecord{ID: u.ID})
+	}
+	fn(news)
+	return ipc.BatchReply{}, nil
+}
+
+func (quickCompilation) Link(_ context.Context, r ipc.LinkRequest) (ipc.LinkReply, error) {
+	id := linkNode(r.Target.Name)
+	return ipc.LinkReply{
+		Result: ipc.UnitResult{ID: id, Status: ipc.StatusCompiled, Changed: true},
+		Track:  ipc.Track{Nodes: []ipc.NodeRecord{{ID: id}}},
+	}, nil
+}
+
+func (quickCompilation) CacheStats(context.Context, ipc.CacheStatsRequest) (ipc.CacheStatsReply, error) {
+	return ipc.CacheStatsReply{}, nil
+}
+
+// quick is a service for a project of so many units that was built once.
+func quick(t testing.TB, units int) (*Service, *quickDiscovery) {
+	w := newWorld()
+	for i := len(w.plan.Units); i < units; i++ {
+		w.addUnit(fmt.Sprintf("t%d", i/100), fmt.Sprintf("src/%d.cpp", i))
+	}
+	for i := range (units + 99) / 100 {
+		w.plan.Targets = append(w.plan.Targets, ipc.Target{
+			Name: fmt.Sprintf("t%d", i), Kind: ipc.KindStatic, Output: fmt.Sprintf("build/t%d", i),
+		})
+	}
+	d := &quickDiscovery{}
+	s := w.service(t, func(c *Config) {
+		c.StateDir = t.TempDir()
+		c.Discovery = local(ipc.NameDiscovery, ipc.Discovery(d))
+		c.Compilation = local(ipc.NameCompilation, ipc.Compilation(quickCompilation{}))
+	})
+	built(t, s)
+	built(t, s)
+	return s, d
+}
+
+// Nothing to do costs the same for ten files and ten thousand.
+func TestNothingToDoDoesNotGrow(t *testing.T) {
+	allocs := func(units int) float64 {
+		s, _ := quick(t, units)
+		return testing.AllocsPerRun(50, func() { built(t, s) })
+	}
+	small, large := allocs(10), allocs(10_000)
+	if large > small+10 {
+		t.Errorf("%v allocations for 10 units, %v for 10,000", small, large)
+	}
+}
+
+func BenchmarkNothingToDo(b *testing.B) {
+	s, _ := quick(b, 10_000)
+	for b.Loop() {
+		built(b, s)
+	}
+}
+
+// BenchmarkOneEdit is the orchestrator's part of an edit of one file in 10,000, what
+// is written down after the reply included.
+func BenchmarkOneEdit(b *testing.B) {
+	s, d := quick(b, 10_000)
+	for b.Loop() {
+		d.dirty = []ipc.DirtyNode{{ID: "t50:src/5000.cpp", Causes: []ipc.Cause{{Kind: ipc.CauseChanged, Path: "src/5000.cpp"}}}}
+		built(b, s)
+	}
+}
