@@ -1,0 +1,167 @@
+package compilation
+
+import (
+	"context"
+	"time"
+
+	"github.com/RepliBuild/replibuild/cache"
+	"github.com/RepliBuild/replibuild/ipc"
+)
+
+// action is one output to bring up to date: the object of a unit or the output of a
+// link.
+type action struct {
+	id       string
+	output   string // as the plan spells it
+	recipe   *recipe
+	recipeID cache.Digest
+	causes   []ipc.Cause
+	forced   bool // the caller asked not to look it up
+	// never says why the result may not be stored whatever it reads, "" if it may.
+	never string
+	// direct: the tool is given the final name of the output, which is removed
+	// first, because the name gets into what it writes.
+	direct bool
+	// base is the key of everything known before the inputs are. exact says that it
+	// covers what the record's set does not: the order of members.
+	base  func() (cache.Digest, error)
+	exact bool
+	// tool makes the output at a path.
+	tool func(output string) tool
+	line []string // the exact command line, for people
+	// expected peak of memory in bytes, 0 = unknown; urgent goes first in line.
+	expected int64
+	urgent   bool
+}
+
+// tool is a process to run and what is to be known of it.
+type tool struct {
+	args    []string
+	subject subject
+	watch   observer
+	also    []string // files that it reads and that the observer need not tell of
+}
+
+// work is one batch, link or step being served: one look at the files, one limit.
+type work struct {
+	s       *Service
+	build   string // of the caller, or one of ours
+	pin     string // unique: what the cache must keep until the work ends
+	root    string
+	env     []string // of processes
+	timeout time.Duration
+	view    *view
+	gate    *slots // limit of this request, nil = none
+	// started is told of each process that begins to make an output.
+	started func(id string)
+}
+
+// result is what became of an action, with what to tell discovery.
+type result struct {
+	ipc.UnitResult
+	rec *record // nil if nothing is known
+}
+
+// inPlace reports whether the output is there already and is what its inputs make.
+func (w *work) inPlace(a *action, rec *record) bool {
+	if a.forced || !rec.trusted() || rec.Recipe != a.recipeID || len(rec.Outputs) == 0 || rec.Outputs[0].Path != a.output {
+		return false
+	}
+	for _, o := range rec.Outputs {
+		if outputSignature(w.view.abs(o.Path)) != o.Sig {
+			return false
+		}
+	}
+	if a.exact {
+		if base, err := a.base(); err != nil || base != rec.Base {
+			return false
+		}
+	}
+	return w.view.compare(rec.Set) == nil
+}
+
+// whenInPlace is the result of an action for which nothing was done.
+func whenInPlace(a *action, rec *record) result {
+	return result{rec: rec, UnitResult: ipc.UnitResult{
+		ID: a.id, Status: ipc.StatusCached, InPlace: true, Key: keyText(rec.Action), Bytes: rec.Outputs[0].Sig.Size,
+		Reason: ipc.Reason{Code: ipc.ReasonUnchanged, Text: "nothing changed"},
+	}}
+}
+
+func keyText(d cache.Digest) string {
+	if d.IsZero() {
+		return ""
+	}
+	return d.String()
+}
+
+// attempt is an action on its way: what is known so far.
+type attempt struct {
+	*action
+	begin  time.Time
+	rec    *record // of the last time, nil if there is none
+	base   cache.Digest
+	noBase error        // why there is no base: the source is not there
+	before cache.Digest // content of the output before, zero if there was none
+	missed cache.MissReason
+	near   *difference // between the nearest known set and what is there
+	looked bool        // in the cache
+	leave  func()      // the lead
+}
+
+func (w *work) newAttempt(a *action, rec *record) *attempt {
+	t := &attempt{action: a, begin: time.Now(), rec: rec, leave: func() {}}
+	t.base, t.noBase = a.base()
+	return t
+}
+
+// begin brings an action as far as it goes without a process. It returns nil if the
+// output has to be made, or if another leads (then t.leave is nil).
+func (w *work) begin(t *attempt) *result {
+	leave, other := w.s.flights.try(t.base)
+	if other != nil {
+		t.leave = nil
+		return nil
+	}
+	t.leave = leave
+	return w.lookup(t)
+}
+
+// finish brings an action to its end, whatever it takes. place is its place in the
+// line, nil if it has none yet.
+func (w *work) finish(ctx context.Context, t *attempt, place *place) result {
+	if t.leave == nil {
+		leave, err := w.s.flights.lead(ctx, t.base)
+		if err != nil {
+			return w.skipped(t, err)
+		}
+		t.leave = leave
+		if r := w.lookup(t); r != nil {
+			leave()
+			return *r
+		}
+	}
+	defer t.leave()
+	if place == nil {
+		place = w.line(t.action, t.rec)
+	}
+	return w.make(ctx, t, place)
+}
+
+// do is begin and finish for a single action.
+func (w *work) do(ctx context.Context, a *action) result {
+	rec := w.s.records.get(a.id)
+	if w.inPlace(a, rec) {
+		return whenInPlace(a, rec)
+	}
+	t := w.newAttempt(a, rec)
+	if r := w.begin(t); r != nil {
+		t.leave()
+		return *r
+	}
+	return w.finish(ctx, t, nil)
+}
+
+func (w *work) skipped(t *attempt, why error) result {
+	return result{UnitResult: ipc.UnitResult{ID: t.id, Status: ipc.StatusSkipped, Reason: cancelledReason(why)}}
+}

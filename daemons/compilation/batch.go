@@ -1,0 +1,144 @@
+package compilation
+
+import (
+	"context"
+	"crypto/rand"
+	"runtime"
+	"sync"
+	"time"
+
+	"github.com/RepliBuild/replibuild/ipc"
+)
+
+// newWork prepares for a request. end must be called when nothing of it runs.
+func (s *Service) newWork(ctx context.Context, build, root string, env []string, timeout float64) (context.Context, *work, func(), error) {
+	ctx, end, err := s.builds.begin(ctx, build)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	if root == "" {
+		root = s.cfg.Root
+	}
+	w := &work{
+		s: s, build: build, pin: build + "/" + rand.Text(), root: root, env: processEnv(env, root),
+		timeout: s.cfg.Timeout, view: newView(root, s.tables, s.digests),
+	}
+	if timeout > 0 {
+		w.timeout = time.Duration(timeout * float64(time.Second))
+	}
+	return ctx, w, func() {
+		s.store.Unpin(w.pin)
+		end()
+	}, nil
+}
+
+// CompileBatch implements [ipc.Compilation].
+func (s *Service) CompileBatch(ctx context.Context, req ipc.BatchRequest, report func(ipc.BatchProgress)) (ipc.BatchReply, error) {
+	if err := checkBatch(&req); err != nil {
+		return ipc.BatchReply{}, err
+	}
+	ctx, w, end, err := s.newWork(ctx, req.Build, req.Root, req.Env, req.Timeout)
+	if err != nil {
+		return ipc.BatchReply{}, err
+	}
+	defer end()
+	if report == nil {
+		report = func(ipc.BatchProgress) {}
+	}
+	if req.Jobs > 0 && req.Jobs < s.slots.limit {
+		w.gate = newGate(req.Jobs)
+	}
+	reporter := newReporter(w.view, report)
+	w.started = reporter.start
+	b := &batch{work: w, req: &req, reporter: reporter, compilers: make([]*compiler, len(req.Commands))}
+	b.run(ctx)
+	reply := ipc.BatchReply{Counts: reporter.close()}
+	if ctx.Err() != nil {
+		return reply, cancelledError(ctx, req.Build)
+	}
+	return reply, nil
+}
+
+// cancelledError is what a request returns that was ended from outside.
+func cancelledError(ctx context.Context, build string) error {
+	if why, ok := context.Cause(ctx).(*ipc.Error); ok {
+		return why
+	}
+	return ipc.Errorf(ipc.CodeCancelled, "build %s: %v", build, context.Cause(ctx))
+}
+
+// newGate is a limit of a request's own, without regard to memory.
+func newGate(jobs int) *slots {
+	s := newSlots(jobs, 0)
+	s.available = func() int64 { return -1 }
+	s.rss = func(int) int64 { return 0 }
+	return s
+}
+
+// batch is a batch being served.
+type batch struct {
+	*work
+	req      *ipc.BatchRequest
+	reporter *reporter
+
+	mu        sync.Mutex
+	compilers []*compiler // by command, made when first needed
+	making    sync.WaitGroup
+}
+
+// run brings all units up to date. A few workers go through them in order and do
+// what needs no process; a unit that needs one takes its place in the line, also in
+// order, and leaves its worker.
+func (b *batch) run(ctx context.Context) {
+	next := make(chan int)
+	var workers sync.WaitGroup
+	for range min(len(b.req.Units), 2*runtime.GOMAXPROCS(0)) {
+		workers.Go(func() {
+			for i := range next {
+				b.unit(ctx, b.req.Units[i])
+			}
+		})
+	}
+	for i := range b.req.Units {
+		next <- i
+	}
+	close(next)
+	workers.Wait()
+	b.making.Wait()
+}
+
+func (b *batch) compiler(i int) *compiler {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.compilers[i] == nil {
+		b.compilers[i] = newCompiler(b.req, b.req.Commands[i])
+	}
+	return b.compilers[i]
+}
+
+// unit does what needs no process.
+func (b *batch) unit(ctx context.Context, u ipc.BatchUnit) {
+	if ctx.Err() != nil {
+		b.reporter.finish(result{UnitResult: ipc.UnitResult{
+			ID: u.ID, Status: ipc.StatusSkipped, Reason: cancelledReason(context.Cause(ctx)),
+		}})
+		return
+	}
+	a := b.compiler(u.Command).unit(b.work, u, b.req.NoCache)
+	rec := b.s.records.get(a.id)
+	if b.inPlace(a, rec) {
+		b.reporter.finish(whenInPlace(a, rec))
+		return
+	}
+	t := b.newAttempt(a, rec)
+	if r := b.begin(t); r != nil {
+		t.leave()
+		b.reporter.finish(*r)
+		return
+	}
+	var at *place
+	if t.leave != nil {
+		at = b.line(a, rec)
+	}
+	b.making.Go(func() { b.reporter.finish(b.finish(ctx, t, at)) })
+}

@@ -1,0 +1,139 @@
+package compilation
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+
+	"github.com/RepliBuild/replibuild/cache"
+	"github.com/RepliBuild/replibuild/ipc"
+)
+
+func TestBadBatches(t *testing.T) {
+	t.Parallel()
+	p := anyCompiler(t)
+	for name, change := range map[string]func(*ipc.BatchRequest){
+		"toolchain": func(r *ipc.BatchRequest) { r.Commands[0].Toolchain = 1 },
+		"command":   func(r *ipc.BatchRequest) { r.Units[0].Command = -1 },
+		"no object": func(r *ipc.BatchRequest) { r.Units[0].Object = "" },
+		"nul":       func(r *ipc.BatchRequest) { r.Units[0].Source = "a\x00b" },
+	} {
+		req := p.batch("main.cpp")
+		change(&req)
+		if _, err := p.run(t.Context(), req); ipc.CodeOf(err) != ipc.CodeBadRequest {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if out, err := p.run(t.Context(), p.batch()); err != nil || len(out) != 0 {
+		t.Errorf("empty batch: %v, %v", out, err)
+	}
+}
+
+// Units start in the order given, and no more at a time than the request allows.
+func TestBatchOrderAndJobs(t *testing.T) {
+	t.Parallel()
+	p := anyCompiler(t)
+	p.cfg.Jobs = 4
+	var sources []string
+	for i := range 6 {
+		sources = append(sources, fmt.Sprintf("s%d.cpp", i))
+		p.write(sources[i], fmt.Sprintf("int f%d;\n", i))
+	}
+	p.wrap(`mkdir $PWD/busy || touch $PWD/two; $real "$@"; rmdir $PWD/busy`)
+	req := p.batch(sources...)
+	req.Jobs = 1
+	var started []string
+	_, err := p.start().CompileBatch(t.Context(), req, func(b ipc.BatchProgress) { started = append(started, b.Started...) })
+	if err != nil || len(started) != 6 {
+		t.Fatalf("%q, %v", started, err)
+	}
+	if ipc.StatSignature(p.path("two")).Exists() {
+		t.Error("two at a time")
+	}
+	// Four workers decide at once, so a unit may overtake those next to it.
+	for i, id := range started {
+		want := slices.Index(sources, id[len("app:"):])
+		if want < i-4 || want > i+4 {
+			t.Errorf("order %q", started)
+		}
+	}
+}
+
+// Only so many run at a time as memory allows.
+func TestMemoryAdmission(t *testing.T) {
+	t.Parallel()
+	p := anyCompiler(t)
+	p.cfg.Jobs, p.cfg.MaxMemory = 4, 1000*mb
+	var sources []string
+	for i := range 4 {
+		sources = append(sources, fmt.Sprintf("s%d.cpp", i))
+		p.write(sources[i], fmt.Sprintf("int f%d;\n", i))
+	}
+	p.wrap(`mkdir $PWD/busy || touch $PWD/two; $real "$@"; rmdir $PWD/busy`)
+	req := p.batch(sources...)
+	for i := range req.Units {
+		req.Units[i].ExpectedPeak = 600 * mb
+	}
+	out, err := p.run(t.Context(), req)
+	if err != nil || len(out) != 4 {
+		t.Fatalf("%v, %v", out, err)
+	}
+	if ipc.StatSignature(p.path("two")).Exists() {
+		t.Error("two at a time, of 600 MB each where 1000 are allowed")
+	}
+}
+
+// BenchmarkInPlace is a batch of 1,000 units with 300 inputs and 600 misses each, of
+// which nothing has to be made.
+func BenchmarkInPlace(b *testing.B) {
+	root := b.TempDir()
+	s, err := New(Config{Root: root, Store: cache.Open(b.TempDir(), cache.Options{})})
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer s.Close()
+	req := benchmarkBatch(b, s, root)
+	b.ResetTimer()
+	for b.Loop() {
+		reply, err := s.CompileBatch(b.Context(), req, func(ipc.BatchProgress) {})
+		if err != nil || reply.Cached != len(req.Units) {
+			b.Fatalf("%+v, %v", reply, err)
+		}
+	}
+}
+
+// benchmarkBatch makes records as if all units had been compiled.
+func benchmarkBatch(b *testing.B, s *Service, root string) ipc.BatchRequest {
+	const units, headers, misses = 1000, 300, 600
+	write := func(name string) cache.Input {
+		if err := os.WriteFile(filepath.Join(root, name), []byte(name), 0o644); err != nil {
+			b.Fatal(err)
+		}
+		return cache.Input{Path: name, Digest: cache.HashBytes([]byte(name))}
+	}
+	var shared inputSet
+	for i := range headers {
+		shared.files = append(shared.files, write(fmt.Sprintf("h%d.h", i)))
+	}
+	for i := range misses {
+		shared.misses = append(shared.misses, fmt.Sprintf("first/h%d.h", i))
+	}
+	req := ipc.BatchRequest{
+		Root: root, BuildDir: "build", Toolchains: []ipc.Toolchain{{CXX: "/bin/c++"}}, Commands: []ipc.Command{{Lang: "c++", Args: []string{"-O2"}}},
+	}
+	k := newCompiler(&req, req.Commands[0])
+	for i := range units {
+		source := fmt.Sprintf("s%d.cpp", i)
+		u := ipc.Unit{ID: source, Source: source, Object: fmt.Sprintf("s%d.o", i)}
+		req.Units = append(req.Units, ipc.BatchUnit{Unit: u})
+		set := shared
+		set.files = append(slices.Clone(shared.files), write(source))
+		object := write(u.Object)
+		s.records.put(u.ID, &record{Recipe: k.recipeID, Set: s.tables.pack(set), Outputs: []outputRecord{{
+			Path: u.Object, Sig: outputSignature(filepath.Join(root, u.Object)), Digest: object.Digest,
+		}}}, k.recipe)
+	}
+	return req
+}

@@ -1,0 +1,52 @@
+package compilation
+
+import (
+	"context"
+
+	"github.com/RepliBuild/replibuild/cache"
+	"github.com/RepliBuild/replibuild/ipc"
+)
+
+// CacheStats implements [ipc.Compilation].
+func (s *Service) CacheStats(context.Context, ipc.CacheStatsRequest) (ipc.CacheStatsReply, error) {
+	st := s.store.Stats()
+	reply := ipc.CacheStatsReply{
+		Dir: s.store.Dir(), Bytes: st.Bytes, MaxBytes: st.MaxBytes, Entries: st.Entries,
+		Hits: st.Hits, Misses: st.Misses, MissReasons: st.MissReasons,
+		Stored: st.Stored, Evicted: st.Evicted, Damaged: st.Damaged, SavedSeconds: st.SavedSeconds,
+		ReadOnly: st.ReadOnly,
+	}
+	if !st.Oldest.IsZero() {
+		reply.OldestUnix = st.Oldest.Unix()
+	}
+	return reply, nil
+}
+
+// CacheClear implements [ipc.Compilation].
+func (s *Service) CacheClear(context.Context, ipc.CacheClearRequest) (ipc.CacheClearReply, error) {
+	r, err := s.store.Clear()
+	if err != nil {
+		return ipc.CacheClearReply{}, ipc.Errorf(ipc.CodeUnavailable, "%v", err).
+			WithHint("look at the permissions of %s; it may be deleted by hand at any time", s.store.Dir())
+	}
+	return ipc.CacheClearReply{Token: r.Token, UndoSeconds: cache.UndoTime.Seconds(), Bytes: r.Bytes, Entries: r.Entries}, nil
+}
+
+// CacheRestore implements [ipc.Compilation].
+func (s *Service) CacheRestore(_ context.Context, req ipc.CacheRestoreRequest) (ipc.CacheRestoreReply, error) {
+	r, err := s.store.Restore(req.Token)
+	if err != nil {
+		return ipc.CacheRestoreReply{}, ipc.Errorf(ipc.CodeNotFound, "%v", err)
+	}
+	return ipc.CacheRestoreReply{Bytes: r.Bytes, Entries: r.Entries}, nil
+}
+
+// CacheVerify implements [ipc.Compilation].
+func (s *Service) CacheVerify(ctx context.Context, req ipc.CacheVerifyRequest) (ipc.CacheVerifyReply, error) {
+	reply := ipc.CacheVerifyReply{Damaged: []string{}}
+	checked, err := s.store.Verify(ctx, req.Sample, func(action cache.Digest, problem string) {
+		reply.Damaged = append(reply.Damaged, action.String()+": "+problem)
+	})
+	reply.Checked = checked
+	return reply, err
+}

@@ -1,0 +1,264 @@
+//go:build unix
+
+package compilation
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/RepliBuild/replibuild/cache"
+	"github.com/RepliBuild/replibuild/ipc"
+)
+
+// fifo makes a pipe in the project that a script waits on.
+func (p *project) fifo(name string) string {
+	p.t.Helper()
+	if err := syscall.Mkfifo(p.path(name), 0o600); err != nil {
+		p.t.Fatal(err)
+	}
+	return p.path(name)
+}
+
+// meet waits until the script reads from or writes to the pipe.
+func meet(t *testing.T, fifo string) {
+	t.Helper()
+	f, err := os.OpenFile(fifo, os.O_WRONLY, 0)
+	if err != nil {
+		t.Error(err)
+		return
+	}
+	f.Close()
+}
+
+// An edit while the compiler runs, before or after it has read the file, reverted or
+// not: the object is delivered, never stored, never taken for clean, and the next
+// build makes the right one.
+func TestEditDuringCompile(t *testing.T) {
+	t.Parallel()
+	const old, new = "inline int value() { return 1; }\n", "inline int value() { return 2; }\n"
+	for _, tt := range []struct {
+		name, script string
+		edit         func(p *project)
+	}{
+		{"before it is read", `cat $PWD/go >/dev/null; exec $real "$@"`, func(p *project) { p.write("include/value.h", new) }},
+		{"after it was read", `$real "$@"; cat $PWD/go >/dev/null`, func(p *project) { p.write("include/value.h", new) }},
+		{"edited and reverted", `cat $PWD/go >/dev/null; $real "$@"; cat $PWD/go >/dev/null`, func(p *project) {
+			p.write("include/value.h", new)
+			meet(p.t, p.path("go"))
+			// The script is at its second wait now, or will be: reverting is the last
+			// thing to happen in the compile.
+			waitFor(p.t, "the object", func() bool { m, _ := filepath.Glob(p.path("build/obj/app/src/.rb-*.o")); return len(m) > 0 })
+			p.write("include/value.h", old)
+		}},
+		{"renamed over", `$real "$@"; cat $PWD/go >/dev/null`, func(p *project) {
+			p.write("include/fresh.h", new)
+			if err := os.Rename(p.path("include/fresh.h"), p.path("include/value.h")); err != nil {
+				p.t.Error(err)
+			}
+		}},
+		{"shadowed", `$real "$@"; cat $PWD/go >/dev/null`, func(p *project) { p.write("src/first/value.h", new) }},
+		{"removed", `$real "$@"; cat $PWD/go >/dev/null`, func(p *project) { p.write("src/value.h", new); p.remove("include/value.h") }},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			p := anyCompiler(t)
+			small(p)
+			plain := p.tool
+			fifo := p.fifo("go")
+			p.wrap(tt.script)
+			// The edit comes first, the script ends after it.
+			edited := make(chan struct{})
+			runner := p.start().runner
+			go func() {
+				defer close(edited)
+				waitFor(t, "the start", func() bool { return runner.started.Load() > 0 })
+				if !strings.HasPrefix(tt.script, "cat") {
+					waitFor(t, "the object", func() bool { m, _ := filepath.Glob(p.path("build/obj/app/src/.rb-*.o")); return len(m) > 0 })
+				}
+				tt.edit(p)
+				meet(t, fifo)
+			}()
+			r := p.build("src/main.cpp")
+			<-edited
+			if r.Status != ipc.StatusCompiled || r.Key != "" {
+				t.Errorf("%+v", r)
+			}
+			if p.track[r.ID].Unsettled == "" {
+				t.Error("discovery is told that it is settled")
+			}
+			if st := p.store.Stats(); st.Stored != 0 {
+				t.Errorf("%d stored", st.Stored)
+			}
+			p.tool.CXX = plain.CXX
+			r = p.build("src/main.cpp")
+			if r.Status != ipc.StatusCompiled {
+				t.Errorf("afterwards %+v", r)
+			}
+			p.sameAsPlain("src/main.cpp")
+			p.expect("and then", "src/main.cpp", ipc.StatusCached, ipc.ReasonUnchanged)
+		})
+	}
+}
+
+func TestCancelLeavesNothing(t *testing.T) {
+	t.Parallel()
+	for _, how := range []string{"context", "cancel", "close"} {
+		t.Run(how, func(t *testing.T) {
+			t.Parallel()
+			p := anyCompiler(t)
+			small(p)
+			p.write("src/second.cpp", "int g;\n")
+			p.cfg.Jobs = 1
+			p.wrap(`echo $$ > $PWD/pid; sleep 60 & sleep 60`)
+			ctx, cancel := context.WithCancel(t.Context())
+			defer cancel()
+			s := p.start()
+			go func() {
+				waitFor(t, "the compiler", func() bool { b, _ := os.ReadFile(p.path("pid")); return len(b) > 1 })
+				switch how {
+				case "context":
+					cancel()
+				case "cancel":
+					if r, err := s.Cancel(context.Background(), ipc.CancelRequest{Build: "b1"}); err != nil || !r.Cancelled {
+						t.Errorf("cancel: %+v, %v", r, err)
+					}
+				case "close":
+					if err := s.Close(); err != nil {
+						t.Error(err)
+					}
+				}
+			}()
+			out, err := p.run(ctx, p.batch("src/main.cpp", "src/second.cpp"))
+			if code := ipc.CodeOf(err); code != ipc.CodeCancelled && (how != "close" || code != ipc.CodeStopping) {
+				t.Errorf("error %v", err)
+			}
+			for name, r := range out {
+				if r.Status != ipc.StatusSkipped || r.Reason.Code != ipc.ReasonCancelled {
+					t.Errorf("%s: %+v", name, r)
+				}
+			}
+			pid := strings.TrimSpace(p.read("pid"))
+			waitFor(t, "the end of all", func() bool { return len(groupMembersOf(t, pid)) == 0 })
+			left, _ := filepath.Glob(p.path("build/obj/app/src/*"))
+			hidden, _ := filepath.Glob(p.path("build/obj/app/src/.rb-*"))
+			if len(left)+len(hidden) != 0 {
+				t.Errorf("left: %q %q", left, hidden)
+			}
+			if n := len(s.builds.running); n != 0 {
+				t.Errorf("%d requests left", n)
+			}
+		})
+	}
+}
+
+func groupMembersOf(t *testing.T, pid string) []string {
+	t.Helper()
+	var group int
+	if _, err := fmt.Sscan(pid, &group); err != nil {
+		t.Fatal(err)
+	}
+	return groupMembers(t, group)
+}
+
+func TestCompileTimeout(t *testing.T) {
+	t.Parallel()
+	p := anyCompiler(t)
+	small(p)
+	p.wrap(`sleep 60`)
+	req := p.batch("src/main.cpp")
+	req.Timeout = 0.3
+	out, err := p.run(t.Context(), req)
+	r := out["src/main.cpp"]
+	if err != nil || r.Status != ipc.StatusFailed || r.Reason.Code != ipc.ReasonTimeout || !strings.Contains(r.Reason.Text, "300ms") || len(r.Command) == 0 {
+		t.Errorf("%+v, %v", r, err)
+	}
+}
+
+// Units with the same command and source at the same moment: one compile.
+func TestSameKeyCompilesOnce(t *testing.T) {
+	t.Parallel()
+	p := anyCompiler(t)
+	small(p)
+	p.wrap(`echo x >> $PWD/runs; exec $real "$@"`)
+	p.cfg.Jobs = 8
+	req := p.batch()
+	for i := range 12 {
+		u := unitOf("src/main.cpp")
+		u.ID, u.Object = fmt.Sprintf("app%d:src/main.cpp", i), fmt.Sprintf("build/obj/app%d/main.o", i%6)
+		req.Units = append(req.Units, ipc.BatchUnit{Unit: u})
+	}
+	out, err := p.run(t.Context(), req)
+	if err != nil || len(out) != 12 {
+		t.Fatalf("%d results, %v", len(out), err)
+	}
+	compiled := 0
+	for id, r := range out {
+		switch r.Status {
+		case ipc.StatusCompiled:
+			compiled++
+		case ipc.StatusCached:
+		default:
+			t.Errorf("%s: %+v", id, r)
+		}
+	}
+	if runs := p.read("runs"); compiled != 1 || runs != "x\n" {
+		t.Errorf("%d compiled, %d runs", compiled, len(runs)/2)
+	}
+	want := p.oracle("src/main.cpp")
+	for i := range 6 {
+		if p.read(fmt.Sprintf("build/obj/app%d/main.o", i)) != want {
+			t.Errorf("object %d differs", i)
+		}
+	}
+}
+
+// One whose leader fails is compiled by the next.
+func TestLeadHandsOver(t *testing.T) {
+	t.Parallel()
+	f := newFlights()
+	key := cache.HashBytes([]byte("x"))
+	leave, err := f.lead(t.Context(), key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+	defer cancel()
+	if _, err := f.lead(ctx, key); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("got %v", err)
+	}
+	next := make(chan error, 1)
+	go func() {
+		leave, err := f.lead(t.Context(), key)
+		if err == nil {
+			leave()
+		}
+		next <- err
+	}()
+	leave()
+	if err := <-next; err != nil || len(f.busy) != 0 {
+		t.Errorf("%v, %d busy", err, len(f.busy))
+	}
+}
+
+// A compiler that the kernel kills is run again with nothing beside it.
+func TestKilledCompilerRunsAgain(t *testing.T) {
+	t.Parallel()
+	p := anyCompiler(t)
+	small(p)
+	p.wrap(`[ -e $PWD/killed ] && exec $real "$@"; touch $PWD/killed; kill -9 $$`)
+	p.expect("killed once", "src/main.cpp", ipc.StatusCompiled, ipc.ReasonNew)
+	p.sameAsPlain("src/main.cpp")
+	p.wrap(`kill -9 $$`)
+	p.write("src/main.cpp", "int f() { return 3; }\n")
+	r := p.try("src/main.cpp")
+	if r.Status != ipc.StatusFailed || r.Exit != 137 || !strings.Contains(r.Reason.Text, "memory") {
+		t.Errorf("%+v", r)
+	}
+}

@@ -1,0 +1,54 @@
+package compilation
+
+import (
+	"context"
+	"sync"
+
+	"github.com/RepliBuild/replibuild/cache"
+)
+
+// flights lets one action of a base key look up and make at a time. Those that want
+// the same wait, and find it in the cache then; if the first one failed or was
+// cancelled, the next goes on.
+type flights struct {
+	mu   sync.Mutex
+	busy map[cache.Digest]chan struct{}
+}
+
+func newFlights() *flights { return &flights{busy: make(map[cache.Digest]chan struct{})} }
+
+// try takes the lead if nobody has it; else it returns what to wait for. A zero key
+// is nobody's.
+func (f *flights) try(base cache.Digest) (leave func(), other <-chan struct{}) {
+	if base.IsZero() {
+		return func() {}, nil
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if other := f.busy[base]; other != nil {
+		return nil, other
+	}
+	mine := make(chan struct{})
+	f.busy[base] = mine
+	return func() {
+		f.mu.Lock()
+		delete(f.busy, base)
+		f.mu.Unlock()
+		close(mine)
+	}, nil
+}
+
+// lead waits for the lead.
+func (f *flights) lead(ctx context.Context, base cache.Digest) (leave func(), err error) {
+	for {
+		leave, other := f.try(base)
+		if other == nil {
+			return leave, nil
+		}
+		select {
+		case <-other:
+		case <-ctx.Done():
+			return nil, context.Cause(ctx)
+		}
+	}
+}

@@ -1,0 +1,127 @@
+package compilation
+
+import (
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/RepliBuild/replibuild/ipc"
+)
+
+// generate runs a step of a script.
+func (p *project) generate(script string, outputs ...string) ipc.UnitResult {
+	p.t.Helper()
+	reply, err := p.start().Generate(p.t.Context(), ipc.GenerateRequest{Build: "b1", Root: p.root, Env: p.env, Step: ipc.Step{
+		ID: "step:" + outputs[0], Command: []string{"sh", "-c", script}, Inputs: []string{"api.txt"}, Outputs: outputs,
+	}})
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	p.noteTrack(reply.Track)
+	return reply.Result
+}
+
+func TestGenerate(t *testing.T) {
+	t.Parallel()
+	p := anyCompiler(t)
+	p.args = append(p.args, "-Ibuild/gen")
+	const script = `echo x >> runs; echo "running"; sort api.txt > build/gen/sub/api.h`
+	const out = "build/gen/sub/api.h"
+	p.write("api.txt", "int b();\nint a();\n")
+	r := p.generate(script, out)
+	if r.Status != ipc.StatusCompiled || !r.Changed || r.Reason.Code != ipc.ReasonNew || r.Diagnostics != "running\n" {
+		t.Fatalf("first: %+v", r)
+	}
+	p.settle(out)
+	p.write("main.cpp", "#include \"sub/api.h\"\n")
+	p.expect("compile", "main.cpp", ipc.StatusCompiled, ipc.ReasonNew)
+	if r = p.generate(script, out); !r.InPlace {
+		t.Errorf("again: %+v", r)
+	}
+	if node := p.track["step:"+out]; len(node.Inputs) != 2 || len(node.Outputs) != 1 || node.Unsettled != "" {
+		t.Errorf("discovery gets %+v", node)
+	}
+
+	p.write("api.txt", "int a();\nint b();\n")
+	if r = p.generate(script, out); r.Status != ipc.StatusCompiled || r.Changed || r.Reason.Path != "api.txt" {
+		t.Errorf("same output: %+v", r)
+	}
+	p.expect("cut off", "main.cpp", ipc.StatusCached, ipc.ReasonUnchanged)
+
+	p.write("api.txt", "int a();\n")
+	if r = p.generate(script, out); !r.Changed {
+		t.Errorf("other output: %+v", r)
+	}
+	p.settle(out)
+	p.expect("follows", "main.cpp", ipc.StatusCompiled, ipc.ReasonInput)
+
+	p.remove("build/gen")
+	if r = p.generate(script, out); r.Status != ipc.StatusCompiled || r.Reason.Code != ipc.ReasonOutput || !strings.Contains(r.Reason.Text, "missing") {
+		t.Errorf("deleted: %+v", r)
+	}
+	if r = p.generate(script+" ", out); r.Reason.Code != ipc.ReasonFlags {
+		t.Errorf("other command: %+v", r)
+	}
+	p.env = append(p.env, "EXTRA=1")
+	if r = p.generate(script+" ", out); r.Reason.Code != ipc.ReasonEnvironment || r.Reason.Path != "EXTRA" {
+		t.Errorf("other environment: %+v", r)
+	}
+	p.stop()
+	if r = p.generate(script+" ", out); !r.InPlace {
+		t.Errorf("restarted: %+v", r)
+	}
+	if runs := strings.Count(p.read("runs"), "x"); runs != 6 {
+		t.Errorf("%d runs", runs)
+	}
+}
+
+func TestGenerateFailures(t *testing.T) {
+	t.Parallel()
+	p := anyCompiler(t)
+	const out = "build/gen/a.h"
+	if r := p.generate("true", out); r.Status != ipc.StatusFailed || !strings.Contains(r.Diagnostics, "api.txt") {
+		t.Errorf("no input: %+v", r)
+	}
+	p.write("api.txt", "x")
+	r := p.generate("echo said; true", out)
+	if r.Status != ipc.StatusFailed || !strings.Contains(r.Diagnostics, "said\n") || !strings.Contains(r.Diagnostics, out) {
+		t.Errorf("no output: %+v", r)
+	}
+	if r = p.generate("exit 3", out); r.Status != ipc.StatusFailed || r.Exit != 3 {
+		t.Errorf("exit 3: %+v", r)
+	}
+	p.write("precious", "precious")
+	if err := os.Symlink(p.path("precious"), p.path(out)); err != nil {
+		t.Fatal(err)
+	}
+	if r = p.generate("echo y > "+out, out); r.Status != ipc.StatusCompiled || p.read("precious") != "precious" || p.read(out) != "y\n" {
+		t.Errorf("link: %+v", r)
+	}
+	for _, step := range []ipc.Step{{}, {ID: "a", Command: []string{"x"}}, {ID: "a", Outputs: []string{"x"}}} {
+		if _, err := p.s.Generate(t.Context(), ipc.GenerateRequest{Step: step}); ipc.CodeOf(err) != ipc.CodeBadRequest {
+			t.Errorf("%+v: %v", step, err)
+		}
+	}
+	reply, err := p.s.Generate(t.Context(), ipc.GenerateRequest{Root: p.root, Env: p.env, Step: ipc.Step{
+		ID: "s", Command: []string{"no-such-program"}, Outputs: []string{"x"},
+	}})
+	if err != nil || reply.Result.Status != ipc.StatusFailed || !strings.Contains(reply.Result.Diagnostics, "no-such-program") {
+		t.Errorf("no program: %+v, %v", reply, err)
+	}
+}
+
+// An input that changes while the command runs: the outputs are there, but not for
+// clean.
+func TestGenerateChangedMeanwhile(t *testing.T) {
+	t.Parallel()
+	p := anyCompiler(t)
+	p.write("api.txt", "x")
+	r := p.generate("cat api.txt > build/gen/a.h; echo y > api.txt", "build/gen/a.h")
+	if r.Status != ipc.StatusCompiled || p.track[r.ID].Unsettled == "" {
+		t.Errorf("%+v, %+v", r, p.track[r.ID])
+	}
+	p.settle("api.txt")
+	if r = p.generate("cat api.txt > build/gen/a.h; echo y > api.txt", "build/gen/a.h"); r.InPlace || !r.Changed {
+		t.Errorf("%+v", r)
+	}
+}

@@ -1,0 +1,98 @@
+package compilation
+
+import (
+	"errors"
+	"time"
+
+	"github.com/RepliBuild/replibuild/cache"
+	"github.com/RepliBuild/replibuild/ipc"
+)
+
+// lookup asks the cache, in two steps: the base key leads to the sets of inputs
+// known for it; the one that is what is there now leads to the entry. It delivers
+// what it finds, and returns nil if it finds nothing.
+func (w *work) lookup(t *attempt) *result {
+	t.before = w.contentOf(t.action, t.rec)
+	if t.forced || t.never != "" || t.noBase != nil {
+		return nil
+	}
+	t.looked = true
+	for _, set := range w.s.store.InputSets(t.base) {
+		known := fromCache(set)
+		if d := w.view.compareSet(known); d != nil {
+			if t.near == nil {
+				t.near = d
+			}
+			continue
+		}
+		w.s.store.Pin(w.pin, set.Action)
+		entry, why := w.s.store.Get(set.Action)
+		if entry == nil {
+			t.missed = why
+			continue
+		}
+		r, err := w.deliver(t, entry, known)
+		if err == nil {
+			// The set that matched is the one to try first next time.
+			_ = w.s.store.AddInputSet(t.base, set)
+			return r
+		}
+		if errors.Is(err, cache.ErrDamaged) {
+			t.missed = cache.Damaged
+			continue
+		}
+		return w.failed(t, outcome{exit: -1}, err.Error()+"\n")
+	}
+	return nil
+}
+
+// deliver puts an entry's output in its place.
+func (w *work) deliver(t *attempt, e *cache.Entry, set inputSet) (*result, error) {
+	if len(e.Outputs) != 1 {
+		return nil, cache.ErrDamaged
+	}
+	out := e.Outputs[0]
+	path := w.view.abs(t.output)
+	if t.before != out.Blob || !sameMode(path, out.Mode) {
+		if err := w.s.store.Deliver(out, path); err != nil {
+			return nil, err
+		}
+	}
+	sig := outputSignature(path)
+	w.s.digests.trust(sig, out.Blob)
+	w.view.forget(t.output)
+	w.s.store.Hit(e.Seconds)
+	rec := &record{
+		Recipe: t.recipeID, Base: t.base, Action: e.Action, Set: w.s.tables.pack(set),
+		Outputs: []outputRecord{{Path: t.output, Sig: sig, Digest: out.Blob}}, Peak: e.Peak,
+	}
+	w.remember(t, rec)
+	return &result{rec: rec, UnitResult: ipc.UnitResult{
+		ID: t.id, Status: ipc.StatusCached, Changed: t.before != out.Blob, Reason: w.hitReason(t), Key: e.Action.String(),
+		Seconds: time.Since(t.begin).Seconds(), Peak: e.Peak, Bytes: out.Size, Saved: e.Seconds, Diagnostics: e.Diagnostics,
+	}}, nil
+}
+
+// remember replaces the record of an action.
+func (w *work) remember(t *attempt, rec *record) {
+	w.s.records.put(t.id, rec, t.recipe)
+	w.s.saver.changed()
+}
+
+// contentOf returns the content of the output as it is, zero if there is no file of
+// its own: a link is none.
+func (w *work) contentOf(a *action, rec *record) cache.Digest {
+	path := w.view.abs(a.output)
+	sig := outputSignature(path)
+	if !sig.Exists() {
+		return cache.Digest{}
+	}
+	if rec != nil && len(rec.Outputs) > 0 && rec.Outputs[0].Path == a.output && rec.Outputs[0].Sig == sig {
+		return rec.Outputs[0].Digest
+	}
+	sum, _, err := w.s.digests.of(path, sig)
+	if err != nil {
+		return cache.Digest{}
+	}
+	return sum
+}

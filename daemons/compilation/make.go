@@ -1,0 +1,244 @@
+package compilation
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/RepliBuild/replibuild/cache"
+	"github.com/RepliBuild/replibuild/ipc"
+)
+
+// place is a place in the lines of the request and of the service.
+type place struct {
+	gate *slot
+	slot *slot // nil while the gate is closed
+	want func() *slot
+}
+
+// line takes a place for an action. Places are let in in the order in which they
+// were taken.
+func (w *work) line(a *action, rec *record) *place {
+	expected := a.expected
+	if expected == 0 && rec != nil {
+		expected = rec.Peak
+	}
+	p := &place{want: func() *slot { return w.s.slots.line(expected, false, a.urgent) }}
+	if w.gate != nil {
+		p.gate = w.gate.line(1, false, a.urgent)
+	} else {
+		p.slot = p.want()
+	}
+	return p
+}
+
+// wait waits until the place is at its turn; an error gives it up.
+func (p *place) wait(ctx context.Context) error {
+	if p.gate != nil {
+		if err := p.gate.wait(ctx); err != nil {
+			return err
+		}
+		p.slot = p.want()
+	}
+	err := p.slot.wait(ctx)
+	if err != nil && p.gate != nil {
+		p.gate.release()
+	}
+	return err
+}
+
+func (p *place) release() {
+	p.slot.release()
+	if p.gate != nil {
+		p.gate.release()
+	}
+}
+
+// product is what a process has made, before it is in its place.
+type product struct {
+	outcome outcome
+	output  string // where it lies, absolute
+	seen    *observation
+	since   int64
+	err     error // the process could not be run or its trace not be read
+}
+
+// make runs the tool, then settles, stores, delivers and records what it made.
+func (w *work) make(ctx context.Context, t *attempt, place *place) result {
+	if err := place.wait(ctx); err != nil {
+		return w.skipped(t, err)
+	}
+	reason := w.whyMade(t)
+	if t.looked {
+		w.s.store.Miss(reason.Code)
+	}
+	temp, err := w.outputFor(t.action)
+	if err != nil {
+		place.release()
+		return *w.failed(t, outcome{exit: -1}, err.Error()+"\n")
+	}
+	defer temp.close()
+	w.signKnown(t)
+	p := w.run(ctx, t, temp.path, place)
+	switch {
+	case p.outcome.stopped != nil && !errors.Is(p.outcome.stopped, errTimeout):
+		return w.skipped(t, p.outcome.stopped)
+	case p.err != nil:
+		return *w.failed(t, outcome{exit: -1}, p.err.Error()+"\n")
+	case !p.outcome.ok():
+		p.outcome.output = strings.ReplaceAll(p.outcome.output, temp.path, t.output)
+		return *w.failed(t, p.outcome, p.outcome.output)
+	}
+	return w.settle(t, p, temp, reason)
+}
+
+// signKnown looks at what is known to be read before it is.
+func (w *work) signKnown(t *attempt) {
+	if t.rec != nil {
+		w.view.signAll(t.rec.Set)
+		return
+	}
+	if t.noBase == nil && t.never == "" {
+		for _, set := range w.s.store.InputSets(t.base) {
+			for _, f := range set.Inputs {
+				w.view.signature(f.Path)
+			}
+			break
+		}
+	}
+}
+
+// run runs the tool in its place in the line and gives the place back. A process
+// that the kernel killed, most likely for want of memory, is run once more with
+// nothing beside it.
+func (w *work) run(ctx context.Context, t *attempt, output string, at *place) product {
+	p, again := w.runOnce(ctx, t, output, at.slot)
+	if again {
+		p, _ = w.runOnce(ctx, t, output, at.slot)
+	}
+	at.release()
+	if !p.outcome.killed {
+		return p
+	}
+	w.s.log.Warn("a process was killed and is run again alone", "id", t.id, "seconds", p.outcome.seconds)
+	slot, err := w.s.slots.acquire(ctx, t.expected, true)
+	if err != nil {
+		p.outcome.stopped = err
+		return p
+	}
+	defer slot.release()
+	p, _ = w.runOnce(ctx, t, output, slot)
+	return p
+}
+
+// runOnce runs the tool. again says that it failed only because it was watched.
+func (w *work) runOnce(ctx context.Context, t *attempt, output string, slot *slot) (p product, again bool) {
+	tool := t.tool(output)
+	job := task{args: tool.args, dir: w.root, env: w.env, timeout: w.timeout}
+	if err := w.untilSettled(ctx, tool.also); err != nil {
+		return product{outcome: outcome{stopped: err}}, false
+	}
+	p = product{output: output, since: w.s.clock.now()}
+	tool.subject.view, tool.subject.since, tool.subject.env = w.view, p.since, w.env
+	tool.subject.output = output
+	watched, err := tool.watch.watch(&job, &tool.subject)
+	if err != nil {
+		return product{err: err}, false
+	}
+	defer watched.close()
+	short, err := shorten(&job)
+	if err != nil {
+		return product{err: err}, false
+	}
+	defer short()
+	if w.started != nil {
+		w.started(t.id)
+	}
+	p.outcome, p.err = w.s.spawner.run(ctx, job, slot.runs)
+	switch {
+	case p.err != nil:
+	case !p.outcome.ok():
+		return p, p.outcome.stopped == nil && watched.rejected(p.outcome)
+	default:
+		p.seen, p.err = watched.testify(ctx)
+		if p.err != nil && ctx.Err() != nil {
+			p.outcome.stopped, p.err = context.Cause(ctx), nil
+		}
+	}
+	if p.seen != nil {
+		p.seen.files = append(p.seen.files, tool.also...)
+	}
+	return p, false
+}
+
+// untilSettled waits until the stamps of files that were changed just now are in the
+// past, some milliseconds, so that what is made from them can be trusted.
+func (w *work) untilSettled(ctx context.Context, files []string) error {
+	newest := int64(0)
+	for _, f := range files {
+		newest = max(newest, w.view.signature(f).Ctime)
+	}
+	for range 50 {
+		if w.s.clock.now() > newest || newest > time.Now().UnixNano() {
+			break // or from the future: it will not settle
+		}
+		select {
+		case <-time.After(time.Millisecond):
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+	return nil
+}
+
+// failed records a failure. The record keeps what was read the last time, so that
+// discovery knows which change may help.
+func (w *work) failed(t *attempt, o outcome, diagnostics string) *result {
+	reason := failureReason(t.action, o, diagnostics, w.timeout)
+	rec := &record{Recipe: t.recipeID, Base: t.base, Failed: true, Unsettled: "the last attempt failed", Peak: o.peak}
+	var set inputSet
+	if t.rec != nil {
+		set = w.s.tables.unpack(t.rec.Set)
+	}
+	rec.Set = w.s.tables.pack(w.refresh(set, t.tool("").also))
+	w.remember(t, rec)
+	return &result{rec: rec, UnitResult: ipc.UnitResult{
+		ID: t.id, Status: ipc.StatusFailed, Reason: reason, Seconds: o.seconds, CPU: o.cpu, Peak: o.peak,
+		Diagnostics: diagnostics, Exit: o.exit, Command: t.line,
+	}}
+}
+
+// refresh brings the files of a set, and more files, to what they are in the view.
+func (w *work) refresh(set inputSet, more []string) inputSet {
+	fresh := inputSet{misses: set.misses, listings: set.listings}
+	for _, f := range set.files {
+		more = append(more, f.Path)
+	}
+	for _, path := range more {
+		if sum, err := w.view.digestOf(path); err == nil {
+			fresh.files = append(fresh.files, cache.Input{Path: path, Digest: sum})
+		} else if !w.view.signature(path).Exists() {
+			fresh.misses = append(fresh.misses, path)
+		}
+	}
+	return fresh
+}
+
+// failureReason says how a process failed.
+func failureReason(a *action, o outcome, diagnostics string, timeout time.Duration) ipc.Reason {
+	what := a.recipe.doer()
+	switch {
+	case errors.Is(o.stopped, errTimeout):
+		return ipc.Reason{Code: ipc.ReasonTimeout, Text: fmt.Sprintf("%s took longer than %v", what, timeout)}
+	case o.exit > 128 && o.killed:
+		return ipc.Reason{Code: ipc.ReasonError, Text: what + " was killed, most likely for want of memory"}
+	case o.exit > 128:
+		return ipc.Reason{Code: ipc.ReasonError, Text: fmt.Sprintf("%s was ended by signal %d", what, o.exit-128)}
+	case o.exit < 0:
+		why, _, _ := strings.Cut(diagnostics, "\n") // ours: nothing has been run
+		return ipc.Reason{Code: ipc.ReasonError, Text: why}
+	}
+	return ipc.Reason{Code: ipc.ReasonError, Text: what + " reported errors"}
+}

@@ -1,0 +1,114 @@
+package compilation
+
+import (
+	"cmp"
+	"context"
+	"crypto/rand"
+	"fmt"
+	"os"
+	"path/filepath"
+)
+
+// depfileCompiles observes compilers without looking at their system calls: the
+// dependency file says what was read, the search path and the texts that were read
+// say what was looked for in vain.
+type depfileCompiles struct {
+	texts *texts
+	paths *searchPaths
+}
+
+func (d *depfileCompiles) watch(t *task, about *subject) (witness, error) {
+	file := filepath.Join(filepath.Dir(about.output), temporaryPrefix+rand.Text()+".d")
+	t.args = append(t.args, "-MD", "-MF", file)
+	return &compileWitness{depfileCompiles: d, about: about, file: file}, nil
+}
+
+type compileWitness struct {
+	*depfileCompiles
+	about *subject
+	file  string
+}
+
+func (c *compileWitness) rejected(outcome) bool { return false }
+
+func (c *compileWitness) close() { _ = os.Remove(c.file) }
+
+func (c *compileWitness) testify(ctx context.Context) (*observation, error) {
+	text, err := os.ReadFile(c.file)
+	if err != nil {
+		return nil, fmt.Errorf("the compiler wrote no dependency file: %w", err)
+	}
+	names, err := parseDepfile(text)
+	if err != nil {
+		return nil, fmt.Errorf("read the compiler's dependency file: %w", err)
+	}
+	seen := &observation{}
+	for _, n := range append(names, c.about.source) {
+		if n != os.DevNull {
+			seen.files = append(seen.files, spell(c.about.view.root, n))
+		}
+	}
+	sources := c.readTexts(seen)
+	c.addNamed(seen)
+	return seen, c.addMisses(ctx, seen, sources)
+}
+
+// readTexts scans what was read.
+func (c *compileWitness) readTexts(seen *observation) []source {
+	sources := make([]source, 0, len(seen.files))
+	for _, f := range seen.files {
+		text, err := c.texts.of(c.about.view, f)
+		if err != nil {
+			seen.doubt = cmp.Or(seen.doubt, f+" changed while it was read")
+			continue
+		}
+		sources = append(sources, source{f, text})
+		if text.clock != "" {
+			seen.uncacheable = cmp.Or(seen.uncacheable, f+" uses "+text.clock)
+		}
+		if text.incbin {
+			seen.doubt = cmp.Or(seen.doubt, f+" uses .incbin, and nobody tells which file that reads")
+		}
+	}
+	return sources
+}
+
+// addNamed adds the files that flags name.
+func (c *compileWitness) addNamed(seen *observation) {
+	for _, f := range c.about.flags.files {
+		f = spell(c.about.view.root, f)
+		switch sig := c.about.view.signature(f); {
+		case sig.IsRegular():
+			seen.files = append(seen.files, f)
+		case sig.Exists():
+			seen.uncacheable = cmp.Or(seen.uncacheable, f+" is not a regular file")
+		default: // a name that the compiler looks for in folders of its own
+			seen.misses = append(seen.misses, f)
+		}
+	}
+}
+
+// addMisses computes what was looked for in vain.
+func (c *compileWitness) addMisses(ctx context.Context, seen *observation, sources []source) error {
+	where, err := c.paths.of(ctx, c.about)
+	if err != nil {
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		seen.doubt = cmp.Or(seen.doubt, "where the compiler searches is not known: "+err.Error())
+		return nil
+	}
+	m := &missSearch{view: c.about.view, path: where, since: c.about.since, forced: c.about.flags.forced, gcc: c.about.gcc}
+	m.search(sources)
+	for miss := range m.misses {
+		seen.misses = append(seen.misses, miss)
+	}
+	for found := range m.found {
+		seen.files = append(seen.files, found)
+	}
+	if m.doubt != "" {
+		seen.doubt = cmp.Or(seen.doubt, m.doubt+" appeared while it was compiled")
+	}
+	seen.listings = where.listings
+	return nil
+}

@@ -1,0 +1,248 @@
+package compilation
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+
+	"github.com/RepliBuild/replibuild/cache"
+	"github.com/RepliBuild/replibuild/ipc"
+)
+
+// whyMade says why an action runs its tool: what has changed since it was last made,
+// and why the cache does not help.
+func (w *work) whyMade(t *attempt) ipc.Reason {
+	switch {
+	case t.forced:
+		return ipc.Reason{Code: ipc.ReasonForced, Text: "the caller asked for it"}
+	case t.missed != cache.Found && t.missed != cache.New:
+		return w.goneReason(t)
+	}
+	r := w.whatChanged(t)
+	if r.Code == ipc.ReasonOutput {
+		if why := t.whyNotStored(); why != "" {
+			r.Code, r.Text = ipc.ReasonUncacheable, r.Text+", and it is not kept in the cache: "+why
+		}
+	}
+	return r
+}
+
+// whyNotStored says why the cache never had the output, "" if it may have had it.
+func (t *attempt) whyNotStored() string {
+	if t.never != "" || t.rec == nil {
+		return t.never
+	}
+	return t.rec.Uncacheable
+}
+
+// goneReason is for what the cache once had.
+func (w *work) goneReason(t *attempt) ipc.Reason {
+	text := map[cache.MissReason]string{
+		cache.Evicted: "the cache had made room",
+		cache.Expired: "the cache had kept it as long as cache_ttl says",
+		cache.Damaged: "what the cache had was damaged",
+		cache.Cleared: "the cache was cleared",
+	}[t.missed]
+	if what := w.whatChanged(t); what.Code != ipc.ReasonNew {
+		return ipc.Reason{Code: string(t.missed), Text: what.Text + ", and " + text, Path: what.Path, Old: what.Old, New: what.New}
+	}
+	return ipc.Reason{Code: string(t.missed), Text: text}
+}
+
+// hitReason is for what the cache has, with the path that made it be asked.
+func (w *work) hitReason(t *attempt) ipc.Reason {
+	what := w.whatChanged(t)
+	r := ipc.Reason{Code: ipc.ReasonHit, Text: "delivered from the cache"}
+	if what.Code != ipc.ReasonNew {
+		r.Text += ": " + what.Text
+		r.Path, r.Old, r.New = what.Path, what.Old, what.New
+	}
+	return r
+}
+
+// whatChanged compares what is there with the record, or without one with the
+// nearest set that the cache knows.
+func (w *work) whatChanged(t *attempt) ipc.Reason {
+	rec := t.rec
+	if rec == nil {
+		switch {
+		case t.near != nil:
+			return w.differenceReason(t.near)
+		case len(t.causes) > 0:
+			return causeReason(t.causes[0])
+		}
+		return ipc.Reason{Code: ipc.ReasonNew, Text: "never " + t.recipe.verb() + " before"}
+	}
+	if rec.Recipe != t.recipeID {
+		if old := w.s.records.recipe(rec); old != nil {
+			return compareRecipes(old, t.recipe)
+		}
+		return ipc.Reason{Code: ipc.ReasonFlags, Text: "the command changed"}
+	}
+	if d := w.view.compare(rec.Set); d != nil {
+		return w.differenceReason(d)
+	}
+	switch {
+	case rec.Failed:
+		return ipc.Reason{Code: ipc.ReasonPrevious, Text: "the last attempt failed"}
+	case rec.Unsettled != "":
+		return ipc.Reason{Code: ipc.ReasonInput, Text: rec.Unsettled}
+	case t.exact && rec.Base != t.base:
+		return ipc.Reason{Code: ipc.ReasonInput, Text: "what goes in is not the same list"}
+	}
+	return w.outputReason(t, rec)
+}
+
+// outputReason says what is wrong with outputs of which the inputs are as they were.
+func (w *work) outputReason(t *attempt, rec *record) ipc.Reason {
+	path, text := t.output, " is not where it has to be"
+	for _, o := range rec.Outputs {
+		sig := outputSignature(w.view.abs(o.Path))
+		if sig == o.Sig {
+			continue
+		}
+		path, text = o.Path, " was changed by someone else"
+		if !sig.Exists() {
+			text = " is missing"
+			if ipc.StatSignature(w.view.abs(o.Path)).Exists() {
+				text = " was replaced by something else"
+			}
+		}
+		break
+	}
+	return ipc.Reason{Code: ipc.ReasonOutput, Text: path + text, Path: path}
+}
+
+func (w *work) differenceReason(d *difference) ipc.Reason {
+	path := w.view.tidy(d.path)
+	r := causeReason(ipc.Cause{Kind: d.kind, Path: path})
+	r.Old, r.New = keyText(d.old), keyText(d.new)
+	return r
+}
+
+// causeReason puts one of discovery's causes into words.
+func causeReason(c ipc.Cause) ipc.Reason {
+	r := ipc.Reason{Code: ipc.ReasonInput, Text: c.Path + " changed", Path: c.Path}
+	switch c.Kind {
+	case ipc.CauseRemoved:
+		r.Code, r.Text = ipc.ReasonRemoved, c.Path+" is gone"
+	case ipc.CauseAppeared:
+		r.Code, r.Text = ipc.ReasonAppeared, c.Path+" appeared"
+	case ipc.CauseListing:
+		r.Code, r.Text = ipc.ReasonListing, "other files in "+c.Path
+	case ipc.CauseOutput:
+		r.Code, r.Text = ipc.ReasonOutput, c.Path+" is missing or was changed"
+	case ipc.CauseUnsettled:
+		r.Text = "an input changed while it was made"
+	}
+	return r
+}
+
+// compareRecipes says what is different in how an action is done.
+func compareRecipes(old, new *recipe) ipc.Reason {
+	switch {
+	case old.Identity != new.Identity || first(old.Args) != first(new.Args):
+		return compilerReason(old, new)
+	case old.CPU != new.CPU:
+		return ipc.Reason{Code: ipc.ReasonCompiler, Text: "the processor is another one, and the flags ask for code for this machine"}
+	case !slices.Equal(old.Env, new.Env):
+		return environmentReason(old.Env, new.Env)
+	case !slices.Equal(old.Args, new.Args):
+		return flagsReason(old.Args, new.Args)
+	case old.Root != new.Root:
+		return ipc.Reason{Code: ipc.ReasonFlags, Text: "the project was moved", Path: new.Root, Old: old.Root, New: new.Root}
+	}
+	return ipc.Reason{Code: ipc.ReasonFlags, Text: "the command changed"}
+}
+
+func compilerReason(old, new *recipe) ipc.Reason {
+	r := ipc.Reason{Code: ipc.ReasonCompiler, Path: first(new.Args), Old: old.Version, New: new.Version}
+	switch {
+	case first(old.Args) != first(new.Args):
+		r.Text = "the compiler is " + first(new.Args) + ", it was " + first(old.Args)
+	case old.Version != new.Version:
+		r.Text = "the compiler is " + new.Version + ", it was " + old.Version
+	default:
+		r.Text = "files of the compiler changed"
+	}
+	return r
+}
+
+func environmentReason(old, new []string) ipc.Reason {
+	gone, come := without(old, new), without(new, old)
+	name, _, _ := strings.Cut(first(append(slices.Clone(come), gone...)), "=")
+	r := ipc.Reason{Code: ipc.ReasonEnvironment, Text: name + " changed in the environment", Path: name}
+	r.Old, r.New = ipc.EnvValue(old, name), ipc.EnvValue(new, name)
+	return r
+}
+
+func flagsReason(old, new []string) ipc.Reason {
+	gone, come := without(old, new), without(new, old)
+	r := ipc.Reason{Code: ipc.ReasonFlags, Path: first(append(slices.Clone(come), gone...)), Old: strings.Join(gone, " "), New: strings.Join(come, " ")}
+	switch {
+	case len(gone) == 0 && len(come) == 0:
+		r.Text = "the flags are in another order"
+	case len(gone) == 0:
+		r.Text = "flags added: " + r.New
+	case len(come) == 0:
+		r.Text = "flags removed: " + r.Old
+	default:
+		r.Text = "flags changed: " + r.Old + " became " + r.New
+	}
+	return r
+}
+
+// without returns what a has more of than b, in a's order.
+func without(a, b []string) (rest []string) {
+	count := make(map[string]int)
+	for _, s := range b {
+		count[s]++
+	}
+	for _, s := range a {
+		if count[s]--; count[s] < 0 {
+			rest = append(rest, s)
+		}
+	}
+	return rest
+}
+
+func first(list []string) string {
+	if len(list) == 0 {
+		return ""
+	}
+	return list[0]
+}
+
+// doer names what runs, verb what it does.
+func (r *recipe) doer() string {
+	switch r.Kind {
+	case "c", "c++":
+		return "the compiler"
+	case ipc.KindStatic:
+		return "the archiver"
+	case kindStep:
+		return "the command"
+	}
+	return "the linker"
+}
+
+func (r *recipe) verb() string {
+	switch r.Kind {
+	case "c", "c++":
+		return "compiled"
+	case kindStep:
+		return "run"
+	}
+	return "made"
+}
+
+const kindStep = "step"
+
+func cancelledReason(why error) ipc.Reason {
+	text := "the build was cancelled"
+	if why != nil && !errors.Is(why, context.Canceled) {
+		text = why.Error()
+	}
+	return ipc.Reason{Code: ipc.ReasonCancelled, Text: text}
+}

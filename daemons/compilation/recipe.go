@@ -1,0 +1,155 @@
+package compilation
+
+import (
+	"path/filepath"
+	"strings"
+
+	"github.com/RepliBuild/replibuild/cache"
+	"github.com/RepliBuild/replibuild/ipc"
+)
+
+// recipe is everything that an action's result depends on but its inputs: what
+// thousands of units share. It is kept with their records, to tell later what has
+// changed.
+type recipe struct {
+	Kind     string   // "c", "c++", a target's kind, or "step"
+	Identity string   // of the toolchain
+	Version  string   // of the toolchain, for people
+	Args     []string // the command without its files, the driver first
+	Env      []string // the variables that matter
+	Root     string
+	CPU      string // with -march=native
+}
+
+func (r *recipe) digest() cache.Digest {
+	return cache.NewKey("recipe").Field("kind", r.Kind).Field("identity", r.Identity).Field("args", r.Args...).
+		Field("env", r.Env...).Field("root", r.Root).Field("cpu", r.CPU).Sum()
+}
+
+// keyVariables change what a compiler or linker makes or prints; a trailing * takes
+// any rest, a leading one any beginning. PATH and the like only decide which program
+// runs, and the toolchain's identity says that. TZ and TMPDIR matter for __TIME__
+// and -save-temps only, which are never stored. See rule 5 of docs/correctness.md.
+var keyVariables = [...]string{
+	"CPATH", "C_INCLUDE_PATH", "CPLUS_INCLUDE_PATH", "OBJC_INCLUDE_PATH", "OBJCPLUS_INCLUDE_PATH",
+	"LIBRARY_PATH", "LD_LIBRARY_PATH", "LD_RUN_PATH", "COMPILER_PATH", "GCC_EXEC_PREFIX", "GCC_COMPARE_DEBUG",
+	"GCC_COLORS", "LANG", "LANGUAGE", "LC_*", "SOURCE_DATE_EPOCH", "SDKROOT", "*_DEPLOYMENT_TARGET",
+	"CCC_OVERRIDE_OPTIONS", "CLANG_CONFIG_FILE_*", "DEPENDENCIES_OUTPUT", "SUNPRO_DEPENDENCIES",
+}
+
+// keyEnv cuts an environment to the variables that matter.
+func keyEnv(env []string) []string {
+	var out []string
+	for _, kv := range env {
+		name, _, _ := strings.Cut(kv, "=")
+		for _, v := range keyVariables {
+			prefix, open := strings.CutSuffix(v, "*")
+			suffix, openLeft := strings.CutPrefix(v, "*")
+			if name == v || open && strings.HasPrefix(name, prefix) || openLeft && strings.HasSuffix(name, suffix) {
+				out = append(out, kv)
+				break
+			}
+		}
+	}
+	return out
+}
+
+// processEnv is the environment of what we run: the request's, and the folder it
+// runs in, which compilers take from PWD if that names it (it ends up in debug
+// information).
+func processEnv(env []string, root string) []string {
+	out := make([]string, 0, len(env)+1)
+	for _, kv := range env {
+		if !strings.HasPrefix(kv, "PWD=") {
+			out = append(out, kv)
+		}
+	}
+	return append(out, "PWD="+root)
+}
+
+// actionKey names the result of a base key with a set of inputs.
+func actionKey(base cache.Digest, set inputSet) cache.Digest {
+	files := make([]string, 0, 2*len(set.files))
+	for _, f := range set.files {
+		files = append(files, f.Path, f.Digest.String())
+	}
+	var listings []string
+	for _, l := range set.listings {
+		listings = append(listings, l.Dir, l.Match, l.Digest)
+	}
+	return cache.NewKey("action").Digest("base", base).Field("inputs", files...).Field("misses", set.misses...).
+		Field("listings", listings...).Sum()
+}
+
+// compileRecipe describes how a command compiles.
+func compileRecipe(req *ipc.BatchRequest, c ipc.Command, flags flagFacts) *recipe {
+	t := req.Toolchains[c.Toolchain]
+	driver := c.Line(t, "", "")[0]
+	r := &recipe{
+		Kind: c.Lang, Identity: t.Identity, Version: t.Version, Root: req.Root,
+		Args: append([]string{driver}, flags.args...), Env: keyEnv(req.Env),
+	}
+	if flags.native {
+		r.CPU = cpu()
+	}
+	return r
+}
+
+// cacheMisses turns paths into the cache's form, grouped by folder; the paths are
+// sorted, so those of a folder mostly follow each other.
+func cacheMisses(paths []string) []cache.Miss {
+	var out []cache.Miss
+	at := make(map[string]int)
+	for _, p := range paths {
+		dir, name := splitMiss(p)
+		i, ok := at[dir]
+		if !ok {
+			i = len(out)
+			at[dir] = i
+			out = append(out, cache.Miss{Dir: dir})
+		}
+		out[i].Names = append(out[i].Names, name)
+	}
+	return out
+}
+
+// splitMiss gives the folder and the name of a path; the root's own is ".".
+func splitMiss(p string) (dir, name string) {
+	i := strings.LastIndexByte(p, '/')
+	switch {
+	case i < 0:
+		return ".", p
+	case i == 0:
+		return "/", p[1:]
+	}
+	return p[:i], p[i+1:]
+}
+
+// fromCache is the opposite of what is given to the cache.
+func fromCache(set cache.InputSet) inputSet {
+	out := inputSet{files: set.Inputs, listings: set.Listings}
+	for _, m := range set.Misses {
+		for _, name := range m.Names {
+			out.misses = append(out.misses, join(m.Dir, name))
+		}
+	}
+	return out
+}
+
+// toCache gives a set the cache's form.
+func (set inputSet) toCache(action cache.Digest) cache.InputSet {
+	return cache.InputSet{Inputs: set.files, Misses: cacheMisses(set.misses), Listings: set.listings, Action: action}
+}
+
+// driverEnvironment says why an environment forbids storing what a compiler makes.
+func driverEnvironment(env []string) string {
+	for _, name := range []string{"DEPENDENCIES_OUTPUT", "SUNPRO_DEPENDENCIES"} {
+		if ipc.EnvValue(env, name) != "" {
+			return name + " makes the compiler write a further file"
+		}
+	}
+	return ""
+}
+
+// short is the name of a program for people.
+func short(program string) string { return filepath.Base(program) }

@@ -1,0 +1,81 @@
+package compilation
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+	"testing/synctest"
+
+	"github.com/RepliBuild/replibuild/cache"
+	"github.com/RepliBuild/replibuild/ipc"
+)
+
+// Ten thousand units in place are a few reports, each with tables that hold once
+// what they share.
+func TestReportsInBulk(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		tables := newTables()
+		v := newView(t.TempDir(), tables, newDigests(0, nil))
+		rec := &record{
+			Set: tables.pack(inputSet{
+				files:    []cache.Input{{Path: "a.h"}, {Path: "b.h"}},
+				misses:   []string{"inc/a.h", "inc/b.h", "c.h"},
+				listings: []cache.Listing{{Dir: "/usr/lib/gcc", Digest: "x"}},
+			}),
+			Outputs: []outputRecord{{Path: "a.o"}},
+		}
+		var reports []ipc.BatchProgress
+		r := newReporter(v, func(p ipc.BatchProgress) { reports = append(reports, p) })
+		const units = 10_000
+		for i := range units {
+			r.finish(result{rec: rec, UnitResult: ipc.UnitResult{ID: fmt.Sprint(i), Status: ipc.StatusCached, InPlace: true}})
+		}
+		counts := r.close()
+		if counts.Cached != units || len(reports) != units/maxReport {
+			t.Errorf("%+v, %d reports", counts, len(reports))
+		}
+		seen := 0
+		for _, p := range reports {
+			seen += len(p.Finished)
+			if len(p.Track.Nodes) != len(p.Finished) || len(p.Track.Misses) != 2 || len(p.Track.Listings) != 1 || len(p.Track.Files) != 2+len(p.Finished) {
+				t.Fatalf("%d nodes, %d misses, %d files", len(p.Track.Nodes), len(p.Track.Misses), len(p.Track.Files))
+			}
+		}
+		if seen != units {
+			t.Errorf("%d reported", seen)
+		}
+	})
+}
+
+// News goes out at once, what is in place a little later, and nothing twice.
+func TestReportOrder(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		v := newView("/", newTables(), newDigests(0, nil))
+		var got []string
+		r := newReporter(v, func(p ipc.BatchProgress) {
+			for _, s := range p.Started {
+				got = append(got, "start "+s)
+			}
+			for _, f := range p.Finished {
+				got = append(got, f.Status+" "+f.ID)
+			}
+		})
+		r.finish(result{UnitResult: ipc.UnitResult{ID: "1", Status: ipc.StatusCached, InPlace: true}})
+		synctest.Wait()
+		if len(got) != 0 {
+			t.Errorf("too early: %q", got)
+		}
+		r.start("2")
+		synctest.Wait()
+		r.finish(result{UnitResult: ipc.UnitResult{ID: "2", Status: ipc.StatusFailed}})
+		synctest.Wait()
+		if want := []string{"start 2", "cached 1", "failed 2"}; !slices.Equal(got, want) {
+			t.Errorf("got %q, want %q", got, want)
+		}
+		if c := r.close(); c.Total() != 2 || c.Failed != 1 || len(got) != 3 {
+			t.Errorf("%+v, %q", c, got)
+		}
+	})
+}

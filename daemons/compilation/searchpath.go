@@ -1,0 +1,192 @@
+package compilation
+
+import (
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/RepliBuild/replibuild/cache"
+)
+
+// What a compiler looked for in vain is computed here, from where it searches and
+// from what the files that it read ask for. This stands in for a trace of the
+// compiler's system calls where there is none. It is careful rather than exact: a
+// name that was never looked for may be listed, so that a file appearing there
+// compiles once too often. What it cannot see is a name made by a macro in a way
+// that scanText does not guess.
+
+// searchPath is where a compiler looks for headers, in order, spelled as it prints
+// them; see [parseSearchPath].
+type searchPath struct {
+	quote  []string // for "name" only, after the includer's own folder
+	angle  []string // then these, for <name> too
+	absent []string // folders it was told of that are not there
+	// listings are the folders of which it read the names to find others.
+	listings []cache.Listing
+}
+
+func (s *searchPath) all() []string { return slices.Concat(s.quote, s.angle) }
+
+// missSearch collects the misses of one compile.
+type missSearch struct {
+	view   *view
+	path   *searchPath
+	since  int64    // ns; what changed later may have appeared during the compile
+	forced []string // names of -include and -imacros
+	gcc    bool
+
+	misses map[string]bool
+	found  map[string]bool // files asked for by __has_include that are there
+	doubt  string          // a file that may have appeared during the compile
+}
+
+// source is a file that was read, with what its text says.
+type source struct {
+	path string
+	*scanned
+}
+
+// search computes what was looked for in vain by a compile that read these files.
+func (m *missSearch) search(files []source) {
+	m.misses, m.found = make(map[string]bool), make(map[string]bool)
+	for _, dir := range m.path.absent {
+		m.absent(dir)
+	}
+	for _, name := range m.forced {
+		m.searchForced(name)
+	}
+	var macros []string  // folders of files with an include of a macro
+	var wrapped []string // folders of files that hide __has_include behind a macro
+	for _, f := range files {
+		if f.macro {
+			macros = append(macros, path.Dir(f.path))
+		}
+		if f.askedBy {
+			wrapped = append(wrapped, path.Dir(f.path))
+		}
+	}
+	for _, f := range files {
+		m.searchShadows(f.path, macros)
+		m.searchNames(f, wrapped)
+	}
+}
+
+// searchShadows adds the places where the compiler would have found another file
+// instead of this one.
+func (m *missSearch) searchShadows(file string, macros []string) {
+	if m.gcc {
+		m.absent(file + ".gch")
+	}
+	dirs := m.path.all()
+	for i, dir := range dirs {
+		name, ok := beneath(dir, file)
+		if !ok {
+			continue
+		}
+		for _, earlier := range slices.Concat(dirs[:i], macros) {
+			m.absent(join(earlier, name))
+			if m.gcc {
+				m.absent(join(earlier, name) + ".gch")
+			}
+		}
+	}
+}
+
+// searchNames adds what the text of a file asks for.
+func (m *missSearch) searchNames(f source, wrapped []string) {
+	own := path.Dir(f.path)
+	for _, name := range f.quoted {
+		m.absent(join(own, name))
+	}
+	for _, op := range f.asked {
+		m.resolve(own, op)
+	}
+	for _, dir := range wrapped {
+		for _, op := range f.guesses {
+			m.resolve(dir, op)
+			m.resolve(own, op)
+		}
+	}
+}
+
+// searchForced adds what -include looks for: the name in the working directory and
+// then as a quoted one, a precompiled form of it first.
+func (m *missSearch) searchForced(name string) {
+	m.resolve(".", operand{name, true})
+	for _, dir := range append([]string{"."}, m.path.all()...) {
+		m.absent(join(dir, name) + ".gch")
+		m.absent(join(dir, name) + ".pch")
+	}
+}
+
+// resolve goes through the places of a name up to the one where it is.
+func (m *missSearch) resolve(own string, op operand) {
+	dirs := m.path.angle
+	if op.quoted {
+		dirs = slices.Concat([]string{own}, m.path.quote, m.path.angle)
+	}
+	for _, dir := range dirs {
+		p := join(dir, op.name)
+		if m.view.signature(p).IsRegular() {
+			m.found[p] = true
+			return
+		}
+		m.absent(p)
+	}
+}
+
+// absent adds a path if there is nothing.
+func (m *missSearch) absent(p string) {
+	p = spell(m.view.root, p)
+	if m.misses[p] {
+		return
+	}
+	switch sig := m.view.signature(p); {
+	case !sig.Exists():
+		m.misses[p] = true
+	case sig.IsRegular() && sig.Ctime >= m.since:
+		m.doubt = p
+	}
+}
+
+// beneath returns what follows dir in file.
+func beneath(dir, file string) (string, bool) {
+	if dir == "." {
+		return file, !filepath.IsAbs(file)
+	}
+	return strings.CutPrefix(file, strings.TrimSuffix(dir, "/")+"/")
+}
+
+// join is path.Join without resolving "..".
+func join(dir, name string) string {
+	if dir == "." || filepath.IsAbs(name) {
+		return name
+	}
+	return strings.TrimSuffix(dir, "/") + "/" + name
+}
+
+// parseSearchPath reads what "-E -v" printed.
+func parseSearchPath(root, output string) (*searchPath, bool) {
+	var s searchPath
+	var into *[]string
+	for _, line := range strings.Split(output, "\n") {
+		line = strings.TrimSuffix(line, "\r")
+		if rest, ok := strings.CutPrefix(line, `ignoring nonexistent directory "`); ok {
+			s.absent = append(s.absent, spell(root, strings.TrimSuffix(rest, `"`)))
+			continue
+		}
+		switch {
+		case strings.HasPrefix(line, `#include "..." search starts here:`):
+			into = &s.quote
+		case strings.HasPrefix(line, "#include <...> search starts here:"):
+			into = &s.angle
+		case strings.HasPrefix(line, "End of search list."):
+			return &s, true
+		case into != nil && strings.HasPrefix(line, " "):
+			dir := strings.TrimSuffix(line[1:], " (framework directory)")
+			*into = append(*into, spell(root, dir))
+		}
+	}
+	return nil, false
+}

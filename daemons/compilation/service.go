@@ -1,0 +1,183 @@
+package compilation
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"runtime"
+	"sync"
+	"time"
+
+	"github.com/RepliBuild/replibuild/cache"
+	"github.com/RepliBuild/replibuild/ipc"
+)
+
+// saveAfter is how long after a change the state is written, so that a build of
+// many requests writes it once. A kill loses so much, and it costs reasons only.
+const saveAfter = 2 * time.Second
+
+// Config is what a service needs.
+type Config struct {
+	Root      string        // of the project, absolute, links resolved
+	Store     *cache.Store  // the service does not close it
+	StateFile string        // "" = keep the state in memory
+	Jobs      int           // processes at a time; 0 = one a core
+	MaxMemory int64         // bytes that they may take together; 0 = what is available
+	Setup     ipc.Setup     // gives the plan to the spec's plain compile; may be nil
+	Timeout   time.Duration // of one process, where the request sets none; 0 = none
+	Log       *slog.Logger  // nil = none
+}
+
+// Service implements [ipc.Compilation]. Its methods may be called from many
+// goroutines.
+type Service struct {
+	cfg     Config
+	log     *slog.Logger
+	store   *cache.Store
+	tables  *tables
+	digests *digests
+	records *records
+	slots   *slots
+	clock   clock
+
+	runner   *runner
+	spawner  spawner  // how processes are started
+	compiles observer // how what compilers read is known
+	links    observer // the same for linkers
+
+	texts   *texts
+	paths   *searchPaths
+	libs    *libraryPaths
+	flights *flights
+	builds  *builds
+	saver   *saver
+	sweeper sweeper
+	plans   planMemory
+	close   func() error
+}
+
+// New makes a service and reads its state. A state that cannot be read is logged
+// and forgotten.
+func New(cfg Config) (*Service, error) {
+	if cfg.Store == nil || cfg.Root == "" {
+		return nil, errors.New("compilation service: Config needs Root and Store")
+	}
+	if cfg.Jobs <= 0 {
+		cfg.Jobs = runtime.GOMAXPROCS(0) // minds the quota of a control group
+	}
+	s := &Service{
+		cfg: cfg, log: cfg.Log, store: cfg.Store,
+		tables: newTables(), records: newRecords(), clock: newClock(cfg.Root),
+		slots: newSlots(cfg.Jobs, cfg.MaxMemory), runner: newRunner(),
+		texts: newTexts(), flights: newFlights(), builds: newBuilds(),
+	}
+	if s.log == nil {
+		s.log = slog.New(slog.DiscardHandler)
+	}
+	s.digests = newDigests(s.clock.tick, time.Now)
+	s.spawner = s.runner
+	s.paths, s.libs = newSearchPaths(s.spawner), newLibraryPaths(s.spawner)
+	s.compiles = &depfileCompiles{texts: s.texts, paths: s.paths}
+	s.links = &depfileLinks{paths: s.libs}
+	if cfg.StateFile != "" {
+		if err := loadState(cfg.StateFile, s.records, s.tables, s.digests); err != nil {
+			s.log.Warn("the state of earlier builds is lost", "error", err)
+		}
+	}
+	s.saver = newSaver(s.save)
+	s.close = sync.OnceValue(s.shutdown)
+	return s, nil
+}
+
+// Close cancels what runs, waits until no process of it is left and writes the
+// state. The store stays open.
+func (s *Service) Close() error { return s.close() }
+
+func (s *Service) shutdown() error {
+	s.builds.closeAll()
+	s.runner.close()
+	return s.saver.close()
+}
+
+func (s *Service) save() error {
+	if s.cfg.StateFile == "" {
+		return nil
+	}
+	return saveState(s.cfg.StateFile, s.records, s.tables, s.digests)
+}
+
+// Stats is what the service tells about itself.
+type Stats struct {
+	Records   int   `json:"records"`   // units, links and steps that it remembers
+	Digests   int   `json:"digests"`   // files whose content it knows
+	Processes int64 `json:"processes"` // started since it was made
+	Running   int   `json:"running"`   // processes with a slot
+	Waiting   int   `json:"waiting"`   // for a slot
+	Jobs      int   `json:"jobs"`      // slots
+	Memory    int64 `json:"memory"`    // bytes that processes could still take, -1 = unknown
+}
+
+// Stats returns the service's numbers, a [Stats].
+func (s *Service) Stats(context.Context) (any, error) {
+	st := Stats{Processes: s.runner.started.Load(), Jobs: s.slots.limit, Memory: s.slots.available()}
+	st.Running, st.Waiting = s.slots.counts()
+	s.records.mu.Lock()
+	st.Records = len(s.records.byID)
+	s.records.mu.Unlock()
+	s.digests.mu.Lock()
+	st.Digests = len(s.digests.known)
+	s.digests.mu.Unlock()
+	return st, nil
+}
+
+// saver writes the state some time after it has changed.
+type saver struct {
+	save   func() error
+	mu     sync.Mutex
+	timer  *time.Timer
+	dirty  bool
+	closed bool
+	busy   sync.Mutex // one writer at a time
+}
+
+func newSaver(save func() error) *saver { return &saver{save: save} }
+
+// changed sees to it that the state is written soon.
+func (v *saver) changed() {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.dirty = true
+	if v.timer == nil && !v.closed {
+		v.timer = time.AfterFunc(saveAfter, func() { _ = v.write() })
+	}
+}
+
+// write writes what has changed. An error is for Close: the next change tries again.
+func (v *saver) write() error {
+	v.busy.Lock()
+	defer v.busy.Unlock()
+	v.mu.Lock()
+	dirty := v.dirty
+	v.dirty, v.timer = false, nil
+	v.mu.Unlock()
+	if !dirty {
+		return nil
+	}
+	err := v.save()
+	if err != nil {
+		v.mu.Lock()
+		v.dirty = true
+		v.mu.Unlock()
+	}
+	return err
+}
+
+func (v *saver) close() error {
+	v.mu.Lock()
+	v.closed = true
+	if v.timer != nil {
+		v.timer.Stop()
+	}
+	v.mu.Unlock()
+	return v.write()
+}

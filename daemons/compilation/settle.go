@@ -1,0 +1,123 @@
+package compilation
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"os"
+	"path"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/RepliBuild/replibuild/cache"
+	"github.com/RepliBuild/replibuild/ipc"
+)
+
+// settle finds out what a process has read, stores what is safe to store, puts the
+// output in its place and records all that.
+func (w *work) settle(t *attempt, p product, temp *temporary, reason ipc.Reason) result {
+	set, doubt := w.inputsOf(p.seen, p.since)
+	rec := &record{
+		Recipe: t.recipeID, Base: t.base, Set: w.s.tables.pack(set), Peak: p.outcome.peak,
+		Unsettled: doubt, Uncacheable: cmp.Or(t.never, p.seen.uncacheable),
+	}
+	if t.noBase != nil {
+		rec.Unsettled = cmp.Or(rec.Unsettled, t.noBase.Error())
+	}
+	info, err := os.Lstat(temp.path)
+	if err != nil || !info.Mode().IsRegular() {
+		return *w.failed(t, p.outcome, fmt.Sprintf("%s%s succeeded but did not make %s\n", p.outcome.output, t.recipe.doer(), t.output))
+	}
+	if info.Size() == 0 {
+		rec.Uncacheable = cmp.Or(rec.Uncacheable, "the output is empty")
+	}
+	diagnostics := strings.ReplaceAll(p.outcome.output, temp.path, t.output)
+	content, err := w.store(t, rec, set, p, temp, diagnostics)
+	if err == nil {
+		err = temp.deliver(content == t.before)
+	}
+	if err != nil {
+		return *w.failed(t, outcome{exit: -1}, diagnostics+err.Error()+"\n")
+	}
+	w.recordOutputs(t, rec, content)
+	return result{rec: rec, UnitResult: ipc.UnitResult{
+		ID: t.id, Status: ipc.StatusCompiled, Changed: content != t.before, Reason: reason, Key: keyText(rec.Action),
+		Seconds: p.outcome.seconds, CPU: p.outcome.cpu, Peak: p.outcome.peak, Bytes: info.Size(), Diagnostics: diagnostics,
+	}}
+}
+
+// store stores an output if it may be, and returns its content.
+func (w *work) store(t *attempt, rec *record, set inputSet, p product, temp *temporary, diagnostics string) (cache.Digest, error) {
+	if rec.Unsettled != "" || rec.Uncacheable != "" {
+		sum, _, err := cache.HashFile(temp.path)
+		return sum, err
+	}
+	rec.Action = actionKey(t.base, set)
+	e := &cache.Entry{
+		Action: rec.Action, Diagnostics: diagnostics, Seconds: p.outcome.seconds, CPU: p.outcome.cpu, Peak: p.outcome.peak,
+		Created: time.Now(), Command: strings.Join(t.line, " "),
+	}
+	w.s.store.Pin(w.pin, rec.Action)
+	if err := w.s.store.Put(e, map[string]string{"output": temp.path}); err != nil || len(e.Outputs) != 1 {
+		sum, _, err := cache.HashFile(temp.path)
+		return sum, err
+	}
+	// Without the set the entry is not found again, and costs nothing but its room.
+	_ = w.s.store.AddInputSet(t.base, set.toCache(rec.Action))
+	return e.Outputs[0].Blob, nil
+}
+
+// recordOutputs signs what lies in its place now.
+func (w *work) recordOutputs(t *attempt, rec *record, content cache.Digest) {
+	sig := outputSignature(w.view.abs(t.output))
+	w.s.digests.trust(sig, content)
+	w.view.forget(t.output)
+	rec.Outputs = []outputRecord{{Path: t.output, Sig: sig, Digest: content}}
+	if t.direct {
+		rec.Outputs = append(rec.Outputs, w.sideOutputs(t.output)...)
+	}
+	w.remember(t, rec)
+}
+
+// sideFiles are the endings of what compilers write beside an object.
+var sideFiles = [...]string{".dwo", ".gcno", ".su", ".ci", ".opt.yaml", ".json"}
+
+// sideOutputs finds what was written beside an object, so that it is missed when it
+// is gone.
+func (w *work) sideOutputs(output string) (out []outputRecord) {
+	base := strings.TrimSuffix(output, path.Ext(output))
+	for _, ending := range sideFiles {
+		if sig := outputSignature(w.view.abs(base + ending)); sig.Exists() {
+			out = append(out, outputRecord{Path: base + ending, Sig: sig})
+		}
+	}
+	return out
+}
+
+// inputsOf gives what was read its content. doubt says why nobody knows whether it
+// is the content that was read.
+func (w *work) inputsOf(seen *observation, since int64) (set inputSet, doubt string) {
+	doubt = seen.doubt
+	files := slices.Clone(seen.files)
+	slices.Sort(files)
+	for _, file := range slices.Compact(files) {
+		sum, err := w.view.renew(file, since)
+		switch {
+		case errors.Is(err, errChanged):
+			doubt = cmp.Or(doubt, file+" changed while it was read")
+		case err != nil && !w.view.signature(file).Exists():
+			doubt = cmp.Or(doubt, file+" was removed while it was read")
+		case err != nil:
+			doubt = cmp.Or(doubt, fmt.Sprintf("%s has no content that can be compared: %v", file, err))
+		}
+		if err == nil || errors.Is(err, errChanged) {
+			set.files = append(set.files, cache.Input{Path: file, Digest: sum})
+		}
+	}
+	set.misses = slices.Clone(seen.misses)
+	slices.Sort(set.misses)
+	set.misses = slices.Compact(set.misses)
+	set.listings = seen.listings
+	return set, doubt
+}

@@ -1,0 +1,120 @@
+package compilation
+
+import (
+	"context"
+	"errors"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+const mb = 1 << 20
+
+// admitted reports who of the line has been let in, once all have settled.
+func admitted(slots ...chan *slot) (in []bool) {
+	synctest.Wait()
+	for _, c := range slots {
+		in = append(in, len(c) == 1)
+	}
+	return in
+}
+
+func ask(s *slots, ctx context.Context, expected int64, alone bool) chan *slot {
+	c := make(chan *slot, 1)
+	go func() {
+		if got, err := s.acquire(ctx, expected, alone); err == nil {
+			c <- got
+		}
+	}()
+	synctest.Wait()
+	return c
+}
+
+func TestSlots(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancel(context.Background())
+		defer cancel()
+		var free atomic.Int64
+		free.Store(1000 * mb)
+		rss := map[int]int64{1: 300 * mb}
+		s := &slots{limit: 2, available: func() int64 { return free.Load() }, rss: func(pid int) int64 { return rss[pid] }, running: map[*slot]bool{}}
+
+		huge := ask(s, ctx, 5000*mb, false)
+		next := ask(s, ctx, 100*mb, false)
+		if in := admitted(huge, next); !in[0] || in[1] {
+			t.Fatalf("alone, something too large runs, and nothing beside it: %v", in)
+		}
+		(<-huge).release()
+		second := ask(s, ctx, 0, false)
+		third := ask(s, ctx, 1, false)
+		if in := admitted(next, second, third); !in[0] || !in[1] || in[2] {
+			t.Fatalf("two slots: %v", in)
+		}
+		first := <-next
+		first.runs(1) // 300 MB instead of the 100 expected
+		(<-second).release()
+		if in := admitted(third); !in[0] {
+			t.Fatal("the third was not let in")
+		}
+		(<-third).release()
+		free.Store(300 * mb) // + 300 taken already - 300 promised
+		fits := ask(s, ctx, 301*mb, false)
+		if in := admitted(fits); in[0] {
+			t.Fatal("301 MB let in where 300 are free")
+		}
+		free.Store(400 * mb)
+		time.Sleep(recheck)
+		if in := admitted(fits); !in[0] {
+			t.Fatal("freed memory was not noticed")
+		}
+		(<-fits).release()
+		s.mu.Lock()
+		s.maxMemory = 350 * mb
+		s.mu.Unlock()
+		over := ask(s, ctx, 51*mb, false)
+		if in := admitted(over); in[0] {
+			t.Fatal("MaxMemory exceeded")
+		}
+		first.release()
+		alone := ask(s, ctx, 1, true)
+		behind := ask(s, ctx, 1, false)
+		if in := admitted(over, alone, behind); !in[0] || in[1] || in[2] {
+			t.Fatalf("alone waits for all others, and those behind it wait too: %v", in)
+		}
+		(<-over).release()
+		if in := admitted(alone, behind); !in[0] || in[1] {
+			t.Fatalf("alone: %v", in)
+		}
+		cancel()
+		synctest.Wait()
+		(<-alone).release()
+		if len(s.waiting) != 0 || len(s.running) != 0 {
+			t.Fatalf("left: %d waiting, %d running", len(s.waiting), len(s.running))
+		}
+	})
+}
+
+func TestSlotsCancelled(t *testing.T) {
+	t.Parallel()
+	s := newSlots(1, 0)
+	held, err := s.acquire(t.Context(), 0, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer held.release()
+	ctx, cancel := context.WithCancelCause(t.Context())
+	why := errors.New("enough")
+	cancel(why)
+	if _, err := s.acquire(ctx, 0, false); err != why {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestAvailableMemory(t *testing.T) {
+	t.Parallel()
+	if n := availableMemory(); n < -1 || n > 1<<50 {
+		t.Errorf("%d bytes available", n)
+	}
+}

@@ -1,0 +1,156 @@
+package compilation
+
+import (
+	"bufio"
+	"bytes"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/gob"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+
+	"github.com/RepliBuild/replibuild/cache"
+	"github.com/RepliBuild/replibuild/ipc"
+)
+
+// stateSchema changes with anything that is written below.
+const stateSchema = "replibuild compilation state 2\n"
+
+// savedState is the content of the state file behind the schema line and the
+// SHA-256 of the rest: the records with the tables that they point into, and the
+// digests of files. Losing it costs some hashing, and reasons say "new" for a while;
+// it never makes anything wrong, because signatures are compared again.
+type savedState struct {
+	Paths    []string
+	Files    []savedFile
+	Listings []cache.Listing
+	Recipes  []recipe
+	Records  map[string]*record
+	Digests  []savedDigest
+}
+
+type savedFile struct {
+	Path   uint32
+	Digest []byte
+}
+
+type savedDigest struct {
+	Sig    ipc.Signature
+	Digest []byte
+}
+
+// saveState writes what is in use to file, by way of a temporary file.
+func saveState(file string, r *records, t *tables, d *digests) error {
+	state := collectState(r, t)
+	for sig, sum := range d.snapshot() {
+		state.Digests = append(state.Digests, savedDigest{sig, sum[:]})
+	}
+	var body bytes.Buffer
+	if err := gob.NewEncoder(&body).Encode(state); err != nil {
+		return fmt.Errorf("encode state: %w", err)
+	}
+	if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
+		return err
+	}
+	tmp, err := os.OpenFile(file+"."+rand.Text(), os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	defer os.Remove(tmp.Name())
+	sum := sha256.Sum256(body.Bytes())
+	_, err1 := io.WriteString(tmp, stateSchema)
+	_, err2 := tmp.Write(sum[:])
+	_, err3 := tmp.Write(body.Bytes())
+	if err := errors.Join(err1, err2, err3, tmp.Close()); err != nil {
+		return fmt.Errorf("write state: %w", err)
+	}
+	return os.Rename(tmp.Name(), file)
+}
+
+// collectState copies the records with new tables that hold what they use only.
+func collectState(r *records, t *tables) *savedState {
+	byID, recipes := r.snapshot()
+	fresh := newTables()
+	state := &savedState{Records: make(map[string]*record, len(byID))}
+	used := make(map[cache.Digest]bool)
+	for id, rec := range byID {
+		c := *rec
+		c.Set = fresh.pack(t.unpack(rec.Set))
+		state.Records[id] = &c
+		if made := recipes[rec.Recipe]; made != nil && !used[rec.Recipe] {
+			used[rec.Recipe] = true
+			state.Recipes = append(state.Recipes, *made)
+		}
+	}
+	state.Paths, state.Listings = fresh.paths, fresh.listings
+	for _, f := range fresh.files {
+		state.Files = append(state.Files, savedFile{f.path, f.digest[:]})
+	}
+	return state
+}
+
+// loadState reads what saveState wrote. A file that is not there is no error.
+func loadState(file string, r *records, t *tables, d *digests) error {
+	b, err := os.ReadFile(file)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	state, err := decodeState(b)
+	if err != nil {
+		return fmt.Errorf("%s: %w", file, err)
+	}
+	for _, p := range state.Paths {
+		t.addPath(p)
+	}
+	for _, f := range state.Files {
+		t.addFile(tableFile{f.Path, cache.Digest(f.Digest)})
+	}
+	for _, l := range state.Listings {
+		t.addListing(l)
+	}
+	for i := range state.Recipes {
+		r.recipes[state.Recipes[i].digest()] = &state.Recipes[i]
+	}
+	for id, rec := range state.Records {
+		r.byID[id] = rec
+	}
+	for _, s := range state.Digests {
+		d.known[s.Sig] = cache.Digest(s.Digest)
+	}
+	return nil
+}
+
+var errState = errors.New("not a state file of this version, or damaged")
+
+// decodeState checks everything that the rest of the package relies on.
+func decodeState(b []byte) (*savedState, error) {
+	body, ok := bytes.CutPrefix(b, []byte(stateSchema))
+	if !ok || len(body) < sha256.Size {
+		return nil, errState
+	}
+	sum, body := body[:sha256.Size], body[sha256.Size:]
+	if want := sha256.Sum256(body); !bytes.Equal(sum, want[:]) {
+		return nil, errState
+	}
+	var state savedState
+	if err := gob.NewDecoder(bufio.NewReader(bytes.NewReader(body))).Decode(&state); err != nil {
+		return nil, fmt.Errorf("%w: %w", errState, err)
+	}
+	for _, f := range state.Files {
+		if int(f.Path) >= len(state.Paths) || len(f.Digest) != sha256.Size {
+			return nil, errState
+		}
+	}
+	for _, d := range state.Digests {
+		if len(d.Digest) != sha256.Size {
+			return nil, errState
+		}
+	}
+	return &state, nil
+}

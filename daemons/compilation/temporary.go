@@ -1,0 +1,141 @@
+package compilation
+
+import (
+	"crypto/rand"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+)
+
+const (
+	// temporaryPrefix begins the names of our temporary files, here and in the cache's
+	// delivery.
+	temporaryPrefix = ".rb-"
+	// abandoned is the age at which such a file belongs to a process that was killed:
+	// far longer than any compile takes.
+	abandoned = 24 * time.Hour
+)
+
+// sweeper removes what killed processes left beside outputs, once a folder.
+type sweeper struct{ swept sync.Map }
+
+func (s *sweeper) sweep(dir string) {
+	if _, again := s.swept.LoadOrStore(dir, true); again {
+		return
+	}
+	entries, _ := os.ReadDir(dir)
+	for _, e := range entries {
+		info, err := e.Info()
+		if err == nil && strings.HasPrefix(e.Name(), temporaryPrefix) && time.Since(info.ModTime()) > abandoned {
+			_ = os.Remove(dir + e.Name())
+		}
+	}
+}
+
+// temporary is where a tool writes before the output is put in its place: a name
+// beside it that nobody knows, or with a direct action the place itself.
+type temporary struct {
+	path, final string
+}
+
+// outputFor makes the folder of an output and a temporary for it.
+func (w *work) outputFor(a *action) (*temporary, error) {
+	t := &temporary{final: w.view.abs(a.output)}
+	dir, name := filepath.Split(t.final)
+	if info, err := os.Lstat(t.final); err == nil && info.IsDir() {
+		return nil, fmt.Errorf("a folder is where %s has to be; remove it", a.output)
+	}
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return nil, fmt.Errorf("make a place for %s: %w", a.output, err)
+	}
+	if !a.direct {
+		w.s.sweeper.sweep(dir)
+		t.path = dir + temporaryPrefix + rand.Text() + filepath.Ext(name)
+		return t, nil
+	}
+	t.path = t.final
+	if err := os.Remove(t.final); err != nil && !os.IsNotExist(err) {
+		return nil, fmt.Errorf("make a place for %s: %w", a.output, err)
+	}
+	return t, nil
+}
+
+// deliver puts the output in its place, by a rename, which replaces a link or a
+// name of another file and never writes through it. The same content is left alone,
+// so that whoever compares stamps sees that nothing has changed.
+func (t *temporary) deliver(same bool) error {
+	if t.path == t.final {
+		return nil
+	}
+	if info, err := os.Lstat(t.path); same && err == nil && sameMode(t.final, uint32(info.Mode().Perm())) {
+		return nil
+	}
+	return os.Rename(t.path, t.final)
+}
+
+// close removes what was not delivered.
+func (t *temporary) close() {
+	if t.path != t.final {
+		_ = os.Remove(t.path) // mostly gone already
+	}
+}
+
+// sameMode reports whether there is a file of its own at path with these permissions.
+func sameMode(path string, mode uint32) bool {
+	info, err := os.Lstat(path)
+	return err == nil && info.Mode().IsRegular() && uint32(info.Mode().Perm()) == mode
+}
+
+// maxArguments is the length of a command line above which it goes into a file: the
+// kernel's limit is 2 MiB with the environment, less where the stack is small.
+const maxArguments = 128 << 10
+
+// shorten moves the arguments of a long command line into a file, "@file", which
+// compilers, linkers and archivers all read.
+func shorten(t *task) (cleanup func(), err error) {
+	length := 0
+	for _, a := range t.args {
+		length += len(a) + 1
+	}
+	if length < maxArguments {
+		return func() {}, nil
+	}
+	f, err := os.CreateTemp("", "replibuild-args-")
+	if err != nil {
+		return nil, fmt.Errorf("shorten a command line: %w", err)
+	}
+	cleanup = func() { _ = os.Remove(f.Name()) }
+	var b strings.Builder
+	for _, a := range t.args[1:] {
+		b.WriteString(quoteArgument(a) + "\n")
+	}
+	_, err = f.WriteString(b.String())
+	if err2 := f.Close(); err == nil {
+		err = err2
+	}
+	if err != nil {
+		cleanup()
+		return nil, fmt.Errorf("shorten a command line: %w", err)
+	}
+	t.args = []string{t.args[0], "@" + f.Name()}
+	return cleanup, nil
+}
+
+// quoteArgument writes an argument as libiberty's expandargv and LLVM's GNU
+// tokenizer read it: within double quotes a backslash takes the next character as
+// it is.
+func quoteArgument(a string) string {
+	var b strings.Builder
+	b.WriteByte('"')
+	for i := range len(a) {
+		if a[i] == '"' || a[i] == '\\' {
+			b.WriteByte('\\')
+		}
+		b.WriteByte(a[i])
+	}
+	b.WriteByte('"')
+	return b.String()
+}
