@@ -1,0 +1,80 @@
+# RepliBuild. `make demo` shows the main job, `make test` proves it; both install
+# what they need with apt (as root, or through sudo).
+
+GO      ?= go
+BIN     := bin/replibuild
+PREFIX  ?= /usr/local
+SUDO    := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
+APT     := DEBIAN_FRONTEND=noninteractive $(SUDO) apt-get -qq -o Dpkg::Use-Pty=0
+REAL    := $(CURDIR)/.cache/real
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
+
+.PHONY: all build install demo test unit race vet lint fmt real deps-demo deps-test bench screenshots clean
+
+all: build
+
+build: $(BIN)
+
+# go build decides by content what to do, so it is always asked.
+.PHONY: $(BIN)
+$(BIN):
+	$(GO) build -trimpath -ldflags "-X main.version=$(VERSION)" -o $@ ./cmd/replibuild
+
+install: build
+	install -D -m 755 $(BIN) $(DESTDIR)$(PREFIX)/bin/replibuild
+
+demo: deps-demo build
+	$(BIN) demo
+
+# Everything that must hold before a change lands: formatting, vet for three
+# systems, and all tests with the race detector on, real projects included.
+test: deps-test vet real
+	REPLIBUILD_REAL=$(REAL) $(GO) test -race -timeout 15m ./...
+
+# The tests without the race detector and the real projects: for the inner loop.
+unit:
+	$(GO) test ./...
+
+vet:
+	@out=$$(gofmt -l $$(git ls-files '*.go')); [ -z "$$out" ] || { echo "not gofmt-ed: $$out"; exit 1; }
+	$(GO) vet ./...
+	GOOS=darwin $(GO) vet ./...
+	GOOS=windows $(GO) vet ./...
+
+lint: vet
+	$(GO) run honnef.co/go/tools/cmd/staticcheck@latest ./...
+
+# Real projects from Debian's source packages. Exit code 75 of the script means
+# that a package could not be fetched; its tests then say so and are skipped.
+real:
+	@./examples/fetch.sh $(REAL) || [ $$? = 75 ]
+
+# What is missing is installed, what is there is left alone. clang and lld are
+# preferred; where they cannot be had g++ serves.
+deps-demo:
+	@have() { command -v $$1 >/dev/null 2>&1; }; \
+	{ have clang++-19 && have ld.lld-19; } || \
+	  { $(APT) update && $(APT) install -y clang-19 lld-19 >/dev/null; } || \
+	  have g++ || $(APT) install -y g++ >/dev/null; \
+	{ have pkg-config && pkg-config --exists zlib; } || \
+	  { $(APT) update && $(APT) install -y pkg-config zlib1g-dev >/dev/null; }
+
+deps-test: deps-demo
+	@missing=; for p in g++:g++ mold:mold tmux:tmux dpkg-source:dpkg-dev setpriv:util-linux curl:curl make:make; do \
+	  command -v $${p%%:*} >/dev/null 2>&1 || missing="$$missing $${p##*:}"; done; \
+	[ -z "$$missing" ] || { $(APT) update && $(APT) install -y $$missing >/dev/null; }
+
+# The whole comparison takes an hour on 2 cores; `go run ./bench -only nothing` is one row.
+bench: build real
+	$(GO) run ./bench -replibuild $(BIN) -real $(REAL) -files 0 -out bench/RESULTS.md
+
+# The pictures of the README, drawn from the real dashboard in a real terminal.
+screenshots: build
+	@missing=; for p in xvfb-run:xvfb xauth:xauth xterm:xterm import:imagemagick tmux:tmux fc-list:fontconfig; do \
+	  command -v $${p%%:*} >/dev/null 2>&1 || missing="$$missing $${p##*:}"; done; \
+	fc-list 2>/dev/null | grep -q DejaVuSansMono || missing="$$missing fonts-dejavu-core"; \
+	[ -z "$$missing" ] || { $(APT) update && $(APT) install -y --no-install-recommends $$missing >/dev/null; }
+	./screenshots/draw.sh $(CURDIR)/$(BIN)
+
+clean:
+	rm -rf bin .cache

@@ -1,0 +1,118 @@
+package replibuild
+
+import (
+	"context"
+	"errors"
+
+	"github.com/RepliBuild/replibuild/daemons/orchestrator"
+	"github.com/RepliBuild/replibuild/ipc"
+)
+
+// CompileOptions says what to build and how; the zero value builds all targets
+// through the daemons and prints nothing.
+type CompileOptions struct {
+	Targets  []string        // names of targets; with no Files either: all
+	Files    []string        // sources relative to the root: compile only these, link nothing
+	Jobs     int             // at most so many compilers at a time; 0 = parallel_jobs
+	NoCache  bool            // compile even what the cache holds
+	NoDaemon bool            // all four services in this process
+	Daemons  bool            // use daemons although CI is set
+	Detach   bool            // return at once, the daemons build on
+	Trigger  string          // ipc.TriggerCommand if ""
+	OnEvent  func(ipc.Event) // called in order, never concurrently; may be nil
+}
+
+// Compile builds. It starts the daemons when auto_start allows it and runs the
+// same services in this process when it may not use them, or when they go away
+// while it builds.
+func (p *Project) Compile(ctx context.Context, o CompileOptions) (Result, error) {
+	onEvent := o.OnEvent
+	if onEvent == nil {
+		onEvent = func(ipc.Event) {}
+	}
+	request := ipc.BuildRequest{
+		Env: ipc.CallerEnv(p.env), Targets: o.Targets, Files: o.Files, Jobs: o.Jobs,
+		NoCache: o.NoCache, Trigger: o.Trigger, Detach: o.Detach,
+	}
+	if !p.usesDaemons(ctx, o) {
+		if o.Detach {
+			return Result{}, ipc.Errorf(ipc.CodeUnavailable, "cannot build in the background without daemons").
+				WithHint("start them with `replibuild start`, or leave out --detach")
+		}
+		return p.buildHere(ctx, request, false, onEvent)
+	}
+	return p.buildThroughDaemons(ctx, request, onEvent)
+}
+
+// usesDaemons decides between the set and this process: NoDaemon and CI mean this
+// process, and so does a set that is not running and must not be started.
+func (p *Project) usesDaemons(ctx context.Context, o CompileOptions) bool {
+	switch {
+	case o.NoDaemon, p.InCI() && !o.Daemons:
+		return false
+	case p.config.Daemons.AutoStart:
+		return true
+	}
+	for _, d := range p.Status(ctx).Daemons {
+		if d.State == ipc.StateRunning {
+			return true
+		}
+	}
+	return false
+}
+
+// buildThroughDaemons asks the orchestrator daemon, and takes its place for the
+// rest of the build when it is disabled, does not start or stops answering.
+func (p *Project) buildThroughDaemons(ctx context.Context, request ipc.BuildRequest, onEvent func(ipc.Event)) (Result, error) {
+	if !p.config.Enabled(ipc.NameOrchestrator) {
+		p.startMissing(ctx, onEvent)
+		return p.buildHere(ctx, request, true, onEvent)
+	}
+	client := p.orchestratorClient()
+	defer client.Close()
+	if err := client.Ping(ctx); err != nil {
+		p.startMissing(ctx, onEvent)
+	}
+	reply, err := client.Build(ctx, request, onEvent)
+	if !errors.Is(err, ipc.ErrUnreachable) || ctx.Err() != nil {
+		return reply, err
+	}
+	onEvent(ipc.NewEvent("", ipc.Notice{
+		Level:   "warning",
+		Code:    ipc.CodeUnreachable,
+		Message: "the orchestrator daemon does not answer; building in this process",
+		Hint:    "`replibuild ensure` restarts it, `replibuild logs orchestrator` says what happened",
+	}))
+	return p.buildHere(ctx, request, true, func(e ipc.Event) {
+		if n, ok := e.Body.(ipc.Notice); ok && n.Code == orchestrator.NoticeLocked {
+			return // it is the daemon that was just given up
+		}
+		onEvent(e)
+	})
+}
+
+// startMissing starts the set as `ensure` does. What cannot be started is a notice,
+// not an error: the build goes on without it.
+func (p *Project) startMissing(ctx context.Context, onEvent func(ipc.Event)) {
+	_, _, err := p.Ensure(ctx)
+	if err == nil || ctx.Err() != nil {
+		return
+	}
+	onEvent(ipc.NewEvent("", ipc.Notice{
+		Level: "warning", Code: ipc.CodeOf(err),
+		Message: "could not start the daemons: " + err.Error(),
+		Hint:    "building without them; `replibuild doctor` looks for the cause",
+	}))
+}
+
+// buildHere runs the orchestrator as a value of this process, on the other daemons
+// where remote is set, else on services of this process too.
+func (p *Project) buildHere(ctx context.Context, request ipc.BuildRequest, remote bool, onEvent func(ipc.Event)) (Result, error) {
+	w := newWiring(p, nil)
+	defer w.close()
+	o, err := w.orchestrator(ctx, remote)
+	if err != nil {
+		return Result{}, err
+	}
+	return keep(w, o).Build(ctx, request, onEvent)
+}

@@ -1,0 +1,29 @@
+package cli
+
+import (
+	"fmt"
+
+	"github.com/spf13/cobra"
+)
+
+func (a *app) cleanCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "clean",
+		Short: "Remove what builds have made; the cache stays",
+		Long: "Remove the objects, targets and generated files of the project. Nothing ever needs this:\n" +
+			"it is for disk space. The cache stays, so the next build delivers from it.",
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			p, err := a.open()
+			if err != nil {
+				return err
+			}
+			removed, err := p.Clean(cmd.Context())
+			if err != nil {
+				return err
+			}
+			fmt.Fprintf(a.Stdout, "🧹 Removed %s\n", plural(removed, "file"))
+			return nil
+		},
+	}
+}

@@ -1,0 +1,101 @@
+package cli
+
+import (
+	"os"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+
+	"github.com/RepliBuild/replibuild"
+	"github.com/RepliBuild/replibuild/ipc"
+)
+
+// compileFlags are the flags of `compile` that `watch` and `run` share.
+type compileFlags struct {
+	options replibuild.CompileOptions
+	record  string // --record FILE
+	verbose bool
+}
+
+func (f *compileFlags) add(c *cobra.Command) {
+	c.Flags().BoolVar(&f.options.NoDaemon, "no-daemon", false, "do all the work in this process")
+	c.Flags().IntVarP(&f.options.Jobs, "jobs", "j", 0, "at most `N` compilers at a time (0: one a core)")
+	c.Flags().StringSliceVarP(&f.options.Targets, "target", "t", nil, "build only this `target` and what it depends on")
+	c.Flags().StringVar(&f.record, "record", "", "also write the events as JSON lines to `FILE`")
+	c.Flags().BoolVarP(&f.verbose, "verbose", "v", false, "say why each unit was compiled")
+}
+
+func (a *app) compileCommand() *cobra.Command {
+	var f compileFlags
+	c := a.jsonFlag(&cobra.Command{
+		Use:   "compile [FILE…]",
+		Short: "Build the project, or compile only the files named",
+		RunE:  func(cmd *cobra.Command, files []string) error { return a.compile(cmd, f, files) },
+	})
+	f.add(c)
+	c.Flags().BoolVar(&f.options.Detach, "detach", false, "return at once; the daemons build on")
+	c.Flags().BoolVar(&f.options.NoCache, "no-cache", false, "compile even what the cache holds")
+	return c
+}
+
+func (a *app) compile(cmd *cobra.Command, f compileFlags, files []string) error {
+	p, err := a.open()
+	if err != nil {
+		return err
+	}
+	f.options.Files, err = projectFiles(p.Root(), files)
+	if err != nil {
+		return err
+	}
+	return a.build(cmd, p, f)
+}
+
+// build runs one build with its output and turns its result into an exit code.
+func (a *app) build(cmd *cobra.Command, p *replibuild.Project, f compileFlags) error {
+	out := a.newReporter(f.verbose)
+	onEvent := out.event
+	if f.record != "" {
+		rec, err := newRecorder(f.record)
+		if err != nil {
+			return err
+		}
+		defer rec.close()
+		onEvent = func(e ipc.Event) { rec.event(e); out.event(e) }
+	}
+	f.options.OnEvent = onEvent
+	result, err := p.Compile(cmd.Context(), f.options)
+	out.done(result, err, f.options.Detach)
+	if err != nil {
+		return err
+	}
+	if !result.Success && !f.options.Detach {
+		return exitStatus(exitBuildFailed)
+	}
+	return nil
+}
+
+// projectFiles makes the files that a user names, relative to where they stand,
+// relative to the project's root.
+func projectFiles(root string, files []string) ([]string, error) {
+	var out []string
+	for _, f := range files {
+		abs, err := filepath.Abs(f)
+		if err != nil {
+			return nil, err
+		}
+		if dir, err := filepath.EvalSymlinks(filepath.Dir(abs)); err == nil {
+			abs = filepath.Join(dir, filepath.Base(abs))
+		}
+		rel, err := filepath.Rel(root, abs)
+		if err != nil || !filepath.IsLocal(rel) {
+			return nil, ipc.Errorf(ipc.CodeUnknownFile, "%s is not in the project %s", f, root).
+				WithHint("name a source file of the project, or use --project")
+		}
+		if _, err := os.Stat(abs); err != nil {
+			return nil, ipc.Errorf(ipc.CodeUnknownFile, "%s: no such file", f).
+				WithHint("`replibuild compile` without a file builds everything")
+		}
+		out = append(out, filepath.ToSlash(rel))
+	}
+	return out, nil
+}

@@ -1,0 +1,153 @@
+package cli
+
+import (
+	"fmt"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+
+	"github.com/RepliBuild/replibuild"
+	"github.com/RepliBuild/replibuild/ipc"
+)
+
+func (a *app) configCommand() *cobra.Command {
+	c := &cobra.Command{
+		Use:   "config",
+		Short: "Show or check the project's configuration",
+		Args:  cobra.NoArgs,
+		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	c.AddCommand(a.configShowCommand(), a.configCheckCommand(), a.configPathCommand())
+	return c
+}
+
+// shownConfig is what `config show` prints: the plan in short, and the settings of
+// the daemons.
+type shownConfig struct {
+	Schema     int             `json:"schema"`
+	Project    string          `json:"project"`
+	Version    string          `json:"version,omitempty"`
+	Root       string          `json:"root"`
+	Toolchains []ipc.Toolchain `json:"toolchains"`
+	Targets    []ipc.Target    `json:"targets"`
+	Commands   []ipc.Command   `json:"commands"`
+	Units      int             `json:"units"`
+	Steps      []ipc.Step      `json:"steps"`
+	Modules    []ipc.Module    `json:"modules"`
+	Daemons    any             `json:"daemons"`
+	Notices    []string        `json:"notices,omitempty"`
+}
+
+func (a *app) configShowCommand() *cobra.Command {
+	return a.jsonFlag(&cobra.Command{
+		Use: "show", Short: "Print what the project comes to: compilers, targets, flags, modules, daemon settings", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			p, err := a.open()
+			if err != nil {
+				return err
+			}
+			plan, err := p.Plan(cmd.Context())
+			if err != nil {
+				return err
+			}
+			modules, err := p.Modules(cmd.Context())
+			if err != nil {
+				return err
+			}
+			return a.printConfig(p, plan, modules)
+		},
+	})
+}
+
+func (a *app) printConfig(p *replibuild.Project, plan *ipc.Plan, modules []ipc.Module) error {
+	var used []ipc.Module
+	for _, m := range modules {
+		if m.Used {
+			used = append(used, m)
+		}
+	}
+	if a.json {
+		return a.printJSON(shownConfig{
+			Schema: ipc.Schema, Project: plan.Project, Version: plan.Version, Root: plan.Root,
+			Toolchains: plan.Toolchains, Targets: plan.Targets, Commands: plan.Commands, Units: len(plan.Units),
+			Steps: plan.Steps, Modules: used, Daemons: p.Config(), Notices: plan.Notices,
+		})
+	}
+	fmt.Fprintf(a.Stdout, "%s %s in %s: %s, %s\n", plan.Project, plan.Version, plan.Root,
+		plural(len(plan.Targets), "target"), plural(len(plan.Units), "unit"))
+	for _, t := range plan.Toolchains {
+		fmt.Fprintf(a.Stdout, "compiler  %s (%s, linker %s)\n", t.CXX, t.Version, orDefault(t.Linker))
+	}
+	for _, t := range plan.Targets {
+		fmt.Fprintf(a.Stdout, "target    %s: %s %s\n", t.Name, t.Kind, t.Output)
+	}
+	for _, c := range plan.Commands {
+		fmt.Fprintf(a.Stdout, "flags     %s: %v\n", c.Lang, c.Args)
+	}
+	for _, s := range plan.Steps {
+		fmt.Fprintf(a.Stdout, "generate  %v: %v\n", s.Outputs, s.Command)
+	}
+	for _, m := range used {
+		fmt.Fprintf(a.Stdout, "module    %s %s (%s)\n", m.Name, m.Version, m.Source)
+	}
+	for _, n := range plan.Notices {
+		fmt.Fprintf(a.Stdout, "notice    %s\n", n)
+	}
+	return nil
+}
+
+func orDefault(linker string) string {
+	if linker == "" {
+		return "the compiler's own"
+	}
+	return linker
+}
+
+func (a *app) configCheckCommand() *cobra.Command {
+	return a.jsonFlag(&cobra.Command{
+		Use: "check", Short: "Report every mistake in the configuration; exit 4 if there is one", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			p, err := a.open()
+			if err != nil {
+				return err
+			}
+			r, err := p.Validate(cmd.Context())
+			if err != nil {
+				return err
+			}
+			if a.json {
+				err = a.printJSON(struct {
+					Schema int `json:"schema"`
+					ipc.ValidateReply
+				}{ipc.Schema, r})
+			} else {
+				for _, problem := range r.Problems {
+					fmt.Fprintln(a.Stdout, problem)
+				}
+			}
+			switch {
+			case err != nil:
+				return err
+			case len(r.Problems) > 0:
+				return exitStatus(exitConfig)
+			case !a.json:
+				fmt.Fprintf(a.Stdout, "✅ No mistakes in %s\n", plural(len(r.Files), "file"))
+			}
+			return nil
+		},
+	})
+}
+
+func (a *app) configPathCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "path", Short: "Print RepliBuild's own folder", Args: cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error {
+			home, err := replibuild.DirOf(a.Env)
+			if err != nil {
+				return err
+			}
+			fmt.Fprintln(a.Stdout, filepath.Clean(home))
+			return nil
+		},
+	}
+}

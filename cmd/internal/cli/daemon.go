@@ -1,0 +1,21 @@
+package cli
+
+import (
+	"github.com/spf13/cobra"
+
+	"github.com/RepliBuild/replibuild"
+)
+
+// daemonCommand is what `start` runs in the background; nobody types it.
+func (a *app) daemonCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "daemon NAME", Hidden: true, Args: cobra.ExactArgs(1),
+		Short: "Run one daemon in this process (used by start)",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := checkDaemonNames(args); err != nil {
+				return err
+			}
+			return replibuild.RunDaemon(cmd.Context(), args[0], a.projectDir)
+		},
+	}
+}

@@ -1,0 +1,221 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/RepliBuild/replibuild"
+	"github.com/RepliBuild/replibuild/daemons"
+	"github.com/RepliBuild/replibuild/ipc"
+)
+
+func (a *app) doctorCommand() *cobra.Command {
+	return a.jsonFlag(&cobra.Command{
+		Use:   "doctor",
+		Short: "Look for what could keep builds from working, and say what to do",
+		Args:  cobra.NoArgs,
+		RunE:  func(cmd *cobra.Command, _ []string) error { return a.doctor(cmd.Context()) },
+	})
+}
+
+// Levels of a finding. A warning costs speed or comfort, a problem costs builds.
+const (
+	levelOK      = "ok"
+	levelWarning = "warning"
+	levelProblem = "problem"
+)
+
+// finding is one line of the doctor's report.
+type finding struct {
+	Check string `json:"check"`
+	Level string `json:"level"`
+	Text  string `json:"text"`
+	Hint  string `json:"hint,omitempty"`
+}
+
+// doctor prints all findings and exits with 3 if one is a problem.
+func (a *app) doctor(ctx context.Context) error {
+	findings := a.examine(ctx)
+	problems := 0
+	for _, f := range findings {
+		if f.Level == levelProblem {
+			problems++
+		}
+	}
+	if a.json {
+		if err := a.printJSON(map[string]any{"schema": ipc.Schema, "problems": problems, "findings": findings}); err != nil {
+			return err
+		}
+	} else {
+		a.printFindings(findings)
+	}
+	if problems > 0 {
+		return exitStatus(exitDaemon)
+	}
+	return nil
+}
+
+func (a *app) printFindings(findings []finding) {
+	marks := map[string]string{levelOK: "✅", levelWarning: "⚠️", levelProblem: "❌"}
+	for _, f := range findings {
+		fmt.Fprintf(a.Stdout, "%s %s: %s\n", marks[f.Level], f.Check, f.Text)
+		if f.Hint != "" {
+			fmt.Fprintf(a.Stdout, "   %s\n", f.Hint)
+		}
+	}
+}
+
+// examine runs the checks: those of the machine, then those of the project if
+// there is one.
+func (a *app) examine(ctx context.Context) []finding {
+	all := []finding{checkPlatform(), a.checkHome()}
+	p, err := a.open()
+	if err != nil {
+		return append(all, finding{"project", levelProblem, err.Error(), hintOf(err)})
+	}
+	all = append(all, checkConfiguration(ctx, p)...)
+	all = append(all, checkDaemons(p.Status(ctx))...)
+	all = append(all, checkPorts(p, p.Status(ctx))...)
+	all = append(all, checkCache(ctx, p), checkFolder("build folder", filepath.Join(p.Root(), "build")))
+	return all
+}
+
+func checkPlatform() finding {
+	if runtime.GOOS == "linux" {
+		return finding{"platform", levelOK, "linux/" + runtime.GOARCH + ": everything works here", ""}
+	}
+	return finding{
+		"platform", levelWarning,
+		runtime.GOOS + ": the daemons and the spec's plain requests need Linux; builds run in one process",
+		"`replibuild compile --no-daemon` works",
+	}
+}
+
+// checkHome looks whether RepliBuild's own folder is there and private.
+func (a *app) checkHome() finding {
+	home, err := replibuild.DirOf(a.Env)
+	if err != nil {
+		return finding{"folder", levelProblem, err.Error(), "set REPLIBUILD_HOME to a folder of yours"}
+	}
+	info, err := os.Stat(home)
+	switch {
+	case os.IsNotExist(err):
+		return finding{"folder", levelOK, home + " will be made by the first build", ""}
+	case err != nil:
+		return finding{"folder", levelProblem, err.Error(), "make it readable, or set REPLIBUILD_HOME"}
+	case runtime.GOOS != "windows" && info.Mode().Perm()&0o077 != 0:
+		return finding{"folder", levelProblem, fmt.Sprintf("%s can be read by others (%v)", home, info.Mode().Perm()), "chmod 700 " + home}
+	}
+	return checkFolder("folder", home)
+}
+
+// checkFolder looks whether files can be made in a folder.
+func checkFolder(check, dir string) finding {
+	if _, err := os.Stat(dir); os.IsNotExist(err) {
+		return finding{check, levelOK, dir + " will be made by the first build", ""}
+	}
+	f, err := os.CreateTemp(dir, ".replibuild-doctor-")
+	if err != nil {
+		return finding{check, levelProblem, fmt.Sprintf("cannot write to %s: %v", dir, err), "free disk space, or change its permissions"}
+	}
+	f.Close()
+	os.Remove(f.Name())
+	return finding{check, levelOK, dir + " can be written", ""}
+}
+
+func checkConfiguration(ctx context.Context, p *replibuild.Project) []finding {
+	plan, err := p.Plan(ctx)
+	if err != nil {
+		return []finding{{"configuration", levelProblem, err.Error(), "`replibuild config check` lists every mistake with its line"}}
+	}
+	all := []finding{{"configuration", levelOK, fmt.Sprintf("%s, %s", plural(len(plan.Targets), "target"), plural(len(plan.Units), "unit")), ""}}
+	for _, t := range plan.Toolchains {
+		all = append(all, finding{"compiler", levelOK, fmt.Sprintf("%s (%s), linker: %s", t.CXX, t.Version, orDefault(t.Linker)), ""})
+	}
+	for _, n := range plan.Notices {
+		all = append(all, finding{"configuration", levelWarning, n, ""})
+	}
+	return append(all, finding{
+		"inputs", levelWarning, "inputs come from the compiler's dependency file and computed search positions; this version does not trace compilers", "",
+	})
+}
+
+func checkDaemons(set ipc.SetStatus) []finding {
+	var all []finding
+	for _, d := range set.Daemons {
+		f := finding{"daemon", levelOK, d.Name + " " + statePlain(d), ""}
+		switch d.State {
+		case ipc.StateCrashed:
+			f.Level, f.Hint = levelProblem, fmt.Sprintf("`replibuild logs %s` says why, `replibuild ensure` restarts it", d.Name)
+		case ipc.StateUnresponsive:
+			f.Level, f.Hint = levelProblem, fmt.Sprintf("`replibuild restart %s`", d.Name)
+		}
+		if d.LastError != "" {
+			f.Text += ": " + d.LastError
+		}
+		all = append(all, f)
+	}
+	return all
+}
+
+// checkPorts says who holds the ports that the set would use but does not.
+func checkPorts(p *replibuild.Project, set ipc.SetStatus) []finding {
+	var all []finding
+	for i, d := range set.Daemons {
+		explicit := p.Config().Port(d.Name)
+		port := explicit
+		if port == 0 {
+			port = daemons.BasePort + i
+		}
+		if d.Port == port || d.State == ipc.StateDisabled || portFree(port) {
+			continue
+		}
+		f := finding{"ports", levelWarning, fmt.Sprintf("port %d (%s) is held by %s; the set uses other ports", port, d.Name, daemons.PortHolder(port)), ""}
+		if explicit != 0 {
+			f.Level = levelProblem
+			f.Hint = fmt.Sprintf("end that program, or change [daemons.%s] port in .replibuild/daemon_config.toml", d.Name)
+		}
+		all = append(all, f)
+	}
+	if all == nil {
+		all = []finding{{"ports", levelOK, "free, or ours", ""}}
+	}
+	return all
+}
+
+func portFree(port int) bool {
+	l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
+	if err != nil {
+		return false
+	}
+	l.Close()
+	return true
+}
+
+func checkCache(ctx context.Context, p *replibuild.Project) finding {
+	s, err := p.CacheStats(ctx)
+	switch {
+	case err != nil:
+		return finding{"cache", levelProblem, err.Error(), "`replibuild cache clear` empties it"}
+	case s.ReadOnly != "":
+		return finding{"cache", levelWarning, "nothing is stored: " + s.ReadOnly, "builds work, without the cache; free disk space or mend " + s.Dir}
+	case s.Damaged > 0:
+		return finding{"cache", levelWarning, fmt.Sprintf("%s were found damaged and dropped", plural(int(s.Damaged), "entry")), "`replibuild cache verify` checks all; a failing disk is the usual cause"}
+	}
+	return finding{"cache", levelOK, strings.TrimSpace(fmt.Sprintf("%s of %s in %s", megabytes(s.Bytes), megabytes(s.MaxBytes), s.Dir)), ""}
+}
+
+// hintOf returns an error's next step.
+func hintOf(err error) string {
+	if e, ok := err.(*ipc.Error); ok {
+		return e.Hint
+	}
+	return ""
+}

@@ -1,0 +1,49 @@
+package cli
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/RepliBuild/replibuild/daemons"
+	"github.com/RepliBuild/replibuild/ipc"
+)
+
+func (a *app) logsCommand() *cobra.Command {
+	var follow bool
+	var lines int
+	c := a.jsonFlag(&cobra.Command{
+		Use:       "logs [DAEMON…]",
+		Short:     "Show the daemons' logs",
+		ValidArgs: ipc.DaemonNames(),
+		RunE: func(cmd *cobra.Command, names []string) error {
+			if err := checkDaemonNames(names); err != nil {
+				return err
+			}
+			p, err := a.open()
+			if err != nil {
+				return err
+			}
+			return p.Logs(cmd.Context(), names, lines, follow, a.printLog)
+		},
+	})
+	c.Flags().BoolVarP(&follow, "follow", "f", false, "go on as lines are written")
+	c.Flags().IntVarP(&lines, "lines", "n", 100, "how many `lines` of the past")
+	return c
+}
+
+func (a *app) printLog(l daemons.LogLine) {
+	if a.json {
+		fmt.Fprintln(a.Stdout, l.Raw)
+		return
+	}
+	level := l.Level
+	switch level {
+	case "ERROR":
+		level = a.style(a.Stdout, red, level)
+	case "WARN":
+		level = a.style(a.Stdout, yellow, level)
+	}
+	fmt.Fprintf(a.Stdout, "%s %-12s %s %s%s\n", l.Time.Local().Format(time.TimeOnly), l.Daemon, level, l.Message, l.Attrs)
+}

@@ -1,0 +1,120 @@
+package cli
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"regexp"
+	"strings"
+	"time"
+
+	"github.com/RepliBuild/replibuild/ipc"
+)
+
+// printError prints an error as text on standard error, or with --json as one
+// object on standard output: {"schema":1,"ok":false,"error":{…}}.
+func (a *app) printError(err error) {
+	var e *ipc.Error
+	if !errors.As(err, &e) {
+		e = usageError(err).(*ipc.Error)
+	}
+	if a.json {
+		a.printJSON(map[string]any{"schema": ipc.Schema, "ok": false, "error": e})
+		return
+	}
+	fmt.Fprintf(a.Stderr, "%s %s\n", a.style(a.Stderr, red, "error:"), e.Message)
+	for _, p := range e.Problems {
+		fmt.Fprintf(a.Stderr, "  %s\n", p)
+	}
+	if e.Hint != "" {
+		fmt.Fprintf(a.Stderr, "%s %s\n", a.style(a.Stderr, cyan, "hint:"), e.Hint)
+	}
+}
+
+// printJSON prints v as one line.
+func (a *app) printJSON(v any) error {
+	enc := json.NewEncoder(a.Stdout)
+	enc.SetEscapeHTML(false)
+	return enc.Encode(v)
+}
+
+// SGR parameters of the few colours in use.
+const (
+	red    = "31"
+	yellow = "33"
+	cyan   = "36"
+	bold   = "1"
+)
+
+// style wraps s in a colour if w is a terminal that takes one.
+func (a *app) style(w io.Writer, sgr, s string) string {
+	if !a.colour(w) {
+		return s
+	}
+	return "\x1b[" + sgr + "m" + s + "\x1b[0m"
+}
+
+// colour reports whether w takes colours: a terminal, no NO_COLOR, not CI.
+func (a *app) colour(w io.Writer) bool {
+	return a.terminal(w) && ipc.EnvValue(a.Env, "NO_COLOR") == ""
+}
+
+// terminal reports whether w is a terminal on which lines may be redrawn.
+func (a *app) terminal(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	return ok && isTerminal(f) && ipc.EnvValue(a.Env, "TERM") != "dumb" && !a.inCI()
+}
+
+// inCI reports whether CI is set to something but "", "0" or "false".
+func (a *app) inCI() bool {
+	switch strings.ToLower(ipc.EnvValue(a.Env, "CI")) {
+	case "", "0", "false":
+		return false
+	}
+	return true
+}
+
+// sgr matches the escape sequences that compilers use: colours, erase to the end
+// of the line (g++ prints \x1b[K) and hyperlinks (OSC 8).
+var sgr = regexp.MustCompile("\x1b\\[[0-9;]*[mK]|\x1b\\]8;[^\x07\x1b]*(?:\x07|\x1b\\\\)")
+
+// plain removes colours from what a compiler printed.
+func plain(s string) string { return sgr.ReplaceAllString(s, "") }
+
+// seconds formats a duration as the specification does: "2.3s".
+func seconds(s float64) string { return fmt.Sprintf("%.1fs", s) }
+
+// longDuration formats an age in words: "42 seconds", "5 minutes", "1 hour".
+func longDuration(d time.Duration) string {
+	units := []struct {
+		size time.Duration
+		word string
+	}{{24 * time.Hour, "day"}, {time.Hour, "hour"}, {time.Minute, "minute"}, {time.Second, "second"}}
+	for _, u := range units {
+		if n := int(d / u.size); n > 0 || u.size == time.Second {
+			return plural(n, u.word)
+		}
+	}
+	return ""
+}
+
+// plural counts things: "1 unit", "3 units".
+func plural(n int, word string) string {
+	if n == 1 {
+		return "1 " + word
+	}
+	return fmt.Sprintf("%d %ss", n, word)
+}
+
+// megabytes formats a size: "412.0 MB", as the specification's snippet does (2^20).
+func megabytes(n int64) string { return fmt.Sprintf("%.1f MB", float64(n)/(1<<20)) }
+
+// title makes a daemon's printed name: "discovery" to "Discovery".
+func title(name string) string {
+	if name == "" {
+		return ""
+	}
+	return strings.ToUpper(name[:1]) + name[1:]
+}

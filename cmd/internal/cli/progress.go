@@ -1,0 +1,80 @@
+package cli
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/RepliBuild/replibuild/ipc"
+)
+
+// progress is the line at the bottom of a terminal while a build runs: count,
+// percentage, expected time, what runs. Elsewhere it draws nothing.
+type progress struct {
+	app      *app
+	on       bool
+	drawn    bool
+	total    int
+	done     int
+	expected float64 // seconds, 0 = unknown
+	began    time.Time
+	running  []string
+}
+
+func newProgress(a *app) *progress {
+	return &progress{app: a, on: a.terminal(a.Stdout)}
+}
+
+func (p *progress) event(e ipc.Event) {
+	switch b := e.Body.(type) {
+	case ipc.BuildPlanned:
+		p.total, p.expected, p.began = b.Dirty, b.Expected, time.Now()
+	case ipc.UnitStarted:
+		p.running = append(p.running, b.File)
+	case ipc.UnitFinished:
+		p.done++
+		for i, f := range p.running {
+			if f == b.File {
+				p.running = append(p.running[:i], p.running[i+1:]...)
+				break
+			}
+		}
+	case ipc.LinkStarted:
+		p.running = []string{b.Output}
+	case ipc.BuildFinished:
+		p.total = 0
+	}
+}
+
+// clear removes the line, so that a line that stays can be printed.
+func (p *progress) clear() {
+	if p.drawn {
+		fmt.Fprint(p.app.Stdout, "\r\x1b[K")
+		p.drawn = false
+	}
+}
+
+func (p *progress) draw() {
+	if !p.on || p.total == 0 || len(p.running) == 0 {
+		return
+	}
+	p.clear()
+	done := min(p.done, p.total)
+	line := fmt.Sprintf("   [%d/%d] %d%%%s  %s", done, p.total, 100*done/p.total, p.left(), p.running[0])
+	if width := terminalWidth(p.app.Stdout); len(line) >= width {
+		line = line[:max(0, width-1)]
+	}
+	fmt.Fprint(p.app.Stdout, line)
+	p.drawn = true
+}
+
+// left is the expected time to the end, by history.
+func (p *progress) left() string {
+	if p.expected == 0 {
+		return ""
+	}
+	left := p.expected - time.Since(p.began).Seconds()
+	if left < 0.5 {
+		return "  nearly done"
+	}
+	return fmt.Sprintf("  ~%.0fs left", left)
+}

@@ -1,0 +1,127 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/RepliBuild/replibuild"
+	"github.com/RepliBuild/replibuild/daemons"
+	"github.com/RepliBuild/replibuild/ipc"
+	"github.com/RepliBuild/replibuild/tui"
+	_ "github.com/RepliBuild/replibuild/tui/quiet" // see there: without it every command asks the terminal for its colour
+)
+
+// tuiFlags are the flags of `tui`.
+type tuiFlags struct {
+	replay, theme  string
+	speed          float64
+	from           time.Duration
+	ascii, noMouse bool
+}
+
+func (a *app) tuiCommand() *cobra.Command {
+	var f tuiFlags
+	c := &cobra.Command{
+		Use:   "tui",
+		Short: "The dashboard: what runs, what is slow, what was rebuilt and why",
+		Long: "The dashboard shows the daemons, builds with every file and its reason, the cache and the logs,\n" +
+			"live, and has keys to build, to restart what crashed and to clear the cache. `?` lists the keys.\n" +
+			"In pipes and for screen readers `replibuild status --watch` tells the same in plain lines.",
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return a.tui(cmd.Context(), f) },
+	}
+	c.Flags().StringVar(&f.replay, "replay", "", "play an event log from `FILE` instead (compile --record writes one)")
+	c.Flags().Float64Var(&f.speed, "speed", 1, "how fast a replay goes; 0 holds it where it starts")
+	c.Flags().DurationVar(&f.from, "from", 0, "start a replay that `long` after its beginning")
+	c.Flags().StringVar(&f.theme, "theme", "", "dark, light or auto")
+	c.Flags().BoolVar(&f.ascii, "ascii", false, "no box characters, no other signs than ASCII")
+	c.Flags().BoolVar(&f.noMouse, "no-mouse", false, "leave the mouse to the terminal")
+	return c
+}
+
+func (a *app) tui(ctx context.Context, f tuiFlags) error {
+	in, out, err := a.terminalFiles(f.ascii)
+	if err != nil {
+		return err
+	}
+	config, err := a.tuiConfig(f)
+	if err != nil {
+		return err
+	}
+	parting, err := tui.Run(ctx, config, in, out)
+	if err != nil {
+		return err
+	}
+	if parting != "" {
+		fmt.Fprintln(a.Stdout, parting)
+	}
+	return nil
+}
+
+// terminalFiles are the two ends of the terminal, on which the dashboard can draw.
+func (a *app) terminalFiles(ascii bool) (in, out *os.File, err error) {
+	const hint = "`replibuild status --watch` prints a line for every change"
+	in, inOK := a.Stdin.(*os.File)
+	out, outOK := a.Stdout.(*os.File)
+	if !inOK || !outOK || !isTerminal(in) || !isTerminal(out) {
+		return nil, nil, ipc.Errorf(ipc.CodeBadRequest, "the dashboard needs a terminal, and standard input or output is none").WithHint(hint)
+	}
+	if ipc.EnvValue(a.Env, "TERM") == "dumb" && !ascii {
+		return nil, nil, ipc.Errorf(ipc.CodeBadRequest, "TERM=dumb: this terminal cannot place its cursor").
+			WithHint(hint + "; `tui --ascii` draws nevertheless, without colours")
+	}
+	return in, out, nil
+}
+
+func (a *app) tuiConfig(f tuiFlags) (tui.Config, error) {
+	home, err := daemons.HomeDir(func(key string) string { return ipc.EnvValue(a.Env, key) })
+	if err != nil {
+		return tui.Config{}, err
+	}
+	settings, err := tui.LoadSettings(filepath.Join(home, "tui.toml"))
+	if err != nil {
+		return tui.Config{}, err
+	}
+	if f.theme != "" {
+		settings.Theme = f.theme
+		if err := tui.CheckTheme(f.theme); err != nil {
+			return tui.Config{}, err
+		}
+	}
+	settings.ASCII = settings.ASCII || f.ascii
+	if f.noMouse {
+		off := false
+		settings.Mouse = &off
+	}
+	c := tui.Config{Settings: settings, Env: a.Env, Speed: f.speed, From: f.from}
+	if f.replay != "" {
+		c.Replay, err = tui.ReadRecorded(f.replay)
+		return c, err
+	}
+	p, err := a.open()
+	if err != nil {
+		return c, err
+	}
+	attach(&c, p)
+	return c, nil
+}
+
+// attach makes c the dashboard of a project, whose daemons may run or not.
+func attach(c *tui.Config, p *replibuild.Project) {
+	set := &daemons.Launcher{Paths: p.Paths(), Config: p.Config()}
+	c.Root, c.Set, c.Dir = p.Root(), p.Set(), p.Root()
+	c.Project = p
+	c.Alive = set.Alive
+	c.Orchestrator = ipc.NewOrchestratorClient(func(ctx context.Context) (*ipc.Conn, error) {
+		e, err := set.Endpoint(ipc.NameOrchestrator)
+		if err != nil {
+			return nil, err
+		}
+		return ipc.Dial(ctx, e)
+	})
+}

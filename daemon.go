@@ -1,0 +1,56 @@
+package replibuild
+
+import (
+	"context"
+	"log/slog"
+
+	"github.com/RepliBuild/replibuild/daemons"
+	"github.com/RepliBuild/replibuild/ipc"
+)
+
+// RunDaemon runs one daemon of the project in root in this process until it is
+// told to stop. [Project.Start] runs `replibuild daemon NAME` for it, with the
+// listeners and the readiness pipe inherited.
+func RunDaemon(ctx context.Context, name, root string) error {
+	p, err := Open(root, Options{})
+	if err != nil {
+		return err
+	}
+	return daemons.Run(ctx, daemons.RunConfig{
+		Name: name, Paths: p.paths, Config: p.config,
+		NewService: func(ctx context.Context, hub *ipc.Hub, log *slog.Logger) (daemons.Service, error) {
+			return newDaemonService(ctx, p, name, hub, log)
+		},
+	})
+}
+
+// newDaemonService makes the service of one daemon, joined to the others by
+// clients.
+func newDaemonService(ctx context.Context, p *Project, name string, hub *ipc.Hub, log *slog.Logger) (daemons.Service, error) {
+	w := newWiring(p, log)
+	w.daemon, w.hub = name, hub
+	s := daemons.Service{Close: w.close}
+	switch name {
+	case ipc.NameDiscovery:
+		d, err := w.discovery(ctx, true)
+		if err != nil {
+			return s, err
+		}
+		s.Handlers, s.Stats = ipc.DiscoveryHandlers(keep(w, d)), d.Stats
+	case ipc.NameSetup:
+		s.Handlers = ipc.SetupHandlers(keep(w, w.setup()))
+	case ipc.NameCompilation:
+		c, err := w.compilation(w.plans())
+		if err != nil {
+			return s, err
+		}
+		s.Handlers, s.Stats = ipc.CompilationHandlers(keep(w, c)), c.Stats
+	case ipc.NameOrchestrator:
+		o, err := w.orchestrator(ctx, true)
+		if err != nil {
+			return s, err
+		}
+		s.Handlers = ipc.OrchestratorHandlers(keep(w, o))
+	}
+	return s, nil
+}

@@ -1,0 +1,121 @@
+package discovery
+
+import (
+	"context"
+	"time"
+)
+
+const (
+	// auditShare is how much longer the audit rests than it works: 0.2 % of a core.
+	auditShare = 500
+	// pollShare is the same for polling, where nothing else finds changes.
+	pollShare = 100
+	// auditStep bounds how long the audit keeps a Sync waiting.
+	auditStep = 2 * time.Millisecond
+)
+
+// auditor looks at everything from time to time and finds what no event told.
+func (s *Service) auditor() {
+	for rest := s.cfg.WatchInterval; sleep(s.ctx, rest); {
+		cost := s.audit()
+		rest = max(s.cfg.WatchInterval, auditShare*cost)
+	}
+}
+
+// sleep returns false when ctx ends first.
+func sleep(ctx context.Context, d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// audit looks at everything once, in steps between which others get the lock, and
+// returns how long it worked.
+func (s *Service) audit() (cost time.Duration) {
+	s.acquire()
+	begin := time.Now()
+	s.retry()
+	places := make([]*place, 0, len(s.graph.placeOf))
+	for _, p := range s.graph.placeOf {
+		places = append(places, p)
+	}
+	for len(places) > 0 {
+		before := s.changes.generation
+		places = s.auditSome(places, time.Now().Add(auditStep))
+		s.counts.late.Add(s.changes.generation - before)
+		cost += time.Since(begin)
+		s.unlock()
+		if !sleep(s.ctx, time.Millisecond) {
+			return cost
+		}
+		s.acquire()
+		begin = time.Now()
+	}
+	s.settle()
+	s.unlock()
+	s.counts.audits.Add(1)
+	s.counts.auditNanos.Store(int64(cost))
+	return cost
+}
+
+// auditSome looks at some of the places until a time, and returns those left.
+func (s *Service) auditSome(places []*place, until time.Time) []*place {
+	for len(places) > 0 && time.Now().Before(until) {
+		p := places[0]
+		places = places[1:]
+		if !p.gone {
+			s.check([]*place{p})
+		}
+	}
+	return places
+}
+
+// retry tries again to watch what could not be watched, and notices mounts.
+func (s *Service) retry() {
+	switch {
+	case s.watches == nil && s.cfg.Watch && eventsTrusted:
+		if s.rescan(); s.watches != nil {
+			s.log.Info("files can be watched now")
+		}
+		return
+	case s.watches == nil:
+		return
+	case s.remounted():
+		s.rescan()
+		return
+	}
+	s.watches.full = false
+	again := map[*place]bool{}
+	for _, f := range s.watches.folders {
+		if f.refused != nil && f.refused != errRemote {
+			f.refused = nil
+		}
+	}
+	for p := range s.looseAt {
+		if p.route == nil || !p.route.sure {
+			again[p] = true
+		}
+	}
+	for p := range again {
+		s.leadPlaceAnew(p)
+	}
+}
+
+// poller looks every watch_interval at what no event tells of, so that changes there
+// are announced as well.
+func (s *Service) poller() {
+	for rest := s.cfg.WatchInterval; sleep(s.ctx, rest); {
+		s.acquire()
+		begin := time.Now()
+		s.checkLoose()
+		s.settle()
+		cost := time.Since(begin)
+		s.unlock()
+		rest = max(s.cfg.WatchInterval, pollShare*cost)
+	}
+}

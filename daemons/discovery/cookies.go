@@ -1,0 +1,139 @@
+package discovery
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+)
+
+// cookieLimit is how long a Sync waits for its own event; 80 µs is the rule, and
+// looking at everything instead costs some 50 ms for 10,000 units.
+const cookieLimit = time.Second
+
+// cookies are files that Syncs write to see their own event come: all events before
+// it have been digested then.
+type cookies struct {
+	place *place // the folder; nil: there are no events
+
+	mu      sync.Mutex
+	waiting map[string]chan struct{}
+	next    uint64
+	prefix  string
+}
+
+func (c *cookies) expect() (base string, seen chan struct{}) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.waiting == nil {
+		var b [6]byte
+		rand.Read(b[:])
+		c.waiting, c.prefix = map[string]chan struct{}{}, hex.EncodeToString(b[:])+"-"
+	}
+	c.next++
+	base = c.prefix + hex.EncodeToString([]byte{byte(c.next >> 24), byte(c.next >> 16), byte(c.next >> 8), byte(c.next)})
+	seen = make(chan struct{})
+	c.waiting[base] = seen
+	return base, seen
+}
+
+func (c *cookies) forget(base string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	delete(c.waiting, base)
+}
+
+// arrive ends the wait for a cookie whose event came.
+func (c *cookies) arrive(base string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if seen := c.waiting[base]; seen != nil {
+		close(seen)
+		delete(c.waiting, base)
+	}
+}
+
+// pick makes another event of each cookie that is waited for: its first one came
+// before the folder was watched. To take it for seen would be wrong, since what was
+// changed before it may still be in the queue.
+func (c *cookies) pick() {
+	c.mu.Lock()
+	var names []string
+	for base := range c.waiting {
+		names = append(names, base)
+	}
+	c.mu.Unlock()
+	for _, base := range names {
+		os.Chmod(c.place.abs+"/"+base, 0o600) // fails if it is not there yet
+	}
+}
+
+// routeCookies watches the folder of the cookies.
+func (s *Service) routeCookies() {
+	if s.watches == nil {
+		return
+	}
+	os.MkdirAll(s.cfg.CookieDir, 0o700)
+	s.lead(s.cookies.place)
+	delete(s.looseAt, s.cookies.place)
+	s.cookies.pick()
+}
+
+// sweepCookies removes what a process that was killed has left.
+func (s *Service) sweepCookies() {
+	entries, _ := os.ReadDir(s.cfg.CookieDir)
+	for _, e := range entries {
+		if fi, err := e.Info(); err == nil && time.Since(fi.ModTime()) > time.Minute {
+			os.Remove(filepath.Join(s.cfg.CookieDir, e.Name()))
+		}
+	}
+}
+
+// byEvents reports whether a Sync may rest on events at all.
+func (s *Service) byEvents() bool {
+	return s.cfg.Watch && eventsTrusted && s.cfg.Verify != verifyStat
+}
+
+// awaitCookie returns true when everything that happened before the call has been
+// digested.
+func (s *Service) awaitCookie(ctx context.Context) bool {
+	limit := s.cfg.cookieWait
+	if limit == 0 {
+		limit = cookieLimit
+	}
+	base, seen := s.cookies.expect()
+	defer s.cookies.forget(base)
+	path := filepath.Join(s.cfg.CookieDir, base)
+	if !writeCookie(path) {
+		return false
+	}
+	defer os.Remove(path)
+	timeout := time.NewTimer(limit)
+	defer timeout.Stop()
+	select {
+	case <-seen:
+		return true
+	case <-timeout.C:
+		s.counts.cookieTimeouts.Add(1)
+		s.log.Warn("a cookie's event did not come; looking at every file", "cookie", path, "waited", limit)
+	case <-ctx.Done():
+	case <-s.ctx.Done():
+	}
+	return false
+}
+
+func writeCookie(path string) bool {
+	for range 2 {
+		f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+		if err == nil {
+			return f.Close() == nil
+		}
+		if os.MkdirAll(filepath.Dir(path), 0o700) != nil {
+			return false
+		}
+	}
+	return false
+}

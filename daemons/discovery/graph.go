@@ -1,0 +1,360 @@
+package discovery
+
+import (
+	"slices"
+
+	"github.com/RepliBuild/replibuild/ipc"
+)
+
+// kind is what an expectation is about.
+type kind uint8
+
+const (
+	reads  kind = iota // a file that a node was made from
+	makes              // a file that a node made
+	misses             // names that must not be in a folder
+	lists              // the names that must be in a folder
+)
+
+// expectation is one thing that nodes rely on. Equal ones are one: it knows all
+// nodes that rely on it, and whether it is met, so that a change costs only what
+// depends on it.
+type expectation struct {
+	// want is the packed signature of a file, the packed numbers of names or the
+	// digest of a listing.
+	want    string
+	nodes   []uint32 // ascending
+	since   uint64   // when it was broken
+	subject uint32   // number of a file, place or listing
+	kind    kind
+	broken  bool
+}
+
+type expectationKey struct {
+	want    string
+	subject uint32
+	kind    kind
+}
+
+// node is a recorded node. It is dirty while anything it expects is broken, or its
+// record is not settled.
+type node struct {
+	id        string
+	expects   packed // numbers of expectations
+	unsettled string
+	broken    int32 // how many of them are broken
+}
+
+func (n *node) dirty() bool { return n.broken > 0 || n.unsettled != "" }
+
+// graph is everything that was recorded, and what is there now as far as it was
+// looked at. It does no input or output.
+type graph struct {
+	root string // with forward slashes
+
+	nodes     []node
+	freeNodes []uint32
+	nodeByID  map[string]uint32
+	dirty     map[uint32]struct{}
+
+	expects     []expectation
+	freeExpects []uint32
+	expectByKey map[expectationKey]uint32
+	idle        []uint32 // expectations that lost their last node
+
+	files     []*file
+	freeFiles []uint32
+	places    []*place
+	placeOf   map[string]*place // by dir
+	listings  []*listing
+
+	names  []string // that were missed somewhere
+	nameOf map[string]uint32
+	sets   map[string]string // packed sets of them, each kept once
+	prune  int               // how many sets there may be before unused ones are dropped
+
+	owned map[string]bool // folders in the root that hold what nodes made
+	flips uint64          // counts broken expectations, for "the earliest seen"
+	moved []*place        // places of which a missed name came or went
+}
+
+func newGraph(root string) *graph {
+	return &graph{
+		root:        root,
+		nodeByID:    map[string]uint32{},
+		dirty:       map[uint32]struct{}{},
+		expectByKey: map[expectationKey]uint32{},
+		placeOf:     map[string]*place{},
+		nameOf:      map[string]uint32{},
+		sets:        map[string]string{},
+	}
+}
+
+// expect returns the number of an expectation, made if nobody had it yet. met tells
+// whether it is met now.
+func (g *graph) expect(k kind, subject uint32, want string, met func() bool) uint32 {
+	key := expectationKey{want, subject, k}
+	if i, ok := g.expectByKey[key]; ok {
+		return i
+	}
+	var i uint32
+	if n := len(g.freeExpects); n > 0 {
+		i, g.freeExpects = g.freeExpects[n-1], g.freeExpects[:n-1]
+	} else {
+		i = uint32(len(g.expects))
+		g.expects = append(g.expects, expectation{})
+	}
+	g.expects[i] = expectation{want: want, subject: subject, kind: k}
+	g.expectByKey[key] = i
+	g.idle = append(g.idle, i)
+	switch k {
+	case reads, makes:
+		f := g.files[subject]
+		f.expects = append(f.expects, i)
+		if k == makes {
+			f.makers++
+		}
+	case misses:
+		g.places[subject].missing = append(g.places[subject].missing, i)
+	case lists:
+		g.listings[subject].expects = append(g.listings[subject].expects, i)
+	}
+	g.set(i, !met())
+	return i
+}
+
+// set breaks or mends an expectation.
+func (g *graph) set(i uint32, broken bool) {
+	e := &g.expects[i]
+	if e.broken == broken {
+		return
+	}
+	e.broken = broken
+	step := int32(-1)
+	if broken {
+		g.flips++
+		e.since, step = g.flips, 1
+	}
+	for _, n := range e.nodes {
+		g.nodes[n].broken += step
+		g.file(n)
+	}
+}
+
+// file puts a node where it belongs: among the dirty ones or not.
+func (g *graph) file(n uint32) {
+	if g.nodes[n].dirty() {
+		g.dirty[n] = struct{}{}
+	} else {
+		delete(g.dirty, n)
+	}
+}
+
+// put makes or replaces a node; expects is sorted in place.
+func (g *graph) put(id, unsettled string, expects []uint32) {
+	slices.Sort(expects)
+	expects = slices.Compact(expects)
+	n, known := g.nodeByID[id]
+	switch {
+	case known:
+	case len(g.freeNodes) > 0:
+		n = g.freeNodes[len(g.freeNodes)-1]
+		g.freeNodes = g.freeNodes[:len(g.freeNodes)-1]
+	default:
+		n = uint32(len(g.nodes))
+		g.nodes = append(g.nodes, node{})
+	}
+	g.nodeByID[id] = n
+	g.nodes[n].id, g.nodes[n].unsettled = id, unsettled
+	g.rely(n, expects)
+	g.file(n)
+}
+
+// forget drops a node.
+func (g *graph) forget(id string) {
+	n, ok := g.nodeByID[id]
+	if !ok {
+		return
+	}
+	g.rely(n, nil)
+	delete(g.nodeByID, id)
+	delete(g.dirty, n)
+	g.nodes[n] = node{}
+	g.freeNodes = append(g.freeNodes, n)
+}
+
+// forgetAll drops every node, faster than one by one.
+func (g *graph) forgetAll() {
+	for i := range g.expects {
+		if len(g.expects[i].nodes) > 0 {
+			g.expects[i].nodes = nil
+			g.idle = append(g.idle, uint32(i))
+		}
+	}
+	g.nodes, g.freeNodes = nil, nil
+	clear(g.nodeByID)
+	clear(g.dirty)
+}
+
+// rely makes expects what node n relies on, both ascending, touching only the
+// differences.
+func (g *graph) rely(n uint32, expects []uint32) {
+	before := g.nodes[n].expects.unpack(nil)
+	i, j := 0, 0
+	for i < len(before) || j < len(expects) {
+		switch {
+		case j == len(expects) || i < len(before) && before[i] < expects[j]:
+			g.leave(n, before[i])
+			i++
+		case i == len(before) || expects[j] < before[i]:
+			g.join(n, expects[j])
+			j++
+		default:
+			i, j = i+1, j+1
+		}
+	}
+	g.nodes[n].expects = pack(expects)
+}
+
+func (g *graph) join(n, i uint32) {
+	e := &g.expects[i]
+	if last := len(e.nodes) - 1; last < 0 || e.nodes[last] < n {
+		e.nodes = append(e.nodes, n)
+	} else {
+		at, _ := slices.BinarySearch(e.nodes, n)
+		e.nodes = slices.Insert(e.nodes, at, n)
+	}
+	if e.broken {
+		g.nodes[n].broken++
+	}
+}
+
+func (g *graph) leave(n, i uint32) {
+	e := &g.expects[i]
+	if at, ok := slices.BinarySearch(e.nodes, n); ok {
+		e.nodes = slices.Delete(e.nodes, at, at+1)
+	}
+	if e.broken {
+		g.nodes[n].broken--
+	}
+	if len(e.nodes) == 0 {
+		g.idle = append(g.idle, i)
+	}
+}
+
+// release drops the expectations that no node has any more, and returns the files,
+// places and listings that nothing is expected of any more.
+func (g *graph) release() (files []*file, places []*place, dropped []*listing) {
+	for _, i := range g.idle {
+		e := &g.expects[i]
+		key := expectationKey{e.want, e.subject, e.kind}
+		if at, ok := g.expectByKey[key]; len(e.nodes) > 0 || !ok || at != i {
+			continue
+		}
+		delete(g.expectByKey, key)
+		switch e.kind {
+		case reads, makes:
+			f := g.files[e.subject]
+			f.expects = without(f.expects, i)
+			if e.kind == makes {
+				f.makers--
+			}
+			if len(f.expects) == 0 {
+				files, places = append(files, f), append(places, f.place)
+				g.dropFile(f)
+			}
+		case misses:
+			p := g.places[e.subject]
+			p.missing = without(p.missing, i)
+			p.released++
+			places = append(places, p)
+		case lists:
+			l := g.listings[e.subject]
+			l.expects = without(l.expects, i)
+			if len(l.expects) == 0 {
+				dropped = append(dropped, l)
+			}
+		}
+		g.expects[i] = expectation{}
+		g.freeExpects = append(g.freeExpects, i)
+	}
+	g.idle = g.idle[:0]
+	g.pruneSets()
+	return files, places, dropped
+}
+
+func without(list []uint32, x uint32) []uint32 {
+	if at := slices.Index(list, x); at >= 0 {
+		list[at] = list[len(list)-1]
+		list = list[:len(list)-1]
+	}
+	return list
+}
+
+// maxCauses is how many causes of one node are told.
+const maxCauses = 8
+
+// causes tells why a node is dirty, the earliest first.
+func (g *graph) causes(n uint32) []ipc.Cause {
+	var broken []uint32
+	for _, i := range g.nodes[n].expects.unpack(nil) {
+		if g.expects[i].broken {
+			broken = append(broken, i)
+		}
+	}
+	slices.SortStableFunc(broken, func(a, b uint32) int {
+		return compare(g.expects[a].since, g.expects[b].since)
+	})
+	var out []ipc.Cause
+	for _, i := range broken {
+		if len(out) < maxCauses {
+			out = append(out, g.causesOf(i)...)
+		}
+	}
+	if u := g.nodes[n].unsettled; u != "" {
+		c := ipc.Cause{Kind: ipc.CauseUnsettled}
+		if g.fileAt(u) != nil {
+			c.Path = u
+		}
+		out = append(out, c)
+	}
+	return out[:min(len(out), maxCauses)]
+}
+
+func compare(a, b uint64) int {
+	switch {
+	case a < b:
+		return -1
+	case a > b:
+		return 1
+	}
+	return 0
+}
+
+// causesOf puts a broken expectation into causes.
+func (g *graph) causesOf(i uint32) []ipc.Cause {
+	switch e := &g.expects[i]; e.kind {
+	case makes:
+		return []ipc.Cause{{Kind: ipc.CauseOutput, Path: g.files[e.subject].path()}}
+	case misses:
+		return g.places[e.subject].appeared(g, packed(e.want))
+	case lists:
+		return []ipc.Cause{{Kind: ipc.CauseListing, Path: g.listings[e.subject].place.shown()}}
+	default:
+		f, kind := g.files[e.subject], ipc.CauseChanged
+		if f.now == nothing {
+			kind = ipc.CauseRemoved
+		}
+		return []ipc.Cause{{Kind: kind, Path: f.path()}}
+	}
+}
+
+// dirtyNodes lists the dirty nodes in the order in which they were first recorded.
+func (g *graph) dirtyNodes() []uint32 {
+	out := make([]uint32, 0, len(g.dirty))
+	for n := range g.dirty {
+		out = append(out, n)
+	}
+	slices.Sort(out)
+	return out
+}

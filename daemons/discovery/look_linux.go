@@ -1,0 +1,69 @@
+package discovery
+
+import (
+	"github.com/RepliBuild/replibuild/ipc"
+	"golang.org/x/sys/unix"
+)
+
+// eventsTrusted says that events come in the order of what happened, so that a
+// cookie proves that all earlier ones were seen.
+const eventsTrusted = true
+
+// sight is what one look at a path shows.
+type sight struct {
+	sig     ipc.Signature // following links, as [ipc.StatSignature]
+	linked  bool          // the last component is a symbolic link
+	aliased bool          // the file has other names (hard links)
+}
+
+// plain reports whether an event must come for every change of what was seen, as
+// long as it comes through its folder's names: nothing at all, or a regular file
+// with this name only.
+func (s sight) plain() bool {
+	return !s.sig.Exists() || s.sig.IsRegular() && !s.aliased
+}
+
+// look looks at a path: one lstat, for links a stat besides.
+func look(path string) sight { return lookFrom(unix.AT_FDCWD, path) }
+
+// lookIn looks at several names in a folder, which is found once: half the time for
+// the paths of an average project.
+func lookIn(dir string, bases []string) []sight {
+	out := make([]sight, len(bases))
+	fd, err := unix.Open(dir, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		for i, base := range bases {
+			out[i] = look(dir + "/" + base)
+		}
+		return out
+	}
+	defer unix.Close(fd)
+	for i, base := range bases {
+		out[i] = lookFrom(fd, base)
+	}
+	return out
+}
+
+func lookFrom(fd int, path string) sight {
+	st, ok := stat(fd, path, unix.AT_SYMLINK_NOFOLLOW)
+	linked := ok && st.Mode&unix.S_IFMT == unix.S_IFLNK
+	if linked {
+		st, ok = stat(fd, path, 0)
+	}
+	if !ok {
+		return sight{linked: linked}
+	}
+	return sight{linked: linked, aliased: st.Nlink > 1, sig: ipc.Signature{
+		Dev: uint64(st.Dev), Ino: st.Ino, Size: st.Size,
+		Mtime: st.Mtim.Nano(), Ctime: st.Ctim.Nano(), Mode: st.Mode,
+	}}
+}
+
+func stat(fd int, path string, flags int) (st unix.Stat_t, ok bool) {
+	for {
+		err := unix.Fstatat(fd, path, &st, flags)
+		if err != unix.EINTR {
+			return st, err == nil
+		}
+	}
+}

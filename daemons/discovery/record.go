@@ -1,0 +1,219 @@
+package discovery
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"slices"
+	"strings"
+
+	"github.com/RepliBuild/replibuild/ipc"
+)
+
+// Record implements [ipc.Discovery].
+func (s *Service) Record(ctx context.Context, req ipc.RecordRequest) (ipc.RecordReply, error) {
+	if err := checkTrack(req.Track); err != nil {
+		return ipc.RecordReply{}, err
+	}
+	if err := s.enter(ctx); err != nil {
+		return ipc.RecordReply{}, err
+	}
+	defer s.unlock()
+	if req.Reset {
+		s.graph.forgetAll()
+	}
+	for _, id := range req.Forget {
+		s.graph.forget(id)
+	}
+	r := recording{
+		s: s, track: req.Track,
+		reads: make([]uint32, len(req.Files)), makes: make([]uint32, len(req.Files)),
+		misses: make([][]uint32, len(req.Misses)), lists: make([]uint32, len(req.Listings)),
+	}
+	for _, n := range req.Nodes {
+		r.node(n)
+	}
+	s.release()
+	s.settle()
+	s.token = newToken()
+	if s.watches != nil && s.watches.refusal {
+		s.poke()
+	}
+	s.unsaved = true
+	signal(s.save)
+	return ipc.RecordReply{Token: s.token}, nil
+}
+
+// newToken names a state of the records that nobody had before.
+func newToken() string {
+	var b [12]byte
+	rand.Read(b[:])
+	return hex.EncodeToString(b[:])
+}
+
+// checkTrack refuses numbers that lead out of their tables: a request is taken as a
+// whole or not at all.
+func checkTrack(t ipc.Track) error {
+	for _, n := range t.Nodes {
+		if n.ID == "" {
+			return ipc.Errorf(ipc.CodeBadRequest, "record: a node has no id")
+		}
+		for _, c := range []struct {
+			what    string
+			numbers []uint32
+			table   int
+		}{
+			{"input", n.Inputs, len(t.Files)}, {"output", n.Outputs, len(t.Files)},
+			{"miss", n.Misses, len(t.Misses)}, {"listing", n.Listings, len(t.Listings)},
+		} {
+			for _, i := range c.numbers {
+				if int(i) >= c.table {
+					return ipc.Errorf(ipc.CodeBadRequest, "record: %s %d of node %s is not in a table of %d", c.what, i, n.ID, c.table)
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// recording turns the tables of one Record into expectations, each once. Numbers are
+// kept plus one, 0 is "not yet".
+type recording struct {
+	s      *Service
+	track  ipc.Track
+	reads  []uint32
+	makes  []uint32
+	misses [][]uint32
+	lists  []uint32
+}
+
+func (r *recording) node(n ipc.NodeRecord) {
+	expects := make([]uint32, 0, len(n.Inputs)+len(n.Outputs)+len(n.Misses)+len(n.Listings))
+	for _, i := range n.Outputs {
+		expects = append(expects, once(&r.makes[i], func() uint32 { return r.file(makes, r.track.Files[i]) }))
+	}
+	for _, i := range n.Inputs {
+		expects = append(expects, once(&r.reads[i], func() uint32 { return r.file(reads, r.track.Files[i]) }))
+	}
+	for _, i := range n.Misses {
+		if r.misses[i] == nil {
+			r.misses[i] = r.miss(r.track.Misses[i])
+		}
+		expects = append(expects, r.misses[i]...)
+	}
+	for _, i := range n.Listings {
+		expects = append(expects, once(&r.lists[i], func() uint32 { return r.listing(r.track.Listings[i]) }))
+	}
+	r.s.graph.put(n.ID, n.Unsettled, expects)
+}
+
+func once(slot *uint32, make func() uint32) uint32 {
+	if *slot == 0 {
+		*slot = make() + 1
+	}
+	return *slot - 1
+}
+
+// placeFor returns the place of a folder, watched before anything in it is looked at.
+func (s *Service) placeFor(dir string) *place {
+	p := s.graph.placeAt(dir)
+	if p.route == nil && s.watches != nil {
+		s.lead(p)
+	}
+	s.vouch(p)
+	return p
+}
+
+// file returns the expectation that a file has the recorded signature, after a look
+// at one that is new or seems to have another.
+func (r *recording) file(k kind, rec ipc.FileSig) uint32 {
+	s, g := r.s, r.s.graph
+	f := g.fileFor(rec.Path)
+	if f.place.route == nil || f.now == "" {
+		s.placeFor(f.place.dir)
+	}
+	want := packSignature(rec.Sig)
+	if f.now != want {
+		s.lookAt(f)
+	}
+	if k == makes {
+		s.ownFolder(f)
+	}
+	i := g.expect(k, f.number, want, f.met(want))
+	if k == reads && f.now != want {
+		s.note(f.path(), f.ours(), 0)
+	}
+	return i
+}
+
+// miss returns the expectations that names are not in a folder; names with slashes
+// belong to folders beneath.
+func (r *recording) miss(rec ipc.Miss) []uint32 {
+	s, g := r.s, r.s.graph
+	byDir := map[string][]uint32{}
+	for _, base := range rec.Names {
+		dir := rec.Dir
+		if strings.Contains(base, "/") || base == "" || base == "." || base == ".." {
+			dir, base = split(g.spell(rec.Dir + "/" + base))
+		} else {
+			dir = g.spell(dir)
+		}
+		byDir[dir] = append(byDir[dir], g.numberOf(base))
+	}
+	out := []uint32{}
+	for dir, numbers := range byDir {
+		slices.Sort(numbers)
+		numbers = slices.Compact(numbers)
+		p := s.placeFor(dir)
+		if fresh := p.miss(numbers); len(fresh) > 0 {
+			s.seek(p, fresh)
+		}
+		set := g.setOf(numbers)
+		out = append(out, g.expect(misses, p.number, set, func() bool { return p.met(set) }))
+	}
+	return out
+}
+
+// seek looks for names that were not missed before.
+func (s *Service) seek(p *place, fresh []uint32) {
+	if len(fresh) > few {
+		p.emptied = signed{}
+		o := glimpse{place: p}
+		s.graph.search(p, &o)
+		s.take(&o)
+		return
+	}
+	for _, n := range fresh {
+		s.findBase(p, n)
+	}
+	s.vouch(p)
+}
+
+// listing returns the expectation that a folder lists what was recorded.
+func (r *recording) listing(rec ipc.Listing) uint32 {
+	s, g := r.s, r.s.graph
+	p := s.placeFor(g.spell(rec.Dir))
+	l, fresh := g.listingFor(p, rec.Match)
+	want := wanted(rec.Digest)
+	switch {
+	case fresh:
+		s.scanBranch(g.grow(l, ""))
+	case l.digest != want:
+		for _, b := range l.branches {
+			b.stale = true
+		}
+		for _, b := range l.branches {
+			s.scanBranches(b.place, false)
+		}
+	}
+	g.summarize(l)
+	return g.expect(lists, l.number, want, func() bool { return l.digest == want })
+}
+
+// signal wakes whoever waits on c, once.
+func signal(c chan struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
+}

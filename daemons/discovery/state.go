@@ -1,0 +1,242 @@
+package discovery
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/binary"
+	"errors"
+	"os"
+	"path/filepath"
+	"time"
+)
+
+// stateMagic begins the state file and names its version.
+const stateMagic = "replibuild graph 1\n"
+
+// load makes the graph: from the state file, or empty with a new token. All files
+// are as if nobody had looked at them yet, so every node is dirty until someone does.
+func (s *Service) load() {
+	s.graph, s.token = newGraph(filepath.ToSlash(s.cfg.Root)), newToken()
+	if s.cfg.StateFile == "" {
+		return
+	}
+	text, err := os.ReadFile(s.cfg.StateFile)
+	if errors.Is(err, os.ErrNotExist) {
+		return
+	}
+	if err == nil {
+		err = s.decode(text)
+	}
+	if err != nil {
+		s.log.Warn("forget what was recorded earlier", "file", s.cfg.StateFile, "error", err)
+		s.graph, s.token, s.changes = newGraph(filepath.ToSlash(s.cfg.Root)), newToken(), changeLog{}
+	}
+}
+
+// saver writes the state down some time after a Record: a build records many times,
+// and what is lost by a crash costs one look at everything.
+func (s *Service) saver() {
+	rest := saveDelay
+	for {
+		select {
+		case <-s.save:
+		case <-s.ctx.Done():
+			return
+		}
+		if !sleep(s.ctx, rest) {
+			return // Close writes
+		}
+		begin := time.Now()
+		s.acquire()
+		text := s.encode()
+		s.unlock()
+		if err := s.writeState(text); err != nil {
+			s.log.Warn("write down what was recorded", "file", s.cfg.StateFile, "error", err)
+		}
+		rest = max(saveDelay, 20*time.Since(begin))
+	}
+}
+
+// saveDelay is the least time between a Record and the writing.
+const saveDelay = time.Second
+
+// writeState replaces the state file as a whole; nil text is nothing to write.
+func (s *Service) writeState(text []byte) error {
+	if text == nil {
+		return nil
+	}
+	dir := filepath.Dir(s.cfg.StateFile)
+	f, err := os.CreateTemp(dir, filepath.Base(s.cfg.StateFile)+".tmp*")
+	if errors.Is(err, os.ErrNotExist) && os.MkdirAll(dir, 0o700) == nil {
+		f, err = os.CreateTemp(dir, filepath.Base(s.cfg.StateFile)+".tmp*")
+	}
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(text)
+	err = errors.Join(err, f.Close())
+	if err == nil {
+		err = os.Rename(f.Name(), s.cfg.StateFile)
+	}
+	if err != nil {
+		os.Remove(f.Name())
+		return err
+	}
+	s.counts.saves.Add(1)
+	return nil
+}
+
+// encode returns the state file's text, nil if the file is up to date.
+func (s *Service) encode() []byte {
+	if s.cfg.StateFile == "" || !s.unsaved {
+		return nil
+	}
+	s.unsaved = false
+	g := s.graph
+	w := writer{}
+	w.raw(stateMagic)
+	w.text(g.root)
+	w.text(s.token)
+	w.number(s.changes.generation)
+	places := w.places(g)
+	files := w.files(g, places)
+	listings := w.listings(g, places)
+	w.names(g)
+	expects := w.expects(g, places, files, listings)
+	w.nodes(g, expects)
+	sum := sha256.Sum256(w.Bytes())
+	w.Write(sum[:])
+	return w.Bytes()
+}
+
+// writer writes the tables one after the other, each as a count and its rows. What
+// lives is numbered anew, densely.
+type writer struct{ bytes.Buffer }
+
+func (w *writer) raw(s string) { w.WriteString(s) }
+
+func (w *writer) number(n uint64) {
+	var b [binary.MaxVarintLen64]byte
+	w.Write(b[:binary.PutUvarint(b[:], n)])
+}
+
+func (w *writer) text(s string) {
+	w.number(uint64(len(s)))
+	w.WriteString(s)
+}
+
+func (w *writer) places(g *graph) (numbers []uint32) {
+	numbers = make([]uint32, len(g.places))
+	w.number(uint64(len(g.placeOf)))
+	n := uint32(0)
+	for i, p := range g.places {
+		if p != nil {
+			numbers[i] = n
+			n++
+			w.text(p.dir)
+		}
+	}
+	return numbers
+}
+
+func (w *writer) files(g *graph, places []uint32) (numbers []uint32) {
+	numbers = make([]uint32, len(g.files))
+	w.number(uint64(g.fileCount()))
+	n := uint32(0)
+	for i, f := range g.files {
+		if f != nil {
+			numbers[i] = n
+			n++
+			w.number(uint64(places[f.place.number]))
+			w.text(f.base)
+		}
+	}
+	return numbers
+}
+
+func (w *writer) listings(g *graph, places []uint32) (numbers []uint32) {
+	numbers = make([]uint32, len(g.listings))
+	live := 0
+	for _, l := range g.listings {
+		if l != nil {
+			live++
+		}
+	}
+	w.number(uint64(live))
+	n := uint32(0)
+	for i, l := range g.listings {
+		if l != nil {
+			numbers[i] = n
+			n++
+			w.number(uint64(places[l.place.number]))
+			w.text(l.match)
+		}
+	}
+	return numbers
+}
+
+// names writes all missed names and the sets that are in use; a set keeps the
+// numbers of its names.
+func (w *writer) names(g *graph) {
+	w.number(uint64(len(g.names)))
+	for _, s := range g.names {
+		w.text(s)
+	}
+}
+
+func (w *writer) expects(g *graph, places, files, listings []uint32) (numbers []uint32) {
+	numbers = make([]uint32, len(g.expects))
+	sets := map[string]uint64{}
+	w.number(uint64(len(g.expectByKey)))
+	n := uint32(0)
+	for i := range g.expects {
+		e := &g.expects[i]
+		if at, ok := g.expectByKey[expectationKey{e.want, e.subject, e.kind}]; !ok || at != uint32(i) {
+			continue
+		}
+		numbers[i] = n
+		n++
+		w.number(uint64(e.kind))
+		switch e.kind {
+		case reads, makes:
+			w.number(uint64(files[e.subject]))
+			w.text(e.want)
+		case lists:
+			w.number(uint64(listings[e.subject]))
+			w.text(e.want)
+		case misses:
+			w.number(uint64(places[e.subject]))
+			w.set(sets, e.want)
+		}
+	}
+	return numbers
+}
+
+// set writes a set's number, counted from 1, or 0 and the set the first time.
+func (w *writer) set(known map[string]uint64, s string) {
+	if n, ok := known[s]; ok {
+		w.number(n)
+		return
+	}
+	known[s] = uint64(len(known) + 1)
+	w.number(0)
+	w.text(s)
+}
+
+func (w *writer) nodes(g *graph, expects []uint32) {
+	w.number(uint64(len(g.nodeByID)))
+	var list []uint32
+	for i := range g.nodes {
+		n := &g.nodes[i]
+		if at, ok := g.nodeByID[n.id]; !ok || at != uint32(i) {
+			continue
+		}
+		w.text(n.id)
+		w.text(n.unsettled)
+		list = n.expects.unpack(list[:0])
+		for j, e := range list {
+			list[j] = expects[e]
+		}
+		w.text(string(pack(list))) // the order stays: numbers were given in order
+	}
+}

@@ -1,0 +1,107 @@
+package discovery
+
+import (
+	"context"
+	"time"
+
+	"github.com/RepliBuild/replibuild/ipc"
+)
+
+// Names of what an answer rests on.
+const (
+	modeWatch = "watch"
+	modeStat  = "stat"
+)
+
+// Sync implements [ipc.Discovery].
+func (s *Service) Sync(ctx context.Context, req ipc.SyncRequest) (ipc.SyncReply, error) {
+	s.counts.syncs.Add(1)
+	trusted := !req.Full && s.byEvents() && s.awaitCookie(ctx)
+	if err := s.enter(ctx); err != nil {
+		return ipc.SyncReply{}, err
+	}
+	reply := ipc.SyncReply{Mode: modeStat}
+	remounted := s.remounted()
+	switch {
+	case remounted:
+		reply.Scanned = s.rescan()
+	case trusted && s.watches != nil:
+		reply.Mode, reply.Scanned = modeWatch, s.checkLoose()
+	default:
+		reply.Scanned = s.checkAll()
+	}
+	s.settle()
+	s.answer(&reply)
+	wait := s.untilTick()
+	s.unlock()
+	return reply, pause(ctx, wait)
+}
+
+// answer fills in the state of the graph.
+func (s *Service) answer(reply *ipc.SyncReply) {
+	g := s.graph
+	reply.Token, reply.Generation = s.token, s.changes.generation
+	reply.Nodes, reply.Files = len(g.nodeByID), g.fileCount()
+	reply.Dirty = make([]ipc.DirtyNode, 0, len(g.dirty))
+	for _, n := range g.dirtyNodes() {
+		reply.Dirty = append(reply.Dirty, ipc.DirtyNode{ID: g.nodes[n].id, Causes: g.causes(n)})
+	}
+}
+
+// untilTick returns how long it takes until the newest change seen is a tick old: a
+// hash taken after that belongs to its signature for sure. A time from the future
+// is not waited for longer than a tick.
+func (s *Service) untilTick() time.Duration {
+	if s.newest == 0 || s.cfg.impatient {
+		return 0
+	}
+	left := time.Duration(s.newest + int64(tick) - time.Now().UnixNano())
+	s.newest = 0
+	return min(max(left, 0), tick)
+}
+
+func pause(ctx context.Context, d time.Duration) error {
+	if d <= 0 {
+		return nil
+	}
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-ctx.Done():
+		return ipc.Errorf(ipc.CodeCancelled, "waiting for the clock: %v", ctx.Err())
+	}
+}
+
+// remounted reports whether something was mounted or unmounted where it matters.
+func (s *Service) remounted() bool {
+	if s.mounts == nil || s.watches == nil {
+		return false
+	}
+	for _, point := range s.mounts.points() {
+		if s.watches.concerns(point) || s.graph.fileAt(point) != nil {
+			s.log.Info("a mount changed; looking at every file", "at", point)
+			return true
+		}
+	}
+	return false
+}
+
+// concerns reports whether a recorded path leads through an entry.
+func (w *watches) concerns(path string) bool {
+	dir, base := splitEvent(path)
+	f := w.folders[dir]
+	return path == "/" || w.folders[path] != nil || f != nil && len(f.hooks[base]) > 0
+}
+
+// Rescan implements [ipc.Discovery].
+func (s *Service) Rescan(ctx context.Context, _ ipc.RescanRequest) (ipc.RescanReply, error) {
+	if err := s.enter(ctx); err != nil {
+		return ipc.RescanReply{}, err
+	}
+	defer s.unlock()
+	begin := time.Now()
+	files := s.rescan()
+	return ipc.RescanReply{Files: files, Dirty: len(s.graph.dirty), Seconds: time.Since(begin).Seconds()}, nil
+}

@@ -1,0 +1,93 @@
+package setup
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+
+	"github.com/RepliBuild/replibuild/ipc"
+)
+
+// Init looks at the C and C++ files in dir and writes a replibuild.toml that builds
+// them with the compilers and libraries of env; it returns the path of the file. A
+// file that is there is never overwritten.
+func Init(ctx context.Context, dir string, env []string) (string, error) {
+	root, err := filepath.Abs(dir)
+	if err == nil {
+		root, err = filepath.EvalSymlinks(root)
+	}
+	if err != nil {
+		return "", ipc.Errorf(ipc.CodeNoProject, "cannot open the folder %s: %v", dir, cause(err)).WithHint("name a folder that holds C or C++ files")
+	}
+	file := filepath.Join(root, configFile)
+	if _, err := os.Lstat(file); err == nil {
+		return "", ipc.Errorf(ipc.CodeConfig, "there is a %s in %s already", configFile, root).WithHint("it was left as it is; `replibuild compile` builds it")
+	}
+	text, err := propose(ctx, root, env)
+	if err != nil {
+		return "", err
+	}
+	if err := writeNew(file, text); err != nil {
+		return "", ipc.Errorf(ipc.CodeConfig, "cannot write %s: %v", file, cause(err)).WithHint("is the folder yours to write to?")
+	}
+	return file, nil
+}
+
+// writeNew writes a file that must not be there yet.
+func writeNew(file, text string) error {
+	f, err := os.OpenFile(file, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+	if err != nil {
+		return err
+	}
+	_, err = f.WriteString(text)
+	if closed := f.Close(); err == nil {
+		err = closed
+	}
+	if err != nil {
+		os.Remove(file)
+	}
+	return err
+}
+
+// propose returns the text of a replibuild.toml for a folder.
+func propose(ctx context.Context, root string, env []string) (string, error) {
+	s, err := takeSurvey(ctx, root)
+	if err != nil {
+		return "", err
+	}
+	if len(s.sources) == 0 {
+		return "", ipc.Errorf(ipc.CodeConfig, "there is no C or C++ file in %s", root).
+			WithHint("write one, for example src/main.cpp, and run `replibuild init` again")
+	}
+	env = ipc.CallerEnv(env)
+	if ipc.EnvValue(env, "PATH") == "" {
+		env = append(env, barePath)
+	}
+	p := &planner{
+		ctx: ctx, root: root, goos: runtime.GOOS, env: env, state: newState(), w: newWatcher(newLook()),
+		problems: &problems{}, project: &project{},
+	}
+	p.targets = []*target{{name: "init"}}
+	if err := p.findCompilers(); err != nil {
+		return "", err
+	}
+	if err := p.findModules(); err != nil {
+		return "", err
+	}
+	p.resolver.pkg = newPkgConfig(ctx, p.state, p.w, root, env)
+	l := &layout{survey: s, resolver: p.resolver}
+	l.arrange()
+	if p.resolver.errs != nil {
+		return "", p.resolver.errs
+	}
+	return l.text(), ctx.Err()
+}
+
+// isUnreadable reports whether a folder cannot be looked into, which must not keep
+// init from looking at the others.
+func isUnreadable(err error) bool {
+	return errors.Is(err, fs.ErrPermission) || errors.Is(err, fs.ErrNotExist)
+}

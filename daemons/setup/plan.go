@@ -1,0 +1,171 @@
+package setup
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"path"
+	"path/filepath"
+	"strings"
+
+	"github.com/RepliBuild/replibuild/ipc"
+)
+
+// What is meant by a key that was not written.
+const (
+	defaultCXXStandard  = "c++17"
+	defaultCStandard    = "c17"
+	defaultOptimization = "2"
+	defaultDebug        = true
+	defaultInclude      = "include"
+)
+
+// checkOutputs finds sources that would be compiled into one object, and targets
+// that would be linked into one file.
+func (p *planner) checkOutputs() {
+	taken := map[string]string{
+		p.buildDir + "/obj": "the folder of objects", p.genDir(): "the folder of generated files",
+		p.buildDir + "/compile_commands.json": "the compilation database",
+	}
+	for _, t := range p.targets {
+		output := p.output(t)
+		if by, ok := taken[output]; ok {
+			p.problems.at(t.at, "rename one, or give it a library_name", "the output of %s, %s, is %s already", t.name, output, by)
+		}
+		taken[output] = "the output of " + t.name
+		objects := map[string]string{}
+		for _, source := range t.sources {
+			object := p.object(t, source)
+			if other, ok := objects[object]; ok {
+				p.problems.at(t.at, "rename one, or move it into the project", "%s and %s of %s would have the same object, %s", other, source, t.name, object)
+			}
+			objects[object] = source
+		}
+	}
+}
+
+// object is where a source is compiled to: beneath a folder of its target, by its path
+// from the root.
+func (p *planner) object(t *target, source string) string {
+	if path.IsAbs(source) || filepath.IsAbs(source) {
+		if rel, err := filepath.Rel(p.root, filepath.FromSlash(source)); err == nil {
+			source = filepath.ToSlash(rel)
+		} else { // on another drive
+			source = strings.Replace(source, ":", "", 1)
+		}
+	}
+	parts := strings.Split(strings.TrimPrefix(source, "/"), "/")
+	for i, part := range parts {
+		if part == ".." {
+			parts[i] = "__"
+		}
+	}
+	return p.buildDir + "/obj/" + t.name + "/" + strings.Join(parts, "/") + ".o"
+}
+
+// output is what a target is linked to.
+func (p *planner) output(t *target) string {
+	dir := p.buildDir + "/"
+	if t.kind == ipc.KindExecutable {
+		if p.goos == "windows" {
+			return dir + t.name + ".exe"
+		}
+		return dir + t.name
+	}
+	ending := map[string]string{ipc.KindStatic: ".a", ipc.KindShared: ".so"}[t.kind]
+	switch {
+	case p.goos == "darwin" && t.kind == ipc.KindShared:
+		ending = ".dylib"
+	case p.goos == "windows":
+		ending = map[string]string{ipc.KindStatic: ".lib", ipc.KindShared: ".dll"}[t.kind]
+	}
+	stem := "lib" + strings.TrimPrefix(t.name, "lib")
+	if t.library.given() {
+		stem = t.library.text
+	}
+	if strings.HasSuffix(stem, ending) || strings.Contains(stem, ".so.") {
+		return dir + stem
+	}
+	return dir + stem + ending
+}
+
+// assemble makes the plan of what was found.
+func (p *planner) assemble() *ipc.Plan {
+	plan := &ipc.Plan{
+		Project: p.projectName(), Version: p.project.version.text, Root: p.root, BuildDir: p.buildDir,
+		Env: p.env, Jobs: p.project.jobs, Notices: p.notices,
+		Commands: []ipc.Command{}, Steps: []ipc.Step{}, Targets: []ipc.Target{}, Units: []ipc.Unit{},
+	}
+	for _, c := range p.chains {
+		plan.Toolchains = append(plan.Toolchains, c.Toolchain)
+	}
+	for _, s := range p.steps {
+		plan.Steps = append(plan.Steps, ipc.Step{ID: "step:" + s.name(), Command: s.command, Inputs: s.inputs, Outputs: s.outputs})
+	}
+	commands := commandTable{plan: plan, known: map[string]int{}}
+	for _, t := range p.targets {
+		langs := p.addUnits(plan, &commands, t)
+		plan.Targets = append(plan.Targets, p.link(t, langs))
+	}
+	plan.ID = planID(plan)
+	plan.Track = p.w.basis.track(p.root)
+	p.addScanned(&plan.Track)
+	return plan
+}
+
+// addScanned adds the sources that were read to find main. They are kept apart from
+// the basis: one that was edited, and still says the same, changes nothing.
+func (p *planner) addScanned(t *ipc.Track) {
+	for _, file := range sortedKeys(p.scanned) {
+		t.Nodes[0].Inputs = append(t.Nodes[0].Inputs, uint32(len(t.Files)))
+		t.Files = append(t.Files, ipc.FileSig{Path: relative(p.root, file), Sig: p.scanned[file].Sig})
+	}
+}
+
+// planID is the hash of all that makes a plan differ for those who use it.
+func planID(plan *ipc.Plan) string {
+	bare := *plan
+	bare.ID, bare.Track, bare.Notices = "", ipc.Track{}, nil
+	text, err := json.Marshal(&bare)
+	if err != nil {
+		panic(err) // strings and numbers
+	}
+	sum := sha256.Sum256(text)
+	return hex.EncodeToString(sum[:])
+}
+
+// commandTable gives equal argument lists one number.
+type commandTable struct {
+	plan  *ipc.Plan
+	known map[string]int
+}
+
+func (c *commandTable) number(cmd ipc.Command) int {
+	key := string(rune('0'+cmd.Toolchain)) + cmd.Lang + "\x00" + strings.Join(cmd.Args, "\x00")
+	n, ok := c.known[key]
+	if !ok {
+		n = len(c.plan.Commands)
+		c.known[key] = n
+		c.plan.Commands = append(c.plan.Commands, cmd)
+	}
+	return n
+}
+
+// addUnits adds a target's units and returns the languages that it is written in.
+func (p *planner) addUnits(plan *ipc.Plan, commands *commandTable, t *target) map[string]bool {
+	numbers := map[string]int{}
+	langs := map[string]bool{}
+	for _, source := range t.sources {
+		lang := languageOf(source)
+		langs[lang] = true
+		n, ok := numbers[lang]
+		if !ok {
+			n = commands.number(ipc.Command{Toolchain: t.chain, Lang: lang, Args: p.args(t, lang)})
+			numbers[lang] = n
+		}
+		plan.Units = append(plan.Units, ipc.Unit{
+			ID: t.name + ":" + source, Target: t.name, Source: source, Object: p.object(t, source), Command: n,
+		})
+	}
+	return langs
+}

@@ -1,0 +1,187 @@
+package setup
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/RepliBuild/replibuild/ipc"
+)
+
+// probed is all that is known of a compiler.
+type probed struct {
+	ipc.Toolchain
+	CXXArgs, CCArgs []string // what CXX and CC said behind the driver's name
+	IncludeDirs     []string // searched without being told
+	LibraryDirs     []string
+	Notices         []string
+	Why             string // it cannot be used: why
+	WhyLinker       string // the linker asked for cannot be used: why
+}
+
+// prober asks compilers what they are.
+type prober struct {
+	root  string
+	env   []string
+	state *state
+}
+
+// probeVariables are the variables that change what a compiler answers.
+var probeVariables = []string{
+	"PATH", "COMPILER_PATH", "GCC_EXEC_PREFIX", "LD_LIBRARY_PATH", "CPATH", "C_INCLUDE_PATH", "CPLUS_INCLUDE_PATH",
+	"LIBRARY_PATH", "SDKROOT", "CCC_OVERRIDE_OPTIONS", "AR",
+}
+
+// probe returns what is known of drivers with a linker ("auto", "mold", "lld",
+// "default"); from memory while all files that it rests on are what they were.
+func (p *prober) probe(ctx context.Context, w watcher, d drivers, linker string, lto bool) (probed, error) {
+	key := []string{d.CXX, d.CC, linker, fmt.Sprint(lto)}
+	key = append(append(append(key, d.CXXArgs...), "\x01"), d.CCArgs...)
+	for _, kv := range p.env {
+		name, _, _ := strings.Cut(kv, "=")
+		if slices.Contains(probeVariables, name) || strings.HasPrefix(name, "CLANG_CONFIG_FILE_") || strings.HasSuffix(name, "_DEPLOYMENT_TARGET") {
+			key = append(key, kv)
+		}
+	}
+	name := strings.Join(key, "\x00")
+	if t, ok := p.state.Toolchains.get(name, p.state.Now, w); ok {
+		return t, nil
+	}
+	own := w.with(newBasis())
+	t, err := p.ask(ctx, own, d, linker, lto)
+	w.basis.add(own.basis)
+	if err == nil && t.Why == "" {
+		p.state.Toolchains.put(name, p.state.Now, t, own.basis)
+		p.state.changed = true
+	}
+	return t, err
+}
+
+// ask asks the drivers themselves.
+func (p *prober) ask(ctx context.Context, w watcher, d drivers, linker string, lto bool) (probed, error) {
+	t := probed{CXXArgs: d.CXXArgs, CCArgs: d.CCArgs, Notices: d.Notices}
+	t.CXX, t.CC = d.CXX, d.CC
+	facts, err := p.driver(ctx, d.CXX, d.CXXArgs, "c++")
+	if err != nil {
+		t.Why = fmt.Sprintf("%s does not work as a C++ compiler: %v", d.CXX, err)
+		return t, ctx.Err()
+	}
+	all := []driverFacts{facts}
+	if d.Foreign {
+		c, err := p.driver(ctx, d.CC, d.CCArgs, "c")
+		if err != nil {
+			t.Why = fmt.Sprintf("%s does not work as a C compiler: %v", d.CC, err)
+			return t, ctx.Err()
+		}
+		all = append(all, c)
+	}
+	t.Family, t.Version, t.Triple = facts.family, facts.version, facts.triple
+	t.IncludeDirs, t.LibraryDirs = facts.includes, facts.libraries
+	t.AR = p.archiver(w, facts)
+	if t.AR == "" {
+		t.Why = "there is no archiver: looked for ar, llvm-ar and gcc-ar"
+		return t, nil
+	}
+	t.Linker, t.LinkerPath, t.WhyLinker = p.linker(ctx, w, d, facts, linker, lto)
+	if err := ctx.Err(); err != nil {
+		return t, err
+	}
+	t.Identity, err = p.identity(w, t, all)
+	if err != nil {
+		t.Why = err.Error()
+	}
+	return t, nil
+}
+
+// program finds one of the programs that a driver starts: in its own folders, then
+// on the PATH.
+func (p *prober) program(w watcher, f driverFacts, name string) string {
+	for _, dir := range f.programs {
+		if file := filepath.Join(dir, name); w.isFile(file) && executable(w.sign(file)) {
+			return file
+		}
+	}
+	return w.findProgram(p.root, name, p.env)
+}
+
+// archiver finds ar: AR, else the system's. All make the same archives.
+func (p *prober) archiver(w watcher, f driverFacts) string {
+	if own := splitShell(ipc.EnvValue(p.env, "AR")); len(own) == 1 {
+		if file := w.findProgram(p.root, own[0], p.env); file != "" {
+			return file
+		}
+	}
+	for _, name := range []string{"ar", "llvm-ar", "gcc-ar"} {
+		if file := p.program(w, f, name); file != "" {
+			return file
+		}
+	}
+	return ""
+}
+
+// linker chooses the linker and tries it: a driver may know a linker's name and not
+// find it, or find it and not know it. With link-time optimization clang needs lld:
+// other linkers need a plugin that is seldom there.
+func (p *prober) linker(ctx context.Context, w watcher, d drivers, f driverFacts, wanted string, lto bool) (name, file, why string) {
+	var candidates []string
+	switch {
+	case wanted == "mold" || wanted == "lld":
+		candidates = []string{wanted}
+	case wanted == "default" || strings.Contains(f.triple, "apple") || strings.Contains(f.triple, "windows"):
+	case lto && f.family == "clang":
+		candidates = []string{"lld"}
+	default:
+		candidates = []string{"mold", "lld"}
+	}
+	for _, name := range candidates {
+		file := p.program(w, f, "ld."+name)
+		if file == "" {
+			why = fmt.Sprintf("%s finds no ld.%s", d.CXX, name)
+			continue
+		}
+		args := append(slices.Clone(d.CXXArgs), "-fuse-ld="+name, "-Wl,--version")
+		if _, _, err := ask(ctx, p.root, withEnv(p.env, "LC_ALL=C"), d.CXX, args...); err != nil {
+			why = fmt.Sprintf("%s does not link with %s: %v", d.CXX, name, err)
+			continue
+		}
+		return name, file, ""
+	}
+	if wanted != "mold" && wanted != "lld" {
+		why = ""
+	}
+	return "", p.program(w, f, "ld"), why
+}
+
+// identity hashes everything that takes part in compiling and linking.
+func (p *prober) identity(w watcher, t probed, all []driverFacts) (string, error) {
+	programs := []string{t.CXX, t.AR}
+	var files, dirs []string
+	add := func(file string) {
+		if file != "" && !slices.Contains(programs, file) {
+			programs = append(programs, file)
+		}
+	}
+	add(t.CC)
+	add(t.LinkerPath)
+	for _, f := range all {
+		add(f.compiler)
+		names := []string{"as", "ld"}
+		if f.family == "gcc" {
+			names = append(names, "cc1", "cc1plus", "collect2", "lto-wrapper", "lto1")
+			for _, dir := range f.programs {
+				if plugin := filepath.Join(dir, "liblto_plugin.so"); w.isFile(plugin) {
+					add(plugin)
+				}
+			}
+		}
+		for _, name := range names {
+			add(p.program(w, f, name))
+		}
+		f.missConfigs(w)
+		files = append(files, f.configs...)
+		dirs = append(dirs, f.resources...)
+	}
+	return p.identify(w, programs, files, dirs)
+}

@@ -1,0 +1,233 @@
+package setup
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"log/slog"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/RepliBuild/replibuild/ipc"
+)
+
+// Config says which project is set up, and where things are.
+type Config struct {
+	Root       string   // of the project: absolute, symlinks resolved
+	StateDir   string   // where plans are remembered over restarts; "" = in memory only
+	ModulePath []string // folders with module descriptions, searched after .replibuild/modules
+	Log        *slog.Logger
+}
+
+// Service implements [ipc.Setup] for one project. Its methods may be called by
+// several goroutines; plans are made one at a time.
+type Service struct {
+	cfg    Config
+	goos   string        // tests make plans for other systems
+	turn   chan struct{} // holds a value while the state is in use
+	state  *state        // nil until first used
+	saving sync.WaitGroup
+	files  sync.Mutex // of the state file
+}
+
+var _ ipc.Setup = (*Service)(nil)
+
+// New makes a service. It looks at nothing before it is asked.
+func New(cfg Config) *Service {
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.DiscardHandler)
+	}
+	return &Service{cfg: cfg, goos: runtime.GOOS, turn: make(chan struct{}, 1)}
+}
+
+// Close waits until what was learned is written down.
+func (s *Service) Close() error {
+	s.turn <- struct{}{}
+	defer func() { <-s.turn }()
+	s.saving.Wait()
+	return nil
+}
+
+// begin waits for the turn to use the state.
+func (s *Service) begin(ctx context.Context) error {
+	select {
+	case s.turn <- struct{}{}:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	if s.state == nil {
+		s.state = loadState(s.cfg.StateDir, s.cfg.Log)
+	}
+	s.state.Now++
+	return nil
+}
+
+// end lets others have their turn. What is new is written down meanwhile; only its
+// encoding, some 30 ms for 10,000 units, needs the turn, and the caller does not wait
+// for it.
+func (s *Service) end() {
+	if !s.state.changed || s.cfg.StateDir == "" {
+		<-s.turn
+		return
+	}
+	s.state.changed = false
+	s.saving.Go(func() {
+		text, err := s.state.encode()
+		<-s.turn
+		s.files.Lock()
+		defer s.files.Unlock()
+		if err == nil {
+			err = writeFile(filepath.Join(s.cfg.StateDir, stateFile), text)
+		}
+		if err != nil {
+			s.cfg.Log.Warn("remember plans", "error", err)
+		}
+	})
+}
+
+// barePath is the PATH of a caller who brings no environment.
+const barePath = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+// environment is what a request's compilers run with: its own, else that of the last
+// request, else a bare PATH. The state is in use.
+func (s *Service) environment(env []string) []string {
+	if len(env) == 0 {
+		env = s.state.Env
+	}
+	env = ipc.CallerEnv(env)
+	if ipc.EnvValue(env, "PATH") == "" && !slices.Contains(env, "PATH=") {
+		env = append(env, barePath)
+		slices.Sort(env)
+	}
+	if !slices.Equal(env, s.state.Env) {
+		s.state.Env = env
+		s.state.changed = true
+	}
+	return env
+}
+
+func (s *Service) planner(ctx context.Context, env []string) *planner {
+	return &planner{
+		ctx: ctx, root: s.cfg.Root, goos: s.goos, env: env, modules: s.cfg.ModulePath,
+		state: s.state, w: newWatcher(newLook()), problems: &problems{},
+	}
+}
+
+// Plan implements [ipc.Setup].
+func (s *Service) Plan(ctx context.Context, req ipc.PlanRequest) (ipc.PlanReply, error) {
+	if err := s.begin(ctx); err != nil {
+		return ipc.PlanReply{}, err
+	}
+	defer s.end()
+	plan, err := s.plan(ctx, s.environment(req.Env))
+	if err != nil {
+		return ipc.PlanReply{}, err
+	}
+	if plan.ID == req.Known {
+		return ipc.PlanReply{ID: plan.ID, Unchanged: true}, nil
+	}
+	return ipc.PlanReply{ID: plan.ID, Plan: plan}, nil
+}
+
+// plan returns the known plan if it holds, else makes one.
+func (s *Service) plan(ctx context.Context, env []string) (*ipc.Plan, error) {
+	hash := envHash(env)
+	p := s.planner(ctx, env)
+	if plan := s.state.plan(hash, p.w.look); plan != nil {
+		return plan, nil
+	}
+	plan, err := p.run()
+	if err != nil {
+		return nil, err
+	}
+	if err := p.problems.err(); err != nil {
+		return nil, err
+	}
+	s.state.keep(hash, plan, p.w.basis, p.scanned)
+	return plan, nil
+}
+
+func envHash(env []string) string {
+	sum := sha256.Sum256([]byte(strings.Join(env, "\x00")))
+	return hex.EncodeToString(sum[:])
+}
+
+// Validate implements [ipc.Setup].
+func (s *Service) Validate(ctx context.Context, req ipc.ValidateRequest) (ipc.ValidateReply, error) {
+	if err := s.begin(ctx); err != nil {
+		return ipc.ValidateReply{}, err
+	}
+	defer s.end()
+	p := s.planner(ctx, s.environment(req.Env))
+	if _, err := p.run(); err != nil {
+		return ipc.ValidateReply{}, err
+	}
+	reply := ipc.ValidateReply{Problems: p.problems.sorted(), Files: []string{configFile}}
+	if reply.Problems == nil {
+		reply.Problems = []ipc.Problem{}
+	}
+	if p.resolver != nil {
+		reply.Files = append(reply.Files, p.resolver.store.files...)
+	}
+	return reply, nil
+}
+
+// Toolchain implements [ipc.Setup]. It needs compilers, and no more of the
+// configuration than says which.
+func (s *Service) Toolchain(ctx context.Context, req ipc.ToolchainRequest) (ipc.ToolchainReply, error) {
+	if err := s.begin(ctx); err != nil {
+		return ipc.ToolchainReply{}, err
+	}
+	defer s.end()
+	p := s.planner(ctx, s.environment(req.Env))
+	if p.load() {
+		p.makeTargets()
+		p.problems = &problems{}
+		if err := p.findCompilers(); err != nil {
+			return ipc.ToolchainReply{}, err
+		}
+	}
+	if err := p.problems.err(); err != nil {
+		return ipc.ToolchainReply{}, err
+	}
+	var reply ipc.ToolchainReply
+	for _, c := range p.chains {
+		reply.Toolchains = append(reply.Toolchains, c.Toolchain)
+	}
+	return reply, nil
+}
+
+// Modules implements [ipc.Setup].
+func (s *Service) Modules(ctx context.Context, req ipc.ModulesRequest) (ipc.ModulesReply, error) {
+	if err := s.begin(ctx); err != nil {
+		return ipc.ModulesReply{}, err
+	}
+	defer s.end()
+	p := s.planner(ctx, s.environment(req.Env))
+	if !p.load() {
+		return ipc.ModulesReply{}, p.problems.err()
+	}
+	p.makeTargets()
+	if err := p.findCompilers(); err != nil {
+		return ipc.ModulesReply{}, err
+	}
+	if err := p.findModules(); err != nil {
+		return ipc.ModulesReply{}, err
+	}
+	used := p.resolver.all(true)
+	p.resolver.problems = &problems{} // what nobody asked for may be missing
+	p.resolver.store.problems = p.resolver.problems
+	if p.resolver.pkg.program == "" {
+		p.resolver.pkg = newPkgConfig(ctx, s.state, p.w, p.root, p.env)
+	}
+	for _, name := range p.resolver.store.names() {
+		p.resolver.offer(name)
+	}
+	if p.resolver.errs != nil {
+		return ipc.ModulesReply{}, p.resolver.errs
+	}
+	return ipc.ModulesReply{Modules: append(used, p.resolver.all(false)...)}, nil
+}

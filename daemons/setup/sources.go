@@ -1,0 +1,251 @@
+package setup
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+	"strings"
+
+	"github.com/RepliBuild/replibuild/ipc"
+	"github.com/bmatcuk/doublestar/v4"
+)
+
+// sourceFiles matches C and C++ files beneath a folder.
+const sourceFiles = "**/*.{c,C,cc,cp,cpp,CPP,cxx,CXX,c++}"
+
+// languageOf tells the language of a source file by its name, "" if it is none. The
+// drivers decide by the same endings.
+func languageOf(file string) string {
+	switch path.Ext(file) {
+	case ".c":
+		return "c"
+	case ".C", ".cc", ".cp", ".cpp", ".CPP", ".cxx", ".CXX", ".c++":
+		return "c++"
+	}
+	return ""
+}
+
+// findSources lists the sources of every target, and the kind of those that leave
+// it to their sources.
+func (p *planner) findSources() {
+	p.scanned = map[string]mainSeen{}
+	for _, t := range p.targets {
+		before := len(p.problems.list)
+		found := map[string]bool{}
+		switch {
+		case t.table.sources.given() || t.table.sourceDirs.given():
+			for _, w := range t.table.sources.items {
+				p.addSources(t, w, found)
+			}
+			for _, w := range t.table.sourceDirs.items {
+				p.addFolder(t, w.text, w.place, found)
+			}
+		default:
+			p.addFolder(t, "src", place{}, found)
+		}
+		t.sources = sortedKeys(found)
+		broken := t.table.sources.given() || t.table.sourceDirs.given()
+		broken = broken && len(t.table.sources.items)+len(t.table.sourceDirs.items) == 0 && before > 0
+		if len(t.sources) == 0 && len(p.problems.list) == before && !broken {
+			p.problems.at(t.at, "check sources, source_dirs and exclude_patterns", "target %s has no sources", t.name)
+		}
+		if t.kind == "" {
+			t.kind = p.kindOf(t)
+		}
+	}
+	p.spreadPIC()
+}
+
+// addSources adds what one entry of sources means.
+func (p *planner) addSources(t *target, w word, found map[string]bool) {
+	text := p.expand(w.text)
+	if hasMeta(text) {
+		p.addPattern(t, w, text, found)
+		return
+	}
+	name := planPath(p.root, unescapePattern(text))
+	file := absolute(p.root, name)
+	switch {
+	case languageOf(name) == "" && !p.w.isDir(file):
+		p.problems.at(w.place, "C and C++ files end in .c, .cc, .cpp, .cxx or .C", "%s is not a C or C++ source", name)
+	case p.made[name] != nil || p.w.isFile(file):
+		found[name] = true
+	case p.w.isDir(file):
+		p.problems.at(w.place, fmt.Sprintf("write source_dirs = [%q], or %q", name, name+"/**/*.cpp"), "%s is a folder", name)
+	default:
+		p.problems.at(w.place, p.nearFile(name), "there is no file %s", name)
+	}
+}
+
+// addPattern adds the C and C++ files that a pattern matches; other files that it
+// matches too are headers and the like.
+func (p *planner) addPattern(t *target, w word, pattern string, found map[string]bool) {
+	dir, match := splitPattern(pattern)
+	excluded := p.addMatches(t, dir, match, found, w.place)
+	switch {
+	case excluded < 0:
+	case excluded == 0:
+		suggestion := ""
+		if !p.w.isDir(absolute(p.root, dir)) {
+			suggestion = orDefault(p.nearFile(planPath(p.root, dir)), "there is no folder "+dir)
+		}
+		p.problems.at(w.place, suggestion, "%s matches no C or C++ file", w.text)
+	default:
+		p.problems.at(w.place, "", "%s matches only files that exclude_patterns leave out", w.text)
+	}
+}
+
+// addFolder adds all C and C++ files beneath a folder. A place of nowhere means that
+// the folder was not asked for by name.
+func (p *planner) addFolder(t *target, dir string, at place, found map[string]bool) {
+	dir = planPath(p.root, p.expand(dir))
+	if at.doc == nil && !p.w.isDir(absolute(p.root, dir)) {
+		p.problems.at(t.at, `name them: [compilation] source_dirs = ["DIR"] or sources = ["*.cpp"]`,
+			"target %s has no sources: there is no folder %s", t.name, dir)
+		return
+	}
+	if !p.w.exists(absolute(p.root, dir)) && !p.makes(dir) {
+		// A link to itself, a folder behind a closed one: "not there" is not all that
+		// there is to say.
+		if _, err := os.ReadDir(absolute(p.root, dir)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			p.problems.at(at, "", "%s cannot be listed: %v", dir, cause(err))
+			return
+		}
+		p.problems.at(at, p.nearFile(dir), "there is no folder %s", dir)
+		return
+	}
+	if excluded := p.addMatches(t, dir, sourceFiles, found, at); excluded >= 0 {
+		if at.doc == nil {
+			at = t.at
+		}
+		suggestion := ""
+		if excluded > 0 {
+			suggestion = "exclude_patterns leave all of them out"
+		}
+		p.problems.at(at, suggestion, "there is no C or C++ file in %s", dir)
+	}
+}
+
+// makes reports whether a step makes something beneath a folder.
+func (p *planner) makes(dir string) bool {
+	for output := range p.made {
+		if strings.HasPrefix(output, dir+"/") || dir == p.genDir() {
+			return true
+		}
+	}
+	return false
+}
+
+// addMatches adds the C and C++ files that match beneath dir, those that steps will
+// make included. It returns -1 if it found one or reported why not, else how many
+// were left out.
+func (p *planner) addMatches(t *target, dir, match string, found map[string]bool, at place) int {
+	names, err := p.w.list(absolute(p.root, dir), match)
+	if err != nil {
+		if at.doc == nil {
+			at = t.at
+		}
+		p.problems.at(at, "make it readable, or leave it out", "%s cannot be listed: %s", planPath(p.root, dir), p.shown(err))
+	}
+	any, excluded := err != nil, 0
+	add := func(file string) {
+		if languageOf(file) == "" {
+			return
+		}
+		if p.excluded(t, file) {
+			excluded++
+			return
+		}
+		found[file] = true
+		any = true
+	}
+	inside := planPath(p.root, dir)
+	for _, name := range names {
+		file := path.Join(inside, name)
+		ours := underneath(file, p.buildDir) && !underneath(inside, p.genDir()) || underneath(file, ".replibuild") || underneath(file, ".git")
+		if !ours && p.made[file] == nil {
+			add(file)
+		}
+	}
+	for _, output := range sortedKeys(p.made) {
+		if rest, ok := strings.CutPrefix(output, inside+"/"); ok && underneath(inside, p.genDir()) && doublestar.MatchUnvalidated(match, rest) {
+			add(output)
+		}
+	}
+	if any {
+		return -1
+	}
+	return excluded
+}
+
+func underneath(file, dir string) bool { return file == dir || strings.HasPrefix(file, dir+"/") }
+
+// excluded reports whether a file is left out. A pattern without a slash is about
+// the file's name, one with it about its path from the root.
+func (p *planner) excluded(t *target, file string) bool {
+	for _, w := range t.table.exclude.items {
+		name := file
+		if !strings.Contains(w.text, "/") {
+			name = path.Base(file)
+		}
+		if doublestar.MatchUnvalidated(w.text, name) {
+			return true
+		}
+	}
+	return false
+}
+
+// nearFile suggests a name in the same folder that looks like the one that is not
+// there.
+func (p *planner) nearFile(name string) string {
+	dir := path.Dir(name)
+	for dir != "." && dir != "/" && !ipc.StatSignature(absolute(p.root, dir)).IsDir() {
+		name, dir = dir, path.Dir(dir)
+	}
+	names, _ := listNames(absolute(p.root, dir), "")
+	if near := nearest(path.Base(name), names); near != "" {
+		return "did you mean " + path.Join(dir, near) + "?"
+	}
+	return ""
+}
+
+// checkFolders looks whether the folders that were named are there. What steps make
+// may be missing still.
+func (p *planner) checkFolders() {
+	for _, t := range p.targets {
+		for _, list := range []words{t.table.includeDirs, t.table.publicIncludeDirs, t.table.libDirs} {
+			for _, w := range list.items {
+				dir := planPath(p.root, p.expand(w.text))
+				file := absolute(p.root, dir)
+				switch {
+				case underneath(dir, p.genDir()), p.w.isDir(file):
+				case p.w.sign(file).Exists():
+					p.problems.at(w.place, "name the folder that holds it", "%s is not a folder", dir)
+				default:
+					p.problems.at(w.place, p.nearFile(dir), "there is no folder %s", dir)
+				}
+			}
+		}
+	}
+}
+
+// shown is a file error for people: the path as they know it, and why.
+func (p *planner) shown(err error) string {
+	var pe *fs.PathError
+	if errors.As(err, &pe) {
+		return relative(p.root, pe.Path) + ": " + pe.Err.Error()
+	}
+	return err.Error()
+}
+
+// cause takes the operation and the path off a file error: the message around it
+// names them already.
+func cause(err error) error {
+	var pe *fs.PathError
+	if errors.As(err, &pe) {
+		return pe.Err
+	}
+	return err
+}

@@ -1,0 +1,198 @@
+package setup
+
+import (
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/RepliBuild/replibuild/ipc"
+)
+
+// step is a [[generate]] table on its way to the plan.
+type step struct {
+	table   stepTable
+	command []string
+	inputs  []string // in plan form
+	outputs []string // in plan form, beneath genDir
+	needs   []*step
+}
+
+func (s *step) name() string { return s.outputs[0] }
+
+// makeSteps checks the tables and puts them in order of need.
+func (p *planner) makeSteps() {
+	p.made = map[string]*step{}
+	var all []*step
+	for _, table := range p.project.steps {
+		s := &step{table: table}
+		if p.stepOutputs(s); len(s.outputs) > 0 {
+			all = append(all, s)
+		}
+	}
+	for _, s := range all {
+		p.stepCommand(s)
+		p.stepInputs(s)
+	}
+	p.orderSteps(all)
+}
+
+// stepOutputs checks where a step writes.
+func (p *planner) stepOutputs(s *step) {
+	if !s.table.outputs.given() || len(s.table.outputs.items) == 0 {
+		if s.table.outputs.given() || !p.complained(s.table.path.child("outputs")) {
+			p.problems.at(s.table.place, `for example outputs = ["api.h"]`, "%s has no outputs", s.table.path)
+		}
+		return
+	}
+	for _, w := range s.table.outputs.items {
+		name := path.Clean(strings.TrimPrefix(filepath.ToSlash(p.expand(w.text)), p.genDir()+"/"))
+		if path.IsAbs(name) || name == "." || name == ".." || strings.HasPrefix(name, "../") || hasMeta(name) {
+			p.problems.at(w.place, "outputs are files beneath {out}, which is "+p.genDir(), "%s is %q, which is not beneath {out}", w.path, w.text)
+			continue
+		}
+		output := p.genDir() + "/" + name
+		if other := p.made[output]; other != nil {
+			p.problems.at(w.place, "let one step make it", "%s is made by %s already", output, other.table.path)
+			continue
+		}
+		if inside := p.outputAround(output); inside != "" {
+			p.problems.at(w.place, "", "%s and %s cannot both be outputs: one would be a folder", output, inside)
+			continue
+		}
+		p.made[output] = s
+		s.outputs = append(s.outputs, output)
+	}
+}
+
+// outputAround returns an output that would have to be a folder for this one, or the
+// other way round.
+func (p *planner) outputAround(output string) string {
+	for _, other := range sortedKeys(p.made) {
+		if strings.HasPrefix(output, other+"/") || strings.HasPrefix(other, output+"/") {
+			return other
+		}
+	}
+	return ""
+}
+
+// complained reports whether a mistake was found at a path or beneath it.
+func (p *planner) complained(at keyPath) bool {
+	return slices.ContainsFunc(p.problems.list, func(problem ipc.Problem) bool {
+		return strings.HasPrefix(problem.Message, at.String()+" ")
+	})
+}
+
+// stepCommand finds the program.
+func (p *planner) stepCommand(s *step) {
+	words := s.table.command.items
+	if len(words) == 0 {
+		if s.table.command.given() || !p.complained(s.table.path.child("command")) {
+			p.problems.at(s.table.place, `for example command = ["python3", "tools/gen.py", "{out}/api.h"]`, "%s has no command", s.table.path)
+		}
+		return
+	}
+	for _, w := range words {
+		s.command = append(s.command, p.expand(w.text))
+	}
+	program := p.w.findProgram(p.root, s.command[0], p.env)
+	switch {
+	case program == "" && strings.Contains(s.command[0], " ") && len(words) == 1:
+		p.problems.at(words[0].place, "write each argument as a string of its own; for a shell: [\"sh\", \"-c\", …]", "there is no program %q", s.command[0])
+	case program == "":
+		p.problems.at(words[0].place, "install it, or write its path from the project's root", "there is no program %q", s.command[0])
+	case !executable(p.w.sign(program)):
+		p.problems.at(words[0].place, "chmod +x it, or name its interpreter first", "%s is not executable", s.command[0])
+	default:
+		if shown := relative(p.root, program); strings.Contains(shown, "/") {
+			s.command[0] = shown
+		} else {
+			s.command[0] = "./" + shown
+		}
+	}
+	if program != "" && !path.IsAbs(relative(p.root, program)) {
+		s.addInput(relative(p.root, program))
+	}
+}
+
+// stepInputs checks what a step reads: files, patterns, outputs of other steps.
+func (p *planner) stepInputs(s *step) {
+	for _, w := range s.table.inputs.items {
+		name := planPath(p.root, p.expand(w.text))
+		switch other := p.made[name]; {
+		case other == s:
+			p.problems.at(w.place, "", "%s is made by this step and cannot be its input", name)
+		case other != nil:
+			s.addInput(name)
+			if !slices.Contains(s.needs, other) {
+				s.needs = append(s.needs, other)
+			}
+		case hasMeta(w.text):
+			p.stepPattern(s, w)
+		case p.w.isFile(absolute(p.root, name)):
+			s.addInput(name)
+		case p.w.isDir(absolute(p.root, name)):
+			p.problems.at(w.place, "name its files, for example "+name+"/**", "%s is a folder", name)
+		default:
+			p.problems.at(w.place, p.nearFile(name), "there is no file %s", name)
+		}
+	}
+}
+
+func (p *planner) stepPattern(s *step, w word) {
+	dir, match := splitPattern(w.text)
+	names, err := p.w.list(absolute(p.root, dir), match)
+	if err != nil {
+		p.problems.at(w.place, "", "%s cannot be listed: %v", dir, cause(err))
+	}
+	found := false
+	for _, name := range names {
+		file := planPath(p.root, path.Join(filepath.ToSlash(dir), name))
+		if p.w.isFile(absolute(p.root, file)) && p.made[file] == nil {
+			s.addInput(file)
+			found = true
+		}
+	}
+	if !found && err == nil {
+		p.problems.at(w.place, "", "%s matches no file", w.text)
+	}
+}
+
+func (s *step) addInput(name string) {
+	if !slices.Contains(s.inputs, name) {
+		s.inputs = append(s.inputs, name)
+	}
+}
+
+// orderSteps sorts by need, else as in the file, and reports circles.
+func (p *planner) orderSteps(all []*step) {
+	const visiting, done = 1, 2
+	mark := map[*step]int{}
+	var stack []*step
+	var visit func(s *step)
+	visit = func(s *step) {
+		mark[s] = visiting
+		stack = append(stack, s)
+		for _, n := range s.needs {
+			switch mark[n] {
+			case visiting:
+				var names []string
+				for _, on := range stack[slices.Index(stack, n):] {
+					names = append(names, on.name())
+				}
+				p.problems.at(s.table.place, "remove one of these inputs", "steps need each other in a circle: %s",
+					strings.Join(append(names, n.name()), " → "))
+			case 0:
+				visit(n)
+			}
+		}
+		stack = stack[:len(stack)-1]
+		mark[s] = done
+		p.steps = append(p.steps, s)
+	}
+	for _, s := range all {
+		if mark[s] == 0 {
+			visit(s)
+		}
+	}
+}

@@ -1,0 +1,146 @@
+package replibuild
+
+import (
+	"context"
+	"os"
+	"strings"
+
+	"github.com/RepliBuild/replibuild/daemons"
+	"github.com/RepliBuild/replibuild/ipc"
+)
+
+// Project is a folder with a replibuild.toml, seen from one caller with one
+// environment. It holds no connection and no lock between calls.
+type Project struct {
+	paths  daemons.Paths
+	config daemons.Config
+	env    []string // the caller's whole environment
+	exe    string   // what Start runs; "" = found by daemons.Executable
+}
+
+// Options says how a project is seen; the zero value is the calling process's.
+type Options struct {
+	Env        []string // the caller's environment; nil = os.Environ()
+	Executable string   // the replibuild binary that Start runs; "" = REPLIBUILD_EXE, this program, PATH
+}
+
+// Open finds the project that dir ("" = the working directory) lies in and reads
+// .replibuild/daemon_config.toml. It does not read replibuild.toml: a project with
+// a broken one can still be opened, started and asked.
+func Open(dir string, o Options) (*Project, error) {
+	env := o.Env
+	if env == nil {
+		env = os.Environ()
+	}
+	if dir == "" {
+		wd, err := os.Getwd()
+		if err != nil {
+			return nil, err
+		}
+		dir = wd
+	}
+	root, err := daemons.FindRoot(dir)
+	if err != nil {
+		return nil, err
+	}
+	home, err := daemons.HomeDir(func(key string) string { return ipc.EnvValue(env, key) })
+	if err != nil {
+		return nil, err
+	}
+	paths := daemons.NewPaths(home, root)
+	config, err := daemons.LoadConfig(paths.ConfigFile())
+	if err != nil {
+		return nil, err
+	}
+	return &Project{paths: paths, config: config, env: env, exe: o.Executable}, nil
+}
+
+// Root is the project's canonical path.
+func (p *Project) Root() string { return p.paths.Root }
+
+// Set is the id of the project's set of daemons.
+func (p *Project) Set() string { return p.paths.Set }
+
+// Paths tells where the project's files are.
+func (p *Project) Paths() daemons.Paths { return p.paths }
+
+// Config is what .replibuild/daemon_config.toml says, defaults filled in.
+func (p *Project) Config() daemons.Config { return p.config }
+
+// InCI reports whether the caller's environment asks for builds without daemons:
+// CI is set to something but "", "0" or "false".
+func (p *Project) InCI() bool {
+	switch strings.ToLower(ipc.EnvValue(p.env, "CI")) {
+	case "", "0", "false":
+		return false
+	}
+	return true
+}
+
+// Start starts the named daemons, all enabled ones if none is named, unless they
+// run already.
+func (p *Project) Start(ctx context.Context, names ...string) ([]ipc.DaemonStatus, error) {
+	l, err := p.launcher()
+	if err != nil {
+		return nil, err
+	}
+	return l.Start(ctx, names...)
+}
+
+// Stop stops all daemons of the set and returns those that ran.
+func (p *Project) Stop(ctx context.Context, names ...string) ([]ipc.DaemonStatus, error) {
+	l, err := p.launcher()
+	if err != nil {
+		return nil, err
+	}
+	return l.Stop(ctx, names...)
+}
+
+// Restart stops and starts the named daemons, all if none is named.
+func (p *Project) Restart(ctx context.Context, names ...string) ([]ipc.DaemonStatus, error) {
+	l, err := p.launcher()
+	if err != nil {
+		return nil, err
+	}
+	return l.Restart(ctx, names...)
+}
+
+// Ensure starts what does not run, restarts what crashed or hangs, and reports
+// whether every enabled daemon runs afterwards.
+func (p *Project) Ensure(ctx context.Context) (bool, []ipc.DaemonStatus, error) {
+	l, err := p.launcher()
+	if err != nil {
+		return false, nil, err
+	}
+	return l.Ensure(ctx)
+}
+
+// Status tells the state of the set; it needs no daemon to answer.
+func (p *Project) Status(ctx context.Context) ipc.SetStatus {
+	return p.supervisor().Status(ctx)
+}
+
+// Logs sends the last n lines of the named daemons' logs (all if none is named) in
+// order of time, and with follow goes on until ctx ends.
+func (p *Project) Logs(ctx context.Context, names []string, n int, follow bool, line func(daemons.LogLine)) error {
+	return daemons.Tail(ctx, p.paths, names, n, follow, line)
+}
+
+func (p *Project) launcher() (*daemons.Launcher, error) {
+	exe := p.exe
+	if exe == "" {
+		found, err := daemons.Executable(func(key string) string { return ipc.EnvValue(p.env, key) })
+		if err != nil {
+			return nil, err
+		}
+		exe = found
+	}
+	l := p.supervisor()
+	l.Exe = exe
+	return l, nil
+}
+
+// supervisor is a launcher that can tell the set's state and nothing more.
+func (p *Project) supervisor() *daemons.Launcher {
+	return &daemons.Launcher{Paths: p.paths, Config: p.config, CacheSummary: p.offlineCache}
+}

@@ -1,0 +1,116 @@
+package replibuild_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// goPackage is what `go list -json` says of one package.
+type goPackage struct {
+	ImportPath string
+	Name       string
+	Doc        string
+	Imports    []string
+	Standard   bool
+}
+
+const modulePath = "github.com/RepliBuild/replibuild"
+
+// arrows lists what each package of ours may import of ours; the design's house,
+// one line a room. A folder's internal/ packages count as the folder.
+var arrows = map[string][]string{
+	"":                     {"ipc", "cache", "daemons", "daemons/discovery", "daemons/setup", "daemons/compilation", "daemons/orchestrator"},
+	"ipc":                  {},
+	"cache":                {},
+	"daemons":              {"ipc"},
+	"daemons/discovery":    {"ipc"},
+	"daemons/setup":        {"ipc"},
+	"daemons/compilation":  {"ipc", "cache"},
+	"daemons/orchestrator": {"ipc"},
+	"tui":                  {"ipc", "daemons"},
+	"tui/quiet":            {},
+	"examples":             {},
+	"bench":                {"", "ipc"},
+	"cmd/internal/cli":     {"", "ipc", "cache", "daemons", "tui", "tui/quiet", "examples"},
+	"cmd/replibuild":       {"cmd/internal/cli", "tui/quiet"},
+}
+
+// onlyStandard are the packages that import the standard library and x/sys only.
+var onlyStandard = []string{"ipc", "cache"}
+
+func TestArrows(t *testing.T) {
+	t.Parallel()
+	for _, p := range ourPackages(t) {
+		room := room(p.ImportPath)
+		allowed, known := arrows[room]
+		if !known {
+			t.Errorf("%s has no place in the design's house: add it to design and to this table, or move it", p.ImportPath)
+			continue
+		}
+		for _, imp := range p.Imports {
+			checkArrow(t, p, room, allowed, imp)
+		}
+	}
+}
+
+func checkArrow(t *testing.T, p goPackage, from string, allowed []string, imp string) {
+	t.Helper()
+	if imp == modulePath || strings.HasPrefix(imp, modulePath+"/") {
+		if to := room(imp); to != from && !slices.Contains(allowed, to) {
+			t.Errorf("new arrow: %s imports %s", p.ImportPath, imp)
+		}
+		return
+	}
+	thirdParty := strings.Contains(strings.Split(imp, "/")[0], ".")
+	if thirdParty && slices.Contains(onlyStandard, from) && !strings.HasPrefix(imp, "golang.org/x/sys/") {
+		t.Errorf("%s imports %s: only the standard library and golang.org/x/sys may be used there", p.ImportPath, imp)
+	}
+}
+
+func TestPackagesAreDocumented(t *testing.T) {
+	t.Parallel()
+	for _, p := range ourPackages(t) {
+		if p.Doc == "" {
+			t.Errorf("package %s has no doc comment", p.ImportPath)
+		}
+	}
+}
+
+// room is a package's place in the house: its path in the module, internal/ cut off.
+func room(importPath string) string {
+	rel := strings.TrimPrefix(strings.TrimPrefix(importPath, modulePath), "/")
+	if rel == "cmd/internal/cli" {
+		return rel
+	}
+	if i := strings.Index(rel+"/", "/internal/"); i >= 0 {
+		rel = rel[:i]
+	}
+	return rel
+}
+
+func ourPackages(t *testing.T) []goPackage {
+	t.Helper()
+	out, err := exec.Command("go", "list", "-json=ImportPath,Name,Doc,Imports", "./...").Output()
+	if err != nil {
+		t.Fatalf("go list: %v", err)
+	}
+	var all []goPackage
+	dec := json.NewDecoder(bytes.NewReader(out))
+	for {
+		var p goPackage
+		err := dec.Decode(&p)
+		if errors.Is(err, io.EOF) {
+			return all
+		}
+		if err != nil {
+			t.Fatalf("go list: %v", err)
+		}
+		all = append(all, p)
+	}
+}
