@@ -148,6 +148,10 @@ func (b *build) stopReason(err error) ipc.Reason {
 	return ipc.Reason{Code: ipc.ReasonError, Text: "the build stopped: " + err.Error()}
 }
 
+// NoticeLocked is the code of notices about another process that builds in the same
+// folder. Who takes over from a daemon that hangs has said so already.
+const NoticeLocked = "build_locked"
+
 // lock waits until no other process builds here. A build folder that cannot be
 // locked is built in all the same, without touching what the holder remembers.
 func (b *build) lock() *buildLock {
@@ -155,7 +159,7 @@ func (b *build) lock() *buildLock {
 		return &buildLock{}
 	}
 	lock, err := lockBuild(b.job.ctx, b.s.cfg.BuildLock, func() {
-		b.emit(ipc.Notice{Level: "info", Message: "another process builds here; waiting for it"})
+		b.emit(ipc.Notice{Level: "info", Code: NoticeLocked, Message: "another process builds here; waiting for it"})
 	})
 	if err == nil && lock.held() {
 		return lock
@@ -170,8 +174,9 @@ func (b *build) lock() *buildLock {
 		})
 	default:
 		b.emit(ipc.Notice{
-			Level: "warning", Message: "the other process has stopped in the middle of its build; building without waiting for it",
-			Hint: "`replibuild ensure` replaces a daemon that hangs",
+			Level: "warning", Code: NoticeLocked,
+			Message: "the other process has stopped in the middle of its build; building without waiting for it",
+			Hint:    "`replibuild ensure` replaces a daemon that hangs",
 		})
 	}
 	return &buildLock{}

@@ -97,6 +97,7 @@ func (s *Service) explainUnit(ctx context.Context, reply ipc.ExplainReply, p *ip
 			reply.Dependents = append(reply.Dependents, link)
 		}
 	}
+	reply.Inputs, reply.Chains = s.unitChains(ctx, p, ids, whatMattered(reply))
 	return reply
 }
 
@@ -111,6 +112,7 @@ func (s *Service) explainTarget(ctx context.Context, reply ipc.ExplainReply, p *
 		}
 	}
 	reply.Dirty = s.dirtyNow(ctx, nodes)
+	reply.Inputs = s.inputsOf(ctx, id)
 	for _, other := range p.Targets {
 		if slices.Contains(other.Depends, t.Name) {
 			reply.Dependents = append(reply.Dependents, linkNode(other.Name))
@@ -134,11 +136,16 @@ func (s *Service) explainHeader(ctx context.Context, reply ipc.ExplainReply, p *
 		}
 	}
 	if len(reply.Records) == 0 && len(reply.Dependents) == 0 {
-		return reply, ipc.Errorf(ipc.CodeUnknownFile, "nothing is known of %s: no build has read it and no target has this name", reply.Subject).
-			WithHint("name a source file, a header or a target; a file is known once something that reads it was built")
+		return reply, unknownSubject(reply.Subject)
 	}
 	reply.Dirty = s.dirtyNow(ctx, reply.Dependents)
+	reply.Chains = s.headerChains(ctx, p, reply.Dependents, reply.Subject)
 	return reply, nil
+}
+
+func unknownSubject(subject string) error {
+	return ipc.Errorf(ipc.CodeUnknownFile, "nothing is known of %s: no build has read it and no target has this name", subject).
+		WithHint("name a source file, a header or a target; a file is known once something that reads it was built")
 }
 
 func stepMaking(p *ipc.Plan, output string) string {

@@ -176,7 +176,6 @@ func (b *build) takenOver(name string, cause error) {
 	})
 	if name == ipc.NameCompilation {
 		b.job.nothingRuns()
-		b.s.writeLease(b.job.id)
 	}
 	b.s.ensureInBackground(name)
 }
@@ -221,17 +220,6 @@ func (s *Service) ensureInBackground(name string) {
 			s.log.Error("restart daemon", "daemon", name, "error", err)
 		}
 	})
-}
-
-// writeLease names the build that delivers into the build folder from now on. A
-// compilation daemon that was stopped and wakes up can see that it lost the folder.
-func (s *Service) writeLease(build string) {
-	if s.cfg.StateDir == "" {
-		return
-	}
-	if err := writeFile(filepath.Join(s.cfg.StateDir, "lease"), []byte(build+"\n")); err != nil {
-		s.log.Warn("write lease", "error", err)
-	}
 }
 
 // writeFile replaces path as a whole, or leaves it as it was.

@@ -35,6 +35,7 @@ type link struct {
 	users   []*link // targets that need this one's output
 	needed  bool    // it may not be up to date
 	changed bool    // something that goes in has other content for certain
+	known   bool    // it was made before: what changed since is a reason
 	causes  []ipc.Cause
 	broken  *ipc.Reason // why it cannot be made
 }
@@ -51,7 +52,8 @@ func newLinker(b *build, units []ipc.BatchUnit, seen changes) *linker {
 	byOutput := make(map[string]*link, len(b.scope.targets))
 	for _, t := range b.scope.targets {
 		k := &link{target: t, tail: tails[t.Name], causes: seen.dirty[linkNode(t.Name)]}
-		k.needed = len(k.causes) > 0 || !b.memory.recorded[linkNode(t.Name)] || b.job.req.NoCache
+		k.known = b.memory.recorded[linkNode(t.Name)]
+		k.needed = len(k.causes) > 0 || !k.known || b.job.req.NoCache
 		k.changed = len(k.causes) > 0
 		for _, in := range needs(t) {
 			if dep := byOutput[in]; dep != nil {
@@ -147,8 +149,10 @@ func (k *link) breaks(why ipc.Reason) {
 	}
 }
 
+// cause notes that path changed. To a target that has never been made everything is
+// new, and that is its reason.
 func (k *link) cause(path string) {
-	if len(k.causes) < maxCauses {
+	if k.known && len(k.causes) < maxCauses {
 		k.causes = append(slices.Clip(k.causes), ipc.Cause{Kind: ipc.CauseChanged, Path: path})
 	}
 }
@@ -239,7 +243,7 @@ func (b *build) askForLink(k *link, objects []string) (reply ipc.LinkReply, err 
 func (b *build) linkFinished(k *link, r ipc.UnitResult) {
 	if r.Reason.Code == "" {
 		_, seen := b.costs[r.ID]
-		r.Reason = reasonFor(k.causes, seen)
+		r.Reason = reasonFor(r.ID, k.causes, seen)
 	}
 	if r.InPlace && !(k.needed && k.changed) {
 		return

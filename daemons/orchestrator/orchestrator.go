@@ -202,13 +202,17 @@ func (s *Service) Queue(context.Context, ipc.QueueRequest) (ipc.QueueReply, erro
 }
 
 // History implements [ipc.Orchestrator].
-func (s *Service) History(_ context.Context, req ipc.HistoryRequest) (ipc.HistoryReply, error) {
+func (s *Service) History(ctx context.Context, req ipc.HistoryRequest) (ipc.HistoryReply, error) {
 	builds := s.history.builds(req)
 	if req.Build != "" && len(builds) == 0 {
 		return ipc.HistoryReply{}, ipc.Errorf(ipc.CodeNotFound, "no build %s in the history", req.Build).
 			WithHint("`replibuild history` lists the builds that are remembered")
 	}
-	return ipc.HistoryReply{Builds: builds}, nil
+	reply := ipc.HistoryReply{Builds: builds}
+	if req.Slow > 0 {
+		reply.Slow = s.slow(ctx, req.Slow)
+	}
+	return reply, nil
 }
 
 func (s *Service) publish(e ipc.Event) { s.cfg.Hub.Publish(e) }

@@ -47,8 +47,9 @@ func (q *queue) submit(req ipc.BuildRequest, detach bool) (j *job, joined bool, 
 	return j, position < 0, nil
 }
 
-// enter is submit without the event: position is 0 if j runs at once, the place of
-// a new job that waits, -1 if j was there.
+// enter is submit without the event: position is 0 if j runs at once or in a moment,
+// because the one that runs has told its callers the result already, the place of a
+// new job that waits, -1 if j was there.
 func (q *queue) enter(req ipc.BuildRequest, detach bool) (j *job, position int, err error) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -68,6 +69,9 @@ func (q *queue) enter(req ipc.BuildRequest, detach bool) (j *job, position int, 
 	j.join(detach)
 	if q.running != nil {
 		q.waiting = append(q.waiting, j)
+		if q.running.sealed && len(q.waiting) == 1 {
+			return j, 0, nil
+		}
 		return j, len(q.waiting), nil
 	}
 	q.running = j

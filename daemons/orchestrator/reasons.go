@@ -7,16 +7,27 @@ import (
 	"github.com/RepliBuild/replibuild/ipc"
 )
 
-// reasonFor is the reason of a unit for which compilation gave none: what discovery
+// reasonFor is the reason of a node for which compilation gave none: what discovery
 // saw, or that nobody has made it before.
-func reasonFor(causes []ipc.Cause, seen bool) ipc.Reason {
+func reasonFor(id string, causes []ipc.Cause, seen bool) ipc.Reason {
 	if len(causes) > 0 {
 		return reasonOf(causes[0])
 	}
 	if !seen {
-		return ipc.Reason{Code: ipc.ReasonNew, Text: "never built before"}
+		return ipc.Reason{Code: ipc.ReasonNew, Text: "never " + verbOf(id) + " before"}
 	}
 	return ipc.Reason{Code: ipc.ReasonUnchanged, Text: "nothing changed"}
+}
+
+// verbOf says what is done to a node.
+func verbOf(id string) string {
+	if _, isLink := linkedTarget(id); isLink {
+		return "linked"
+	}
+	if strings.HasPrefix(id, "step:") {
+		return "run"
+	}
+	return "compiled"
 }
 
 // reasonOf puts one of discovery's causes into words.

@@ -40,16 +40,18 @@ type stepRun struct {
 // visit runs one step if it has to. What keeps compilation from answering fails the
 // step, not the build.
 func (r *stepRun) visit(step ipc.Step, causes []ipc.Cause) error {
+	known, changed := r.b.memory.recorded[step.ID], false
 	for _, in := range step.Inputs {
 		if by, missing := r.missing[in]; missing {
 			r.finished(step, ipc.UnitResult{Status: ipc.StatusSkipped, Reason: dependencyReason(by)})
 			return nil
 		}
-		if r.changed[in] {
+		changed = changed || r.changed[in]
+		if r.changed[in] && known { // else it has never run, and that is its reason
 			causes = append(slices.Clip(causes), ipc.Cause{Kind: ipc.CauseChanged, Path: in})
 		}
 	}
-	if len(causes) == 0 && r.b.memory.recorded[step.ID] {
+	if len(causes) == 0 && !changed && known {
 		return nil
 	}
 	reply, err := r.b.generate(step, causes)
@@ -62,8 +64,8 @@ func (r *stepRun) visit(step ipc.Step, causes []ipc.Cause) error {
 	}
 	result.ID = step.ID
 	if result.Reason.Code == "" {
-		_, known := r.b.costs[step.ID]
-		result.Reason = reasonFor(causes, known)
+		_, seen := r.b.costs[step.ID]
+		result.Reason = reasonFor(step.ID, causes, seen)
 	}
 	r.b.recorder.add(unsettleFailed(reply.Track, result))
 	r.finished(step, result)

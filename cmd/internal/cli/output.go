@@ -26,7 +26,9 @@ func (a *app) printError(err error) {
 	}
 	fmt.Fprintf(a.Stderr, "%s %s\n", a.style(a.Stderr, red, "error:"), e.Message)
 	for _, p := range e.Problems {
-		fmt.Fprintf(a.Stderr, "  %s\n", p)
+		if line := p.String(); line != e.Message { // the only one is the message
+			fmt.Fprintf(a.Stderr, "  %s\n", line)
+		}
 	}
 	if e.Hint != "" {
 		fmt.Fprintf(a.Stderr, "%s %s\n", a.style(a.Stderr, cyan, "hint:"), e.Hint)

@@ -1,0 +1,121 @@
+package orchestrator
+
+import (
+	"cmp"
+	"context"
+	"slices"
+
+	"github.com/RepliBuild/replibuild/ipc"
+)
+
+// Graph implements [ipc.Orchestrator]. Like Explain it needs no build and starts none.
+// A header is shown as the first unit that reads it sees it.
+func (s *Service) Graph(ctx context.Context, req ipc.GraphRequest) (ipc.GraphReply, error) {
+	ctx, cancel := context.WithTimeout(ctx, explainTimeout)
+	defer cancel()
+	reply := ipc.GraphReply{Subject: s.relative(req.Subject)}
+	plan := s.planToExplain(ctx)
+	discovery, err := s.discovery.current()
+	if plan == nil || err != nil {
+		return reply, ipc.Errorf(ipc.CodeUnavailable, "the includes of %s cannot be shown without a plan", reply.Subject).
+			WithHint("`replibuild config check` says what is wrong with the project's configuration")
+	}
+	found, err := discovery.Dependents(ctx, ipc.DependentsRequest{Path: reply.Subject})
+	if err != nil {
+		return reply, err
+	}
+	reply.Readers, reply.Missed = found.Nodes, found.Missed
+	u := plan.Unit(firstOf(unitsOf(plan, reply.Subject), found.Nodes, plan))
+	if u == nil {
+		return reply, unknownSubject(reply.Subject)
+	}
+	reply.Unit = u.ID
+	read, err := discovery.Dependents(ctx, ipc.DependentsRequest{Path: u.ID})
+	if err != nil {
+		return reply, err
+	}
+	return s.fillGraph(ctx, reply, plan, u, read.Inputs)
+}
+
+// firstOf is the unit that shows a file: one of its own, else the first that reads it.
+func firstOf(own, readers []string, p *ipc.Plan) string {
+	for _, id := range slices.Concat(own, readers) {
+		if p.Unit(id) != nil {
+			return id
+		}
+	}
+	return ""
+}
+
+func (s *Service) fillGraph(ctx context.Context, reply ipc.GraphReply, p *ipc.Plan, u *ipc.Unit, inputs []string) (ipc.GraphReply, error) {
+	g := includesOf(newIncludeTexts(), p, u, inputs)
+	order, _ := g.reach(reply.Subject)
+	index := make(map[string]int, len(order))
+	for i, file := range order {
+		index[file] = i
+	}
+	for i, cost := range s.inputCosts(ctx, p, order) {
+		f := ipc.GraphFile{InputCost: cost}
+		for _, to := range g.of(order[i]) {
+			f.Includes = append(f.Includes, index[to])
+		}
+		reply.Files = append(reply.Files, f)
+	}
+	_, placed := g.reach(u.Source)
+	for _, in := range inputs {
+		if _, ok := placed[in]; !ok {
+			reply.Unplaced++
+		}
+	}
+	return reply, nil
+}
+
+// inputCosts says what files cost, or with none given all that are read; without a
+// compilation that answers only their names are known.
+func (s *Service) inputCosts(ctx context.Context, p *ipc.Plan, paths []string) []ipc.InputCost {
+	req := ipc.InputsRequest{Seconds: make(map[string]float64, len(p.Units)), Paths: paths}
+	costs := s.history.costs.snapshot()
+	for _, u := range p.Units {
+		req.Seconds[u.ID] = costs[u.ID].Seconds
+	}
+	c, err := s.compilation.current()
+	if err == nil {
+		var reply ipc.InputsReply
+		if reply, err = c.Inputs(ctx, req); err == nil && (len(paths) == 0 || len(reply.Files) == len(paths)) {
+			return reply.Files
+		}
+	}
+	s.log.Warn("what inputs cost is not known", "error", err)
+	out := make([]ipc.InputCost, len(paths))
+	for i, path := range paths {
+		out[i].Path = path
+	}
+	return out
+}
+
+// slow finds where the time goes, at most limit units and as many headers.
+func (s *Service) slow(ctx context.Context, limit int) *ipc.Slow {
+	ctx, cancel := context.WithTimeout(ctx, explainTimeout)
+	defer cancel()
+	out := &ipc.Slow{Units: []ipc.SlowUnit{}, Headers: []ipc.InputCost{}}
+	p := s.planToExplain(ctx)
+	if p == nil {
+		return out
+	}
+	costs, sources := s.history.costs.snapshot(), make(map[string]bool, len(p.Units))
+	for _, u := range p.Units {
+		sources[u.Source] = true
+		if c, known := costs[u.ID]; known {
+			out.Seconds += c.Seconds
+			out.Units = append(out.Units, ipc.SlowUnit{ID: u.ID, Seconds: c.Seconds, Peak: c.Peak})
+		}
+	}
+	slices.SortStableFunc(out.Units, func(a, b ipc.SlowUnit) int { return cmp.Compare(b.Seconds, a.Seconds) })
+	out.Units = out.Units[:min(limit, len(out.Units))]
+	for _, h := range s.inputCosts(ctx, p, nil) {
+		if len(out.Headers) < limit && h.Units > 0 && isHeader(h.Path) && !sources[h.Path] {
+			out.Headers = append(out.Headers, h)
+		}
+	}
+	return out
+}
