@@ -1,0 +1,263 @@
+// Package tui is the dashboard: what runs, what is slow, what was rebuilt and why,
+// and keys that mend it.
+//
+// What it promises: the first frame comes at once, whether daemons run or not; keys
+// never wait for a socket; a daemon that dies is a row that says so, and the dashboard
+// goes on; nothing is written to the terminal while nothing changes; the terminal is
+// given back as it was, whatever ends the program. A recorded event log leads to the
+// same screens as the events did when they happened.
+//
+// The root model, the keys and the commands know Bubble Tea; panes and widgets are
+// plain values (internal/panes, internal/widgets) that draw themselves into a width
+// and a height.
+package tui
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"runtime/debug"
+	"sync/atomic"
+	"time"
+
+	tea "github.com/charmbracelet/bubbletea"
+
+	"github.com/RepliBuild/replibuild/ipc"
+	"github.com/RepliBuild/replibuild/tui/internal/logring"
+	"github.com/RepliBuild/replibuild/tui/internal/paint"
+	"github.com/RepliBuild/replibuild/tui/internal/panes"
+	"github.com/RepliBuild/replibuild/tui/internal/screen"
+	"github.com/RepliBuild/replibuild/tui/internal/state"
+)
+
+// Config is what the dashboard runs on: a project with its orchestrator, or a replay.
+type Config struct {
+	Root, Set    string
+	Project      Project          // nil in a replay
+	Orchestrator ipc.Orchestrator // nil in a replay
+	Alive        func(daemon string) bool
+	Replay       *Recorded
+	Speed        float64       // of the replay; 0 = held at From
+	From         time.Duration // where the replay starts; what was before is there at once
+
+	Settings Settings
+	Env      []string       // the caller's environment: of builds, and what the terminal is
+	Location *time.Location // of times shown; nil = local
+	Dir      string         // where files are saved
+
+	now func() time.Time // for tests
+}
+
+func (c *Config) env(key string) string { return ipc.EnvValue(c.Env, key) }
+
+// Run shows the dashboard on a terminal until the user quits or ctx ends. It returns
+// a line to be printed afterwards, and an error that matches [context.Canceled] if
+// ctx ended first.
+func Run(ctx context.Context, c Config, in, out *os.File) (parting string, err error) {
+	m, err := New(c)
+	if err != nil {
+		return "", err
+	}
+	terminal, err := openTerminal(in, out)
+	if err != nil {
+		return "", ipc.Errorf(ipc.CodeUnavailable, "the terminal: %v", err)
+	}
+	defer terminal.restore()
+	m.screen, m.terminal = screen.New(out), terminal
+	defer m.screen.Close() // before restore
+	m.screen.Enter(m.mouse)
+
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	input := &answers{in: in}
+	program := tea.NewProgram(shown{m}, tea.WithContext(ctx), tea.WithInput(input), tea.WithOutput(out),
+		tea.WithoutRenderer(), tea.WithoutSignalHandler(), tea.WithoutCatchPanics())
+	input.answer = func(text string) { go program.Send(backdropMsg{text}) }
+	if m.askTheme {
+		m.screen.Raw(askBackground)
+	}
+	m.send = func(msg any) { program.Send(msg) }
+	go terminal.watch(ctx, func(w, h int) { program.Send(tea.WindowSizeMsg{Width: w, Height: h}) }, func() { program.Send(resumedMsg{}) })
+	if c.Replay == nil {
+		s := &source{project: c.Project, events: c.Orchestrator, alive: c.Alive, send: m.send}
+		s.start(ctx)
+	}
+	return m.run(program, terminal)
+}
+
+// run runs the event loop and turns what ended it into a result.
+func (m *Model) run(program *tea.Program, terminal *terminal) (parting string, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			m.screen.Close()
+			terminal.restore()
+			err = ipc.Errorf(ipc.CodeInternal, "the dashboard failed: %v\n%s", r, debug.Stack()).
+				WithHint("the daemons are not affected; please report this")
+		}
+	}()
+	_, err = program.Run()
+	m.screen.Close()
+	terminal.restore()
+	switch {
+	case m.failure != nil:
+		return "", m.failure
+	case errors.Is(err, context.Canceled):
+		return "", err
+	case err != nil && !errors.Is(err, tea.ErrProgramKilled):
+		return "", ipc.Errorf(ipc.CodeUnavailable, "the terminal: %v", err)
+	}
+	return m.parting, nil
+}
+
+// shown is the model with its screen: what Bubble Tea calls View for goes there, and
+// its own renderer draws nothing.
+type shown struct{ *Model }
+
+// Update implements [tea.Model].
+func (s shown) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
+	_, cmd := s.Model.Update(msg)
+	return s, cmd
+}
+
+// View implements [tea.Model].
+func (s shown) View() string {
+	if !s.streaming {
+		s.screen.Show(s.Model.View())
+	}
+	return ""
+}
+
+// Model is the dashboard's state. It is used by one goroutine.
+type Model struct {
+	cfg      Config
+	keys     *Keymap
+	state    *state.State
+	ctx      panes.Context
+	screen   *screen.Screen // nil in tests
+	terminal *terminal
+	send     func(any)
+
+	daemons *panes.Daemons
+	builds  *panes.Build
+	cache   *panes.Cache
+	files   *panes.Files
+	log     *panes.Log
+	detail  *panes.Detail
+
+	w, h     int
+	arrange  arrangement
+	about    PaneID // pane that the detail follows
+	overlay  overlay
+	typing   *typing
+	toast    toast
+	undo     *undo
+	mouse    bool
+	askTheme bool
+	frozen   bool
+	held     []tea.Msg // what came while frozen
+	asked    string    // unit that facts were asked for
+	resting  string    // unit that the selection rests on
+
+	player    *player
+	played    time.Time // when the player was advanced last
+	recording recording
+	streaming bool
+	streamed  uint64 // next log line to be streamed
+
+	tickAt  time.Time
+	drawn   [paneEnd]drawn
+	footer  []footerItem
+	placed  []Placed
+	parting string
+	failure error
+
+	views atomic.Int64 // frames made, for tests
+}
+
+// New makes the model; it asks for nothing until it is run.
+func New(c Config) (*Model, error) {
+	keys, err := NewKeymap(c.Settings.Keys)
+	if err != nil {
+		return nil, err
+	}
+	if c.now == nil {
+		c.now = time.Now
+	}
+	if c.Location == nil {
+		c.Location = time.Local
+	}
+	m := &Model{
+		cfg: c, keys: keys, state: state.New(c.Root, c.Set), mouse: c.Settings.Mouse == nil || *c.Settings.Mouse,
+		daemons: &panes.Daemons{}, builds: &panes.Build{}, cache: &panes.Cache{}, files: &panes.Files{},
+		log: panes.NewLog(logring.MaxLines), detail: &panes.Detail{},
+		arrange: arrangement{Focus: PaneFiles, Slot: PaneLog}, about: PaneFiles,
+	}
+	var theme paint.Theme
+	theme, m.askTheme = chooseTheme(c.Settings.Theme, c.env)
+	m.ctx = panes.Context{S: m.state, Loc: c.Location}
+	m.setTheme(theme)
+	m.state.SetNow(m.cfg.now())
+	if c.Replay != nil {
+		m.startReplay()
+	}
+	m.refresh()
+	return m, nil
+}
+
+func (m *Model) setTheme(t paint.Theme) {
+	m.ctx.P = newPainter(t, m.cfg.Settings.ASCII, m.cfg.env)
+	m.drawn = [paneEnd]drawn{}
+}
+
+// Init implements [tea.Model].
+func (m *Model) Init() tea.Cmd { return m.wake(nil) }
+
+func (m *Model) startReplay() {
+	m.player = newPlayer(m.cfg.Replay, m.cfg.Speed, m.cfg.From)
+	m.state.SetLink(state.LinkReplay)
+	for i := range m.state.Daemons {
+		m.state.Daemons[i].State = state.StateUnknown
+	}
+	m.played = m.cfg.now()
+	m.play(0)
+}
+
+// play moves the replay on by real time.
+func (m *Model) play(real time.Duration) {
+	m.player.advance(real, m.apply, m.log.Ring.Add)
+	m.state.SetNow(m.player.clock)
+}
+
+// apply takes one event in.
+func (m *Model) apply(e ipc.Event) {
+	if m.player == nil {
+		m.recording.add(e)
+	} else {
+		m.state.Now = e.Time
+	}
+	line, worth := eventLine(e)
+	if d, ok := e.Body.(ipc.DaemonChanged); ok {
+		known := m.state.Daemon(d.Name)
+		worth = known != nil && known.State != d.State // not for another memory size
+	}
+	m.state.Apply(e)
+	if worth {
+		m.log.Ring.Add(line)
+	}
+	if n, ok := e.Body.(ipc.Notice); ok && n.Level != "info" {
+		m.say(toast{text: n.Message, bad: n.Level == "error"})
+	}
+}
+
+// leaveText is what is printed after the dashboard has gone.
+func (m *Model) leaveText() string {
+	up, _ := m.state.Up()
+	switch {
+	case m.player != nil:
+		return ""
+	case up == 0:
+		return "No daemon runs; `replibuild start` starts them"
+	}
+	return fmt.Sprintf("%d daemons keep running; `replibuild stop` ends them", up)
+}

@@ -1,0 +1,141 @@
+package panes
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/RepliBuild/replibuild/tui/internal/paint"
+	"github.com/RepliBuild/replibuild/tui/internal/state"
+	"github.com/RepliBuild/replibuild/tui/internal/widgets"
+)
+
+// Cache shows what the cache holds and what it saves.
+type Cache struct {
+	offset int
+	ui     uint64
+}
+
+// Rev implements [Pane].
+func (k *Cache) Rev(c *Context) uint64 {
+	return k.ui + c.S.Rev(state.Cache, state.Builds, state.Clock)
+}
+
+// Move implements [Pane].
+func (k *Cache) Move(c *Context, n int) {
+	k.offset = max(0, min(k.offset+n, len(c.S.Cache.MissReasons)+4))
+	k.ui++
+}
+
+// Click implements [Pane].
+func (k *Cache) Click(*Context, int) bool { return false }
+
+// Copy implements [Pane].
+func (k *Cache) Copy(c *Context) string {
+	n := c.S.Cache
+	return fmt.Sprintf("hits %d misses %d bytes %d of %d objects %d", n.Hits, n.Misses, n.Bytes, n.MaxBytes, n.Entries)
+}
+
+// Render implements [Pane].
+func (k *Cache) Render(c *Context, w, h int, focused bool) []string {
+	iw, ih := widgets.Inside(w, h)
+	n := c.S.Cache
+	body := []string{hitLine(c, iw), sizeLine(c, iw)}
+	if n.Known {
+		body = append(body, objectsLine(c, iw), savedLine(c, iw))
+	}
+	if n.ReadOnly != "" {
+		body = append(body, c.P.Line(iw).Skip(1).Put(paint.Bad, "read-only: "+n.ReadOnly).String())
+	}
+	body = append(body, missLines(c, iw)...)
+	k.offset = max(0, min(k.offset, len(body)-ih))
+	body = pad(c.P, body[k.offset:], iw, ih)
+	f := widgets.Frame{Number: "3", Title: "Cache"}
+	if n.Hits+n.Misses > 0 {
+		f.Notes = append(f.Notes, note(paint.Good, widgets.Percent(n.Hits, n.Hits+n.Misses)+" hit"))
+	}
+	return box(c, f, w, h, focused, body)
+}
+
+func hitLine(c *Context, w int) string {
+	trend := c.S.HitTrend(min(40, max(0, w-34)))
+	n := c.S.Cache
+	l := c.P.Line(w).Skip(1).Put(paint.Dim, "hit rate ")
+	if len(trend) == 0 {
+		return l.Put(paint.Text, fmt.Sprintf("%s hits, %s misses", widgets.Count(n.Hits), widgets.Count(n.Misses))).String()
+	}
+	widgets.Spark(c.P, l, paint.Good, trend, len(trend), 1)
+	l.Put(paint.Text, fmt.Sprintf(" %.0f%%", 100*trend[len(trend)-1]))
+	if len(trend) > 1 {
+		l.Put(paint.Dim, fmt.Sprintf("  last %d builds", len(trend)))
+	}
+	return l.String()
+}
+
+func sizeLine(c *Context, w int) string {
+	n := c.S.Cache
+	l := c.P.Line(w).Skip(1).Put(paint.Dim, "size     ")
+	if n.MaxBytes <= 0 {
+		return l.Put(paint.Text, widgets.Bytes(n.Bytes)).String()
+	}
+	share := float64(n.Bytes) / float64(n.MaxBytes)
+	role := paint.Good
+	if share > 0.9 {
+		role = paint.Warn
+	}
+	text := fmt.Sprintf(" %s of %s", widgets.Bytes(n.Bytes), widgets.Bytes(n.MaxBytes))
+	if bar := min(40, l.Left()-len(text)-1); bar >= 6 {
+		widgets.Gauge(c.P, l, role, share, bar)
+	}
+	return l.Put(paint.Text, text).String()
+}
+
+func objectsLine(c *Context, w int) string {
+	n := c.S.Cache
+	l := c.P.Line(w).Skip(1).Put(paint.Dim, "objects  ").Put(paint.Text, widgets.Count(n.Entries))
+	if n.OldestUnix > 0 {
+		l.Put(paint.Dim, "  oldest ").Put(paint.Text, widgets.Age(c.S.Now.Sub(time.Unix(n.OldestUnix, 0))))
+	}
+	l.Put(paint.Dim, "  evicted ").Put(paint.Text, widgets.Count(n.Evicted))
+	if n.Damaged > 0 {
+		l.Put(paint.Bad, fmt.Sprintf("  damaged %s", widgets.Count(n.Damaged)))
+	}
+	return l.String()
+}
+
+func savedLine(c *Context, w int) string {
+	n := c.S.Cache
+	return c.P.Line(w).Skip(1).Put(paint.Dim, "saved    ").Put(paint.Good, widgets.Seconds(n.SavedSeconds)).
+		Put(paint.Dim, "  hits ").Put(paint.Text, widgets.Count(n.Hits)).
+		Put(paint.Dim, "  misses ").Put(paint.Text, widgets.Count(n.Misses)).String()
+}
+
+// missLines are the reasons of misses as bars, the most frequent first.
+func missLines(c *Context, w int) []string {
+	type reason struct {
+		word string
+		n    int64
+	}
+	var all []reason
+	var most int64
+	for word, n := range c.S.Cache.MissReasons {
+		all = append(all, reason{word, n})
+		most = max(most, n)
+	}
+	slices.SortFunc(all, func(a, b reason) int { return cmp.Or(cmp.Compare(b.n, a.n), cmp.Compare(a.word, b.word)) })
+	var lines []string
+	for i, r := range all {
+		l := c.P.Line(w).Skip(1)
+		if i == 0 {
+			l.Cell(paint.Dim, "missed", 9)
+		} else {
+			l.Skip(9)
+		}
+		l.Cell(paint.Text, r.word, 14).Right(paint.Text, widgets.Count(r.n), 7).Skip(1)
+		bar := min(30, l.Left()-1)
+		l.Repeat(paint.Warn, c.P.Full, max(1, int(float64(bar)*float64(r.n)/float64(max(most, 1)))))
+		lines = append(lines, l.String())
+	}
+	return lines
+}

@@ -1,0 +1,213 @@
+package tui
+
+import (
+	"bufio"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	"github.com/RepliBuild/replibuild/ipc"
+	"github.com/RepliBuild/replibuild/tui/internal/logring"
+	"github.com/RepliBuild/replibuild/tui/internal/paint"
+	"github.com/RepliBuild/replibuild/tui/internal/panes"
+)
+
+// maxReplayLine bounds a line of an event log: a snapshot of a great project.
+const maxReplayLine = 64 << 20
+
+// Recorded is an event log: what `compile --record`, `--json` and the dashboard
+// write, one JSON object a line.
+type Recorded struct {
+	Events []ipc.Event
+	Lines  []logring.Line // log lines, which only the dashboard saves
+}
+
+// savedLine is a log line in an event log. Readers that do not know it see an event
+// of an unknown kind, which they skip.
+type savedLine struct {
+	Schema int       `json:"schema"`
+	Event  string    `json:"event"` // "log_line"
+	Time   time.Time `json:"time"`
+	Source string    `json:"source"`
+	Level  string    `json:"level"`
+	Text   string    `json:"text"`
+}
+
+const eventLogLine = "log_line"
+
+// ReadRecorded reads an event log.
+func ReadRecorded(path string) (*Recorded, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, ipc.Errorf(ipc.CodeBadRequest, "cannot replay: %v", err).
+			WithHint("`replibuild compile --record FILE` writes an event log")
+	}
+	defer f.Close()
+	r, err := decodeRecorded(f)
+	if err != nil {
+		return nil, ipc.Errorf(ipc.CodeBadRequest, "cannot replay %s: %v", path, err).
+			WithHint("`replibuild compile --record FILE` writes an event log")
+	}
+	return r, nil
+}
+
+func decodeRecorded(in io.Reader) (*Recorded, error) {
+	r := &Recorded{}
+	lines := bufio.NewScanner(in)
+	lines.Buffer(nil, maxReplayLine)
+	for n := 1; lines.Scan(); n++ {
+		text := lines.Bytes()
+		if len(text) == 0 {
+			continue
+		}
+		var e ipc.Event
+		if err := json.Unmarshal(text, &e); err != nil {
+			return nil, fmt.Errorf("line %d: %w", n, err)
+		}
+		if e.Name == "" {
+			return nil, fmt.Errorf("line %d is no event", n)
+		}
+		if e.Name == eventLogLine {
+			var l savedLine
+			if err := json.Unmarshal(text, &l); err != nil {
+				return nil, fmt.Errorf("line %d: %w", n, err)
+			}
+			if l.Source == panes.SourceEvents {
+				continue // made from the events again
+			}
+			r.Lines = append(r.Lines, logring.Line{Time: l.Time, Source: l.Source, Level: logring.LevelOf(l.Level), Text: paint.Clean(l.Text)})
+			continue
+		}
+		r.Events = append(r.Events, e)
+	}
+	if err := lines.Err(); err != nil {
+		return nil, err
+	}
+	if len(r.Events) == 0 {
+		return nil, errors.New("there is no event in it")
+	}
+	return r, nil
+}
+
+// player plays an event log: it has a clock of its own that runs at a speed.
+type player struct {
+	rec   *Recorded
+	event int // next of rec.Events
+	line  int // next of rec.Lines
+	clock time.Time
+	speed float64
+	held  bool
+}
+
+// maxGap is how long nothing may happen in a replay: nobody wants to wait for the
+// afternoon between two builds.
+const maxGap = 2 * time.Second
+
+// Limits of a replay's speed.
+const (
+	minSpeed = 1.0 / 16
+	maxSpeed = 256
+)
+
+func newPlayer(r *Recorded, speed float64, from time.Duration) *player {
+	p := &player{rec: r, speed: speed, clock: r.Events[0].Time.Add(from)}
+	if speed <= 0 {
+		p.speed, p.held = 1, true
+	}
+	return p
+}
+
+// at is the time of the next thing that happens.
+func (p *player) at() (time.Time, bool) {
+	switch {
+	case p.event < len(p.rec.Events) && (p.line >= len(p.rec.Lines) || !p.rec.Lines[p.line].Time.Before(p.rec.Events[p.event].Time)):
+		return p.rec.Events[p.event].Time, true
+	case p.line < len(p.rec.Lines):
+		return p.rec.Lines[p.line].Time, true
+	}
+	return time.Time{}, false
+}
+
+// ended reports whether everything was played.
+func (p *player) ended() bool {
+	_, more := p.at()
+	return !more
+}
+
+// advance moves the clock by real time and gives what happened meanwhile, in order.
+func (p *player) advance(real time.Duration, event func(ipc.Event), line func(logring.Line)) {
+	if !p.held {
+		if next, more := p.at(); more {
+			p.clock = p.clock.Add(time.Duration(float64(real) * p.speed))
+			if next.Sub(p.clock) > maxGap {
+				p.clock = next.Add(-maxGap)
+			}
+		}
+	}
+	for {
+		next, more := p.at()
+		if !more || next.After(p.clock) {
+			return
+		}
+		if p.event < len(p.rec.Events) && p.rec.Events[p.event].Time.Equal(next) {
+			event(p.rec.Events[p.event])
+			p.event++
+			continue
+		}
+		line(p.rec.Lines[p.line])
+		p.line++
+	}
+}
+
+// recording keeps what a live dashboard saw, so that it can be saved.
+type recording struct {
+	first  *ipc.Event // the oldest snapshot
+	events []ipc.Event
+}
+
+// maxRecorded bounds a recording.
+const maxRecorded = 50_000
+
+func (r *recording) add(e ipc.Event) {
+	if _, snapshot := e.Body.(ipc.Snapshot); snapshot && r.first == nil {
+		r.first = &e
+		return
+	}
+	if len(r.events) >= maxRecorded {
+		r.events = append(r.events[:0:0], r.events[maxRecorded/10:]...)
+	}
+	r.events = append(r.events, e)
+}
+
+// save writes the recording with the log lines.
+func (r *recording) save(path string, ring *logring.Ring) (int, error) {
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return 0, err
+	}
+	out := bufio.NewWriter(f)
+	enc := json.NewEncoder(out)
+	enc.SetEscapeHTML(false)
+	n := 0
+	put := func(v any) {
+		if err == nil {
+			err = enc.Encode(v)
+			n++
+		}
+	}
+	if r.first != nil {
+		put(*r.first)
+	}
+	for _, e := range r.events {
+		put(e)
+	}
+	for i := ring.Next() - uint64(ring.Len()); i < ring.Next(); i++ {
+		if l, ok := ring.At(i); ok && l.Source != panes.SourceEvents {
+			put(savedLine{ipc.Schema, eventLogLine, l.Time, l.Source, l.Level.String(), l.Text})
+		}
+	}
+	return n, errors.Join(err, out.Flush(), f.Close())
+}

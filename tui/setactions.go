@@ -1,0 +1,298 @@
+package tui
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	tea "github.com/charmbracelet/bubbletea"
+
+	"github.com/RepliBuild/replibuild/ipc"
+	"github.com/RepliBuild/replibuild/tui/internal/state"
+	"github.com/RepliBuild/replibuild/tui/internal/widgets"
+)
+
+// build starts a build; where there is no orchestrator, the daemons first.
+func (m *Model) build() effect {
+	if d := m.state.Daemon(ipc.NameOrchestrator); !d.Up() && m.state.Link != state.LinkLive {
+		m.say(toast{text: "starting the daemons, then building"})
+		return m.tell("starting", m.namesOf(func(d *state.Daemon) bool { return !d.Up() && d.State != ipc.StateDisabled }),
+			m.cfg.Project.Start, (*Model).submit)
+	}
+	return m.submit()
+}
+
+// submit asks for a build and does not wait for its end: the stream tells.
+func (m *Model) submit() effect {
+	o, env := m.cfg.Orchestrator, ipc.CallerEnv(m.cfg.Env)
+	return ask(askLimit, func(ctx context.Context) tea.Msg {
+		reply, err := o.Build(ctx, ipc.BuildRequest{Env: env, Detach: true}, func(ipc.Event) {})
+		return buildMsg{reply, err}
+	})
+}
+
+func (m *Model) buildAnswered(msg buildMsg) {
+	switch {
+	case msg.err != nil:
+		m.say(problem("build", msg.err))
+	case msg.reply.Joined:
+		m.say(toast{text: "joined the build that runs already"})
+	default:
+		m.say(toast{text: "build " + state.Short(msg.reply.Build) + " was asked for"})
+	}
+}
+
+// cancelBuild cancels the waiting build under the cursor, else the one that runs.
+func (m *Model) cancelBuild() effect {
+	id, what := "", ""
+	if _, build := m.builds.Selected(); m.arrange.Focus == PaneBuild && m.waits(build) {
+		id, what = build, "It waits in the queue."
+	} else if c := m.state.Current; m.state.Running() {
+		done, of := c.Progress()
+		id, what = c.ID, fmt.Sprintf("%d of %d units are done; what is done stays done.", done, of)
+	} else if q := m.state.Queue.Waiting; len(q) > 0 {
+		id, what = q[0].Build, "It waits in the queue."
+	}
+	o := m.cfg.Orchestrator
+	m.overlay = &question{
+		title: "Cancel build " + state.Short(id) + "?", text: []string{what}, yes: "cancel it",
+		do: func(*Model) effect {
+			return ask(askLimit, func(ctx context.Context) tea.Msg {
+				reply, err := o.Cancel(ctx, ipc.CancelRequest{Build: id})
+				return cancelMsg{reply, err}
+			})
+		},
+	}
+	return nil
+}
+
+func (m *Model) waits(build string) bool {
+	for _, w := range m.state.Queue.Waiting {
+		if w.Build == build && build != "" {
+			return true
+		}
+	}
+	return false
+}
+
+func (m *Model) cancelAnswered(msg cancelMsg) {
+	switch {
+	case msg.err != nil:
+		m.say(problem("cancel", msg.err))
+	case !msg.reply.Cancelled:
+		m.say(toast{text: "there was nothing to cancel any more"})
+	default:
+		m.say(toast{text: "cancelled"})
+	}
+}
+
+// clearCache asks for the numbers first, then whether that is to go.
+func (m *Model) clearCache() effect { return m.askCache(true) }
+
+func (m *Model) cacheAnswered(msg cacheMsg) {
+	if msg.err != nil {
+		if msg.ask {
+			m.say(problem("cache", msg.err))
+		}
+		return
+	}
+	m.state.SetCache(msg.stats)
+	if !msg.ask {
+		return
+	}
+	p := m.cfg.Project
+	m.overlay = &question{
+		title: "Clear the cache?",
+		text: []string{
+			"This takes away " + clearedWords(msg.stats.Bytes, msg.stats.Entries) + ".",
+			"The next build compiles anew what is not in place. u undoes it for 10 seconds.",
+		},
+		yes: "clear it",
+		do: func(*Model) effect {
+			return ask(askLimit, func(ctx context.Context) tea.Msg {
+				reply, err := p.ClearCache(ctx)
+				return clearedMsg{reply, err}
+			})
+		},
+	}
+}
+
+func (m *Model) cleared(msg clearedMsg) effect {
+	if msg.err != nil {
+		m.say(problem("clear cache", msg.err))
+		return nil
+	}
+	m.toast = toast{}
+	m.undo = &undo{
+		token: msg.reply.Token, what: "cleared " + clearedWords(msg.reply.Bytes, msg.reply.Entries),
+		until: m.cfg.now().Add(time.Duration(msg.reply.UndoSeconds * float64(time.Second))),
+	}
+	return m.askCache(false)
+}
+
+func (m *Model) undoClear() effect {
+	p, token := m.cfg.Project, m.undo.token
+	m.undo = nil
+	return ask(askLimit, func(ctx context.Context) tea.Msg {
+		reply, err := p.RestoreCache(ctx, token)
+		return restoredMsg{reply, err}
+	})
+}
+
+func (m *Model) restored(msg restoredMsg) effect {
+	if msg.err != nil {
+		m.say(problem("undo", msg.err))
+		return nil
+	}
+	m.say(toast{text: "restored " + clearedWords(msg.reply.Bytes, msg.reply.Entries)})
+	return m.askCache(false)
+}
+
+// one is the selected daemon's name.
+func (m *Model) one() string { return m.daemons.Selected(&m.ctx).Name }
+
+func (m *Model) startOne() effect {
+	return m.tell("starting", []string{m.one()}, m.cfg.Project.Start, nil)
+}
+
+func (m *Model) stopOne() effect {
+	return m.tell("stopping", []string{m.one()}, m.cfg.Project.Stop, nil)
+}
+
+func (m *Model) restartOne() effect { return m.restartNamed(m.one()) }
+
+func (m *Model) restartNamed(name string) effect {
+	return m.tell("restarting", []string{name}, m.cfg.Project.Restart, nil)
+}
+
+func (m *Model) startAll() effect {
+	return m.tell("starting", m.namesOf(func(d *state.Daemon) bool { return !d.Up() && d.State != ipc.StateDisabled }),
+		m.cfg.Project.Start, nil)
+}
+
+// lives says of a daemon that there is something to stop.
+func lives(d *state.Daemon) bool {
+	return d.Up() || d.State == ipc.StateUnresponsive || d.State == ipc.StateStarting
+}
+
+func (m *Model) stopAll() effect {
+	return m.confirmAll("Stop all daemons?", "stop them", func(m *Model) effect {
+		return m.tell("stopping", m.namesOf(lives), m.cfg.Project.Stop, nil)
+	})
+}
+
+func (m *Model) restartAll() effect {
+	return m.confirmAll("Restart all daemons?", "restart them", func(m *Model) effect {
+		return m.tell("restarting", m.namesOf(func(d *state.Daemon) bool { return d.State != ipc.StateDisabled }), m.cfg.Project.Restart, nil)
+	})
+}
+
+func (m *Model) quitStop() effect {
+	return m.confirmAll("Stop all daemons and quit?", "stop and quit", func(m *Model) effect {
+		return m.tell("stopping", m.namesOf(lives), m.cfg.Project.Stop, func(m *Model) effect {
+			m.parting = "All daemons are stopped"
+			return tea.Quit
+		})
+	})
+}
+
+func (m *Model) confirmAll(title, yes string, do func(*Model) effect) effect {
+	up, _ := m.state.Up()
+	text := []string{fmt.Sprintf("%s of this project up.", widgets.Plural(int64(up), "daemon"))}
+	if c := m.state.Current; m.state.Running() {
+		done, of := c.Progress()
+		text = append(text, fmt.Sprintf("A build runs: %d of %d units are done. The others are not compiled.", done, of))
+	}
+	m.overlay = &question{title: title, text: text, yes: yes, do: do}
+	return nil
+}
+
+func (m *Model) namesOf(fits func(*state.Daemon) bool) []string {
+	var names []string
+	for i := range m.state.Daemons {
+		if fits(&m.state.Daemons[i]) {
+			names = append(names, m.state.Daemons[i].Name)
+		}
+	}
+	return names
+}
+
+// done takes the answer to something that daemons were told to do.
+func (m *Model) done(msg doneMsg) effect {
+	m.state.SetDoing("", msg.names...)
+	for _, d := range msg.daemons {
+		if msg.what == "stopping" {
+			d = ipc.DaemonStatus{Name: d.Name, State: ipc.StateStopped}
+		}
+		m.state.SetDaemon(d, m.cfg.now())
+	}
+	if msg.err != nil {
+		m.say(problem(msg.what, msg.err))
+		return nil
+	}
+	if msg.then != nil {
+		return msg.then(m)
+	}
+	return nil
+}
+
+func (m *Model) whyStart() string {
+	d := m.daemons.Selected(&m.ctx)
+	switch {
+	case m.player != nil:
+		return inReplay
+	case d.State == ipc.StateDisabled:
+		return d.Name + " is disabled in daemon_config.toml"
+	case d.Up():
+		return d.Name + " runs already"
+	case d.Doing != "":
+		return d.Name + " is " + d.Doing
+	}
+	return ""
+}
+
+func (m *Model) whyStop() string {
+	d := m.daemons.Selected(&m.ctx)
+	switch {
+	case m.player != nil:
+		return inReplay
+	case d.Doing != "":
+		return d.Name + " is " + d.Doing
+	case !lives(d):
+		return d.Name + " does not run"
+	}
+	return ""
+}
+
+func (m *Model) whyRestart() string {
+	d := m.daemons.Selected(&m.ctx)
+	switch {
+	case m.player != nil:
+		return inReplay
+	case d.State == ipc.StateDisabled:
+		return d.Name + " is disabled in daemon_config.toml"
+	case d.Doing != "":
+		return d.Name + " is " + d.Doing
+	}
+	return ""
+}
+
+func (m *Model) whyStartAll() string {
+	if why := m.whyLive(); why != "" {
+		return why
+	}
+	if up, of := m.state.Up(); up == of && of > 0 {
+		return "all daemons run"
+	}
+	return ""
+}
+
+func (m *Model) whyStopAll() string {
+	if why := m.whyLive(); why != "" {
+		return why
+	}
+	if len(m.namesOf(lives)) == 0 {
+		return "no daemon runs"
+	}
+	return ""
+}

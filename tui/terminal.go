@@ -1,0 +1,50 @@
+package tui
+
+import (
+	"os"
+	"sync"
+
+	"github.com/charmbracelet/x/term"
+)
+
+// terminal is the terminal's modes: raw while the dashboard has it.
+type terminal struct {
+	in, out *os.File
+
+	mu     sync.Mutex
+	before *term.State // nil = not raw
+}
+
+// openTerminal puts the terminal into raw mode.
+func openTerminal(in, out *os.File) (*terminal, error) {
+	t := &terminal{in: in, out: out}
+	if err := prepareOutput(out); err != nil {
+		return nil, err
+	}
+	return t, t.raw()
+}
+
+func (t *terminal) raw() error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.before != nil {
+		return nil
+	}
+	before, err := term.MakeRaw(t.in.Fd())
+	if err == nil {
+		t.before = before
+	}
+	return err
+}
+
+// restore gives the terminal its modes back; doing it twice does no harm.
+func (t *terminal) restore() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.before != nil {
+		_ = term.Restore(t.in.Fd(), t.before) // a terminal that is gone needs nothing
+		t.before = nil
+	}
+}
+
+func (t *terminal) size() (w, h int, err error) { return term.GetSize(t.out.Fd()) }
