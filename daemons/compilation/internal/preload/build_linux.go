@@ -1,0 +1,279 @@
+package preload
+
+import (
+	"context"
+	"crypto/sha256"
+	"debug/elf"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"hash"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+const (
+	// buildLimit bounds the compile of some thousand lines of C, which takes half a second.
+	buildLimit = 60 * time.Second
+	// checkLimit bounds `EXE --version`.
+	checkLimit = 20 * time.Second
+)
+
+// flags with which the object is built. The names of the C library's functions must
+// reach the linker as they are, so no macro may turn open into open64 or __open_2.
+var flags = []string{
+	"-x", "c", "-std=gnu11", "-O2", "-g0", "-fPIC", "-shared", "-fvisibility=hidden",
+	"-D_GNU_SOURCE", "-U_FORTIFY_SOURCE", "-U_FILE_OFFSET_BITS", "-U_TIME_BITS", "-Wall", "-Wextra",
+	"-Wl,-z,noseparate-code", // two mappings fewer in every process
+}
+
+// Build returns the object for an executable, given by its path, and has made sure that
+// it records there. The error wraps [ErrUntraceable] if the executable is the reason.
+func (b Builder) Build(ctx context.Context, exe string) (Library, error) {
+	kind, err := kindOf(exe)
+	if err != nil {
+		return Library{}, err
+	}
+	if err := os.MkdirAll(b.Dir, 0o700); err != nil {
+		return Library{}, fmt.Errorf("make folder for the tracer: %w", err)
+	}
+	var failures []error
+	for _, cc := range b.compilers() {
+		lib, err := b.object(ctx, cc, kind)
+		if err == nil {
+			err = b.check(ctx, lib, exe)
+		}
+		if err == nil {
+			return lib, nil
+		}
+		if ctx.Err() != nil {
+			return Library{}, context.Cause(ctx)
+		}
+		failures = append(failures, err)
+	}
+	if failures == nil {
+		return Library{}, errors.New("build the tracer: no C compiler found")
+	}
+	return Library{}, errors.Join(failures...)
+}
+
+// binaryKind is what the object must have in common with an executable.
+type binaryKind struct {
+	class   elf.Class
+	machine elf.Machine
+	loader  string // which dynamic loader, and so which C library
+}
+
+// kindOf looks at an executable, or at the interpreter of a script.
+func kindOf(exe string) (binaryKind, error) {
+	st, err := os.Stat(exe)
+	if err != nil {
+		return binaryKind{}, fmt.Errorf("look at program to trace: %w", err)
+	}
+	if st.Mode()&(fs.ModeSetuid|fs.ModeSetgid) != 0 {
+		return binaryKind{}, fmt.Errorf("%s: %w: it is setuid or setgid", exe, ErrUntraceable)
+	}
+	if shell := interpreter(exe); shell != "" {
+		exe = shell
+	}
+	f, err := elf.Open(exe)
+	if err != nil {
+		return binaryKind{}, fmt.Errorf("%s: %w: not an ELF executable (%w)", exe, ErrUntraceable, err)
+	}
+	defer f.Close()
+	for _, p := range f.Progs {
+		if p.Type == elf.PT_INTERP {
+			name := make([]byte, min(p.Filesz, 4096))
+			if _, err := p.ReadAt(name, 0); err == nil {
+				return binaryKind{f.Class, f.Machine, strings.TrimRight(string(name), "\x00")}, nil
+			}
+		}
+	}
+	return binaryKind{}, fmt.Errorf("%s: %w: it is linked statically", exe, ErrUntraceable)
+}
+
+// interpreter is the program that runs a script, "" for anything else.
+func interpreter(exe string) string {
+	f, err := os.Open(exe)
+	if err != nil {
+		return ""
+	}
+	defer f.Close()
+	line := make([]byte, 256) // BINPRM_BUF_SIZE
+	n, _ := f.Read(line)
+	text, found := strings.CutPrefix(string(line[:n]), "#!")
+	if !found {
+		return ""
+	}
+	text, _, _ = strings.Cut(text, "\n")
+	if words := strings.Fields(text); len(words) > 0 {
+		return words[0]
+	}
+	return ""
+}
+
+// compilers lists those to try, each once.
+func (b Builder) compilers() []string {
+	var path string
+	for _, kv := range b.Env {
+		if v, ok := strings.CutPrefix(kv, "PATH="); ok {
+			path = v
+		}
+	}
+	list := append([]string(nil), b.Compilers...)
+	for _, name := range []string{"cc", "gcc", "clang"} {
+		for _, dir := range filepath.SplitList(path) {
+			p := filepath.Join(dir, name)
+			if filepath.IsAbs(p) && unix.Access(p, unix.X_OK) == nil {
+				list = append(list, p)
+				break
+			}
+		}
+	}
+	known := make(map[string]bool)
+	unique := list[:0]
+	for _, p := range list {
+		real, err := filepath.EvalSymlinks(p)
+		if err != nil || known[real] {
+			continue
+		}
+		known[real] = true
+		unique = append(unique, p)
+	}
+	return unique
+}
+
+// object returns the object that cc makes for a kind of executable.
+func (b Builder) object(ctx context.Context, cc string, kind binaryKind) (Library, error) {
+	h := sha256.New()
+	fmt.Fprintln(h, flags, kind)
+	if err := errors.Join(hashSource(h), hashFile(h, cc)); err != nil {
+		return Library{}, fmt.Errorf("build the tracer: %w", err)
+	}
+	lib := Library{Path: filepath.Join(b.Dir, hex.EncodeToString(h.Sum(nil)[:16])+".so")}
+	if dir, err := filepath.Abs(lib.Path); err == nil {
+		lib.Path = dir
+	}
+	if _, err := os.Stat(lib.Path); err == nil {
+		return lib, nil
+	}
+	return lib, b.compile(ctx, cc, kind, lib.Path)
+}
+
+func hashSource(h hash.Hash) error {
+	return fs.WalkDir(source, ".", func(p string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		text, err := source.ReadFile(p)
+		fmt.Fprintf(h, "%s %d\n%s", p, len(text), text)
+		return err
+	})
+}
+
+// hashFile adds which file a path names now.
+func hashFile(h hash.Hash, path string) error {
+	real, err := filepath.EvalSymlinks(path)
+	if err != nil {
+		return err
+	}
+	s, err := signatureOf(real)
+	fmt.Fprintln(h, path, real, s)
+	return err
+}
+
+// signature tells whether a file is still the same.
+type signature struct {
+	dev, ino     uint64
+	size         int64
+	mtime, ctime int64
+}
+
+func signatureOf(path string) (signature, error) {
+	var st unix.Stat_t
+	if err := unix.Stat(path, &st); err != nil {
+		return signature{}, &fs.PathError{Op: "stat", Path: path, Err: err}
+	}
+	return signature{uint64(st.Dev), st.Ino, st.Size, st.Mtim.Nano(), st.Ctim.Nano()}, nil
+}
+
+// compile builds into a folder of its own and renames: others may build the same.
+func (b Builder) compile(ctx context.Context, cc string, kind binaryKind, to string) error {
+	work, err := os.MkdirTemp(b.Dir, "build-")
+	if err != nil {
+		return fmt.Errorf("build the tracer: %w", err)
+	}
+	defer os.RemoveAll(work)
+	if err := os.CopyFS(work, source); err != nil {
+		return fmt.Errorf("build the tracer: %w", err)
+	}
+	made := filepath.Join(work, "preload.so")
+	args := append([]string(nil), flags...)
+	if kind.machine == elf.EM_386 {
+		args = append(args, "-m32")
+	}
+	files, err := filepath.Glob(filepath.Join(work, "csrc", "*.c"))
+	if err != nil {
+		return fmt.Errorf("build the tracer: %w", err)
+	}
+	args = append(append(args, files...), "-o", made, "-x", "none", "-ldl")
+	out, err := run(ctx, buildLimit, b.Env, work, cc, args...)
+	if err != nil {
+		return fmt.Errorf("build the tracer with %s: %w\n%s", cc, err, out)
+	}
+	f, err := elf.Open(made)
+	if err != nil {
+		return fmt.Errorf("build the tracer with %s: %w", cc, err)
+	}
+	defer f.Close()
+	if f.Machine != kind.machine || f.Class != kind.class {
+		return fmt.Errorf("build the tracer with %s: it makes code for %v, the program is for %v", cc, f.Machine, kind.machine)
+	}
+	return os.Rename(made, to)
+}
+
+// check runs the executable once with the object, unless a note says that this was done.
+func (b Builder) check(ctx context.Context, lib Library, exe string) error {
+	h := sha256.New()
+	fmt.Fprintln(h, lib.Path)
+	if err := hashFile(h, exe); err != nil {
+		return fmt.Errorf("check the tracer: %w", err)
+	}
+	note := filepath.Join(b.Dir, hex.EncodeToString(h.Sum(nil)[:16])+".works")
+	if _, err := os.Stat(note); err == nil {
+		return nil
+	}
+	t, err := NewTrace()
+	if err != nil {
+		return err
+	}
+	defer t.Close()
+	out, err := run(ctx, checkLimit, lib.Env(b.Env, t), b.Dir, exe, "--version")
+	if why := t.complete(); why != "" {
+		return fmt.Errorf("%s: %w: %s (%v)\n%s", exe, ErrUntraceable, why, err, out)
+	}
+	if err := os.WriteFile(note, []byte(exe+"\n"), 0o600); err != nil {
+		return fmt.Errorf("check the tracer: %w", err)
+	}
+	return nil
+}
+
+// run starts a program in a process group of its own and returns what it printed.
+func run(ctx context.Context, limit time.Duration, env []string, dir, exe string, args ...string) (string, error) {
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, exe, args...)
+	cmd.Env, cmd.Dir = env, dir
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	cmd.Cancel = func() error { return unix.Kill(-cmd.Process.Pid, unix.SIGKILL) }
+	cmd.WaitDelay = time.Second
+	out, err := cmd.CombinedOutput()
+	return string(out), err
+}

@@ -1,0 +1,351 @@
+/* The calls by which a compiler looks at files. */
+#include "preload.h"
+
+#include <dirent.h>
+#include <glob.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+static void opened(int fd, int dirfd, const char *path, int flags) {
+	if (!tracing())
+		return;
+	int error = errno;
+	if (fd < 0) {
+		note_failure(dirfd, path, error);
+	} else if (flags & O_DIRECTORY) { /* O_TMPFILE too: a file without a name */
+		note(FOLDER, dirfd, path);
+	} else if ((flags & O_ACCMODE) != O_RDONLY || flags & O_CREAT) {
+		if ((flags & O_ACCMODE) == O_RDWR && !(flags & (O_CREAT | O_TRUNC)))
+			note(READ, dirfd, path);
+		note(WRITTEN, dirfd, path);
+	} else if (first_note(READ, dirfd, path) && first_note(FOLDER, dirfd, path)) {
+		/* gcc opens what may be a header before it asks whether it is a folder */
+		note(S_ISDIR(kernel_mode(dirfd, path, 0)) ? FOLDER : READ, dirfd, path);
+	}
+	errno = error;
+}
+
+static int has_mode(int flags) {
+#ifdef O_TMPFILE
+	if ((flags & O_TMPFILE) == O_TMPFILE)
+		return 1;
+#endif
+	return flags & O_CREAT;
+}
+
+#define MODE_OF(flags, mode)                                                                          \
+	unsigned mode = 0;                                                                            \
+	if (has_mode(flags)) {                                                                        \
+		va_list rest;                                                                         \
+		va_start(rest, flags);                                                                \
+		mode = va_arg(rest, unsigned);                                                        \
+		va_end(rest);                                                                         \
+	}
+
+#define WRAP_OPEN(name)                                                                               \
+	WRAP(int, name, (const char *path, int flags, ...)) {                                         \
+		MODE_OF(flags, mode)                                                                  \
+		int fd = REAL(name)(path, flags, mode);                                               \
+		opened(fd, AT_FDCWD, path, flags);                                                    \
+		return fd;                                                                            \
+	}
+WRAP_OPEN(open)
+WRAP_OPEN(open64)
+
+#define WRAP_OPENAT(name)                                                                             \
+	WRAP(int, name, (int dirfd, const char *path, int flags, ...)) {                              \
+		MODE_OF(flags, mode)                                                                  \
+		int fd = REAL(name)(dirfd, path, flags, mode);                                        \
+		opened(fd, dirfd, path, flags);                                                       \
+		return fd;                                                                            \
+	}
+WRAP_OPENAT(openat)
+WRAP_OPENAT(openat64)
+
+/* What -D_FORTIFY_SOURCE makes of open. */
+#define WRAP_OPEN_2(name)                                                                             \
+	WRAP(int, name, (const char *path, int flags)) {                                              \
+		int fd = REAL(name)(path, flags);                                                     \
+		opened(fd, AT_FDCWD, path, flags);                                                    \
+		return fd;                                                                            \
+	}
+WRAP_OPEN_2(__open_2)
+WRAP_OPEN_2(__open64_2)
+
+#define WRAP_OPENAT_2(name)                                                                           \
+	WRAP(int, name, (int dirfd, const char *path, int flags)) {                                   \
+		int fd = REAL(name)(dirfd, path, flags);                                              \
+		opened(fd, dirfd, path, flags);                                                       \
+		return fd;                                                                            \
+	}
+WRAP_OPENAT_2(__openat_2)
+WRAP_OPENAT_2(__openat64_2)
+
+#define WRAP_CREAT(name)                                                                              \
+	WRAP(int, name, (const char *path, unsigned mode)) {                                          \
+		int fd = REAL(name)(path, mode);                                                      \
+		opened(fd, AT_FDCWD, path, O_WRONLY | O_CREAT | O_TRUNC);                             \
+		return fd;                                                                            \
+	}
+WRAP_CREAT(creat)
+WRAP_CREAT(creat64)
+
+static int flags_of(const char *mode) {
+	int both = strchr(mode, '+') != NULL;
+	switch (mode[0]) {
+	case 'r':
+		return both ? O_RDWR : O_RDONLY;
+	case 'w':
+		return (both ? O_RDWR : O_WRONLY) | O_CREAT | O_TRUNC;
+	}
+	return both ? O_RDWR : O_WRONLY | O_CREAT;
+}
+
+#define WRAP_FOPEN(name)                                                                              \
+	WRAP(FILE *, name, (const char *path, const char *mode)) {                                    \
+		FILE *f = REAL(name)(path, mode);                                                     \
+		opened(f ? 0 : -1, AT_FDCWD, path, flags_of(mode));                                   \
+		return f;                                                                             \
+	}
+WRAP_FOPEN(fopen)
+WRAP_FOPEN(fopen64)
+
+#define WRAP_FREOPEN(name)                                                                            \
+	WRAP(FILE *, name, (const char *path, const char *mode, FILE *old)) {                         \
+		FILE *f = REAL(name)(path, mode, old);                                                \
+		if (path)                                                                             \
+			opened(f ? 0 : -1, AT_FDCWD, path, flags_of(mode));                           \
+		return f;                                                                             \
+	}
+WRAP_FREOPEN(freopen)
+WRAP_FREOPEN(freopen64)
+
+/* asked records what a stat said. */
+static void asked(int result, int dirfd, const char *path, const void *buffer, int nofollow) {
+	if (!tracing())
+		return;
+	int error = errno;
+	if (result != 0) {
+		note_failure(dirfd, path, error);
+	} else if (sizeof(void *) == 8) { /* there struct stat64 is struct stat */
+		mode_t mode = ((const struct stat *)buffer)->st_mode;
+		note(S_ISDIR(mode) ? FOLDER : S_ISLNK(mode) ? LINK : SEEN, dirfd, path);
+	} else {
+		note_existing(dirfd, path, nofollow);
+	}
+	errno = error;
+}
+
+#define WRAP_STAT(name, nofollow)                                                                     \
+	WRAP(int, name, (const char *path, void *buffer)) {                                           \
+		int result = REAL(name)(path, buffer);                                                \
+		asked(result, AT_FDCWD, path, buffer, nofollow);                                      \
+		return result;                                                                        \
+	}
+WRAP_STAT(stat, 0)
+WRAP_STAT(stat64, 0)
+WRAP_STAT(lstat, 1)
+WRAP_STAT(lstat64, 1)
+
+#define WRAP_FSTATAT(name)                                                                            \
+	WRAP(int, name, (int dirfd, const char *path, void *buffer, int flags)) {                     \
+		int result = REAL(name)(dirfd, path, buffer, flags);                                  \
+		asked(result, dirfd, path, buffer, flags & AT_SYMLINK_NOFOLLOW);                      \
+		return result;                                                                        \
+	}
+WRAP_FSTATAT(fstatat)
+WRAP_FSTATAT(fstatat64)
+
+/* What stat was before glibc 2.33. */
+#define WRAP_XSTAT(name, nofollow)                                                                    \
+	WRAP(int, name, (int version, const char *path, void *buffer)) {                              \
+		int result = REAL(name)(version, path, buffer);                                       \
+		asked(result, AT_FDCWD, path, buffer, nofollow);                                      \
+		return result;                                                                        \
+	}
+WRAP_XSTAT(__xstat, 0)
+WRAP_XSTAT(__xstat64, 0)
+WRAP_XSTAT(__lxstat, 1)
+WRAP_XSTAT(__lxstat64, 1)
+
+#define WRAP_FXSTATAT(name)                                                                           \
+	WRAP(int, name, (int version, int dirfd, const char *path, void *buffer, int flags)) {        \
+		int result = REAL(name)(version, dirfd, path, buffer, flags);                         \
+		asked(result, dirfd, path, buffer, flags & AT_SYMLINK_NOFOLLOW);                      \
+		return result;                                                                        \
+	}
+WRAP_FXSTATAT(__fxstatat)
+WRAP_FXSTATAT(__fxstatat64)
+
+/* exists records the answer of a call that says no more than whether a path is there. */
+static void exists(int result, int dirfd, const char *path, int nofollow) {
+	if (!tracing())
+		return;
+	int error = errno;
+	if (result == 0)
+		note_existing(dirfd, path, nofollow);
+	else
+		note_failure(dirfd, path, error);
+	errno = error;
+}
+
+WRAP(int, statx, (int dirfd, const char *path, int flags, unsigned mask, void *buffer)) {
+	int result = REAL(statx)(dirfd, path, flags, mask, buffer);
+	exists(result, dirfd, path, flags & AT_SYMLINK_NOFOLLOW);
+	return result;
+}
+
+#define WRAP_ACCESS(name)                                                                             \
+	WRAP(int, name, (const char *path, int mode)) {                                               \
+		int result = REAL(name)(path, mode);                                                  \
+		exists(result, AT_FDCWD, path, 0);                                                    \
+		return result;                                                                        \
+	}
+WRAP_ACCESS(access)
+WRAP_ACCESS(eaccess)
+WRAP_ACCESS(euidaccess)
+
+WRAP(int, faccessat, (int dirfd, const char *path, int mode, int flags)) {
+	int result = REAL(faccessat)(dirfd, path, mode, flags);
+	exists(result, dirfd, path, flags & AT_SYMLINK_NOFOLLOW);
+	return result;
+}
+
+/* followed records a link that was read; EINVAL says that it is none. */
+static void followed(int good, int dirfd, const char *path) {
+	if (!tracing())
+		return;
+	int error = errno;
+	if (good)
+		note(LINK, dirfd, path);
+	else if (error == EINVAL)
+		note_existing(dirfd, path, 1);
+	else
+		note_failure(dirfd, path, error);
+	errno = error;
+}
+
+WRAP(ssize_t, readlink, (const char *path, char *buffer, size_t size)) {
+	ssize_t n = REAL(readlink)(path, buffer, size);
+	followed(n >= 0, AT_FDCWD, path);
+	return n;
+}
+
+WRAP(ssize_t, __readlink_chk, (const char *path, char *buffer, size_t size, size_t known)) {
+	ssize_t n = REAL(__readlink_chk)(path, buffer, size, known);
+	followed(n >= 0, AT_FDCWD, path);
+	return n;
+}
+
+WRAP(ssize_t, readlinkat, (int dirfd, const char *path, char *buffer, size_t size)) {
+	ssize_t n = REAL(readlinkat)(dirfd, path, buffer, size);
+	followed(n >= 0, dirfd, path);
+	return n;
+}
+
+WRAP(ssize_t, __readlinkat_chk, (int dirfd, const char *path, char *buffer, size_t size, size_t known)) {
+	ssize_t n = REAL(__readlinkat_chk)(dirfd, path, buffer, size, known);
+	followed(n >= 0, dirfd, path);
+	return n;
+}
+
+/* resolved records a path of which the links were followed: as one, whether or not
+ * there were any, for a link may take the place of any part of it. */
+static void resolved(const char *result, const char *path) {
+	if (!tracing())
+		return;
+	int error = errno;
+	if (result)
+		note(LINK, AT_FDCWD, path);
+	else
+		note_failure(AT_FDCWD, path, error);
+	errno = error;
+}
+
+WRAP(char *, realpath, (const char *path, char *buffer)) {
+	char *result = REAL(realpath)(path, buffer);
+	resolved(result, path);
+	return result;
+}
+
+WRAP(char *, __realpath_chk, (const char *path, char *buffer, size_t known)) {
+	char *result = REAL(__realpath_chk)(path, buffer, known);
+	resolved(result, path);
+	return result;
+}
+
+WRAP(char *, canonicalize_file_name, (const char *path)) {
+	char *result = REAL(canonicalize_file_name)(path);
+	resolved(result, path);
+	return result;
+}
+
+static void listed(int good, int dirfd, const char *path) {
+	if (!tracing())
+		return;
+	int error = errno;
+	if (good)
+		note(LISTED, dirfd, path);
+	else
+		note_failure(dirfd, path, error);
+	errno = error;
+}
+
+WRAP(DIR *, opendir, (const char *path)) {
+	DIR *d = REAL(opendir)(path);
+	listed(d != NULL, AT_FDCWD, path);
+	return d;
+}
+
+WRAP(DIR *, fdopendir, (int fd)) {
+	DIR *d = REAL(fdopendir)(fd);
+	if (d)
+		listed(1, fd, ".");
+	return d;
+}
+
+#define WRAP_SCANDIR(name)                                                                            \
+	WRAP(int, name, (const char *path, void *list, void *filter, void *compare)) {                \
+		int n = REAL(name)(path, list, filter, compare);                                      \
+		listed(n >= 0, AT_FDCWD, path);                                                       \
+		return n;                                                                             \
+	}
+WRAP_SCANDIR(scandir)
+WRAP_SCANDIR(scandir64)
+
+/* globbed records the folder in which a pattern was looked for. Patterns for folders,
+ * which no compiler uses, are more than one name says. */
+static void globbed(const char *pattern) {
+	if (!tracing() || !pattern)
+		return;
+	int error = errno;
+	const char *wild = strpbrk(pattern, "*?[{~\\");
+	if (!wild) {
+		exists(kernel_mode(AT_FDCWD, pattern, 0) ? 0 : -1, AT_FDCWD, pattern, 0);
+	} else if (*wild == '{' || *wild == '~' || *wild == '\\' || strchr(wild, '/')) {
+		note_lost();
+	} else {
+		char where[4096] = ".";
+		size_t n = (size_t)(wild - pattern);
+		while (n && pattern[n - 1] != '/')
+			n--;
+		if (n >= sizeof where) {
+			note_lost();
+		} else {
+			memcpy(where, pattern, n);
+			where[n ? n : 1] = 0;
+			int mode = kernel_mode(AT_FDCWD, where, 0);
+			listed(S_ISDIR(mode), AT_FDCWD, where);
+		}
+	}
+	errno = error;
+}
+
+#define WRAP_GLOB(name)                                                                               \
+	WRAP(int, name, (const char *pattern, int flags, void *failed, void *found)) {                \
+		int result = REAL(name)(pattern, flags, failed, found);                               \
+		globbed(pattern);                                                                     \
+		return result;                                                                        \
+	}
+WRAP_GLOB(glob)
+WRAP_GLOB(glob64)

@@ -1,0 +1,89 @@
+/* The calls that make files other than by opening them, and those that move us. What a
+ * process made is no input of its, whatever was there before. */
+#include "preload.h"
+
+static void made(int good, int dirfd, const char *path) {
+	if (good)
+		note(WRITTEN, dirfd, path);
+}
+
+#define WRAP_MAKE(name, ok, path, parameters, arguments)                                              \
+	WRAP(int, name, parameters) {                                                                 \
+		int result = REAL(name) arguments;                                                    \
+		made(result ok, AT_FDCWD, path);                                                      \
+		return result;                                                                        \
+	}
+WRAP_MAKE(mkstemp, >= 0, t, (char *t), (t))
+WRAP_MAKE(mkstemp64, >= 0, t, (char *t), (t))
+WRAP_MAKE(mkostemp, >= 0, t, (char *t, int flags), (t, flags))
+WRAP_MAKE(mkostemp64, >= 0, t, (char *t, int flags), (t, flags))
+WRAP_MAKE(mkstemps, >= 0, t, (char *t, int suffix), (t, suffix))
+WRAP_MAKE(mkstemps64, >= 0, t, (char *t, int suffix), (t, suffix))
+WRAP_MAKE(mkostemps, >= 0, t, (char *t, int suffix, int flags), (t, suffix, flags))
+WRAP_MAKE(mkostemps64, >= 0, t, (char *t, int suffix, int flags), (t, suffix, flags))
+WRAP_MAKE(rename, == 0, to, (const char *from, const char *to), (from, to))
+WRAP_MAKE(link, == 0, to, (const char *from, const char *to), (from, to))
+WRAP_MAKE(symlink, == 0, to, (const char *from, const char *to), (from, to))
+
+WRAP(char *, mkdtemp, (char *template)) {
+	char *result = REAL(mkdtemp)(template);
+	made(result != NULL, AT_FDCWD, result);
+	return result;
+}
+
+/* A folder that is there already is one whether or not we wanted to make it. */
+static void folder_made(int result, int dirfd, const char *path) {
+	if (result == 0)
+		note(WRITTEN, dirfd, path);
+	else if (tracing())
+		note_failure(dirfd, path, errno);
+}
+
+WRAP(int, mkdir, (const char *path, unsigned mode)) {
+	int result = REAL(mkdir)(path, mode);
+	folder_made(result, AT_FDCWD, path);
+	return result;
+}
+
+WRAP(int, mkdirat, (int dirfd, const char *path, unsigned mode)) {
+	int result = REAL(mkdirat)(dirfd, path, mode);
+	folder_made(result, dirfd, path);
+	return result;
+}
+
+WRAP(int, renameat, (int fromfd, const char *from, int tofd, const char *to)) {
+	int result = REAL(renameat)(fromfd, from, tofd, to);
+	made(result == 0, tofd, to);
+	return result;
+}
+
+WRAP(int, renameat2, (int fromfd, const char *from, int tofd, const char *to, unsigned flags)) {
+	int result = REAL(renameat2)(fromfd, from, tofd, to, flags);
+	made(result == 0, tofd, to);
+	return result;
+}
+
+WRAP(int, linkat, (int fromfd, const char *from, int tofd, const char *to, int flags)) {
+	int result = REAL(linkat)(fromfd, from, tofd, to, flags);
+	made(result == 0, tofd, to);
+	return result;
+}
+
+WRAP(int, symlinkat, (const char *from, int tofd, const char *to)) {
+	int result = REAL(symlinkat)(from, tofd, to);
+	made(result == 0, tofd, to);
+	return result;
+}
+
+WRAP(int, chdir, (const char *path)) {
+	note_existing(AT_FDCWD, path, 0);
+	int result = REAL(chdir)(path);
+	forget_folder();
+	return result;
+}
+
+WRAP(int, fchdir, (int fd)) {
+	int result = REAL(fchdir)(fd);
+	forget_folder();
+	return result;
+}

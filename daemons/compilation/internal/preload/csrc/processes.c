@@ -1,0 +1,192 @@
+/* The calls that start programs: each new process must be preloaded too, and is counted,
+ * so that one that does not record (static, setuid, for another machine) is noticed.
+ *
+ * The child of a vfork shares our memory: nothing here may leave a trace in it but on
+ * the stack above its own frames. */
+#include "preload.h"
+
+#include <alloca.h>
+#include <spawn.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+extern char **environ;
+
+static const char *own_path(void) {
+	static const char *path;
+	Dl_info info;
+	if (!path && dladdr((void *)&path, &info))
+		path = info.dli_fname;
+	return path;
+}
+
+static size_t length_of(char *const *list) {
+	size_t n = 0;
+	while (list && list[n])
+		n++;
+	return n;
+}
+
+static const char *find(char *const *env, const char *variable) {
+	size_t n = strlen(variable);
+	for (; env && *env; env++)
+		if (!strncmp(*env, variable, n))
+			return *env;
+	return NULL;
+}
+
+/* preloaded reports whether the environment has all that a child needs. */
+static int preloaded(char *const *env, const char *own) {
+	const char *list = find(env, PRELOAD_VARIABLE), *trace = find(env, TRACE_VARIABLE);
+	return list && trace && strstr(list, own) && !strcmp(trace, trace_setting());
+}
+
+/* complete copies env into room (two more pointers and a zero) and text. */
+static void complete(char **room, char *text, char *const *env, const char *own) {
+	size_t n = 0;
+	const char *list = NULL;
+	for (; env && *env; env++) {
+		if (!strncmp(*env, PRELOAD_VARIABLE, sizeof PRELOAD_VARIABLE - 1))
+			list = *env + sizeof PRELOAD_VARIABLE - 1;
+		else if (strncmp(*env, TRACE_VARIABLE, sizeof TRACE_VARIABLE - 1))
+			room[n++] = *env;
+	}
+	strcpy(text, PRELOAD_VARIABLE);
+	strcat(text, own);
+	if (list && *list && !strstr(list, own)) {
+		strcat(text, ":");
+		strcat(text, list);
+	}
+	room[n++] = text;
+	room[n++] = (char *)(uintptr_t)trace_setting();
+	room[n] = NULL;
+}
+
+/* WITH_ENVIRONMENT makes env an environment with which a child records. It is a macro
+ * because of alloca. */
+#define WITH_ENVIRONMENT(env)                                                                         \
+	do {                                                                                          \
+		const char *own_ = own_path();                                                        \
+		if (tracing() && own_ && !preloaded(env, own_)) {                  \
+			const char *list_ = find(env, PRELOAD_VARIABLE);                              \
+			char **room_ = alloca((length_of(env) + 3) * sizeof *room_);                  \
+			char *text_ = alloca(strlen(own_) + (list_ ? strlen(list_) : 0) + 16);        \
+			complete(room_, text_, env, own_);                                            \
+			(env) = room_;                                                                \
+		}                                                                                     \
+	} while (0)
+
+/* not_started takes back what was announced. */
+static void not_started(const char *path) {
+	int error = errno;
+	expect_process(-1);
+	if (path && strchr(path, '/'))
+		note_failure(AT_FDCWD, path, error);
+	errno = error;
+}
+
+WRAP(int, execve, (const char *path, char *const argv[], char *const envp[])) {
+	char *const *env = envp;
+	WITH_ENVIRONMENT(env);
+	expect_process(1);
+	REAL(execve)(path, argv, env);
+	not_started(path);
+	return -1;
+}
+
+WRAP(int, execvpe, (const char *file, char *const argv[], char *const envp[])) {
+	char *const *env = envp;
+	WITH_ENVIRONMENT(env);
+	note_search("PATH=", "/bin:/usr/bin", file, X_OK);
+	expect_process(1);
+	REAL(execvpe)(file, argv, env);
+	not_started(file);
+	return -1;
+}
+
+WRAP(int, fexecve, (int fd, char *const argv[], char *const envp[])) {
+	char *const *env = envp;
+	WITH_ENVIRONMENT(env);
+	expect_process(1);
+	REAL(fexecve)(fd, argv, env);
+	not_started(NULL);
+	return -1;
+}
+
+WRAP(int, execv, (const char *path, char *const argv[])) { return wrapped_execve(path, argv, environ); }
+
+WRAP(int, execvp, (const char *file, char *const argv[])) { return wrapped_execvpe(file, argv, environ); }
+
+/* LIST makes argv of the arguments up to the NULL. */
+#define LIST(argv, first)                                                                             \
+	size_t n_ = 1;                                                                                \
+	va_list count_, rest;                                                                         \
+	va_start(count_, first);                                                                      \
+	while (va_arg(count_, char *))                                                                \
+		n_++;                                                                                 \
+	va_end(count_);                                                                               \
+	char **argv = alloca((n_ + 1) * sizeof *argv);                                                \
+	argv[0] = (char *)(uintptr_t)first;                                                           \
+	va_start(rest, first);                                                                        \
+	for (size_t i_ = 1; i_ <= n_; i_++)                                                           \
+		argv[i_] = va_arg(rest, char *);
+
+WRAP(int, execl, (const char *path, const char *first, ...)) {
+	LIST(argv, first)
+	va_end(rest);
+	return wrapped_execve(path, argv, environ);
+}
+
+WRAP(int, execlp, (const char *file, const char *first, ...)) {
+	LIST(argv, first)
+	va_end(rest);
+	return wrapped_execvpe(file, argv, environ);
+}
+
+WRAP(int, execle, (const char *path, const char *first, ...)) {
+	LIST(argv, first)
+	char *const *env = va_arg(rest, char *const *);
+	va_end(rest);
+	return wrapped_execve(path, argv, env);
+}
+
+WRAP(int, posix_spawn, (pid_t *pid, const char *path, const void *actions, const void *attributes,
+			char *const argv[], char *const envp[])) {
+	char *const *env = envp;
+	WITH_ENVIRONMENT(env);
+	expect_process(1);
+	int error = REAL(posix_spawn)(pid, path, actions, attributes, argv, env);
+	if (error) {
+		expect_process(-1);
+		note_failure(AT_FDCWD, path, error);
+	}
+	return error;
+}
+
+WRAP(int, posix_spawnp, (pid_t *pid, const char *file, const void *actions, const void *attributes,
+			 char *const argv[], char *const envp[])) {
+	char *const *env = envp;
+	WITH_ENVIRONMENT(env);
+	note_search("PATH=", "/bin:/usr/bin", file, X_OK);
+	expect_process(1);
+	int error = REAL(posix_spawnp)(pid, file, actions, attributes, argv, env);
+	if (error)
+		expect_process(-1);
+	return error;
+}
+
+/* system and popen start a shell with our environment, past all of the above. */
+WRAP(int, system, (const char *command)) {
+	if (command)
+		expect_process(1);
+	return REAL(system)(command);
+}
+
+WRAP(FILE *, popen, (const char *command, const char *mode)) {
+	expect_process(1);
+	FILE *f = REAL(popen)(command, mode);
+	if (!f)
+		expect_process(-1);
+	return f;
+}

@@ -1,0 +1,73 @@
+package preload
+
+import (
+	"reflect"
+	"strings"
+	"testing"
+)
+
+// Records are written as KIND:PATH.
+func TestObservation(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name, records, outputs string
+		want                   Observation
+	}{
+		{"kinds", "R:a S:b D:c L:d K:e M:f", "", Observation{
+			Read: []string{"a"}, Seen: []string{"b"}, Folders: []string{"c"}, Listed: []string{"d"}, Links: []string{"e"}, Missed: []string{"f"},
+		}},
+		{"asked, then read", "S:a R:a S:a", "", Observation{Read: []string{"a"}}},
+		{"asked, then listed", "D:a/ L:a", "", Observation{Listed: []string{"a"}}},
+		{"a link that is read", "K:a R:a", "", Observation{Read: []string{"a"}, Links: []string{"a"}}},
+		{"temporary", "M:t W:t R:t S:t", "", Observation{Written: []string{"t"}}},
+		{"gone temporary", "W:gone R:gone", "", Observation{}},
+		{"read, then overwritten", "R:a W:a", "", Observation{Read: []string{"a"}, Written: []string{"a"}}},
+		{"read, then overwritten by declaration", "R:a W:a", "a", Observation{Written: []string{"a"}}},
+		{"a miss that somebody else made", "M:a R:a", "", Observation{Read: []string{"a"}, Missed: []string{"a"}}},
+		{"machine", "R:/proc/cpuinfo R:/proc/uptime M:/sys/x R:/dev/null R:/dev/fd/7 R:/proc/sys/vm/y", "", Observation{Volatile: []string{"/proc/uptime", "/dev/fd/7"}}},
+		{"programs", "X:/bin/a X:/bin/b X:/bin/a", "", Observation{Executed: []string{"/bin/a", "/bin/b", "/bin/a"}}},
+		{"a folder that is asked for as one", "M:a/ S:a", "", Observation{Missed: []string{"a/"}, Seen: []string{"a"}}},
+	} {
+		l := newLedger()
+		for _, rec := range strings.Fields(tt.records) {
+			l.add(rec[0], rec[2:])
+		}
+		outputs := make(map[string]bool)
+		for _, o := range strings.Fields(tt.outputs) {
+			outputs[o] = true
+		}
+		if got := l.observation(outputs, func(p string) bool { return p != "gone" }); !reflect.DeepEqual(got, tt.want) {
+			t.Errorf("%s:\n got %+v\nwant %+v", tt.name, got, tt.want)
+		}
+	}
+}
+
+func TestLibraryEnv(t *testing.T) {
+	t.Parallel()
+	lib := Library{Path: "/l/p.so"}
+	for _, tt := range []struct{ env, want string }{
+		{"A=1", "A=1 LD_PRELOAD=/l/p.so"},
+		{"LD_PRELOAD=/x.so A=1", "A=1 LD_PRELOAD=/l/p.so:/x.so"},
+		{"LD_PRELOAD=/l/p.so", "LD_PRELOAD=/l/p.so"},
+		{"LD_PRELOAD= REPLIBUILD_TRACE=/old REPLIBUILD_RESIDENT=3", "LD_PRELOAD=/l/p.so"},
+	} {
+		if got := strings.Join(lib.Env(strings.Fields(tt.env), nil), " "); got != tt.want {
+			t.Errorf("%s: got %s, want %s", tt.env, got, tt.want)
+		}
+	}
+}
+
+func TestMappedPaths(t *testing.T) {
+	t.Parallel()
+	text := `55d0-55d1 r--p 00000000 fe:00 131 /usr/bin/with space
+55d1-55d2 r-xp 00001000 fe:00 131 /usr/bin/with space
+55d2-55d3 rw-p 00000000 00:00 0 [heap]
+7f00-7f01 r--p 00000000 fe:00 99 /lib/x.so (deleted)
+7f01-7f02 rw-s 00000000 00:01 7 /memfd:trace (deleted)
+7f02-7f03 rw-p 00000000 00:00 0
+`
+	want := []string{"/usr/bin/with space", "/lib/x.so (deleted)"}
+	if got := mappedPaths(text); !reflect.DeepEqual(got, want) {
+		t.Errorf("got %q", got)
+	}
+}

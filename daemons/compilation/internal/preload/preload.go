@@ -1,0 +1,92 @@
+package preload
+
+import (
+	"embed"
+	"errors"
+	"slices"
+	"strings"
+)
+
+// source is the C code of the shared object. It lies in a folder without Go files so
+// that cgo leaves it alone.
+//
+//go:embed csrc/*.c csrc/*.h
+var source embed.FS
+
+const (
+	preloadVariable  = "LD_PRELOAD"
+	traceVariable    = "REPLIBUILD_TRACE"
+	residentVariable = "REPLIBUILD_RESIDENT"
+)
+
+// ErrUnsupported is wrapped by the errors for systems without preloading.
+var ErrUnsupported = errors.New("preloading works on Linux only")
+
+// ErrUntraceable is wrapped by the errors that say why an executable cannot be
+// preloaded: static, setuid, for another machine, or the object does not load.
+var ErrUntraceable = errors.New("cannot be preloaded")
+
+// Library is the shared object as built for one executable.
+type Library struct {
+	Path string // absolute
+}
+
+// Env returns env (NAME=value) with what a process needs to be traced: the library in
+// front of what LD_PRELOAD has already, and the trace, unless it is nil.
+func (l Library) Env(env []string, trace *Trace) []string {
+	out := make([]string, 0, len(env)+2)
+	list := l.Path
+	for _, kv := range env {
+		name, value, _ := strings.Cut(kv, "=")
+		switch name {
+		case preloadVariable:
+			if value != "" && !slices.Contains(strings.FieldsFunc(value, isListSeparator), l.Path) {
+				list += ":" + value
+			}
+		case traceVariable, residentVariable:
+		default:
+			out = append(out, kv)
+		}
+	}
+	out = append(out, preloadVariable+"="+list)
+	if trace != nil {
+		out = append(out, traceVariable+"="+trace.name)
+	}
+	return out
+}
+
+// isListSeparator is what the loader splits LD_PRELOAD at (ld.so(8)).
+func isListSeparator(r rune) bool { return r == ':' || r == ' ' }
+
+// Observation is what the processes of one trace did to files. Paths are absolute, or
+// relative to the reader's root where they lie beneath it; they keep their ".." elements,
+// for a/../b is not b if a is a link. Each path stands in one list only but for
+// Read and Written (a file that was read and then overwritten) and Listed and Links.
+// Lists are in the order of the first record, which is the order of the calls within a
+// process.
+//
+// To be valid, all of these must hold again: a file of Read has its content, a path of
+// Seen is there and is no folder, one of Folders is a folder, one of Listed has the same
+// names in it, one of Links resolves to the same path, one of Missed is not there.
+//
+// Outputs and temporaries are left out of all lists but Written: a path that was made or
+// opened for writing before it was read, and the outputs that the caller declared. A
+// path that was missed or asked about and then made is an output as well. One that was
+// missed and later found without having been made by the process is in Missed and in
+// Read: somebody else made it meanwhile, and the contradiction keeps such an observation
+// from ever being valid.
+type Observation struct {
+	Read    []string // opened for reading, and loaded libraries; content matters
+	Seen    []string // asked about but not read: a true __has_include, an unused library
+	Folders []string // asked about: a folder in the place of a header is passed over
+	Listed  []string // by opendir, scandir, glob
+	Links   []string // asked about as links, or resolved by realpath
+	Missed  []string // not there
+	// Volatile are files of /proc, /sys and /dev that were read and say more than what
+	// machine this is: a result that depends on them must not be stored.
+	Volatile []string
+	Executed []string // programs, as they were started
+	Written  []string // and there still when the trace was read
+	Complete bool
+	WhyNot   string // why it is not complete
+}

@@ -1,0 +1,189 @@
+package preload
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+)
+
+// maxDeaths is how often in a row a resident may end before it has done a request. Then
+// its program is run plainly until one of its files changes.
+const maxDeaths = 3
+
+// Residents keeps a resident for each program that is asked for. It may be used by many
+// goroutines; those that ask for a program that is being started wait for it.
+type Residents struct {
+	mu     sync.Mutex
+	closed bool
+	byKey  map[string]*place
+	all    sync.WaitGroup // residents that are running
+}
+
+// place is where the resident of one program and one start environment is kept.
+type place struct {
+	mu      sync.Mutex // held while one is started
+	now     *Resident
+	users   *sync.WaitGroup // of now
+	deaths  int
+	refusal error // why none is started
+	refused signature
+}
+
+// NewResidents returns an empty set. Close it.
+func NewResidents() *Residents { return &Residents{byKey: make(map[string]*place)} }
+
+// Run is [Resident.Run] with the resident of exe, which is started if there is none,
+// or it has died, or its files have changed; one whose files have changed ends when it
+// has nothing more to do.
+func (s *Residents) Run(ctx context.Context, lib Library, exe string, q Request) (Result, error) {
+	p, err := s.place(lib, exe, q.Env)
+	if err != nil {
+		return Result{}, err
+	}
+	r, users, err := p.take(ctx, s, lib, exe, q.Env)
+	if err != nil {
+		return Result{}, err
+	}
+	defer users.Done()
+	res, err := r.Run(ctx, q)
+	p.count(err)
+	return res, err
+}
+
+func (s *Residents) place(lib Library, exe string, env []string) (*place, error) {
+	start := startEnv(env, lib)
+	key := []string{exe, lib.Path}
+	for _, name := range slices.Sorted(maps.Keys(start)) {
+		key = append(key, name+"="+start[name])
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return nil, fmt.Errorf("run %s: %w: closed", exe, ErrNotResident)
+	}
+	k := strings.Join(key, "\x00")
+	if s.byKey[k] == nil {
+		s.byKey[k] = new(place)
+	}
+	return s.byKey[k], nil
+}
+
+// take returns the resident and marks it as used.
+func (p *place) take(ctx context.Context, s *Residents, lib Library, exe string, env []string) (*Resident, *sync.WaitGroup, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.refusal != nil {
+		if sig, err := signatureOf(exe); err == nil && sig == p.refused {
+			return nil, nil, p.refusal
+		}
+		p.refusal, p.deaths = nil, 0
+	}
+	if p.now != nil && (p.now.ended() || !p.now.Current()) {
+		p.now = nil // whoever waits for its users closes it
+		p.users.Done()
+	}
+	if p.now == nil {
+		if err := p.start(ctx, s, lib, exe, env); err != nil {
+			return nil, nil, err
+		}
+	}
+	p.users.Add(1)
+	return p.now, p.users, nil
+}
+
+func (p *place) start(ctx context.Context, s *Residents, lib Library, exe string, env []string) error {
+	sig, err := signatureOf(exe)
+	if err != nil {
+		return fmt.Errorf("start resident: %w: %w", ErrNotResident, err)
+	}
+	r, err := StartResident(ctx, lib, exe, env)
+	if err != nil {
+		if errors.Is(err, ErrNotResident) && ctx.Err() == nil {
+			p.refusal, p.refused = err, sig
+		}
+		return err
+	}
+	users := new(sync.WaitGroup)
+	users.Add(1) // ours, as long as it is the one to take
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return errors.Join(fmt.Errorf("start resident %s: %w: closed", exe, ErrNotResident), r.Close())
+	}
+	s.all.Add(1)
+	go func() {
+		defer s.all.Done()
+		users.Wait()
+		_ = r.Close() // it may be gone already
+	}()
+	p.now, p.users = r, users
+	return nil
+}
+
+// count remembers how a request ended; the result of the process is none of its business.
+func (p *place) count(err error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !errors.Is(err, ErrNotResident) {
+		p.deaths = 0
+		return
+	}
+	if p.deaths++; p.deaths >= maxDeaths && p.now != nil {
+		p.refusal = fmt.Errorf("%w: it ended %d times in a row", ErrNotResident, p.deaths)
+		p.refused, _ = signatureOf(p.now.exe)
+	}
+}
+
+// Pids are the residents that wait or work now, by the path of their program.
+func (s *Residents) Pids() map[string][]int {
+	s.mu.Lock()
+	places := slices.Collect(maps.Values(s.byKey))
+	s.mu.Unlock()
+	pids := make(map[string][]int)
+	for _, p := range places {
+		p.mu.Lock()
+		if p.now != nil && !p.now.ended() {
+			pids[p.now.exe] = append(pids[p.now.exe], p.now.pid)
+		}
+		p.mu.Unlock()
+	}
+	return pids
+}
+
+// Release ends the residents that do nothing; the next request starts its own again.
+func (s *Residents) Release() {
+	s.mu.Lock()
+	places := slices.Collect(maps.Values(s.byKey))
+	s.mu.Unlock()
+	for _, p := range places {
+		p.mu.Lock()
+		if p.now != nil {
+			p.now = nil
+			p.users.Done()
+		}
+		p.mu.Unlock()
+	}
+}
+
+// Close ends all residents when they have done their requests; the caller has cancelled
+// those.
+func (s *Residents) Close() {
+	s.mu.Lock()
+	s.closed = true
+	s.mu.Unlock()
+	s.Release()
+	s.all.Wait()
+}
+
+func (r *Resident) ended() bool {
+	select {
+	case <-r.done:
+		return true
+	default:
+		return false
+	}
+}

@@ -1,0 +1,146 @@
+package preload
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync/atomic"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+const (
+	// traceSize is the room of a trace. It takes memory only where it is written: a unit
+	// with 5,000 misses needs half a megabyte.
+	traceSize  = 64 << 20
+	traceMagic = 0x31454341525452
+)
+
+// traceHead is struct head of csrc/trace.c.
+type traceHead struct {
+	magic    uint64
+	size     uint64
+	tail     uint64
+	expected uint32
+	attached uint32
+	flags    uint32
+	_        [7]uint32
+}
+
+const headSize = int(unsafe.Sizeof(traceHead{}))
+
+// Flags of the head.
+const (
+	overflowed = 1
+	lost       = 2
+)
+
+// Trace is one recording: a file in memory that the traced processes open by way of our
+// /proc folder and map. It is for one process that we start, and what that one starts.
+type Trace struct {
+	file *os.File
+	name string // by which others open it
+	data []byte
+}
+
+// NewTrace makes an empty trace. Close it.
+func NewTrace() (*Trace, error) { return newTrace(traceSize) }
+
+func newTrace(size int) (*Trace, error) {
+	fd, err := unix.MemfdCreate("replibuild-trace", unix.MFD_CLOEXEC)
+	if err != nil {
+		return nil, fmt.Errorf("make trace: memfd_create: %w", err)
+	}
+	t := &Trace{
+		file: os.NewFile(uintptr(fd), "trace"),
+		name: fmt.Sprintf("/proc/%d/fd/%d", os.Getpid(), fd),
+	}
+	if err := t.file.Truncate(int64(size)); err != nil {
+		return nil, errors.Join(fmt.Errorf("make trace: %w", err), t.Close())
+	}
+	t.data, err = unix.Mmap(fd, 0, size, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("make trace: mmap: %w", err), t.Close())
+	}
+	*t.head() = traceHead{magic: traceMagic, size: uint64(size), tail: uint64(headSize), expected: 1}
+	return t, nil
+}
+
+// Close gives the trace's memory back. Processes that still record keep theirs.
+func (t *Trace) Close() error {
+	var err error
+	if t.data != nil {
+		err = unix.Munmap(t.data)
+		t.data = nil
+	}
+	return errors.Join(err, t.file.Close())
+}
+
+func (t *Trace) head() *traceHead { return (*traceHead)(unsafe.Pointer(&t.data[0])) }
+
+// Observe reads a trace whose processes have ended. outputs are the paths that the
+// command was told to write, absolute or relative to the root.
+func (r *Reader) Observe(t *Trace, outputs []string) Observation {
+	l := newLedger()
+	whyNot := t.complete()
+	if err := r.read(t, l); err != nil && whyNot == "" {
+		whyNot = err.Error()
+	}
+	declared := make(map[string]bool, len(outputs))
+	for _, p := range outputs {
+		declared[r.Spell(r.abs(p))] = true
+	}
+	present := func(p string) bool {
+		_, err := os.Lstat(r.abs(p))
+		return err == nil
+	}
+	return l.observation(declared, present).incomplete(whyNot)
+}
+
+func (r *Reader) abs(path string) string {
+	if filepath.IsAbs(path) {
+		return path
+	}
+	return r.root + "/" + path
+}
+
+// complete returns why the head says that something is missing.
+func (t *Trace) complete() string {
+	h := t.head()
+	expected, attached := atomic.LoadUint32(&h.expected), atomic.LoadUint32(&h.attached)
+	switch flags := atomic.LoadUint32(&h.flags); {
+	case flags&overflowed != 0:
+		return fmt.Sprintf("more than %d MiB of paths were recorded", len(t.data)>>20)
+	case flags&lost != 0:
+		return "a path or pattern could not be recorded"
+	case attached == 0:
+		return "the program did not load the tracer"
+	case attached < expected:
+		return fmt.Sprintf("%d of %d programs that it started did not load the tracer", expected-attached, expected)
+	case attached > expected:
+		return "a program was started in a way that the tracer does not see"
+	}
+	return ""
+}
+
+// read hands every record to the ledger.
+func (r *Reader) read(t *Trace, l *ledger) error {
+	end := min(int(atomic.LoadUint64(&t.head().tail)), len(t.data))
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	var path []byte // a copy: shorten changes it
+	for at := headSize; at+4 <= end; {
+		word := binary.NativeEndian.Uint32(t.data[at:])
+		n := int(word & 0xffffff)
+		if word == 0 || at+4+n > end {
+			return errors.New("a process was killed while it recorded")
+		}
+		path = append(path[:0], t.data[at+4:at+4+n]...)
+		l.add(byte(word>>24), r.intern(path))
+		at += (4 + n + 3) &^ 3
+	}
+	return nil
+}

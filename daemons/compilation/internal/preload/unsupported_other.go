@@ -1,0 +1,76 @@
+//go:build !linux
+
+package preload
+
+import (
+	"context"
+	"fmt"
+)
+
+// Build reports that there is no preloading here.
+func (b Builder) Build(context.Context, string) (Library, error) {
+	return Library{}, fmt.Errorf("build the tracer: %w", ErrUnsupported)
+}
+
+// Trace is a recording; there are none here.
+type Trace struct{ name string }
+
+// NewTrace reports that there is no tracing here.
+func NewTrace() (*Trace, error) { return nil, fmt.Errorf("make trace: %w", ErrUnsupported) }
+
+// Close does nothing.
+func (t *Trace) Close() error { return nil }
+
+// Observe says that nothing was recorded.
+func (r *Reader) Observe(*Trace, []string) Observation {
+	return newLedger().observation(nil, func(string) bool { return false }).incomplete(ErrUnsupported.Error())
+}
+
+// Resident is a program that waits; there are none here.
+type Resident struct{}
+
+// StartResident reports that there are no residents here.
+func StartResident(context.Context, Library, string, []string) (*Resident, error) {
+	return nil, fmt.Errorf("start resident: %w: %w", ErrNotResident, ErrUnsupported)
+}
+
+// Run reports that there are no residents here.
+func (r *Resident) Run(context.Context, Request) (Result, error) {
+	return Result{}, fmt.Errorf("run: %w: %w", ErrNotResident, ErrUnsupported)
+}
+
+// Done is closed, for there is none.
+func (r *Resident) Done() <-chan struct{} {
+	done := make(chan struct{})
+	close(done)
+	return done
+}
+
+// Pid is 0.
+func (r *Resident) Pid() int { return 0 }
+
+// Current is false.
+func (r *Resident) Current() bool { return false }
+
+// Close does nothing.
+func (r *Resident) Close() error { return nil }
+
+// Residents would keep a resident for each program.
+type Residents struct{}
+
+// NewResidents returns an empty set.
+func NewResidents() *Residents { return &Residents{} }
+
+// Run reports that there are no residents here.
+func (s *Residents) Run(context.Context, Library, string, Request) (Result, error) {
+	return (*Resident)(nil).Run(context.Background(), Request{})
+}
+
+// Pids is empty.
+func (s *Residents) Pids() map[string][]int { return nil }
+
+// Release does nothing.
+func (s *Residents) Release() {}
+
+// Close does nothing.
+func (s *Residents) Close() {}
