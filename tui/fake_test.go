@@ -15,14 +15,13 @@ import (
 
 // fakeSet is a project whose daemons are entries of a map.
 type fakeSet struct {
-	mu       sync.Mutex
-	up       map[string]bool
-	dead     map[string]bool // crashed
-	asked    []string
-	bytes    int64
-	err      error
-	hub      *ipc.Hub
-	noStream bool
+	mu    sync.Mutex
+	up    map[string]bool
+	dead  map[string]bool // crashed
+	asked []string
+	bytes int64
+	err   error
+	hub   *ipc.Hub
 }
 
 func newFakeSet(up ...string) *fakeSet {
