@@ -59,7 +59,7 @@ func (p *progress) draw() {
 	}
 	p.clear()
 	done := min(p.done, p.total)
-	line := fmt.Sprintf("   [%d/%d] %d%%%s  %s", done, p.total, 100*done/p.total, p.left(), p.running[0])
+	line := fmt.Sprintf("   [%d/%d] %d%%%s  %s", done, p.total, 100*done/p.total, p.left(done), p.running[0])
 	if width := terminalWidth(p.app.Stdout); len(line) >= width {
 		line = line[:max(0, width-1)]
 	}
@@ -67,13 +67,20 @@ func (p *progress) draw() {
 	p.drawn = true
 }
 
-// left is the expected time to the end, by history.
-func (p *progress) left() string {
-	if p.expected == 0 {
-		return ""
+// left is the expected time to the end: by history, or by the pace so far where that
+// says it takes much longer than history thought (a busy machine).
+func (p *progress) left(done int) string {
+	elapsed := time.Since(p.began).Seconds()
+	left := p.expected - elapsed
+	if done > 0 {
+		if pace := elapsed * float64(p.total-done) / float64(done); pace > 2*left {
+			left = pace
+		}
 	}
-	left := p.expected - time.Since(p.began).Seconds()
-	if left < 0.5 {
+	switch {
+	case p.expected == 0 && done == 0 || left < 0:
+		return ""
+	case left < 0.5:
 		return "  nearly done"
 	}
 	return fmt.Sprintf("  ~%.0fs left", left)
