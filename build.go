@@ -1,8 +1,10 @@
 package replibuild
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"runtime"
 
 	"github.com/RepliBuild/replibuild/daemons/orchestrator"
 	"github.com/RepliBuild/replibuild/ipc"
@@ -11,15 +13,19 @@ import (
 // CompileOptions says what to build and how; the zero value builds all targets
 // through the daemons and prints nothing.
 type CompileOptions struct {
-	Targets  []string        // names of targets; with no Files either: all
-	Files    []string        // sources relative to the root: compile only these, link nothing
-	Jobs     int             // at most so many compilers at a time; 0 = parallel_jobs
-	NoCache  bool            // compile even what the cache holds
-	NoDaemon bool            // all four services in this process
-	Daemons  bool            // use daemons although CI is set
-	Detach   bool            // return at once, the daemons build on
-	Trigger  string          // ipc.TriggerCommand if ""
-	OnEvent  func(ipc.Event) // called in order, never concurrently; may be nil
+	Targets  []string // names of targets; with no Files either: all
+	Files    []string // sources relative to the root: compile only these, link nothing
+	Jobs     int      // at most so many compilers at a time; 0 = parallel_jobs, beneath `make -j` what it has free
+	NoCache  bool     // compile even what the cache holds
+	NoDaemon bool     // all four services in this process
+	Daemons  bool     // use daemons although CI is set
+	Detach   bool     // return at once, the daemons build on
+	Trace    bool     // events tell where the time went: BuildPhase, and spans of what was made
+	// TimeTrace is a folder for what clang's -ftime-trace says of each unit that is
+	// compiled, see ipc.TimeTraceFile; "" = none.
+	TimeTrace string
+	Trigger   string          // ipc.TriggerCommand if ""
+	OnEvent   func(ipc.Event) // called in order, never concurrently; may be nil
 }
 
 // Compile builds. It starts the daemons when auto_start allows it and runs the
@@ -32,7 +38,15 @@ func (p *Project) Compile(ctx context.Context, o CompileOptions) (Result, error)
 	}
 	request := ipc.BuildRequest{
 		Env: ipc.CallerEnv(p.env), Targets: o.Targets, Files: o.Files, Jobs: o.Jobs,
-		NoCache: o.NoCache, Trigger: o.Trigger, Detach: o.Detach,
+		NoCache: o.NoCache, Trigger: o.Trigger, Detach: o.Detach, Trace: o.Trace, TimeTrace: o.TimeTrace,
+	}
+	if o.Jobs == 0 && !o.Detach {
+		tokens, jobs, notice := takeTokens(p.env, p.slots())
+		defer p.returnTokens(tokens, onEvent)
+		request.Jobs = jobs
+		if notice != nil {
+			onEvent(ipc.NewEvent("", *notice))
+		}
 	}
 	if !p.usesDaemons(ctx, o) {
 		if o.Detach {
@@ -42,6 +56,18 @@ func (p *Project) Compile(ctx context.Context, o CompileOptions) (Result, error)
 		return p.buildHere(ctx, request, false, onEvent)
 	}
 	return p.buildThroughDaemons(ctx, request, onEvent)
+}
+
+// slots is how many compilers a build runs if nobody limits it further.
+func (p *Project) slots() int {
+	return cmp.Or(p.config.Daemons.Compilation.ParallelJobs, runtime.NumCPU())
+}
+
+// returnTokens gives make its job slots back.
+func (p *Project) returnTokens(t *tokens, onEvent func(ipc.Event)) {
+	if err := t.giveBack(); err != nil {
+		onEvent(ipc.NewEvent("", ipc.Notice{Level: "warning", Message: err.Error()}))
+	}
 }
 
 // usesDaemons decides between the set and this process: NoDaemon and CI mean this

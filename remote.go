@@ -96,6 +96,14 @@ func (p *Project) Explain(ctx context.Context, subject string) (ipc.ExplainReply
 	})
 }
 
+// Graph shows the includes below a file as the last compile read them, with what each
+// costs.
+func (p *Project) Graph(ctx context.Context, subject string) (ipc.GraphReply, error) {
+	return askOrchestrator(ctx, p, func(o ipc.Orchestrator) (ipc.GraphReply, error) {
+		return o.Graph(ctx, ipc.GraphRequest{Subject: subject})
+	})
+}
+
 // Dependents names what read a file when it was last made.
 func (p *Project) Dependents(ctx context.Context, path string) (ipc.DependentsReply, error) {
 	c := ipc.NewDiscoveryClient(p.dialer(ipc.NameDiscovery))
@@ -128,10 +136,22 @@ func (p *Project) RestoreCache(ctx context.Context, token string) (ipc.CacheRest
 	})
 }
 
-// VerifyCache reads back a sample of what is stored, everything with sample 0.
-func (p *Project) VerifyCache(ctx context.Context, sample int) (ipc.CacheVerifyReply, error) {
+// VerifyCache reads back a sample of what is stored, everything with sample 0. With
+// compile it also compiles again, plainly, what the cache has for the units of the
+// project as they are now, and compares.
+func (p *Project) VerifyCache(ctx context.Context, sample int, compile bool) (ipc.CacheVerifyReply, error) {
+	req := ipc.CacheVerifyRequest{Sample: sample}
+	if compile {
+		plan, err := p.Plan(ctx)
+		if err != nil {
+			return ipc.CacheVerifyReply{}, err
+		}
+		bare := *plan
+		bare.Track = ipc.Track{} // what the plan was made from is no question here
+		req.Plan = &bare
+	}
 	return askCompilation(p, func(c ipc.Compilation) (ipc.CacheVerifyReply, error) {
-		return c.CacheVerify(ctx, ipc.CacheVerifyRequest{Sample: sample})
+		return c.CacheVerify(ctx, req)
 	})
 }
 

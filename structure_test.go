@@ -37,6 +37,7 @@ var arrows = map[string][]string{
 	"tui/quiet":            {},
 	"examples":             {},
 	"bench":                {"", "ipc"},
+	"oracle":               {"", "ipc"},
 	"cmd/internal/cli":     {"", "ipc", "cache", "daemons", "tui", "tui/quiet", "examples"},
 	"cmd/replibuild":       {"cmd/internal/cli", "tui/quiet"},
 }

@@ -124,6 +124,7 @@ func (w *wiring) compilation(plans ipc.Setup) (*compilation.Service, error) {
 		MaxMemory: int64(c.MaxMemory) << 20,
 		Setup:     plans,
 		Timeout:   time.Duration(w.project.config.Daemons.Orchestrator.Timeout) * time.Second,
+		Publish:   w.publish,
 		Log:       w.log,
 	})
 }

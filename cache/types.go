@@ -38,6 +38,8 @@ type Entry struct {
 	Peak        int64     `json:"peak_bytes"`
 	Created     time.Time `json:"created"`
 	Command     string    `json:"command,omitempty"`
+	// Mode is how it was made, "" = plainly; an audit knows then what may differ.
+	Mode string `json:"mode,omitempty"`
 }
 
 // Output is one file that an action made.

@@ -40,7 +40,8 @@ func compilationActions() []action[Compilation] {
 		unary("cache_stats", "Returns the cache's numbers.", Compilation.CacheStats).plain().idle(),
 		unary("cache_clear", "Empties the cache; the token undoes it for some seconds.", Compilation.CacheClear),
 		unary("cache_restore", "Undoes a clear.", Compilation.CacheRestore),
-		unary("cache_verify", "Reads entries back and deletes the damaged ones.", Compilation.CacheVerify),
+		unary("cache_verify", "Reads entries back and deletes the damaged ones; with a plan, compiles again and compares.", Compilation.CacheVerify),
+		unary("inputs", "Says what the files that units read cost.", Compilation.Inputs),
 	}
 }
 
@@ -53,6 +54,7 @@ func orchestratorActions() []action[Orchestrator] {
 		unary("restart", "Restarts daemons of the set.", Orchestrator.Restart),
 		unary("history", "Returns past builds, newest first.", Orchestrator.History).plain().idle(),
 		unary("explain", "Says why a file or target was last made.", Orchestrator.Explain),
+		unary("graph", "Shows the includes below a file, with what each costs.", Orchestrator.Graph),
 		subscription(Orchestrator.Subscribe),
 	}
 }

@@ -54,3 +54,8 @@ func (c *CompilationClient) CacheRestore(ctx context.Context, req CacheRestoreRe
 func (c *CompilationClient) CacheVerify(ctx context.Context, req CacheVerifyRequest) (CacheVerifyReply, error) {
 	return call[CacheVerifyReply](ctx, c.Client, "cache_verify", req)
 }
+
+// Inputs implements [Compilation].
+func (c *CompilationClient) Inputs(ctx context.Context, req InputsRequest) (InputsReply, error) {
+	return call[InputsReply](ctx, c.Client, "inputs", req)
+}

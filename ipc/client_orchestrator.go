@@ -46,3 +46,8 @@ func (c *OrchestratorClient) History(ctx context.Context, req HistoryRequest) (H
 func (c *OrchestratorClient) Explain(ctx context.Context, req ExplainRequest) (ExplainReply, error) {
 	return call[ExplainReply](ctx, c.Client, "explain", req)
 }
+
+// Graph implements [Orchestrator].
+func (c *OrchestratorClient) Graph(ctx context.Context, req GraphRequest) (GraphReply, error) {
+	return call[GraphReply](ctx, c.Client, "graph", req)
+}

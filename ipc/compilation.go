@@ -1,6 +1,11 @@
 package ipc
 
-import "context"
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"time"
+)
 
 // Compilation turns units into objects and objects into targets, and never does
 // the same thing twice. It owns the cache and every process that is started.
@@ -22,8 +27,11 @@ type Compilation interface {
 	// CacheClear moves the cache aside; the token undoes it for some seconds.
 	CacheClear(context.Context, CacheClearRequest) (CacheClearReply, error)
 	CacheRestore(context.Context, CacheRestoreRequest) (CacheRestoreReply, error)
-	// CacheVerify reads back entries and reports the damaged ones.
+	// CacheVerify reads back entries and reports the damaged ones; if asked to, it
+	// also compiles again what the cache has for a plan's units, and compares.
 	CacheVerify(context.Context, CacheVerifyRequest) (CacheVerifyReply, error)
+	// Inputs says what the files that units read cost.
+	Inputs(context.Context, InputsRequest) (InputsReply, error)
 }
 
 // What became of a unit, step or link.
@@ -66,6 +74,10 @@ type BatchRequest struct {
 	Jobs       int         `json:"jobs,omitempty"`            // at most so many at a time; 0 = the daemon's own limit
 	Timeout    float64     `json:"timeout_seconds,omitempty"` // of one compile; 0 = none
 	NoCache    bool        `json:"no_cache,omitempty"`        // do not look up; still store
+	Trace      bool        `json:"trace,omitempty"`           // fill in UnitResult.Spans
+	// TimeTrace is a folder into which each unit that is compiled by a clang gets a
+	// file of -ftime-trace, named by [TimeTraceFile]; "" = none.
+	TimeTrace string `json:"time_trace,omitempty"`
 }
 
 // BatchUnit is a unit with what scheduling knows of it.
@@ -82,6 +94,9 @@ type BatchProgress struct {
 	Started  []string     `json:"started,omitempty"` // unit IDs whose compiler has been started
 	Finished []UnitResult `json:"finished,omitempty"`
 	Track    Track        `json:"track"`
+	// Notices are what somebody should know that happened since the last batch: what
+	// the audit of idle hours found.
+	Notices []Notice `json:"notices,omitempty"`
 }
 
 // UnitResult is what became of one unit.
@@ -100,6 +115,29 @@ type UnitResult struct {
 	Diagnostics string   `json:"diagnostics,omitempty"`   // as the compiler printed them, colours included
 	Exit        int      `json:"exit,omitempty"`          // exit status of a failed compiler, 128+n for signal n
 	Command     []string `json:"command,omitempty"`       // of a failed unit
+	Spans       []Span   `json:"spans,omitempty"`         // where its time went, if that was asked for
+}
+
+// Names of a [Span] of a unit, link or step, in the order in which they come.
+const (
+	SpanLookup = "lookup" // signatures, action key, cache
+	SpanWait   = "wait"   // for a slot and memory
+	SpanRun    = "run"    // the compiler, linker or command
+	SpanStore  = "store"  // what it read, cache, delivery
+)
+
+// Span is a stretch of time.
+type Span struct {
+	Name    string    `json:"name"`
+	Start   time.Time `json:"start"`
+	Seconds float64   `json:"seconds"`
+}
+
+// TimeTraceFile is the name of the file in BatchRequest.TimeTrace that belongs to a
+// unit.
+func TimeTraceFile(unit string) string {
+	sum := sha256.Sum256([]byte(unit))
+	return hex.EncodeToString(sum[:12]) + ".json"
 }
 
 // BatchReply ends a batch.
@@ -120,6 +158,7 @@ type LinkRequest struct {
 	Causes    []Cause   `json:"causes,omitempty"`
 	Timeout   float64   `json:"timeout_seconds,omitempty"`
 	NoCache   bool      `json:"no_cache,omitempty"`
+	Trace     bool      `json:"trace,omitempty"` // fill in UnitResult.Spans
 }
 
 // LinkReply is what became of the link. Result.ID is "link:TARGET".
@@ -197,14 +236,47 @@ type CacheRestoreReply struct {
 	Entries int64 `json:"entries"`
 }
 
-// CacheVerifyRequest asks for a check of all entries, or of a sample.
+// CacheVerifyRequest asks for a check of all entries, or of a sample. With a plan it
+// also asks to compile again, plainly, the units of it that the cache has objects for.
 type CacheVerifyRequest struct {
-	Sample int `json:"sample,omitempty"` // 0 = all
+	Sample int   `json:"sample,omitempty"` // 0 = all
+	Plan   *Plan `json:"plan,omitempty"`   // nil: only read back
 }
 
 // CacheVerifyReply reports what was read and what was wrong. Damaged entries are
-// deleted.
+// deleted, different ones put aside: the next build compiles them.
 type CacheVerifyReply struct {
 	Checked int64    `json:"checked"`
 	Damaged []string `json:"damaged"` // action key and what is wrong with it
+	// Recomputed counts the objects that were compiled again.
+	Recomputed int64 `json:"recomputed,omitempty"`
+	// Different are units whose object is not what a plain compile makes, with what
+	// is known of it.
+	Different []string `json:"different,omitempty"`
+	// Unsteady are units for which two plain compiles do not agree either, so that
+	// nothing can be said of the cache.
+	Unsteady []string `json:"unsteady,omitempty"`
+	// Absent counts units of the plan for which the cache has no object that belongs
+	// to what is there now.
+	Absent int64 `json:"absent,omitempty"`
+}
+
+// InputsRequest asks what the files that units read cost. Seconds is what each unit
+// takes, by ID: a file costs the sum over the units that read it.
+type InputsRequest struct {
+	Seconds map[string]float64 `json:"seconds"`
+	Paths   []string           `json:"paths,omitempty"` // only these, in this order
+}
+
+// InputsReply is what was asked for.
+type InputsReply struct {
+	Files []InputCost `json:"files"`
+}
+
+// InputCost is what a file costs that units read.
+type InputCost struct {
+	Path    string  `json:"path"`
+	Bytes   int64   `json:"bytes"`   // its size now, 0 if it is gone
+	Units   int     `json:"units"`   // that read it
+	Seconds float64 `json:"seconds"` // that these units take together
 }

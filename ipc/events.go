@@ -93,6 +93,7 @@ type (
 		Diagnostics string   `json:"diagnostics,omitempty"`
 		Exit        int      `json:"exit,omitempty"`
 		Command     []string `json:"command,omitempty"`
+		Spans       []Span   `json:"spans,omitempty"`
 	}
 	// LinkStarted: a linker or archiver runs.
 	LinkStarted struct {
@@ -110,6 +111,13 @@ type (
 		Bytes       int64    `json:"bytes,omitempty"`
 		Diagnostics string   `json:"diagnostics,omitempty"`
 		Command     []string `json:"command,omitempty"`
+		Spans       []Span   `json:"spans,omitempty"`
+	}
+	// BuildPhase: a part of the pipeline has ended; only in builds that are traced.
+	BuildPhase struct {
+		Phase   string    `json:"phase"` // "queue", "sync", "plan", "generate" or "make"
+		Start   time.Time `json:"start"`
+		Seconds float64   `json:"seconds"`
 	}
 	// BuildFinished: how it ended. Cached counts all units for which nothing was
 	// compiled.
@@ -162,6 +170,7 @@ func (UnitStarted) EventName() string   { return "unit_started" }
 func (UnitFinished) EventName() string  { return "unit_finished" }
 func (LinkStarted) EventName() string   { return "link_started" }
 func (LinkFinished) EventName() string  { return "link_finished" }
+func (BuildPhase) EventName() string    { return "build_phase" }
 func (BuildFinished) EventName() string { return "build_finished" }
 func (Notice) EventName() string        { return "notice" }
 func (DaemonChanged) EventName() string { return "daemon_changed" }
@@ -174,7 +183,7 @@ func (Heartbeat) EventName() string     { return "heartbeat" }
 func EventBodies() []EventBody {
 	all := []EventBody{
 		BuildQueued{}, BuildStarted{}, BuildPlanned{}, StepFinished{}, UnitsCached{}, UnitStarted{},
-		UnitFinished{}, LinkStarted{}, LinkFinished{}, BuildFinished{}, Notice{}, DaemonChanged{},
+		UnitFinished{}, LinkStarted{}, LinkFinished{}, BuildPhase{}, BuildFinished{}, Notice{}, DaemonChanged{},
 		FilesChanged{}, CacheChanged{}, Snapshot{}, Heartbeat{},
 	}
 	sort.Slice(all, func(i, j int) bool { return all[i].EventName() < all[j].EventName() })

@@ -5,12 +5,6 @@ import (
 	"strings"
 )
 
-// Nearest returns the name that word was probably meant to be, "" if none is near.
-// Unlike [nearest] it leaves the order of names alone.
-func Nearest(word string, names []string) string {
-	return nearest(word, append([]string(nil), names...))
-}
-
 // nearest returns the name that differs from word by the fewest edits, at most a
 // third of its length, or only by case; else "".
 func nearest(word string, names []string) string {

@@ -24,6 +24,8 @@ type Orchestrator interface {
 	History(context.Context, HistoryRequest) (HistoryReply, error)
 	// Explain says from recorded facts why a file or target was last made.
 	Explain(context.Context, ExplainRequest) (ExplainReply, error)
+	// Graph shows the includes below a file, with what each costs.
+	Graph(context.Context, GraphRequest) (GraphReply, error)
 	// Subscribe sends a snapshot, then events until the context ends. A receiver
 	// that falls behind gets a fresh snapshot instead of what it missed.
 	Subscribe(context.Context, SubscribeRequest, func(Event)) error
@@ -46,6 +48,11 @@ type BuildRequest struct {
 	NoCache bool     `json:"no_cache,omitempty"`
 	Trigger string   `json:"trigger,omitempty"` // "" = TriggerCommand
 	Detach  bool     `json:"detach,omitempty"`
+	// Trace asks for [BuildPhase] events and for the spans of what was made.
+	Trace bool `json:"trace,omitempty"`
+	// TimeTrace is a folder for what clang's -ftime-trace says of each unit that is
+	// compiled, see [TimeTraceFile]; "" = none.
+	TimeTrace string `json:"time_trace,omitempty"`
 }
 
 // BuildReply ends a build. OK is Go's name for what the reply's own "ok" cannot
@@ -172,11 +179,28 @@ type HistoryRequest struct {
 	Limit int    `json:"limit,omitempty"` // 0 = 20
 	Build string `json:"build,omitempty"` // only this one, with its units
 	Units bool   `json:"units,omitempty"` // with the units of each
+	Slow  int    `json:"slow,omitempty"`  // also so many of the slowest units and costliest headers
 }
 
 // HistoryReply is past builds.
 type HistoryReply struct {
 	Builds []BuildRecord `json:"builds"`
+	Slow   *Slow         `json:"slow,omitempty"` // if it was asked for
+}
+
+// Slow is where the time of a whole build goes, by what each unit took when it was
+// really compiled last.
+type Slow struct {
+	Seconds float64     `json:"seconds"` // of all units together
+	Units   []SlowUnit  `json:"units"`   // slowest first
+	Headers []InputCost `json:"headers"` // those that cost most first
+}
+
+// SlowUnit is what a unit or link took when it was really made last.
+type SlowUnit struct {
+	ID      string  `json:"id"`
+	Seconds float64 `json:"seconds"`
+	Peak    int64   `json:"peak_bytes,omitempty"`
 }
 
 // BuildRecord is one past build. Units that were in place are counted, not listed.
@@ -219,6 +243,39 @@ type ExplainReply struct {
 	Records    []ExplainFact `json:"records"`
 	Dirty      []DirtyNode   `json:"dirty,omitempty"`      // what has changed since
 	Dependents []string      `json:"dependents,omitempty"` // nodes that read it
+	Inputs     []string      `json:"inputs,omitempty"`     // files that a unit or target was made from
+	Chains     []Chain       `json:"chains,omitempty"`     // how what matters is reached, see [Chain]
+}
+
+// Chain is the shortest way of includes by which a unit reads a file: for a unit one
+// for each of its inputs in the project and each that was the reason, for a header
+// one for each of its readers, at most a hundred.
+type Chain struct {
+	Unit  string   `json:"unit"`  // ID
+	Files []string `json:"files"` // the source first, the file last
+}
+
+// GraphRequest names a source file or header.
+type GraphRequest struct {
+	Subject string `json:"subject"`
+}
+
+// GraphReply is the includes below a file as the unit read them, with what each costs.
+type GraphReply struct {
+	Subject string      `json:"subject"`
+	Unit    string      `json:"unit"`              // ID of the unit whose inputs these are
+	Files   []GraphFile `json:"files"`             // Subject first, then by distance
+	Readers []string    `json:"readers,omitempty"` // IDs of all nodes that read Subject
+	Missed  []string    `json:"missed,omitempty"`  // IDs of those that looked for it in vain
+	// Unplaced counts inputs of the unit that no include was found for: those of
+	// flags, of the compiler itself, or behind a macro.
+	Unplaced int `json:"unplaced,omitempty"`
+}
+
+// GraphFile is a file of a [GraphReply].
+type GraphFile struct {
+	InputCost
+	Includes []int `json:"includes,omitempty"` // indices of the files that it includes, in order
 }
 
 // ExplainFact is one time that the subject was made.

@@ -29,6 +29,8 @@ type action struct {
 	// tool makes the output at a path.
 	tool func(output string) tool
 	line []string // the exact command line, for people
+	// audited: a hit may be checked by a plain run of the tool at another place.
+	audited bool
 	// expected peak of memory in bytes, 0 = unknown; urgent goes first in line.
 	expected int64
 	urgent   bool
@@ -52,6 +54,9 @@ type work struct {
 	timeout time.Duration
 	view    *view
 	gate    *slots // limit of this request, nil = none
+	trace   bool   // tell where the time of each action went
+	// timeTrace is the folder for clang's own traces, "" = none.
+	timeTrace string
 	// started is told of each process that begins to make an output.
 	started func(id string)
 }
@@ -107,6 +112,7 @@ type attempt struct {
 	near   *difference // between the nearest known set and what is there
 	looked bool        // in the cache
 	leave  func()      // the lead
+	spans  []ipc.Span  // where its time went so far
 }
 
 func (w *work) newAttempt(a *action, rec *record) *attempt {
@@ -157,9 +163,9 @@ func (w *work) do(ctx context.Context, a *action) result {
 	t := w.newAttempt(a, rec)
 	if r := w.begin(t); r != nil {
 		t.leave()
-		return *r
+		return w.timed(t, *r, ipc.SpanLookup)
 	}
-	return w.finish(ctx, t, nil)
+	return w.timed(t, w.finish(ctx, t, nil), ipc.SpanStore)
 }
 
 func (w *work) skipped(t *attempt, why error) result {

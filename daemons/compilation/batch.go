@@ -16,6 +16,7 @@ func (s *Service) newWork(ctx context.Context, build, root string, env []string,
 	if err != nil {
 		return nil, nil, nil, err
 	}
+	s.auditor.begins()
 	if root == "" {
 		root = s.cfg.Root
 	}
@@ -29,6 +30,7 @@ func (s *Service) newWork(ctx context.Context, build, root string, env []string,
 	return ctx, w, func() {
 		s.store.Unpin(w.pin)
 		end()
+		s.auditor.ends()
 	}, nil
 }
 
@@ -48,8 +50,11 @@ func (s *Service) CompileBatch(ctx context.Context, req ipc.BatchRequest, report
 	if req.Jobs > 0 && req.Jobs < s.slots.limit {
 		w.gate = newGate(req.Jobs)
 	}
+	if told := s.auditor.take(); len(told) > 0 {
+		report(ipc.BatchProgress{Notices: told})
+	}
 	reporter := newReporter(w.view, report)
-	w.started = reporter.start
+	w.started, w.trace, w.timeTrace = reporter.start, req.Trace, req.TimeTrace
 	b := &batch{work: w, req: &req, reporter: reporter, compilers: make([]*compiler, len(req.Commands))}
 	b.run(ctx)
 	reply := ipc.BatchReply{Counts: reporter.close()}
@@ -133,12 +138,12 @@ func (b *batch) unit(ctx context.Context, u ipc.BatchUnit) {
 	t := b.newAttempt(a, rec)
 	if r := b.begin(t); r != nil {
 		t.leave()
-		b.reporter.finish(*r)
+		b.reporter.finish(b.timed(t, *r, ipc.SpanLookup))
 		return
 	}
 	var at *place
 	if t.leave != nil {
 		at = b.line(a, rec)
 	}
-	b.making.Go(func() { b.reporter.finish(b.finish(ctx, t, at)) })
+	b.making.Go(func() { b.reporter.finish(b.timed(t, b.finish(ctx, t, at), ipc.SpanStore)) })
 }

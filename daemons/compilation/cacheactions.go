@@ -40,13 +40,3 @@ func (s *Service) CacheRestore(_ context.Context, req ipc.CacheRestoreRequest) (
 	}
 	return ipc.CacheRestoreReply{Bytes: r.Bytes, Entries: r.Entries}, nil
 }
-
-// CacheVerify implements [ipc.Compilation].
-func (s *Service) CacheVerify(ctx context.Context, req ipc.CacheVerifyRequest) (ipc.CacheVerifyReply, error) {
-	reply := ipc.CacheVerifyReply{Damaged: []string{}}
-	checked, err := s.store.Verify(ctx, req.Sample, func(action cache.Digest, problem string) {
-		reply.Damaged = append(reply.Damaged, action.String()+": "+problem)
-	})
-	reply.Checked = checked
-	return reply, err
-}

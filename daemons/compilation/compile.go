@@ -35,7 +35,7 @@ func (k *compiler) unit(w *work, u ipc.BatchUnit, forced bool) *action {
 	source := spell(w.root, u.Source)
 	return &action{
 		id: u.ID, output: u.Object, recipe: k.recipe, recipeID: k.recipeID, causes: u.Causes, forced: forced,
-		never: k.never, direct: k.flags.direct, expected: u.ExpectedPeak,
+		never: k.never, direct: k.flags.direct, expected: u.ExpectedPeak, audited: true,
 		line: k.command.Line(k.toolchain, u.Source, u.Object),
 		base: func() (cache.Digest, error) { return k.base(w, source, u.Object) },
 		tool: func(output string) tool {

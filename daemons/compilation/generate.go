@@ -116,7 +116,10 @@ func (p *step) do(ctx context.Context) result {
 	case !o.ok():
 		return *p.w.failed(p.attempt, o, o.output)
 	}
-	return p.settle(o, since, before, reason)
+	r := p.settle(o, since, before, reason)
+	// What is compiled from the outputs at once is stored only if their stamps are past.
+	_ = p.w.untilSettled(ctx, p.req.Step.Outputs)
+	return r
 }
 
 // inPlace reports whether nothing has to be done. An output that somebody wrote

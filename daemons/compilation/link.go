@@ -25,6 +25,7 @@ func (s *Service) Link(ctx context.Context, req ipc.LinkRequest) (ipc.LinkReply,
 		return ipc.LinkReply{}, err
 	}
 	defer end()
+	w.trace = req.Trace
 	r := w.do(ctx, newLink(w, &req))
 	track := newTrackBuilder(w.view)
 	track.add(r.ID, r.rec)

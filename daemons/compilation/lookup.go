@@ -43,7 +43,21 @@ func (w *work) lookup(t *attempt) *result {
 		}
 		return w.failed(t, outcome{exit: -1}, err.Error()+"\n")
 	}
+	if t.missed == cache.Found && t.near == nil {
+		t.missed = w.whyGone(t)
+	}
 	return nil
+}
+
+// whyGone says what became of the entry that the record leads to, where the sets of
+// inputs are gone with it: the cache was cleared, or deleted by hand.
+func (w *work) whyGone(t *attempt) cache.MissReason {
+	rec := t.rec
+	if rec == nil || rec.Action.IsZero() || rec.Recipe != t.recipeID || rec.Base != t.base || w.view.compare(rec.Set) != nil {
+		return cache.Found
+	}
+	_, why := w.s.store.Get(rec.Action)
+	return why
 }
 
 // deliver puts an entry's output in its place.
@@ -51,7 +65,7 @@ func (w *work) deliver(t *attempt, e *cache.Entry, set inputSet) (*result, error
 	if len(e.Outputs) != 1 {
 		return nil, cache.ErrDamaged
 	}
-	out := e.Outputs[0]
+	out, reason := e.Outputs[0], w.hitReason(t) // which looks at what the delivery replaces
 	path := w.view.abs(t.output)
 	if t.before != out.Blob || !sameMode(path, out.Mode) {
 		if err := w.s.store.Deliver(out, path); err != nil {
@@ -62,13 +76,16 @@ func (w *work) deliver(t *attempt, e *cache.Entry, set inputSet) (*result, error
 	w.s.digests.trust(sig, out.Blob)
 	w.view.forget(t.output)
 	w.s.store.Hit(e.Seconds)
+	if t.audited {
+		w.s.auditor.hit(func() suspect { return w.suspectOf(t.action, e, set) })
+	}
 	rec := &record{
 		Recipe: t.recipeID, Base: t.base, Action: e.Action, Set: w.s.tables.pack(set),
 		Outputs: []outputRecord{{Path: t.output, Sig: sig, Digest: out.Blob}}, Peak: e.Peak,
 	}
 	w.remember(t, rec)
 	return &result{rec: rec, UnitResult: ipc.UnitResult{
-		ID: t.id, Status: ipc.StatusCached, Changed: t.before != out.Blob, Reason: w.hitReason(t), Key: e.Action.String(),
+		ID: t.id, Status: ipc.StatusCached, Changed: t.before != out.Blob, Reason: reason, Key: e.Action.String(),
 		Seconds: time.Since(t.begin).Seconds(), Peak: e.Peak, Bytes: out.Size, Saved: e.Seconds, Diagnostics: e.Diagnostics,
 	}}, nil
 }

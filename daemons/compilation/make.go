@@ -67,9 +67,11 @@ type product struct {
 
 // make runs the tool, then settles, stores, delivers and records what it made.
 func (w *work) make(ctx context.Context, t *attempt, place *place) result {
+	t.mark(ipc.SpanLookup)
 	if err := place.wait(ctx); err != nil {
 		return w.skipped(t, err)
 	}
+	t.mark(ipc.SpanWait)
 	reason := w.whyMade(t)
 	if t.looked {
 		w.s.store.Miss(reason.Code)
@@ -82,6 +84,7 @@ func (w *work) make(ctx context.Context, t *attempt, place *place) result {
 	defer temp.close()
 	w.signKnown(t)
 	p := w.run(ctx, t, temp.path, place)
+	t.took(ipc.SpanRun, p.outcome.seconds)
 	switch {
 	case p.outcome.stopped != nil && !errors.Is(p.outcome.stopped, errTimeout):
 		return w.skipped(t, p.outcome.stopped)
@@ -148,6 +151,7 @@ func (w *work) runOnce(ctx context.Context, t *attempt, output string, slot *slo
 		return product{err: err}, false
 	}
 	defer watched.close()
+	job.args = append(job.args, w.timeTraceFlag(t, &tool.subject)...)
 	short, err := shorten(&job)
 	if err != nil {
 		return product{err: err}, false

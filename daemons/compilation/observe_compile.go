@@ -5,8 +5,12 @@ import (
 	"context"
 	"crypto/rand"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
+
+	"github.com/RepliBuild/replibuild/cache"
 )
 
 // depfileCompiles observes compilers without looking at their system calls: the
@@ -109,6 +113,9 @@ func (c *compileWitness) addMisses(ctx context.Context, seen *observation, sourc
 	if m.doubt != "" {
 		seen.doubt = cmp.Or(seen.doubt, m.doubt+" appeared while it was compiled")
 	}
-	seen.listings = where.listings
+	seen.listings = slices.Clone(where.listings)
+	for _, dir := range slices.Sorted(maps.Keys(m.folders)) {
+		seen.listings = append(seen.listings, cache.Listing{Dir: dir, Digest: c.about.view.names(dir)})
+	}
 	return nil
 }

@@ -3,6 +3,8 @@ package compilation
 import (
 	"context"
 	"errors"
+	"fmt"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -89,9 +91,26 @@ func (w *work) whatChanged(t *attempt) ipc.Reason {
 	case rec.Unsettled != "":
 		return ipc.Reason{Code: ipc.ReasonInput, Text: rec.Unsettled}
 	case t.exact && rec.Base != t.base:
-		return ipc.Reason{Code: ipc.ReasonInput, Text: "what goes in is not the same list"}
+		return w.listReason(t, rec)
 	}
 	return w.outputReason(t, rec)
+}
+
+// listReason says how what goes into an output is another list than before.
+func (w *work) listReason(t *attempt, rec *record) ipc.Reason {
+	now, before := t.tool("").also, make(map[string]bool)
+	for _, f := range w.s.tables.unpack(rec.Set).files {
+		before[f.Path] = true
+		if strings.HasSuffix(f.Path, ".o") && !filepath.IsAbs(f.Path) && !slices.Contains(now, f.Path) {
+			return ipc.Reason{Code: ipc.ReasonInput, Text: f.Path + " goes in no more", Path: f.Path}
+		}
+	}
+	for _, p := range now {
+		if !before[p] {
+			return ipc.Reason{Code: ipc.ReasonInput, Text: p + " goes in, too", Path: p}
+		}
+	}
+	return ipc.Reason{Code: ipc.ReasonInput, Text: "what goes in is in another order"}
 }
 
 // outputReason says what is wrong with outputs of which the inputs are as they were.
@@ -172,14 +191,31 @@ func compilerReason(old, new *recipe) ipc.Reason {
 func environmentReason(old, new []string) ipc.Reason {
 	gone, come := without(old, new), without(new, old)
 	name, _, _ := strings.Cut(first(append(slices.Clone(come), gone...)), "=")
-	r := ipc.Reason{Code: ipc.ReasonEnvironment, Text: name + " changed in the environment", Path: name}
+	r := ipc.Reason{Code: ipc.ReasonEnvironment, Path: name}
 	r.Old, r.New = ipc.EnvValue(old, name), ipc.EnvValue(new, name)
+	was, is := hasVariable(old, name), hasVariable(new, name)
+	switch {
+	case !was:
+		r.Text = fmt.Sprintf("the environment has %s=%s, it had none", name, r.New)
+	case !is:
+		r.Text = fmt.Sprintf("the environment has no %s, it was %q", name, r.Old)
+	default:
+		r.Text = fmt.Sprintf("%s in the environment is %q, it was %q", name, r.New, r.Old)
+	}
 	return r
+}
+
+func hasVariable(env []string, name string) bool {
+	return slices.ContainsFunc(env, func(kv string) bool { return strings.HasPrefix(kv, name+"=") })
 }
 
 func flagsReason(old, new []string) ipc.Reason {
 	gone, come := without(old, new), without(new, old)
 	r := ipc.Reason{Code: ipc.ReasonFlags, Path: first(append(slices.Clone(come), gone...)), Old: strings.Join(gone, " "), New: strings.Join(come, " ")}
+	if name := sameMacro(gone, come); name != "" {
+		r.Text = fmt.Sprintf("the define %s is %s, it was %s", name, macroValue(come[0]), macroValue(gone[0]))
+		return r
+	}
 	switch {
 	case len(gone) == 0 && len(come) == 0:
 		r.Text = "the flags are in another order"
@@ -191,6 +227,27 @@ func flagsReason(old, new []string) ipc.Reason {
 		r.Text = "flags changed: " + r.Old + " became " + r.New
 	}
 	return r
+}
+
+// sameMacro names the macro of which the definition is all that changed, "" if there
+// is none.
+func sameMacro(gone, come []string) string {
+	if len(gone) != 1 || len(come) != 1 || !strings.HasPrefix(gone[0], "-D") || !strings.HasPrefix(come[0], "-D") {
+		return ""
+	}
+	name, _, _ := strings.Cut(come[0][2:], "=")
+	if old, _, _ := strings.Cut(gone[0][2:], "="); old != name {
+		return ""
+	}
+	return name
+}
+
+// macroValue is what a -D gives its macro: 1 without a value.
+func macroValue(flag string) string {
+	if _, value, ok := strings.Cut(flag, "="); ok {
+		return value
+	}
+	return "1"
 }
 
 // without returns what a has more of than b, in a's order.
@@ -233,8 +290,10 @@ func (r *recipe) verb() string {
 		return "compiled"
 	case kindStep:
 		return "run"
+	case ipc.KindStatic:
+		return "archived"
 	}
-	return "made"
+	return "linked"
 }
 
 const kindStep = "step"

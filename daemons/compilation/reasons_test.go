@@ -26,8 +26,9 @@ func TestCompareRecipes(t *testing.T) {
 		{with(func(r *recipe) { r.Args = []string{"/bin/g++", "-O2", "-Wall"} }), ipc.ReasonCompiler, "the compiler is /bin/g++, it was /bin/c++", "/bin/g++"},
 		{with(func(r *recipe) { r.Identity, r.Version = "2", "clang 20" }), ipc.ReasonCompiler, "the compiler is clang 20, it was clang 19", "/bin/c++"},
 		{with(func(r *recipe) { r.Identity = "2" }), ipc.ReasonCompiler, "files of the compiler changed", "/bin/c++"},
-		{with(func(r *recipe) { r.Env = []string{"CPATH=/x", "LANG=C"} }), ipc.ReasonEnvironment, "CPATH changed in the environment", "CPATH"},
-		{with(func(r *recipe) { r.Env = nil }), ipc.ReasonEnvironment, "LANG changed in the environment", "LANG"},
+		{with(func(r *recipe) { r.Env = []string{"CPATH=/x", "LANG=C"} }), ipc.ReasonEnvironment, "the environment has CPATH=/x, it had none", "CPATH"},
+		{with(func(r *recipe) { r.Env = nil }), ipc.ReasonEnvironment, "the environment has no LANG, it was \"C\"", "LANG"},
+		{with(func(r *recipe) { r.Env = []string{"LANG=de"} }), ipc.ReasonEnvironment, "LANG in the environment is \"de\", it was \"C\"", "LANG"},
 		{with(func(r *recipe) { r.Root = "/q" }), ipc.ReasonFlags, "the project was moved", "/q"},
 		{with(func(r *recipe) { r.CPU = "x" }), ipc.ReasonCompiler, "the processor is another one, and the flags ask for code for this machine", ""},
 	} {
@@ -37,6 +38,23 @@ func TestCompareRecipes(t *testing.T) {
 		}
 		if base.digest() == tt.new.digest() {
 			t.Errorf("%s: the keys are equal", tt.text)
+		}
+	}
+}
+
+func TestMacroReasons(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		old, new []string
+		text     string
+	}{
+		{[]string{"-DLEVEL=2"}, []string{"-DLEVEL=3"}, "the define LEVEL is 3, it was 2"},
+		{[]string{"-DLEVEL"}, []string{"-DLEVEL=3"}, "the define LEVEL is 3, it was 1"},
+		{[]string{"-DLEVEL"}, []string{"-DOTHER"}, "flags changed: -DLEVEL became -DOTHER"},
+		{nil, []string{"-DLEVEL=3"}, "flags added: -DLEVEL=3"},
+	} {
+		if r := flagsReason(tt.old, tt.new); r.Text != tt.text || r.Old+r.New == "" {
+			t.Errorf("got %+v, want %q", r, tt.text)
 		}
 	}
 }

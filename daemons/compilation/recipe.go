@@ -1,7 +1,6 @@
 package compilation
 
 import (
-	"path/filepath"
 	"strings"
 
 	"github.com/RepliBuild/replibuild/cache"
@@ -150,6 +149,3 @@ func driverEnvironment(env []string) string {
 	}
 	return ""
 }
-
-// short is the name of a program for people.
-func short(program string) string { return filepath.Base(program) }

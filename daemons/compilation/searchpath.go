@@ -22,11 +22,34 @@ type searchPath struct {
 	quote  []string // for "name" only, after the includer's own folder
 	angle  []string // then these, for <name> too
 	absent []string // folders it was told of that are not there
+	// same are folders it leaves out because they are others of the list by another
+	// path: a link that is turned may make them folders of their own.
+	same []string
+	// where is which folders the others were when the compiler said so.
+	where []folderID
 	// listings are the folders of which it read the names to find others.
 	listings []cache.Listing
 }
 
 func (s *searchPath) all() []string { return slices.Concat(s.quote, s.angle) }
+
+// folderID says which folder a path led to.
+type folderID struct {
+	path     string
+	dev, ino uint64
+}
+
+func identify(v *view, path string) folderID {
+	sig := v.signature(path)
+	return folderID{path, sig.Dev, sig.Ino}
+}
+
+// holds reports whether the compiler would still say the same.
+func (s *searchPath) holds(v *view) bool {
+	return !slices.ContainsFunc(s.absent, func(dir string) bool { return v.signature(dir).Exists() }) &&
+		!slices.ContainsFunc(s.where, func(f folderID) bool { return identify(v, f.path) != f }) &&
+		v.compareFolders(s.listings) == nil
+}
 
 // missSearch collects the misses of one compile.
 type missSearch struct {
@@ -36,9 +59,10 @@ type missSearch struct {
 	forced []string // names of -include and -imacros
 	gcc    bool
 
-	misses map[string]bool
-	found  map[string]bool // files asked for by __has_include that are there
-	doubt  string          // a file that may have appeared during the compile
+	misses  map[string]bool
+	found   map[string]bool // files asked for by __has_include that are there
+	folders map[string]bool // that lie where a file was looked for
+	doubt   string          // what may have appeared during the compile
 }
 
 // source is a file that was read, with what its text says.
@@ -49,7 +73,7 @@ type source struct {
 
 // search computes what was looked for in vain by a compile that read these files.
 func (m *missSearch) search(files []source) {
-	m.misses, m.found = make(map[string]bool), make(map[string]bool)
+	m.misses, m.found, m.folders = make(map[string]bool), make(map[string]bool), make(map[string]bool)
 	for _, dir := range m.path.absent {
 		m.absent(dir)
 	}
@@ -90,6 +114,19 @@ func (m *missSearch) searchShadows(file string, macros []string) {
 				m.absent(join(earlier, name) + ".gch")
 			}
 		}
+		m.searchSame(name)
+	}
+}
+
+// searchSame adds a name in the folders that were left out: those that are turned
+// elsewhere one day may come first.
+func (m *missSearch) searchSame(name string) {
+	for _, dir := range m.path.same {
+		p := join(dir, name)
+		if m.view.signature(p).IsRegular() {
+			m.found[spell(m.view.root, p)] = true
+		}
+		m.absent(p)
 	}
 }
 
@@ -126,6 +163,7 @@ func (m *missSearch) resolve(own string, op operand) {
 	if op.quoted {
 		dirs = slices.Concat([]string{own}, m.path.quote, m.path.angle)
 	}
+	m.searchSame(op.name)
 	for _, dir := range dirs {
 		p := join(dir, op.name)
 		if m.view.signature(p).IsRegular() {
@@ -136,7 +174,8 @@ func (m *missSearch) resolve(own string, op operand) {
 	}
 }
 
-// absent adds a path if there is nothing.
+// absent adds a path if there is no file. A folder there is passed over by compilers,
+// and must be noticed when it gives way to a file.
 func (m *missSearch) absent(p string) {
 	p = spell(m.view.root, p)
 	if m.misses[p] {
@@ -145,8 +184,10 @@ func (m *missSearch) absent(p string) {
 	switch sig := m.view.signature(p); {
 	case !sig.Exists():
 		m.misses[p] = true
-	case sig.IsRegular() && sig.Ctime >= m.since:
+	case sig.Ctime >= m.since && (sig.IsRegular() || sig.IsDir()):
 		m.doubt = p
+	case sig.IsDir():
+		m.folders[p] = true
 	}
 }
 
@@ -174,6 +215,10 @@ func parseSearchPath(root, output string) (*searchPath, bool) {
 		line = strings.TrimSuffix(line, "\r")
 		if rest, ok := strings.CutPrefix(line, `ignoring nonexistent directory "`); ok {
 			s.absent = append(s.absent, spell(root, strings.TrimSuffix(rest, `"`)))
+			continue
+		}
+		if rest, ok := strings.CutPrefix(line, `ignoring duplicate directory "`); ok {
+			s.same = append(s.same, spell(root, strings.TrimSuffix(rest, `"`)))
 			continue
 		}
 		switch {

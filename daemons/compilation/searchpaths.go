@@ -56,11 +56,6 @@ func (p *searchPaths) of(ctx context.Context, about *subject) (*searchPath, erro
 	return fresh, err
 }
 
-func (s *searchPath) holds(v *view) bool {
-	return !slices.ContainsFunc(s.absent, func(dir string) bool { return v.signature(dir).Exists() }) &&
-		v.compareFolders(s.listings) == nil
-}
-
 // ask preprocesses nothing, and reads what the compiler says about it.
 func (p *searchPaths) ask(ctx context.Context, about *subject) (*searchPath, error) {
 	args := append(withoutDirect(about.tool), "-E", "-v", "-x", about.recipe.Kind, os.DevNull, "-o", os.DevNull)
@@ -71,6 +66,9 @@ func (p *searchPaths) ask(ctx context.Context, about *subject) (*searchPath, err
 	s, ok := parseSearchPath(about.view.root, o.output)
 	if !o.ok() || !ok {
 		return nil, fmt.Errorf("%s -E -v did not say", args[0])
+	}
+	for _, dir := range slices.Concat(s.all(), s.same) {
+		s.where = append(s.where, identify(about.view, dir))
 	}
 	for _, dir := range candidateFolders(o.output) {
 		dir = spell(about.view.root, dir)

@@ -25,7 +25,12 @@ type Config struct {
 	MaxMemory int64         // bytes that they may take together; 0 = what is available
 	Setup     ipc.Setup     // gives the plan to the spec's plain compile; may be nil
 	Timeout   time.Duration // of one process, where the request sets none; 0 = none
-	Log       *slog.Logger  // nil = none
+	// AuditEvery is how many hits there are for each that is compiled again when
+	// nothing was asked for during AuditIdle; 0 = 200 and 5 s, less than 0 = never.
+	AuditEvery int
+	AuditIdle  time.Duration
+	Publish    func(ipc.EventBody) // tells of what no request hears; may be nil
+	Log        *slog.Logger        // nil = none
 }
 
 // Service implements [ipc.Compilation]. Its methods may be called from many
@@ -53,6 +58,7 @@ type Service struct {
 	saver   *saver
 	sweeper sweeper
 	plans   planMemory
+	auditor *auditor
 	close   func() error
 }
 
@@ -84,6 +90,7 @@ func New(cfg Config) (*Service, error) {
 			s.log.Warn("the state of earlier builds is lost", "error", err)
 		}
 	}
+	s.auditor = newAuditor(s, cfg.AuditEvery, cfg.AuditIdle)
 	s.saver = newSaver(s.save)
 	s.close = sync.OnceValue(s.shutdown)
 	return s, nil
@@ -94,6 +101,7 @@ func New(cfg Config) (*Service, error) {
 func (s *Service) Close() error { return s.close() }
 
 func (s *Service) shutdown() error {
+	s.auditor.close()
 	s.builds.closeAll()
 	s.runner.close()
 	return s.saver.close()

@@ -4,6 +4,9 @@ import (
 	"github.com/RepliBuild/replibuild/ipc"
 )
 
+// noNames is the digest of the names in an empty folder.
+var noNames = ipc.ListingDigest(nil)
+
 // trackBuilder makes the records that discovery gets, with tables that hold once
 // what units share.
 type trackBuilder struct {
@@ -38,6 +41,9 @@ func (b *trackBuilder) add(id string, rec *record) {
 	}
 	node.Misses = b.missing(rec.Set)
 	for _, l := range b.view.tables.foldersOf(rec.Set) {
+		if l.Digest == noNames { // which a file in its place has, too
+			node.Inputs = append(node.Inputs, b.file(b.view.tables.pathNumber(l.Dir)))
+		}
 		node.Listings = append(node.Listings, b.listing(ipc.Listing{Dir: b.view.tidy(l.Dir), Match: l.Match, Digest: l.Digest}))
 	}
 	b.track.Nodes = append(b.track.Nodes, node)

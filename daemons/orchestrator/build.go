@@ -58,6 +58,7 @@ func (s *Service) run(j *job) {
 		Project: b.projectName(), Root: s.cfg.Root, Trigger: j.req.Trigger, Daemons: !s.cfg.InProcess,
 		Targets: j.req.Targets, Files: j.req.Files,
 	})
+	b.phase("queue", j.since)
 	lock := b.lock()
 	defer lock.release()
 	err := b.rounds()
@@ -88,7 +89,9 @@ func (b *build) round() error {
 		return err
 	}
 	b.s.queue.lookNow(b.job)
+	start := time.Now()
 	seen, err := b.look()
+	b.phase("sync", start)
 	if err != nil {
 		return err
 	}
@@ -99,9 +102,11 @@ func (b *build) round() error {
 		return nil
 	}
 	b.learned = true
+	start = time.Now()
 	if err := b.loadPlan(seen); err != nil {
 		return err
 	}
+	b.phase("plan", start)
 	if b.scope, err = newScope(b.plan, b.job.req); err != nil {
 		return err
 	}
@@ -117,7 +122,9 @@ func (b *build) work(seen changes) error {
 	b.keepScope()
 	units := b.unitsToDo(seen)
 	b.announce(units, seen)
+	start := time.Now()
 	broken, now, err := b.runSteps(seen)
+	b.phase("generate", start)
 	if err == nil && len(b.plan.Steps) > 0 {
 		before := len(units)
 		if units = b.unitsToDo(now); len(units) != before {
@@ -125,6 +132,7 @@ func (b *build) work(seen changes) error {
 		}
 	}
 	b.reportClean(units)
+	start = time.Now()
 	links := newLinker(b, units, now)
 	if err != nil {
 		links.stop(b.stopReason(err))
@@ -136,6 +144,7 @@ func (b *build) work(seen changes) error {
 		err = b.compile(free, links)
 	}
 	links.wait()
+	b.phase("make", start)
 	b.reportInPlace(units)
 	return err
 }
@@ -274,6 +283,13 @@ func (b *build) afterwards() {
 	b.memory.save()
 	if err := b.s.history.flush(); err != nil {
 		b.s.log.Warn("write down the build", "error", err)
+	}
+}
+
+// phase tells of a part of the pipeline that has ended, if the build is traced.
+func (b *build) phase(name string, start time.Time) {
+	if b.job.req.Trace {
+		b.emit(ipc.BuildPhase{Phase: name, Start: start, Seconds: time.Since(start).Seconds()})
 	}
 }
 

@@ -27,7 +27,7 @@ func TestFirstBuildMakesEverything(t *testing.T) {
 	planned := bodies[ipc.BuildPlanned](o)
 	equal(t, "planned", planned, []ipc.BuildPlanned{{Units: 3, Targets: 2, Dirty: 3}})
 	for _, u := range bodies[ipc.UnitFinished](o) {
-		equal(t, "reason of "+u.File, u.Reason, ipc.Reason{Code: ipc.ReasonNew, Text: "never built before"})
+		equal(t, "reason of "+u.File, u.Reason, ipc.Reason{Code: ipc.ReasonNew, Text: "never compiled before"})
 	}
 	finished := bodies[ipc.BuildFinished](o)
 	if len(finished) != 1 || !finished[0].OK || finished[0].Links != 2 || o.events[len(o.events)-1].Name != "build_finished" {

@@ -58,6 +58,7 @@ func (t *batch) attempt() (ipc.BatchRequest, func(ipc.BatchProgress)) {
 			Build: t.b.job.id, Root: p.Root, BuildDir: p.BuildDir, Env: p.Env,
 			Toolchains: p.Toolchains, Commands: p.Commands, Units: t.rest(),
 			Jobs: t.b.jobs(), Timeout: t.b.s.cfg.Timeout.Seconds(), NoCache: t.b.job.req.NoCache,
+			Trace: t.b.job.req.Trace, TimeTrace: t.b.job.req.TimeTrace,
 		}, func(news ipc.BatchProgress) {
 			t.report(mine, news)
 		}
@@ -83,6 +84,9 @@ func (t *batch) report(attempt int, news ipc.BatchProgress) {
 	defer t.mu.Unlock()
 	if attempt != t.attempts {
 		return
+	}
+	for _, n := range news.Notices {
+		t.b.emit(n)
 	}
 	for _, id := range news.Started {
 		if u, owed := t.owed[id]; owed {

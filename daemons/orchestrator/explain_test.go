@@ -38,13 +38,13 @@ func TestExplain(t *testing.T) {
 	unit := explained(t, s, s.cfg.Root+"/src/util.cpp")
 	equal(t, "kind", unit.Kind, "unit")
 	equal(t, "subject", unit.Subject, "src/util.cpp")
-	equal(t, "reasons", reasons(unit), []string{"app:src/util.cpp: include/util.h changed", "app:src/util.cpp: never built before"})
+	equal(t, "reasons", reasons(unit), []string{"app:src/util.cpp: include/util.h changed", "app:src/util.cpp: never compiled before"})
 	equal(t, "dirty", unit.Dirty, []ipc.DirtyNode{{ID: "app:src/util.cpp", Causes: []ipc.Cause{{Kind: ipc.CauseChanged, Path: "src/util.cpp"}}}})
 	equal(t, "dependents", unit.Dependents, []string{"link:app"})
 
 	target := explained(t, s, "math")
 	equal(t, "kind", target.Kind, "target")
-	equal(t, "reasons", reasons(target)[0], "link:math: build/obj/math/src/math.cpp.o changed")
+	equal(t, "reasons", reasons(target)[0], "link:math: never linked before")
 	equal(t, "dependents", target.Dependents, []string{"link:app"})
 	equal(t, "dirty units of a target", len(explained(t, s, "app").Dirty), 1)
 

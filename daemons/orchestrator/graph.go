@@ -3,7 +3,9 @@ package orchestrator
 import (
 	"cmp"
 	"context"
+	"path"
 	"slices"
+	"strings"
 
 	"github.com/RepliBuild/replibuild/ipc"
 )
@@ -24,8 +26,10 @@ func (s *Service) Graph(ctx context.Context, req ipc.GraphRequest) (ipc.GraphRep
 	if err != nil {
 		return reply, err
 	}
-	reply.Readers, reply.Missed = found.Nodes, found.Missed
-	u := plan.Unit(firstOf(unitsOf(plan, reply.Subject), found.Nodes, plan))
+	isPlan := func(id string) bool { return id == planNode }
+	reply.Readers, reply.Missed = slices.DeleteFunc(found.Nodes, isPlan), slices.DeleteFunc(found.Missed, isPlan)
+	slices.Sort(reply.Readers) // discovery's order is that of the records, which builds change
+	u := plan.Unit(firstOf(unitsOf(plan, reply.Subject), reply.Readers, plan))
 	if u == nil {
 		return reply, unknownSubject(reply.Subject)
 	}
@@ -87,8 +91,8 @@ func (s *Service) inputCosts(ctx context.Context, p *ipc.Plan, paths []string) [
 	}
 	s.log.Warn("what inputs cost is not known", "error", err)
 	out := make([]ipc.InputCost, len(paths))
-	for i, path := range paths {
-		out[i].Path = path
+	for i, p := range paths {
+		out[i].Path = p
 	}
 	return out
 }
@@ -112,10 +116,39 @@ func (s *Service) slow(ctx context.Context, limit int) *ipc.Slow {
 	}
 	slices.SortStableFunc(out.Units, func(a, b ipc.SlowUnit) int { return cmp.Compare(b.Seconds, a.Seconds) })
 	out.Units = out.Units[:min(limit, len(out.Units))]
-	for _, h := range s.inputCosts(ctx, p, nil) {
-		if len(out.Headers) < limit && h.Units > 0 && isHeader(h.Path) && !sources[h.Path] {
+	inputs := s.inputCosts(ctx, p, nil)
+	asked := namesAsked(p.Root, inputs)
+	for _, h := range inputs {
+		if len(out.Headers) < limit && h.Units > 0 && isHeader(h.Path) && !sources[h.Path] && asked.leadTo(h.Path) {
 			out.Headers = append(out.Headers, h)
 		}
 	}
 	return out
+}
+
+// asked are the names that files of the project include, by their last element.
+type asked map[string][]string
+
+// namesAsked collects them: of the headers outside of the project, those matter that
+// somebody in it asked for; what they include in turn costs as much and is not the
+// project's choice.
+func namesAsked(root string, inputs []ipc.InputCost) asked {
+	names, texts := asked{}, newIncludeTexts()
+	for _, in := range inputs {
+		if path.IsAbs(in.Path) || !isHeader(in.Path) {
+			continue
+		}
+		for _, d := range texts.of(root, in.Path).directives {
+			if base := path.Base(d.name); !slices.Contains(names[base], d.name) {
+				names[base] = append(names[base], d.name)
+			}
+		}
+	}
+	return names
+}
+
+func (a asked) leadTo(header string) bool {
+	return !path.IsAbs(header) || slices.ContainsFunc(a[path.Base(header)], func(name string) bool {
+		return strings.HasSuffix(header, "/"+name)
+	})
 }

@@ -230,6 +230,7 @@ func (b *build) askForLink(k *link, objects []string) (reply ipc.LinkReply, err 
 		Build: b.job.id, Root: b.plan.Root, BuildDir: b.plan.BuildDir, Env: b.plan.Env,
 		Toolchain: b.plan.Toolchains[k.target.Toolchain], Target: k.target, Objects: objects,
 		Causes: k.causes, Timeout: b.s.cfg.Timeout.Seconds(), NoCache: b.job.req.NoCache,
+		Trace: b.job.req.Trace,
 	}
 	err = b.compilation.call(b.job.ctx, func(c ipc.Compilation) error {
 		reply, err = c.Link(b.job.ctx, req)
@@ -254,6 +255,6 @@ func (b *build) linkFinished(k *link, r ipc.UnitResult) {
 	}
 	b.emit(ipc.LinkFinished{
 		Target: k.target.Name, Output: k.target.Output, Status: r.Status, Reason: r.Reason,
-		Seconds: r.Seconds, Bytes: r.Bytes, Diagnostics: r.Diagnostics, Command: r.Command,
+		Seconds: r.Seconds, Bytes: r.Bytes, Diagnostics: r.Diagnostics, Command: r.Command, Spans: r.Spans,
 	})
 }

@@ -68,6 +68,7 @@ func (b *build) unitFinished(u ipc.BatchUnit, r ipc.UnitResult) {
 	if r.Reason.Code == "" {
 		r.Reason = reasonFor(u.ID, u.Causes, seen)
 	}
+	r.Reason = madeBefore(r.Reason, seen)
 	b.mu.Lock()
 	if before, again := b.outcomes[u.ID]; !again || !r.InPlace || before.Status == ipc.StatusFailed {
 		b.outcomes[u.ID] = r
@@ -85,6 +86,7 @@ func (b *build) unitFinished(u ipc.BatchUnit, r ipc.UnitResult) {
 	b.emit(ipc.UnitFinished{
 		File: u.Source, Target: u.Target, Status: r.Status, Reason: r.Reason, Seconds: r.Seconds, Seen: seen,
 		CPU: r.CPU, Peak: r.Peak, Bytes: r.Bytes, Saved: r.Saved, Diagnostics: r.Diagnostics, Exit: r.Exit, Command: r.Command,
+		Spans: r.Spans,
 	})
 }
 

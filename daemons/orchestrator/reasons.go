@@ -19,6 +19,15 @@ func reasonFor(id string, causes []ipc.Cause, seen bool) ipc.Reason {
 	return ipc.Reason{Code: ipc.ReasonUnchanged, Text: "nothing changed"}
 }
 
+// madeBefore corrects a reason of compilation, which says of what it has no record
+// that it was never made: history remembers more.
+func madeBefore(r ipc.Reason, seen bool) ipc.Reason {
+	if r.Code == ipc.ReasonNew && seen {
+		r.Text = "nothing is known of what it was made from the last time"
+	}
+	return r
+}
+
 // verbOf says what is done to a node.
 func verbOf(id string) string {
 	if _, isLink := linkedTarget(id); isLink {

@@ -39,12 +39,12 @@ func (s *schedule) order(units []ipc.BatchUnit) {
 		path float64
 		size int64
 	}
-	median := s.median(units)
+	median, peak := s.median(units), s.medianPeak()
 	weights := make(map[string]weight, len(units))
 	for i := range units {
 		u := &units[i]
 		c, known := s.cost[u.ID]
-		u.Expected, u.ExpectedPeak = c.Seconds, c.Peak
+		u.Expected, u.ExpectedPeak = c.Seconds, cmp.Or(c.Peak, peak)
 		w := weight{path: s.tails[u.Target] + c.Seconds}
 		if !known {
 			w = weight{path: s.tails[u.Target] + median, size: s.size(u.Source)}
@@ -63,6 +63,23 @@ func (s *schedule) median(units []ipc.BatchUnit) float64 {
 	for _, u := range units {
 		if c, ok := s.cost[u.ID]; ok {
 			known = append(known, c.Seconds)
+		}
+	}
+	if len(known) == 0 {
+		return 0
+	}
+	slices.Sort(known)
+	return known[len(known)/2]
+}
+
+// medianPeak is the median of the memory that the plan's units took, 0 if none is
+// known. What a unit takes is mostly what the project's headers take, so it says more
+// of a new one than any constant.
+func (s *schedule) medianPeak() int64 {
+	var known []int64
+	for _, u := range s.plan.Units {
+		if peak := s.cost[u.ID].Peak; peak > 0 {
+			known = append(known, peak)
 		}
 	}
 	if len(known) == 0 {

@@ -190,6 +190,13 @@ func TestScheduleFollowsTheCriticalPath(t *testing.T) {
 	})
 	equal(t, "the library's link waits for math", ids, []string{"src/math.cpp", "src/main.cpp", "src/util.cpp"})
 	equal(t, "expected", expected, 5)
+
+	units := []ipc.BatchUnit{{Unit: w.plan.Units[0]}, {Unit: w.plan.Units[1]}}
+	newSchedule(&w.plan, map[string]unitCost{
+		w.plan.Units[0].ID: {Seconds: 1, Peak: 100}, w.plan.Units[2].ID: {Seconds: 1, Peak: 300}, "link:app": {Seconds: 1, Peak: 900},
+	}).order(units)
+	peaks := map[string]int64{units[0].ID: units[0].ExpectedPeak, units[1].ID: units[1].ExpectedPeak}
+	equal(t, "memory: its own, else the median", peaks, map[string]int64{w.plan.Units[0].ID: 100, w.plan.Units[1].ID: 300})
 }
 
 func TestExpectedTimeAndSlots(t *testing.T) {

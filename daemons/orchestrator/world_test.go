@@ -275,6 +275,9 @@ func (d *fakeDiscovery) Dependents(_ context.Context, r ipc.DependentsRequest) (
 	d.w.mu.Lock()
 	defer d.w.mu.Unlock()
 	var reply ipc.DependentsReply
+	if n, ok := d.nodes[r.Path]; ok {
+		reply.Inputs = slices.Sorted(maps.Keys(n.inputs))
+	}
 	for _, id := range slices.Sorted(maps.Keys(d.nodes)) {
 		if _, reads := d.nodes[id].inputs[r.Path]; reads {
 			reply.Nodes = append(reply.Nodes, id)
@@ -442,6 +445,26 @@ func (c *fakeCompilation) CacheStats(context.Context, ipc.CacheStatsRequest) (ip
 	c.w.mu.Lock()
 	defer c.w.mu.Unlock()
 	return ipc.CacheStatsReply{Hits: 7, Misses: int64(len(c.order)), Bytes: 9}, nil
+}
+
+func (c *fakeCompilation) Inputs(_ context.Context, r ipc.InputsRequest) (ipc.InputsReply, error) {
+	c.w.mu.Lock()
+	defer c.w.mu.Unlock()
+	costs := map[string]ipc.InputCost{}
+	for _, u := range c.w.plan.Units {
+		for _, path := range c.w.inputs(u.Source) {
+			cost := costs[path]
+			costs[path] = ipc.InputCost{Path: path, Units: cost.Units + 1, Seconds: cost.Seconds + r.Seconds[u.ID]}
+		}
+	}
+	reply := ipc.InputsReply{}
+	for _, path := range r.Paths {
+		reply.Files = append(reply.Files, costs[path])
+	}
+	if len(r.Paths) == 0 {
+		reply.Files = slices.SortedFunc(maps.Values(costs), func(a, b ipc.InputCost) int { return cmp.Compare(b.Seconds, a.Seconds) })
+	}
+	return reply, nil
 }
 
 // taken empties the list of what was made, sorted.

@@ -114,36 +114,62 @@ func (a *app) cacheRestoreCommand() *cobra.Command {
 
 func (a *app) cacheVerifyCommand() *cobra.Command {
 	var sample int
+	var readOnly bool
 	c := a.jsonFlag(&cobra.Command{
-		Use: "verify", Short: "Read back what is stored; exit 5 if anything is damaged", Args: cobra.NoArgs,
+		Use: "verify", Short: "Check what is stored; exit 5 if anything is damaged or wrong", Args: cobra.NoArgs,
+		Long: "Reads back what is stored, then compiles again, with the plain compiler, every object that\n" +
+			"the cache has for the project's files as they are now, and compares. An object that\n" +
+			"differs, while two plain compiles agree, is put aside and compiled by the next build.",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			p, err := a.open()
 			if err != nil {
 				return err
 			}
-			r, err := p.VerifyCache(cmd.Context(), sample)
+			r, err := p.VerifyCache(cmd.Context(), sample, !readOnly)
 			if err != nil {
 				return err
 			}
-			if a.json {
-				err = a.printJSON(struct {
-					Schema int `json:"schema"`
-					ipc.CacheVerifyReply
-				}{ipc.Schema, r})
-			} else {
-				fmt.Fprintf(a.Stdout, "Checked %d entries, %d damaged\n", r.Checked, len(r.Damaged))
-				for _, d := range r.Damaged {
-					fmt.Fprintf(a.Stdout, "  %s\n", d)
-				}
+			if err := a.printVerified(r, readOnly); err != nil {
+				return err
 			}
-			if err == nil && len(r.Damaged) > 0 {
+			if len(r.Damaged)+len(r.Different) > 0 {
 				return exitStatus(exitDamaged)
 			}
-			return err
+			return nil
 		},
 	})
-	c.Flags().IntVar(&sample, "sample", 0, "check only `N` entries chosen at random (0: all)")
+	c.Flags().IntVar(&sample, "sample", 0, "check only `N` entries and objects chosen at random (0: all)")
+	c.Flags().BoolVar(&readOnly, "read-only", false, "only read back, compile nothing")
 	return c
+}
+
+func (a *app) printVerified(r ipc.CacheVerifyReply, readOnly bool) error {
+	if a.json {
+		return a.printJSON(struct {
+			Schema int `json:"schema"`
+			ipc.CacheVerifyReply
+		}{ipc.Schema, r})
+	}
+	list := func(lines []string) {
+		for _, l := range lines {
+			fmt.Fprintf(a.Stdout, "  %s\n", l)
+		}
+	}
+	fmt.Fprintf(a.Stdout, "Checked %d entries, %d damaged\n", r.Checked, len(r.Damaged))
+	list(r.Damaged)
+	if readOnly {
+		return nil
+	}
+	fmt.Fprintf(a.Stdout, "Compiled %d objects again, %d different\n", r.Recomputed, len(r.Different))
+	list(r.Different)
+	if len(r.Unsteady) > 0 {
+		fmt.Fprintf(a.Stdout, "Of %d nothing can be said: the plain compiler does not make the same twice\n", len(r.Unsteady))
+		list(r.Unsteady)
+	}
+	if r.Absent > 0 {
+		fmt.Fprintf(a.Stdout, "For %d units the cache has no object as their files are now\n", r.Absent)
+	}
+	return nil
 }
 
 func (a *app) cachePathCommand() *cobra.Command {

@@ -15,6 +15,8 @@ type compileFlags struct {
 	options replibuild.CompileOptions
 	record  string // --record FILE
 	verbose bool
+	trace   string // --trace FILE
+	deep    bool   // --time-trace
 }
 
 func (f *compileFlags) add(c *cobra.Command) {
@@ -34,11 +36,19 @@ func (a *app) compileCommand() *cobra.Command {
 	})
 	f.add(c)
 	c.Flags().BoolVar(&f.options.Detach, "detach", false, "return at once; the daemons build on")
+	c.Flags().StringVar(&f.trace, "trace", "", "write where the time went to `FILE`, for chrome://tracing or ui.perfetto.dev")
+	c.Flags().BoolVar(&f.deep, "time-trace", false, "with --trace: also what clang's -ftime-trace says of each compile")
 	c.Flags().BoolVar(&f.options.NoCache, "no-cache", false, "compile even what the cache holds")
 	return c
 }
 
 func (a *app) compile(cmd *cobra.Command, f compileFlags, files []string) error {
+	switch {
+	case f.deep && f.trace == "":
+		return ipc.Errorf(ipc.CodeBadRequest, "--time-trace needs --trace").WithHint("name the file: --trace build.json --time-trace")
+	case f.trace != "" && f.options.Detach:
+		return ipc.Errorf(ipc.CodeBadRequest, "--trace needs to see the build, which --detach leaves alone")
+	}
 	p, err := a.open()
 	if err != nil {
 		return err
@@ -53,18 +63,35 @@ func (a *app) compile(cmd *cobra.Command, f compileFlags, files []string) error 
 // build runs one build with its output and turns its result into an exit code.
 func (a *app) build(cmd *cobra.Command, p *replibuild.Project, f compileFlags) error {
 	out := a.newReporter(f.verbose)
-	onEvent := out.event
+	listeners := []func(ipc.Event){out.event}
 	if f.record != "" {
 		rec, err := newRecorder(f.record)
 		if err != nil {
 			return err
 		}
 		defer rec.close()
-		onEvent = func(e ipc.Event) { rec.event(e); out.event(e) }
+		listeners = append(listeners, rec.event)
 	}
-	f.options.OnEvent = onEvent
+	written := func() error { return nil }
+	if f.trace != "" {
+		t, err := newTracer(f.trace, f.deep)
+		if err != nil {
+			return err
+		}
+		t.configure(&f.options)
+		written = t.close
+		listeners = append(listeners, t.event)
+	}
+	f.options.OnEvent = func(e ipc.Event) {
+		for _, listen := range listeners {
+			listen(e)
+		}
+	}
 	result, err := p.Compile(cmd.Context(), f.options)
 	out.done(result, err, f.options.Detach)
+	if err2 := written(); err == nil && err2 != nil {
+		return ipc.Errorf(ipc.CodeInternal, "write the trace %s: %v", f.trace, err2)
+	}
 	if err != nil {
 		return err
 	}

@@ -2,6 +2,8 @@ package cli
 
 import (
 	"fmt"
+	"path"
+	"slices"
 	"strings"
 	"time"
 
@@ -14,55 +16,266 @@ func (a *app) explainCommand() *cobra.Command {
 	return a.jsonFlag(&cobra.Command{
 		Use:   "explain FILE|TARGET",
 		Short: "Say when and why a file was compiled or a target linked",
-		Args:  cobra.ExactArgs(1),
+		Long: "Says from recorded facts when and why a source file was compiled, a target linked or a\n" +
+			"header's readers compiled, what it cost and saved, what has changed since, what it\n" +
+			"depends on, by the shortest chain of includes, and what depends on it.",
+		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			p, err := a.open()
 			if err != nil {
 				return err
 			}
-			subject := args[0]
-			if files, err := projectFiles(p.Root(), args); err == nil {
-				subject = files[0]
-			}
-			reply, err := p.Explain(cmd.Context(), subject)
+			reply, err := p.Explain(cmd.Context(), subjectOf(p.Root(), args[0]))
 			if err != nil {
 				return err
 			}
-			return a.printExplain(reply)
+			if a.json {
+				return a.printJSON(struct {
+					Schema int `json:"schema"`
+					ipc.ExplainReply
+				}{ipc.Schema, reply})
+			}
+			explanation{a, reply}.print()
+			return nil
 		},
 	})
 }
 
-func (a *app) printExplain(reply ipc.ExplainReply) error {
-	if a.json {
-		return a.printJSON(struct {
-			Schema int `json:"schema"`
-			ipc.ExplainReply
-		}{ipc.Schema, reply})
+// subjectOf is a file as the project spells it, or the name of a target.
+func subjectOf(root, arg string) string {
+	if files, err := projectFiles(root, []string{arg}); err == nil {
+		return files[0]
 	}
-	fmt.Fprintf(a.Stdout, "%s (%s)\n", reply.Subject, reply.Kind)
-	for _, f := range reply.Records {
-		fmt.Fprintf(a.Stdout, "  %s  %s in %s: %s\n", f.Time.Local().Format(time.DateTime), f.Status, seconds(f.Seconds), f.Reason.Text)
-	}
-	if len(reply.Records) == 0 {
-		fmt.Fprintln(a.Stdout, "  no build has made it yet")
-	}
-	for _, d := range reply.Dirty {
-		fmt.Fprintf(a.Stdout, "  changed since: %s\n", causes(d.Causes))
-	}
-	if n := len(reply.Dependents); n > 0 {
-		fmt.Fprintf(a.Stdout, "  read by %s\n", plural(n, "unit"))
-		for _, id := range reply.Dependents {
-			fmt.Fprintf(a.Stdout, "    %s\n", id)
-		}
-	}
-	return nil
+	return arg
 }
 
-func causes(all []ipc.Cause) string {
-	words := make([]string, 0, len(all))
-	for _, c := range all {
-		words = append(words, strings.TrimSpace(c.Path+" "+c.Kind))
+// explanation puts the facts about one subject into sentences.
+type explanation struct {
+	app *app
+	ipc.ExplainReply
+}
+
+func (x explanation) say(format string, args ...any) {
+	fmt.Fprintf(x.app.Stdout, format+"\n", args...)
+}
+
+func (x explanation) print() {
+	x.say("%s (%s)", x.Subject, x.Kind)
+	last := x.last()
+	if last != nil {
+		x.record(*last)
+		if last.Saved > 0 {
+			x.say("    saved %s", seconds(last.Saved))
+		}
+		x.change(last.Reason)
+		x.way(*last)
 	}
-	return strings.Join(words, ", ")
+	if made := x.lastMade(); made != nil && made != last {
+		x.record(*made)
+		x.change(made.Reason)
+		x.way(*made)
+	}
+	if last == nil {
+		x.say("  no build has made it yet")
+	}
+	x.earlier()
+	x.dirty()
+	x.inputs()
+	x.dependents()
+}
+
+// last is the newest record, lastMade the newest for which something ran.
+func (x explanation) last() *ipc.ExplainFact {
+	if len(x.Records) == 0 {
+		return nil
+	}
+	return &x.Records[0]
+}
+
+func (x explanation) lastMade() *ipc.ExplainFact {
+	i := slices.IndexFunc(x.Records, func(f ipc.ExplainFact) bool { return f.Status == ipc.StatusCompiled || f.Status == ipc.StatusFailed })
+	if i < 0 {
+		return nil
+	}
+	return &x.Records[i]
+}
+
+func (x explanation) record(f ipc.ExplainFact) {
+	who := ""
+	if x.Kind == "header" || x.Kind == "unit" && x.severalTargets() {
+		who = unitName(f.UnitRecord) + " "
+		if x.Kind == "unit" {
+			who = "for " + f.Target + " "
+		}
+	}
+	x.say("  %s%s %s, %s ago, in %s: %s", who, verb(f.UnitRecord), f.Time.Local().Format(time.DateTime),
+		longDuration(max(0, time.Since(f.Time))), seconds(f.Seconds), f.Reason.Text)
+}
+
+func (x explanation) severalTargets() bool {
+	return slices.ContainsFunc(x.Records, func(f ipc.ExplainFact) bool { return f.Target != x.Records[0].Target })
+}
+
+// verb says what was done to a unit, step or link.
+func verb(u ipc.UnitRecord) string {
+	what := "compiled"
+	switch {
+	case strings.HasPrefix(u.ID, "link:"):
+		what = "linked"
+	case strings.HasPrefix(u.ID, "step:"):
+		what = "generated"
+	}
+	switch u.Status {
+	case ipc.StatusCached:
+		return "taken from the cache"
+	case ipc.StatusFailed:
+		return "failed to be " + what
+	case ipc.StatusSkipped:
+		return "skipped"
+	}
+	return what
+}
+
+// change prints what something was and became, where the sentence does not say so.
+func (x explanation) change(r ipc.Reason) {
+	switch {
+	case isDigest(r.Old) && isDigest(r.New):
+		x.say("    content %s became %s", r.Old[:12], r.New[:12])
+	case isDigest(r.Old):
+		x.say("    content was %s", r.Old[:12])
+	case r.Code != ipc.ReasonFlags && r.Old != "" && r.New != "" && !strings.Contains(r.Text, r.Old):
+		x.say("    %s became %s", r.Old, r.New)
+	}
+}
+
+// isDigest tells the SHA-256 of a content from a flag or a version.
+func isDigest(s string) bool {
+	return len(s) == 64 && strings.Trim(s, "0123456789abcdef") == ""
+}
+
+// way prints how the file that was the reason is reached.
+func (x explanation) way(f ipc.ExplainFact) {
+	for _, c := range x.Chains {
+		if c.Unit == f.ID && c.Files[len(c.Files)-1] == f.Reason.Path && len(c.Files) > 2 {
+			x.say("    %s", strings.Join(c.Files, " → "))
+			return
+		}
+	}
+}
+
+// maxEarlier and maxLines are how much of a long list people are shown; --json has
+// all of it.
+const (
+	maxEarlier = 5
+	maxLines   = 20
+)
+
+func (x explanation) earlier() {
+	shown := 0
+	for i := range x.Records {
+		f := &x.Records[i]
+		if f == x.last() || f == x.lastMade() || shown == maxEarlier {
+			continue
+		}
+		if shown == 0 {
+			x.say("  before that:")
+		}
+		shown++
+		name := ""
+		if x.Kind == "header" {
+			name = unitName(f.UnitRecord) + " "
+		}
+		x.say("    %s  %s%s in %s: %s", f.Time.Local().Format(time.DateTime), name, verb(f.UnitRecord), seconds(f.Seconds), f.Reason.Text)
+	}
+}
+
+func (x explanation) dirty() {
+	for _, d := range x.Dirty {
+		words := make([]string, 0, len(d.Causes))
+		for _, c := range d.Causes {
+			words = append(words, causeText(c))
+		}
+		name := ""
+		if len(x.Dirty) > 1 || x.Kind != "unit" {
+			name = d.ID + ": "
+		}
+		x.say("  to be made again: %s%s", name, strings.Join(words, ", "))
+	}
+	if len(x.Dirty) == 0 && len(x.Records) > 0 {
+		x.say("  nothing has changed since")
+	}
+}
+
+func causeText(c ipc.Cause) string {
+	switch c.Kind {
+	case ipc.CauseChanged:
+		return c.Path + " changed"
+	case ipc.CauseRemoved:
+		return c.Path + " is gone"
+	case ipc.CauseAppeared:
+		return c.Path + " appeared"
+	case ipc.CauseListing:
+		return "other files in " + c.Path
+	case ipc.CauseOutput:
+		return c.Path + " is missing or was changed"
+	}
+	return "an input changed while it was made"
+}
+
+// inputs prints what the subject was made from: the project's files, each by its
+// chain.
+func (x explanation) inputs() {
+	if len(x.Inputs) == 0 {
+		return
+	}
+	ours := slices.DeleteFunc(slices.Clone(x.Inputs), path.IsAbs)
+	x.say("  depends on %s of the project and %d outside", plural(len(ours), "file"), len(x.Inputs)-len(ours))
+	lines := x.inputLines(ours)
+	for _, l := range lines[:min(len(lines), maxLines)] {
+		x.say("    %s", l)
+	}
+	x.more(len(lines))
+}
+
+func (x explanation) inputLines(ours []string) (lines []string) {
+	if x.Kind == "target" {
+		return ours
+	}
+	for _, c := range x.Chains {
+		if !path.IsAbs(c.Files[len(c.Files)-1]) {
+			lines = append(lines, strings.Join(c.Files, " → "))
+		}
+	}
+	slices.Sort(lines)
+	return slices.Compact(lines)
+}
+
+// dependents prints who reads the subject; a header's readers with the way to it.
+func (x explanation) dependents() {
+	if len(x.Dependents) == 0 {
+		return
+	}
+	if x.Kind != "header" {
+		x.say("  needed by %s", strings.Join(x.Dependents, ", "))
+		return
+	}
+	x.say("  read by %s", plural(len(x.Dependents), "node"))
+	ways := map[string]string{}
+	for _, c := range x.Chains {
+		ways[c.Unit] = strings.Join(c.Files, " → ")
+	}
+	for _, id := range x.Dependents[:min(len(x.Dependents), maxLines)] {
+		if ways[id] == "" {
+			x.say("    %s", id)
+			continue
+		}
+		x.say("    %s: %s", id, ways[id])
+	}
+	x.more(len(x.Dependents))
+}
+
+func (x explanation) more(n int) {
+	if n > maxLines {
+		x.say("    … and %d more; --json names all", n-maxLines)
+	}
 }

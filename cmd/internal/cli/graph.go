@@ -2,6 +2,7 @@ package cli
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -9,38 +10,124 @@ import (
 )
 
 func (a *app) graphCommand() *cobra.Command {
-	return a.jsonFlag(&cobra.Command{
+	var dot, all bool
+	c := a.jsonFlag(&cobra.Command{
 		Use:   "graph FILE",
-		Short: "Show what reads a file, by the inputs recorded when it was compiled",
-		Args:  cobra.ExactArgs(1),
+		Short: "Show what a file includes and what that costs",
+		Long: "Shows the tree of includes below a source file or header, as the last compile read them.\n" +
+			"For each file: its size, how many units read it, and the seconds that these units take\n" +
+			"together, which is what a change of it costs.",
+		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			p, err := a.open()
 			if err != nil {
 				return err
 			}
-			path := args[0]
-			if files, err := projectFiles(p.Root(), args); err == nil {
-				path = files[0]
-			}
-			reply, err := p.Dependents(cmd.Context(), path)
+			reply, err := p.Graph(cmd.Context(), subjectOf(p.Root(), args[0]))
 			if err != nil {
 				return err
 			}
-			if a.json {
+			switch {
+			case a.json:
 				return a.printJSON(struct {
-					Schema int    `json:"schema"`
-					File   string `json:"file"`
-					ipc.DependentsReply
-				}{ipc.Schema, path, reply})
-			}
-			fmt.Fprintf(a.Stdout, "%s is read by %s\n", path, plural(len(reply.Nodes), "node"))
-			for _, id := range reply.Nodes {
-				fmt.Fprintf(a.Stdout, "  %s\n", id)
-			}
-			for _, id := range reply.Missed {
-				fmt.Fprintf(a.Stdout, "  %s (looked for it in vain)\n", id)
+					Schema int `json:"schema"`
+					ipc.GraphReply
+				}{ipc.Schema, reply})
+			case dot:
+				a.printDot(reply)
+			default:
+				(&graphTree{app: a, reply: reply, all: all, seen: map[int]bool{}}).print()
 			}
 			return nil
 		},
 	})
+	c.Flags().BoolVar(&dot, "dot", false, "print Graphviz: pipe it into `dot -Tsvg`")
+	c.Flags().BoolVar(&all, "all", false, "go on below headers that lie outside the project")
+	return c
+}
+
+// graphTree prints the tree of includes. A file that was shown is not shown again with
+// all that is below it.
+type graphTree struct {
+	app   *app
+	reply ipc.GraphReply
+	all   bool
+	seen  map[int]bool
+}
+
+func (g *graphTree) print() {
+	fmt.Fprintf(g.app.Stdout, "%8s %6s %8s\n", "seconds", "units", "size")
+	g.node(0, "", "")
+	fmt.Fprintf(g.app.Stdout, "as %s sees it; %s in all", g.reply.Unit, plural(len(g.reply.Files), "file"))
+	if n := g.reply.Unplaced; n > 0 {
+		fmt.Fprintf(g.app.Stdout, ", and %d that are read for another reason than an include", n)
+	}
+	fmt.Fprintln(g.app.Stdout)
+	g.readers()
+}
+
+func (g *graphTree) node(i int, lead, below string) {
+	f := g.reply.Files[i]
+	again := g.seen[i] && len(f.Includes) > 0
+	outside := !g.all && strings.HasPrefix(f.Path, "/") && i != 0
+	note := ""
+	switch {
+	case again:
+		note = " (see above)"
+	case outside && len(f.Includes) > 0:
+		note = fmt.Sprintf(" (includes %d)", len(f.Includes))
+	}
+	fmt.Fprintf(g.app.Stdout, "%8s %6d %8s  %s%s%s\n", seconds(f.Seconds), f.Units, bytesText(f.Bytes), lead, f.Path, note)
+	g.seen[i] = true
+	if again || outside {
+		return
+	}
+	for n, child := range f.Includes {
+		branch, deeper := "├─ ", "│  "
+		if n == len(f.Includes)-1 {
+			branch, deeper = "└─ ", "   "
+		}
+		g.node(child, below+branch, below+deeper)
+	}
+}
+
+func (g *graphTree) readers() {
+	for _, list := range []struct {
+		what string
+		ids  []string
+	}{{"read by", g.reply.Readers}, {"looked for in vain by", g.reply.Missed}} {
+		if len(list.ids) == 0 {
+			continue
+		}
+		fmt.Fprintf(g.app.Stdout, "%s %s is %s %s\n", "→", g.reply.Subject, list.what, plural(len(list.ids), "node"))
+		for _, id := range list.ids[:min(len(list.ids), maxLines)] {
+			fmt.Fprintf(g.app.Stdout, "  %s\n", id)
+		}
+	}
+}
+
+// printDot prints the graph for Graphviz.
+func (a *app) printDot(reply ipc.GraphReply) {
+	fmt.Fprintf(a.Stdout, "digraph includes {\n  rankdir=LR; node [shape=box];\n")
+	for i, f := range reply.Files {
+		label := fmt.Sprintf("%s\n%s in %s, %s", f.Path, seconds(f.Seconds), plural(f.Units, "unit"), bytesText(f.Bytes))
+		fmt.Fprintf(a.Stdout, "  n%d [label=%q];\n", i, label)
+	}
+	for i, f := range reply.Files {
+		for _, to := range f.Includes {
+			fmt.Fprintf(a.Stdout, "  n%d -> n%d;\n", i, to)
+		}
+	}
+	fmt.Fprintln(a.Stdout, "}")
+}
+
+// bytesText is a size in a few characters: "812 B", "3.4 KB", "1.2 MB".
+func bytesText(n int64) string {
+	switch {
+	case n < 1<<10:
+		return fmt.Sprintf("%d B", n)
+	case n < 1<<20:
+		return fmt.Sprintf("%.1f KB", float64(n)/(1<<10))
+	}
+	return megabytes(n)
 }

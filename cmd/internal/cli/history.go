@@ -11,6 +11,7 @@ import (
 
 func (a *app) historyCommand() *cobra.Command {
 	var request ipc.HistoryRequest
+	var slow bool
 	c := a.jsonFlag(&cobra.Command{
 		Use:   "history [BUILD]",
 		Short: "List past builds, or what one of them did and why",
@@ -18,6 +19,9 @@ func (a *app) historyCommand() *cobra.Command {
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 1 {
 				request.Build, request.Units = args[0], true
+			}
+			if slow {
+				request.Slow = slowLines
 			}
 			p, err := a.open()
 			if err != nil {
@@ -27,10 +31,18 @@ func (a *app) historyCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			switch {
+			case slow && !a.json:
+				a.printSlow(reply.Slow)
+				return nil
+			case len(args) == 0 && !a.json:
+				a.printTrend(reply.Builds)
+			}
 			return a.printHistory(reply)
 		},
 	})
 	c.Flags().IntVarP(&request.Limit, "limit", "n", 20, "how many `builds`")
+	c.Flags().BoolVar(&slow, "slow", false, "name the slowest units, and the headers that cost most over all units")
 	c.Flags().BoolVar(&request.Units, "units", false, "with the units of each build")
 	return c
 }

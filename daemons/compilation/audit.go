@@ -1,0 +1,199 @@
+package compilation
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"github.com/RepliBuild/replibuild/ipc"
+)
+
+const (
+	// auditEvery is how many hits there are for each one that is checked: with a
+	// hundred hits a build, every other build costs one compile of idle time.
+	auditEvery = 200
+	// auditIdle is how long nothing must have been asked for before an audit begins:
+	// longer than the pauses between an editor's save and the build after it.
+	auditIdle = 5 * time.Second
+	// maxSuspects bounds what waits; older ones go first.
+	maxSuspects = 64
+)
+
+// errBusy ends an audit: somebody wants to build.
+var errBusy = ipc.Errorf(ipc.CodeCancelled, "a build has begun")
+
+// auditor compiles one in so many hits again while nobody builds, and compares. It
+// never is in the way: it begins after a pause, one process at a time, and is
+// cancelled when a request comes, to go on after it.
+type auditor struct {
+	s     *Service
+	every int // 0 = never
+	idle  time.Duration
+
+	mu       sync.Mutex
+	hits     int
+	active   int // requests being served
+	suspects []suspect
+	timer    *time.Timer
+	stop     context.CancelCauseFunc // of the audit that runs, nil if none does
+	notices  []ipc.Notice            // not told yet
+	closed   bool
+	running  sync.WaitGroup
+	audited  int // for tests
+}
+
+func newAuditor(s *Service, every int, idle time.Duration) *auditor {
+	switch {
+	case every < 0:
+		every = 0
+	case every == 0:
+		every = auditEvery
+	}
+	if idle <= 0 {
+		idle = auditIdle
+	}
+	a := &auditor{s: s, every: every, idle: idle}
+	if every > 0 {
+		a.hits = rand.IntN(every) // a small project's hits must not always fall before the first
+	}
+	return a
+}
+
+// hit counts a delivery from the cache; of one in so many it keeps what is needed to
+// check it.
+func (a *auditor) hit(what func() suspect) {
+	if a.every == 0 {
+		return
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.hits++
+	if a.hits%a.every != 0 || a.closed {
+		return
+	}
+	a.suspects = append(a.suspects, what())
+	if over := len(a.suspects) - maxSuspects; over > 0 {
+		a.suspects = a.suspects[over:]
+	}
+}
+
+// begins makes way for a request.
+func (a *auditor) begins() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.active++
+	if a.timer != nil {
+		a.timer.Stop()
+	}
+	if a.stop != nil {
+		a.stop(errBusy)
+	}
+}
+
+// ends sets the audit going if that was the last request.
+func (a *auditor) ends() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.active--
+	a.schedule()
+}
+
+// schedule waits for a pause; mu is held.
+func (a *auditor) schedule() {
+	if a.active == 0 && len(a.suspects) > 0 && a.stop == nil && !a.closed {
+		a.timer = time.AfterFunc(a.idle, a.audit)
+	}
+}
+
+// audit goes through the suspects until a request comes.
+func (a *auditor) audit() {
+	a.mu.Lock()
+	if a.active > 0 || a.closed || a.stop != nil {
+		a.mu.Unlock()
+		return
+	}
+	ctx, cancel := context.WithCancelCause(context.Background())
+	a.stop = cancel
+	a.running.Add(1)
+	a.mu.Unlock()
+	defer a.running.Done()
+	for ctx.Err() == nil && a.next(ctx) {
+	}
+	cancel(nil)
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.stop = nil
+	a.schedule()
+}
+
+// next checks one suspect; it returns false if there was none. One that could not be
+// finished stays for the next pause.
+func (a *auditor) next(ctx context.Context) bool {
+	a.mu.Lock()
+	if len(a.suspects) == 0 {
+		a.mu.Unlock()
+		return false
+	}
+	x := a.suspects[0]
+	a.mu.Unlock()
+	v, detail := a.s.recompute(ctx, x)
+	if ctx.Err() != nil {
+		return true
+	}
+	a.s.log.Debug("audited an object of the cache", "unit", x.id, "verdict", int(v), "detail", detail)
+	if v == different {
+		a.s.condemn(x, detail)
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.audited++
+	if len(a.suspects) > 0 && a.suspects[0].action == x.action {
+		a.suspects = a.suspects[1:]
+	}
+	if v == different {
+		a.tell(auditNotice(x, detail))
+	}
+	return true
+}
+
+// tell notes what the next build has to say, and says it to who listens now; mu is
+// held.
+func (a *auditor) tell(n ipc.Notice) {
+	a.notices = append(a.notices, n)
+	if a.s.cfg.Publish != nil {
+		a.s.cfg.Publish(n)
+	}
+}
+
+func auditNotice(x suspect, detail string) ipc.Notice {
+	return ipc.Notice{
+		Level: "error", Code: ipc.CodeCacheDamaged,
+		Message: fmt.Sprintf("the cache had a wrong object for %s, which is compiled again: %s", x.id, detail),
+		Hint:    "`replibuild cache verify` checks the others; please report this, with quarantine/ of `replibuild cache path`",
+	}
+}
+
+// take returns what has not been told in a build, once.
+func (a *auditor) take() []ipc.Notice {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	told := a.notices
+	a.notices = nil
+	return told
+}
+
+// close cancels what runs and waits for it.
+func (a *auditor) close() {
+	a.mu.Lock()
+	a.closed, a.suspects = true, nil
+	if a.timer != nil {
+		a.timer.Stop()
+	}
+	if a.stop != nil {
+		a.stop(errStopping)
+	}
+	a.mu.Unlock()
+	a.running.Wait()
+}

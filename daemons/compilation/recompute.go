@@ -1,0 +1,163 @@
+package compilation
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/RepliBuild/replibuild/cache"
+)
+
+// modePreamble is the [cache.Entry.Mode] of objects that were made with a preamble:
+// with -g, their debug information may differ from a plain compile's.
+const modePreamble = "preamble"
+
+// suspect is an object of the cache that is to be made again by the plain compiler,
+// to see whether it is what the cache says.
+type suspect struct {
+	id      string
+	args    func(output string) []string // of the plain compile
+	object  string                       // where the unit has it, absolute
+	root    string
+	env     []string
+	timeout time.Duration
+	action  cache.Digest
+	output  cache.Output
+	set     inputSet
+	mode    string // of the entry
+}
+
+// verdict is what a recomputation says of an object.
+type verdict int
+
+const (
+	void      verdict = iota // nothing: cancelled, or what it was made from has changed
+	same                     // it is what the compiler makes
+	different                // it is not
+	unsteady                 // the compiler does not make the same twice
+)
+
+// suspectOf takes what is needed of an action and the entry that was found for it.
+func (w *work) suspectOf(a *action, e *cache.Entry, set inputSet) suspect {
+	return suspect{
+		id: a.id, args: func(output string) []string { return a.tool(output).args }, object: w.view.abs(a.output),
+		root: w.root, env: w.env, timeout: w.timeout, action: e.Action, output: e.Outputs[0], set: set, mode: e.Mode,
+	}
+}
+
+// recompute compiles a suspect again. Only if two plain compiles agree with each other
+// and not with the cache, and nothing that they read has changed meanwhile, is the
+// cache wrong: some compilers do not make the same twice (g++ -flto, __TIME__ by a
+// macro).
+func (s *Service) recompute(ctx context.Context, x suspect) (verdict, string) {
+	dir, err := os.MkdirTemp("", "replibuild-audit-")
+	if err != nil {
+		return void, err.Error()
+	}
+	defer os.RemoveAll(dir)
+	if !s.holds(x) {
+		return void, "what it was made from has changed"
+	}
+	first, err := s.compilePlainly(ctx, x, filepath.Join(dir, "1.o"))
+	switch {
+	case ctx.Err() != nil:
+		return void, "cancelled"
+	case err != nil:
+		return unsteady, err.Error()
+	case s.agrees(ctx, x, dir, first):
+		return same, ""
+	}
+	second, err := s.compilePlainly(ctx, x, filepath.Join(dir, "2.o"))
+	switch {
+	case ctx.Err() != nil:
+		return void, "cancelled"
+	case err != nil:
+		return unsteady, err.Error()
+	case !s.holds(x):
+		return void, "what it was made from has changed"
+	case first != second:
+		return unsteady, "two plain compiles differ"
+	}
+	return different, fmt.Sprintf("the cache has %s, a plain compile makes %s", x.output.Blob.String()[:12], first.String()[:12])
+}
+
+// holds reports whether what the object was made from is what is there.
+func (s *Service) holds(x suspect) bool {
+	return newView(x.root, s.tables, s.digests).compareSet(x.set) == nil
+}
+
+// compilePlainly makes the object at a path and returns its content. Only the name of
+// the output differs from the unit's own command.
+func (s *Service) compilePlainly(ctx context.Context, x suspect, output string) (cache.Digest, error) {
+	job := task{args: x.args(output), dir: x.root, env: x.env, timeout: x.timeout}
+	short, err := shorten(&job)
+	if err != nil {
+		return cache.Digest{}, err
+	}
+	defer short()
+	o, err := s.runner.run(ctx, job, nil)
+	switch {
+	case err != nil:
+		return cache.Digest{}, err
+	case errors.Is(o.stopped, errTimeout):
+		return cache.Digest{}, fmt.Errorf("a plain compile took longer than %v", x.timeout)
+	case !o.ok():
+		return cache.Digest{}, fmt.Errorf("a plain compile fails: %s", firstLine(o.output))
+	}
+	sum, _, err := cache.HashFile(output)
+	return sum, err
+}
+
+func firstLine(s string) string {
+	line, _, _ := strings.Cut(strings.TrimSpace(s), "\n")
+	return line
+}
+
+// agrees reports whether a plain object in dir is the cache's. Of an object that was
+// made with a preamble, debug information is left out of the comparison.
+func (s *Service) agrees(ctx context.Context, x suspect, dir string, plain cache.Digest) bool {
+	if plain == x.output.Blob {
+		return true
+	}
+	hasDebug := slices.ContainsFunc(x.args(""), func(arg string) bool { return strings.HasPrefix(arg, "-g") && arg != "-g0" })
+	if x.mode != modePreamble || !hasDebug {
+		return false
+	}
+	ours := filepath.Join(dir, "cached.o")
+	if err := s.store.Deliver(x.output, ours); err != nil {
+		return false
+	}
+	a, err1 := withoutDebug(ctx, ours)
+	b, err2 := withoutDebug(ctx, filepath.Join(dir, "1.o"))
+	return errors.Join(err1, err2) == nil && a == b
+}
+
+// withoutDebug returns the content of an object without its debug information.
+func withoutDebug(ctx context.Context, object string) (cache.Digest, error) {
+	out := object + ".stripped"
+	text, err := exec.CommandContext(ctx, "strip", "--strip-debug", "-o", out, object).CombinedOutput()
+	if err != nil {
+		return cache.Digest{}, fmt.Errorf("strip %s: %w: %s", object, err, text)
+	}
+	sum, _, err := cache.HashFile(out)
+	return sum, err
+}
+
+// condemn takes a wrong object out of use: out of the cache, with a report, and by a
+// new stamp out of its place in the build folder, so that whoever looks next finds it
+// changed and makes it again. It is not deleted: a linker may be reading it.
+func (s *Service) condemn(x suspect, detail string) {
+	dir, err := s.store.Quarantine(x.action, fmt.Sprintf("unit %s\n%s", x.id, detail))
+	s.log.Error("an object of the cache is not what its inputs make", "unit", x.id, "action", x.action.String(),
+		"detail", detail, "kept", dir, "error", err)
+	if sum, _, err := cache.HashFile(x.object); err == nil && sum == x.output.Blob {
+		now := time.Now()
+		_ = os.Chtimes(x.object, now, now) // gone meanwhile: as good
+	}
+}

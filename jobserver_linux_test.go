@@ -1,0 +1,152 @@
+package replibuild
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"golang.org/x/sys/unix"
+)
+
+func TestJobserverAuth(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		flags, auth string
+		known       bool
+	}{
+		{"", "", false},
+		{"kn -j8", "", false},
+		{" -j8 --jobserver-auth=3,4", "3,4", true},
+		{"w -j8 --jobserver-auth=fifo:/tmp/GMfifo1 --sync-method=fnctl", "fifo:/tmp/GMfifo1", true},
+		{"--jobserver-fds=5,6 -j", "5,6", true},
+		{"-j --jobserver-auth=3,4 --jobserver-auth=5,6", "5,6", true},
+		{"-j8 -- A=--jobserver-auth=3,4", "", false},
+	} {
+		if auth, known := jobserverAuth(tt.flags); auth != tt.auth || known != tt.known {
+			t.Errorf("%q: %q, %v", tt.flags, auth, known)
+		}
+	}
+}
+
+// fifo makes a jobserver with so many free tokens, held open as make does.
+func fifo(t *testing.T, tokens string) (path string, held *os.File) {
+	t.Helper()
+	path = filepath.Join(t.TempDir(), "fifo")
+	if err := unix.Mkfifo(path, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	held, err := os.OpenFile(path, os.O_RDWR, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { held.Close() })
+	if _, err := held.WriteString(tokens); err != nil {
+		t.Fatal(err)
+	}
+	return path, held
+}
+
+// left reads what is in the pipe.
+func left(t *testing.T, path string) string {
+	t.Helper()
+	fd, err := unix.Open(path, unix.O_RDONLY|unix.O_NONBLOCK, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Close(fd)
+	return string(drain(fd, 100))
+}
+
+func TestTokensOfFifo(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		free        string
+		limit, jobs int
+		left        string
+	}{
+		{"abc", 8, 4, ""},
+		{"abc", 3, 3, "c"},
+		{"", 8, 1, ""},
+		{"abc", 1, 1, "abc"},
+	} {
+		path, held := fifo(t, tt.free)
+		env := []string{"MAKEFLAGS= -j4 --jobserver-auth=fifo:" + path}
+		tokens, jobs, notice := takeTokens(env, tt.limit)
+		rest := left(t, path)
+		if jobs != tt.jobs || notice != nil || rest != tt.left {
+			t.Errorf("%q, limit %d: %d jobs, left %q, %+v", tt.free, tt.limit, jobs, rest, notice)
+		}
+		held.WriteString(rest)
+		for range 2 { // the second time is nothing
+			if err := tokens.giveBack(); err != nil {
+				t.Error(err)
+			}
+		}
+		if all := left(t, path); len(all) != len(tt.free) || strings.Trim(tt.free, all) != "" {
+			t.Errorf("%q came back as %q", tt.free, all)
+		}
+	}
+}
+
+func TestTokensOfNoMake(t *testing.T) {
+	t.Parallel()
+	if _, jobs, notice := takeTokens([]string{"MAKEFLAGS=-k"}, 8); jobs != 0 || notice != nil {
+		t.Errorf("without a jobserver: %d jobs, %+v", jobs, notice)
+	}
+	path, held := fifo(t, "ab")
+	tokens, _, _ := takeTokens([]string{"MAKEFLAGS=--jobserver-auth=fifo:" + path}, 8)
+	held.Close() // make has died
+	if err := tokens.giveBack(); err == nil {
+		t.Error("given back to nobody")
+	}
+	for _, auth := range []string{"-2,-2", "1000,1001", "fifo:" + path + ".gone", "nonsense", "3"} {
+		if _, jobs, notice := takeTokens([]string{"MAKEFLAGS=--jobserver-auth=" + auth}, 8); jobs != 1 || notice == nil {
+			t.Errorf("%s: %d jobs, %+v", auth, jobs, notice)
+		}
+	}
+}
+
+// TestTokensOfPipe uses the form of make before 4.4.
+func TestTokensOfPipe(t *testing.T) {
+	t.Parallel()
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	defer w.Close()
+	if _, err := w.WriteString("++"); err != nil {
+		t.Fatal(err)
+	}
+	// In a child, where descriptors have the numbers that are told.
+	cmd := exec.Command(os.Args[0], "-test.run=^TestTokensInChild$", "-test.v")
+	cmd.ExtraFiles = []*os.File{r, w}
+	cmd.Env = append(os.Environ(), "MAKEFLAGS=-j3 --jobserver-auth=3,4", "REPLIBUILD_TEST_TOKENS=1")
+	if out, err := cmd.CombinedOutput(); err != nil || !strings.Contains(string(out), "--- PASS") {
+		t.Errorf("%v\n%s", err, out)
+	}
+	buf := make([]byte, 10)
+	if n, err := r.Read(buf); n != 2 || err != nil {
+		t.Errorf("%d tokens came back, %v", n, err)
+	}
+}
+
+// TestTokensInChild runs within TestTokensOfPipe.
+func TestTokensInChild(t *testing.T) {
+	if os.Getenv("REPLIBUILD_TEST_TOKENS") == "" {
+		t.Skip("no child")
+	}
+	tokens, jobs, notice := takeTokens(os.Environ(), 8)
+	if jobs != 3 || notice != nil {
+		t.Errorf("%d jobs, %+v", jobs, notice)
+	}
+	flags, err := unix.FcntlInt(3, unix.F_GETFL, 0)
+	if err != nil || flags&unix.O_NONBLOCK != 0 {
+		t.Errorf("make's own descriptor was made not to block: %v", err)
+	}
+	if err := tokens.giveBack(); err != nil {
+		t.Error(err)
+	}
+}
