@@ -9,7 +9,7 @@ APT     := DEBIAN_FRONTEND=noninteractive $(SUDO) apt-get -qq -o Dpkg::Use-Pty=0
 REAL    := $(CURDIR)/.cache/real
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
 
-.PHONY: all build install demo test unit race vet lint fmt real deps-demo deps-test bench screenshots clean
+.PHONY: all build install demo test unit race vet lint fmt real deps-demo deps-test oracle staleness bench screenshots clean
 
 all: build
 
@@ -63,6 +63,18 @@ deps-test: deps-demo
 	@missing=; for p in g++:g++ mold:mold tmux:tmux dpkg-source:dpkg-dev setpriv:util-linux curl:curl make:make; do \
 	  command -v $${p%%:*} >/dev/null 2>&1 || missing="$$missing $${p##*:}"; done; \
 	[ -z "$$missing" ] || { $(APT) update && $(APT) install -y $$missing >/dev/null; }
+
+# Random projects and changes to them, each build beside one by the plain compiler;
+# oracle/doc.go. The default takes some 20 minutes on 2 cores.
+STEPS ?= 2000
+SEED  ?= 1
+oracle: deps-test
+	ORACLE_STEPS=$(STEPS) ORACLE_SEED=$(SEED) $(GO) test ./oracle -run TestOracle -count 1 -timeout 0 -v
+
+# Seven ways to get a wrong object out of a cache, tried on ccache and on RepliBuild.
+staleness: deps-demo build
+	@command -v ccache >/dev/null 2>&1 || { $(APT) update && $(APT) install -y ccache >/dev/null; }
+	./bench/staleness.sh $(CURDIR)/$(BIN)
 
 # The whole comparison takes an hour on 2 cores; `go run ./bench -only nothing` is one row.
 bench: build real

@@ -154,6 +154,7 @@ func readBuild(t *testing.T, out []byte) built {
 		case ipc.UnitFinished:
 			if body.Status == ipc.StatusCompiled {
 				b.compiled = append(b.compiled, body.File)
+				b.why = append(b.why, body.File+": "+body.Reason.Text)
 			}
 		case ipc.LinkFinished:
 			if body.Status == ipc.StatusCompiled {

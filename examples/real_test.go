@@ -104,7 +104,8 @@ func TestRealProjects(t *testing.T) {
 // builds: a cold build of it costs as much as those of the others together.
 func TestGoogleTest(t *testing.T) {
 	t.Parallel()
-	p := openReal(t, buildProgram(t), fetched(t), realProject{name: "googletest"})
+	real := fetched(t)
+	p := openReal(t, buildProgram(t), real, realProject{name: "googletest"})
 	p.run("config", "check")
 	if out := p.run("config", "show"); !strings.Contains(out, "4 targets, 29 units") {
 		t.Errorf("the configuration comes to\n%s", out)
@@ -195,14 +196,15 @@ func openReal(t *testing.T, exe, real string, r realProject) *project {
 type built struct {
 	finished ipc.BuildFinished
 	compiled []string // files
+	why      []string // the reason for each of them
 	linked   []string // targets
 }
 
 func (b built) expect(t *testing.T, what string, compiled, cached int) {
 	t.Helper()
 	if !b.finished.OK || b.finished.Compiled != compiled || b.finished.Cached != cached {
-		t.Errorf("%s: ok %v, %d compiled, %d cached; want %d and %d (compiled: %v)",
-			what, b.finished.OK, b.finished.Compiled, b.finished.Cached, compiled, cached, b.compiled)
+		t.Errorf("%s: ok %v, %d compiled, %d cached; want %d and %d; compiled because of:\n  %s",
+			what, b.finished.OK, b.finished.Compiled, b.finished.Cached, compiled, cached, strings.Join(b.why, "\n  "))
 	}
 }
 

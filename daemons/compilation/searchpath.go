@@ -175,7 +175,8 @@ func (m *missSearch) resolve(own string, op operand) {
 }
 
 // absent adds a path if there is no file. A folder there is passed over by compilers,
-// and must be noticed when it gives way to a file.
+// and must be noticed when it gives way to a file; when its own names change does not
+// matter (stdio.h has "/tmp" in a macro, which looks like a name to search for).
 func (m *missSearch) absent(p string) {
 	p = spell(m.view.root, p)
 	if m.misses[p] {
@@ -184,7 +185,7 @@ func (m *missSearch) absent(p string) {
 	switch sig := m.view.signature(p); {
 	case !sig.Exists():
 		m.misses[p] = true
-	case sig.Ctime >= m.since && (sig.IsRegular() || sig.IsDir()):
+	case sig.Ctime >= m.since && sig.IsRegular():
 		m.doubt = p
 	case sig.IsDir():
 		m.folders[p] = true
