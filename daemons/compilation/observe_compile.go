@@ -115,6 +115,9 @@ func (c *compileWitness) addMisses(ctx context.Context, seen *observation, sourc
 	}
 	seen.listings = slices.Clone(where.listings)
 	for _, dir := range slices.Sorted(maps.Keys(m.folders)) {
+		if filepath.IsAbs(dir) { // of the system, like /tmp: its names change all the time
+			continue
+		}
 		seen.listings = append(seen.listings, cache.Listing{Dir: dir, Digest: c.about.view.names(dir)})
 	}
 	return nil
