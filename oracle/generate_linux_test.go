@@ -1,0 +1,229 @@
+package oracle
+
+import (
+	"fmt"
+	"os"
+	"path"
+	"slices"
+	"strings"
+)
+
+// settings is what replibuild.toml says.
+type settings struct {
+	compiler     string
+	includeDirs  []string // relative to the root, or absolute
+	defines      []string
+	flags        []string // of C and C++
+	optimization string
+	debug        bool
+	generated    bool // gen.h is copied from gen.in by a step
+	targets      []target
+}
+
+type target struct {
+	name, kind string
+	depends    []string
+}
+
+func (s settings) clone() settings {
+	s.includeDirs, s.defines, s.flags = slices.Clone(s.includeDirs), slices.Clone(s.defines), slices.Clone(s.flags)
+	s.targets = slices.Clone(s.targets)
+	return s
+}
+
+func list(items []string) string {
+	quoted := make([]string, len(items))
+	for i, s := range items {
+		quoted[i] = fmt.Sprintf("%q", s)
+	}
+	return "[" + strings.Join(quoted, ", ") + "]"
+}
+
+func (s settings) toml() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "[project]\nname = \"oracle\"\n[compilation]\ncompiler = %q\noptimization = %q\ndebug = %v\n", s.compiler, s.optimization, s.debug)
+	fmt.Fprintf(&b, "include_dirs = %s\ndefines = %s\ncxx_flags = %s\nc_flags = %s\n", list(s.includeDirs), list(s.defines), list(s.flags), list(s.flags))
+	for _, t := range s.targets {
+		fmt.Fprintf(&b, "[targets.%s]\nkind = %q\nsource_dirs = [\"src/%s\"]\ndepends = %s\n", t.name, t.kind, t.name, list(t.depends))
+	}
+	if s.generated {
+		b.WriteString("[[generate]]\ncommand = [\"cp\", \"gen.in\", \"{out}/gen.h\"]\ninputs = [\"gen.in\"]\noutputs = [\"gen.h\"]\n")
+	}
+	return b.String()
+}
+
+// shapes are how a project may be divided.
+var shapes = [][]target{
+	{{"app", "executable", nil}},
+	{{"core", "static", nil}, {"app", "executable", []string{"core"}}},
+	{{"dyn", "shared", nil}, {"app", "executable", []string{"dyn"}}},
+	{{"core", "static", nil}, {"dyn", "shared", []string{"core"}}, {"app", "executable", []string{"dyn", "core"}}},
+}
+
+// names are the headers that texts may include; one includes only those after it.
+var names = []string{"a.h", "b.h", "sub/s.h", "c.h", "link.h", "d.h", "gen.h", "e.h", "opt.h"}
+
+// values are the macros by which headers get into objects, one a name.
+func value(name string) string {
+	return strings.ToUpper(strings.NewReplacer("/", "_", ".h", "").Replace(name))
+}
+
+// headerDirs are where headers may lie; some do not exist at first.
+func (w *world) headerDirs() []string {
+	dirs := []string{"p/include", "p/include", "p/include/sub", "p/inc1", "p/inc2", "p/inc3", "ext/v1", "ext/v2"}
+	for _, t := range w.settings.targets {
+		dirs = append(dirs, "p/src/"+t.name)
+	}
+	return dirs
+}
+
+// searched are what include_dirs may name: p/lnk is a link to ext/v1 or ext/v2.
+func (w *world) searched() []string {
+	return []string{"include", "inc1", "inc2", "lnk", "include/sub", w.abs("ext/v2")}
+}
+
+// generate makes the project.
+func (w *world) generate() {
+	s := &w.settings
+	s.compiler, s.optimization = pick(w, compilers(w.t)), "0"
+	if w.chance(70) {
+		s.compiler = compilers(w.t)[0]
+	}
+	s.includeDirs = []string{"include", "inc1"}
+	s.targets = slices.Clone(pick(w, shapes))
+	s.generated = w.chance(50)
+	for _, dir := range []string{"p/include/sub", "p/inc1", "p/inc2", "ext/v1/sub", "ext/v2"} {
+		w.must(os.MkdirAll(w.abs(dir), 0o755))
+	}
+	w.must(os.Symlink("../ext/v1", w.abs("p/lnk")))
+	for i, name := range names {
+		if name == "gen.h" {
+			w.save("p/gen.in", w.header(i), true)
+		} else if name != "opt.h" {
+			w.save(path.Join(pick(w, []string{"p/include", "p/inc1"}), name), w.header(i), true)
+		}
+	}
+	w.save("ext/v1/link.h", w.header(4), true)
+	w.save("ext/v2/link.h", w.header(4), true)
+	for _, t := range s.targets {
+		for range 1 + w.between(3) {
+			w.addSource(t)
+		}
+	}
+	w.saveSettings()
+	w.save("p/.replibuild/daemon_config.toml", w.daemonConfig(), true)
+}
+
+func (w *world) saveSettings() { w.save("p/replibuild.toml", w.settings.toml(), w.chance(50)) }
+
+// daemonConfig gives some projects another way to be built.
+func (w *world) daemonConfig() string {
+	verify, auto := "watch", w.chance(15)
+	if w.chance(25) {
+		verify = "stat"
+	}
+	text := ""
+	if w.chance(15) {
+		text = "enable_" + pick(w, []string{"discovery", "setup", "compilation", "orchestrator"}) + " = false\n"
+	}
+	return fmt.Sprintf("[daemons]\n%s[daemons.discovery]\nverify = %q\n[daemons.orchestrator]\nauto_build = %v\n", text, verify, auto)
+}
+
+// number is always five digits, so that another one makes an edit of the same size.
+func (w *world) number() int { return 10000 + w.between(90000) }
+
+// include is a way to ask for a header.
+func (w *world) include(name string) string {
+	form := fmt.Sprintf("%q", name)
+	if w.chance(40) {
+		form = "<" + name + ">"
+	}
+	line := "#include " + form + "\n"
+	switch n := w.between(100); {
+	case n < 25:
+		return line
+	case n < 60 || name == "opt.h":
+		return "#if __has_include(" + form + ")\n" + line + "#endif\n"
+	case n < 70:
+		return fmt.Sprintf("#ifdef FLAG%d\n%s#endif\n", w.between(3), line)
+	case n < 80:
+		return fmt.Sprintf("#if defined(%s) && %s %% 2\n%s#endif\n", value(pick(w, names)), value(pick(w, names)), line)
+	case n < 85:
+		return "#ifdef __clang__\n" + line + "#endif\n"
+	case n < 90:
+		w.fresh++
+		return fmt.Sprintf("#if __has_include(%s)\n#define ASKED%d %s\n#include ASKED%d\n#endif\n", form, w.fresh, form, w.fresh)
+	}
+	return "#if __has_include(" + form + ")\n#define HAVE_" + value(name) + " 1\n#endif\n"
+}
+
+// header is a text for the name with that index.
+func (w *world) header(index int) string {
+	v := value(names[index])
+	var b strings.Builder
+	fmt.Fprintf(&b, "#ifndef GUARD_%s\n#define GUARD_%s\n", v, v)
+	for i := index + 1; i < len(names); i++ {
+		if w.chance(25) {
+			b.WriteString(w.include(names[i]))
+		}
+	}
+	fmt.Fprintf(&b, "#define %s %d\n", v, w.number())
+	if w.chance(30) {
+		fmt.Fprintf(&b, "#define FILE_%s __FILE__\nstatic const char file_%s[] = __FILE__;\n", v, v)
+	}
+	b.WriteString("#endif\n")
+	return b.String()
+}
+
+// addSource writes a source of a target; the first of a target is what others call.
+func (w *world) addSource(t target) string {
+	w.fresh++
+	name, first := fmt.Sprintf("%s_u%d", t.name, w.fresh), len(w.sourcesOf(t)) == 0
+	ending := pick(w, []string{".c", ".cpp"})
+	function := name
+	if first && t.kind == "executable" {
+		name, function, ending = "main", "main", ".cpp"
+	} else if first {
+		function = t.name + "_first"
+	}
+	path := fmt.Sprintf("p/src/%s/%s%s", t.name, name, ending)
+	w.save(path, w.source(t, function, ending), true)
+	return path
+}
+
+func (w *world) sourcesOf(t target) []string {
+	return w.files(func(p string) bool { return isSource(p) && path.Dir(p) == "p/src/"+t.name })
+}
+
+// source is the text of a source file: every header that it reaches leaves a value in
+// its object.
+func (w *world) source(t target, function, ending string) string {
+	var b strings.Builder
+	for _, name := range names {
+		if w.chance(45) {
+			b.WriteString(w.include(name))
+		}
+	}
+	open := ""
+	if ending == ".cpp" {
+		open = "extern \"C\" "
+	}
+	for _, name := range names {
+		v := value(name)
+		fmt.Fprintf(&b, "#ifdef %s\nint %s_%s = %s;\n#endif\n", v, function, v, v)
+		fmt.Fprintf(&b, "#ifdef HAVE_%s\nint %s_have_%s;\n#endif\n", v, function, v)
+		fmt.Fprintf(&b, "#ifdef FILE_%s\nconst char *%s_file_%s = file_%s;\n#endif\n", v, function, v, v)
+	}
+	fmt.Fprintf(&b, "#ifdef FLAG0\nint %s_flag = FLAG0;\n#endif\n", function)
+	if function != "main" {
+		fmt.Fprintf(&b, "%sint %s(void) { return %d; }\n", open, function, w.number())
+		return b.String()
+	}
+	call := "0"
+	for _, d := range t.depends {
+		fmt.Fprintf(&b, "%sint %s_first(void);\n", open, d)
+		call += fmt.Sprintf(" + %s_first()", d)
+	}
+	fmt.Fprintf(&b, "int main() { return %s; }\n", call)
+	return b.String()
+}

@@ -1,0 +1,107 @@
+package oracle
+
+import (
+	"fmt"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/RepliBuild/replibuild/ipc"
+)
+
+// maxKnown is for how many states of the inputs of one source with one command
+// RepliBuild must still have the object. The cache keeps the 16 used last, and may
+// know of differences that this test does not.
+const maxKnown = 8
+
+// knownStates are the states of units and links in which they were built before, and
+// so must not be compiled or linked again.
+type knownStates struct {
+	byBase map[digest][]digest // last used first
+}
+
+func newKnownStates() *knownStates { return &knownStates{map[digest][]digest{}} }
+
+// state is all that a result depends on. base is the part of it that does not
+// change with the files that are included.
+type state struct{ base, all digest }
+
+func (k *knownStates) has(s state) bool { return slices.Contains(k.byBase[s.base], s.all) }
+
+func (k *knownStates) add(s state) {
+	states := slices.DeleteFunc(slices.Clone(k.byBase[s.base]), func(d digest) bool { return d == s.all })
+	states = slices.Insert(states, 0, s.all)
+	k.byBase[s.base] = states[:min(len(states), maxKnown)]
+}
+
+// forget is for a cache that was emptied. What lies in the build folder is still in
+// place, but nobody has to know of it.
+func (k *knownStates) forget() { clear(k.byBase) }
+
+// unitState is the state of a unit that was compiled with success: its command, the
+// content of what it read, and for every name that these texts mention whether there
+// is something of that name in each folder where it could be looked for.
+func (w *world) unitState(plan *ipc.Plan, u *ipc.Unit, r plainResult) state {
+	line := plan.CommandLine(u)
+	source, err := os.ReadFile(inRoot(plan.Root, u.Source))
+	w.must(err)
+	base := digestOf(strings.Join(line[:len(line)-2], "\x00"), strings.Join(plan.Env, "\x00"), string(source))
+	search := searchDirs(line, plan.Env)
+	parts := []string{string(base[:])}
+	looked := map[string]bool{}
+	look := func(p string) {
+		if !looked[p] {
+			looked[p] = true
+			sig := ipc.StatSignature(inRoot(plan.Root, p))
+			parts = append(parts, fmt.Sprintf("%s %v %v", p, sig.IsRegular(), sig.IsDir()))
+		}
+	}
+	asked := func(p string) {
+		content, _ := os.ReadFile(inRoot(plan.Root, p))
+		parts = append(parts, string(content))
+	}
+	for _, dir := range search {
+		look(dir)
+	}
+	for _, in := range r.inputs {
+		text, err := os.ReadFile(inRoot(plan.Root, in))
+		if err != nil {
+			continue // it was there when the plain compiler ran, and this is no race
+		}
+		parts = append(parts, in, string(text))
+		if !strings.HasPrefix(inRoot(plan.Root, in), w.base) {
+			continue
+		}
+		for _, name := range namesIn(string(text)) {
+			for _, dir := range append([]string{path.Dir(in)}, search...) {
+				look(dir + "/" + name)
+				if strings.Contains(string(text), "__has_include") {
+					asked(dir + "/" + name) // compilers open what they are asked for
+				}
+			}
+		}
+	}
+	return state{base, digestOf(parts...)}
+}
+
+// linkState is the state of a target: how it is linked, and the content of what.
+func (w *world) linkState(plan *ipc.Plan, t *ipc.Target, objects []string) state {
+	parts := []string{t.Name, t.Kind, t.Output, t.LinkLang, strings.Join(plan.Env, "\x00"), plan.Toolchains[t.Toolchain].CXX}
+	parts = append(parts, slices.Concat(t.LinkFlags, t.Libs)...)
+	for _, m := range slices.Concat(objects, t.LinkInputs) {
+		text, err := os.ReadFile(inRoot(plan.Root, m))
+		w.must(err)
+		parts = append(parts, m, string(text))
+	}
+	all := digestOf(parts...)
+	return state{all, all}
+}
+
+func inRoot(root, p string) string {
+	if filepath.IsAbs(p) {
+		return p
+	}
+	return root + "/" + p
+}

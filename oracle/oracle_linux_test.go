@@ -1,0 +1,83 @@
+package oracle
+
+import (
+	"fmt"
+	"os"
+	"strconv"
+	"testing"
+)
+
+const (
+	defaultSteps = 60
+	// perProject bounds the steps of one project: what a project has become after
+	// more is hardly ever something new, and a failure is read more easily.
+	perProject = 40
+	// perShort is for the run among the other tests: several short projects beside
+	// each other.
+	perShort = 15
+)
+
+// regressions are seeds of projects that once came out wrong, with the step that
+// showed it.
+var regressions = []struct {
+	name  string
+	seed  uint64
+	steps int
+}{}
+
+func TestRegressions(t *testing.T) {
+	t.Parallel()
+	for _, r := range regressions {
+		t.Run(r.name, func(t *testing.T) {
+			t.Parallel()
+			runProject(t, r.seed, r.steps)
+		})
+	}
+}
+
+// TestOracle makes ORACLE_STEPS steps with projects of the seeds ORACLE_SEED,
+// ORACLE_SEED+1, …
+func TestOracle(t *testing.T) {
+	t.Parallel()
+	steps, each := number(t, "ORACLE_STEPS", 0), perProject
+	if steps == 0 {
+		steps, each = defaultSteps, perShort
+	}
+	first := uint64(number(t, "ORACLE_SEED", 1))
+	for i := 0; steps > 0; i++ {
+		n := min(each, steps)
+		steps -= n
+		seed := first + uint64(i)
+		t.Run(fmt.Sprintf("seed=%d", seed), func(t *testing.T) {
+			t.Parallel()
+			runProject(t, seed, n)
+		})
+	}
+}
+
+func number(t *testing.T, name string, otherwise int) int {
+	t.Helper()
+	text := os.Getenv(name)
+	if text == "" {
+		return otherwise
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil || n < 0 {
+		t.Fatalf("%s=%q is no number", name, text)
+	}
+	return n
+}
+
+// runProject makes the project of a seed and changes and builds it so many times.
+func runProject(t *testing.T, seed uint64, steps int) {
+	t.Helper()
+	w := newWorld(t, seed)
+	for i := range steps {
+		w.step = i
+		if wrong := w.makeStep(); len(wrong) > 0 {
+			w.report(wrong)
+			return
+		}
+	}
+	t.Logf("%d steps, %d builds; plainly compiled %d, from memory %d", steps, w.builds, w.plain.ran, w.plain.remembered)
+}

@@ -1,0 +1,308 @@
+package oracle
+
+import (
+	"cmp"
+	"fmt"
+	"io/fs"
+	"maps"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/RepliBuild/replibuild"
+	"github.com/RepliBuild/replibuild/ipc"
+)
+
+// world is one random project with all that the test knows of it. Paths are relative
+// to base, which holds the project "p", a folder "ext" outside of it that links and
+// include paths lead to, and the cache's "home".
+type world struct {
+	t    *testing.T
+	seed uint64
+	rng  *rand.Rand
+	step int
+	log  []string // the steps, for a report
+
+	base     string
+	env      []string // what every build gets
+	extra    []string // CPATH and the like
+	settings settings
+	fresh    int // makes names unique
+
+	old      map[string][]string  // earlier contents of files
+	branches map[string]*snapshot // states to come back to
+	good     *snapshot            // of the last build that succeeded
+	failing  bool                 // the last build failed
+
+	plain  *plainCompiler
+	known  *knownStates
+	builds int
+	daemon bool // the set is used
+	killed bool // daemons were killed
+
+	through string // a link by which the project is opened, "" = none
+}
+
+// between returns a number from 0 to n-1, chance whether something happens in so many
+// of a hundred cases.
+func (w *world) between(n int) int       { return w.rng.IntN(n) }
+func (w *world) chance(percent int) bool { return w.rng.IntN(100) < percent }
+
+func pick[T any](w *world, from []T) T { return from[w.rng.IntN(len(from))] }
+
+func (w *world) note(format string, args ...any) {
+	w.log = append(w.log, fmt.Sprintf("%d: ", w.step)+fmt.Sprintf(format, args...))
+}
+
+func newWorld(t *testing.T, seed uint64) *world {
+	t.Helper()
+	w := newFolder(t, seed)
+	w.generate()
+	return w
+}
+
+// newFolder is a world without a project.
+func newFolder(t *testing.T, seed uint64) *world {
+	t.Helper()
+	base, err := filepath.EvalSymlinks(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := &world{
+		t: t, seed: seed, rng: rand.New(rand.NewPCG(seed, 0x5eed)), base: base,
+		old: map[string][]string{}, branches: map[string]*snapshot{}, known: newKnownStates(),
+	}
+	w.env = []string{
+		"PATH=/usr/local/bin:/usr/bin:/bin", "HOME=" + base, "LANG=C.UTF-8",
+		"REPLIBUILD_HOME=" + w.abs("home"), "GORACE=atexit_sleep_ms=0",
+	}
+	w.plain = newPlainCompiler(w)
+	t.Cleanup(w.endAll)
+	w.must(os.MkdirAll(w.root(), 0o755))
+	return w
+}
+
+func (w *world) root() string { return w.abs("p") }
+
+func (w *world) abs(path string) string { return filepath.Join(w.base, path) }
+
+// project is the project as a shell with the world's environment sees it now.
+func (w *world) project() *replibuild.Project {
+	w.t.Helper()
+	exe, err := os.Executable()
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	p, err := replibuild.Open(w.abs(cmp.Or(w.through, "p")), replibuild.Options{Env: slices.Concat(w.env, w.extra), Executable: exe})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return p
+}
+
+// endAll stops the set and kills what does not stop: some were left hanging.
+func (w *world) endAll() {
+	for _, pid := range w.processes() {
+		_ = syscall.Kill(pid, syscall.SIGKILL)
+	}
+	for end := time.Now().Add(20 * time.Second); len(w.processes()) > 0; time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			w.t.Errorf("processes %v are left behind", w.processes())
+			return
+		}
+	}
+}
+
+// processes are those of the world's daemons.
+func (w *world) processes() (pids []int) {
+	files, _ := filepath.Glob("/proc/[0-9]*/environ")
+	for _, file := range files {
+		env, err := os.ReadFile(file)
+		if err != nil || !strings.Contains(string(env), "REPLIBUILD_HOME="+w.abs("home")+"\x00") {
+			continue
+		}
+		if pid, err := strconv.Atoi(filepath.Base(filepath.Dir(file))); err == nil && pid != os.Getpid() {
+			pids = append(pids, pid)
+		}
+	}
+	return pids
+}
+
+// compilers are the names for replibuild.toml of what is installed.
+func compilers(t *testing.T) []string {
+	t.Helper()
+	var found []string
+	for _, name := range []string{"clang++-19", "clang++", "g++"} {
+		if _, err := exec.LookPath(name); err == nil && !(name == "clang++" && len(found) > 0) {
+			found = append(found, name)
+		}
+	}
+	if len(found) == 0 {
+		t.Skip("neither clang++ nor g++ is installed")
+	}
+	return found
+}
+
+// ours reports whether a path belongs to builds, not to whoever edits the project.
+func ours(path string) bool {
+	return path == "p/build" || path == "p/.replibuild"
+}
+
+// node is a file, link or folder of a tree.
+type node struct {
+	kind byte   // 'f', 'l', 'd'
+	text string // content, or what a link leads to
+}
+
+// tree reads all that is not made by builds, links as links.
+func (w *world) tree() map[string]node {
+	out := map[string]node{}
+	for _, top := range []string{"p", "ext"} {
+		err := filepath.WalkDir(w.abs(top), func(abs string, d fs.DirEntry, err error) error {
+			if err != nil {
+				return err
+			}
+			path, _ := filepath.Rel(w.base, abs)
+			switch {
+			case ours(path):
+				return filepath.SkipDir
+			case d.IsDir():
+				out[path] = node{'d', ""}
+			case d.Type()&fs.ModeSymlink != 0:
+				to, err := os.Readlink(abs)
+				out[path] = node{'l', to}
+				return err
+			default:
+				text, err := os.ReadFile(abs)
+				out[path] = node{'f', string(text)}
+				return err
+			}
+			return nil
+		})
+		if err != nil {
+			w.t.Fatal(err)
+		}
+	}
+	return out
+}
+
+// snapshot is a state of the project to come back to, as a branch is.
+type snapshot struct {
+	tree     map[string]node
+	settings settings
+	extra    []string
+}
+
+func (w *world) snapshot() *snapshot {
+	return &snapshot{w.tree(), w.settings.clone(), slices.Clone(w.extra)}
+}
+
+// restore brings a state back, writing only what differs, as git does.
+func (w *world) restore(s *snapshot) {
+	w.settings, w.extra = s.settings.clone(), slices.Clone(s.extra)
+	now := w.tree()
+	for _, path := range slices.Backward(slices.Sorted(maps.Keys(now))) {
+		if want, ok := s.tree[path]; !ok || want.kind != now[path].kind || want.kind == 'l' && want != now[path] {
+			w.must(os.RemoveAll(w.abs(path)))
+		}
+	}
+	for _, path := range slices.Sorted(maps.Keys(s.tree)) {
+		want := s.tree[path]
+		switch is, ok := now[path]; {
+		case ok && is == want:
+		case want.kind == 'd':
+			w.must(os.MkdirAll(w.abs(path), 0o755))
+		case want.kind == 'l':
+			w.must(os.Symlink(want.text, w.abs(path)))
+		default:
+			w.save(path, want.text, w.chance(50))
+		}
+	}
+}
+
+// save writes a file, in place or by renaming a new one over it, as editors do.
+func (w *world) save(path, text string, inPlace bool) {
+	abs := w.abs(path)
+	w.must(os.MkdirAll(filepath.Dir(abs), 0o755))
+	if before, err := os.ReadFile(abs); err == nil {
+		w.old[path] = append(w.old[path], string(before))
+	}
+	if inPlace {
+		w.must(os.WriteFile(abs, []byte(text), 0o644))
+		return
+	}
+	temp := abs + ".tmp"
+	w.must(os.WriteFile(temp, []byte(text), 0o644))
+	w.must(os.Rename(temp, abs))
+}
+
+// must ends the test on an error of the test itself.
+func (w *world) must(err error) {
+	w.t.Helper()
+	if err != nil {
+		w.t.Fatalf("seed %d: %v\n%s", w.seed, err, strings.Join(w.log, "\n"))
+	}
+}
+
+func (w *world) read(path string) string {
+	text, err := os.ReadFile(w.abs(path))
+	w.must(err)
+	return string(text)
+}
+
+// isFile follows links, as a compiler does.
+func (w *world) isFile(path string) bool { return ipc.StatSignature(w.abs(path)).IsRegular() }
+
+func (w *world) isDir(path string) bool { return ipc.StatSignature(w.abs(path)).IsDir() }
+
+// files lists the paths of regular files and links to them that a test accepts.
+func (w *world) files(accept func(path string) bool) []string {
+	var out []string
+	for path, n := range w.tree() {
+		if n.kind != 'd' && accept(path) && w.isFile(path) {
+			out = append(out, path)
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
+func isHeader(path string) bool { return strings.HasSuffix(path, ".h") }
+
+func isSource(path string) bool {
+	return strings.HasPrefix(path, "p/src/") && (strings.HasSuffix(path, ".c") || strings.HasSuffix(path, ".cpp"))
+}
+
+func (w *world) headers() []string { return w.files(isHeader) }
+func (w *world) sources() []string { return w.files(isSource) }
+
+// report prints all that is needed to see and repeat a failure.
+func (w *world) report(wrong []string) {
+	w.t.Helper()
+	var b strings.Builder
+	fmt.Fprintf(&b, "seed %d, step %d:\n", w.seed, w.step)
+	for _, s := range wrong {
+		fmt.Fprintf(&b, "  %s\n", s)
+	}
+	fmt.Fprintf(&b, "again: make oracle SEED=%d STEPS=%d\nsteps:\n  %s\n", w.seed, w.step+1, strings.Join(w.log, "\n  "))
+	fmt.Fprintf(&b, "environment: %q\nproject:\n", w.extra)
+	tree := w.tree()
+	for _, path := range slices.Sorted(maps.Keys(tree)) {
+		switch n := tree[path]; n.kind {
+		case 'd':
+			fmt.Fprintf(&b, "-- %s/ --\n", path)
+		case 'l':
+			fmt.Fprintf(&b, "-- %s -> %s --\n", path, n.text)
+		default:
+			fmt.Fprintf(&b, "-- %s --\n%s", path, n.text)
+		}
+	}
+	w.t.Error(b.String())
+}
