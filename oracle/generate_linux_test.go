@@ -111,6 +111,7 @@ func (w *world) generate() {
 		}
 	}
 	w.saveSettings()
+	w.preamble = pick(w, []string{"auto", "auto", "exact", "off"})
 	w.save("p/.replibuild/daemon_config.toml", w.daemonConfig(), true)
 }
 
@@ -126,7 +127,8 @@ func (w *world) daemonConfig() string {
 	if w.chance(15) {
 		text = "enable_" + pick(w, []string{"discovery", "setup", "compilation", "orchestrator"}) + " = false\n"
 	}
-	return fmt.Sprintf("[daemons]\n%s[daemons.discovery]\nverify = %q\n[daemons.orchestrator]\nauto_build = %v\n", text, verify, auto)
+	return fmt.Sprintf("[daemons]\n%s[daemons.discovery]\nverify = %q\n[daemons.compilation]\npreamble = %q\n[daemons.orchestrator]\nauto_build = %v\n",
+		text, verify, w.preamble, auto)
 }
 
 // number is always five digits, so that another one makes an edit of the same size.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"maps"
 	"os"
@@ -163,11 +164,18 @@ func (c *plainCompiler) remember(what string, key digest, make func() plainResul
 func (c *plainCompiler) run(plan *ipc.Plan, line []string, what string) plainResult {
 	out := c.w.abs("plain/" + what)
 	_ = os.Remove(out)
-	cmd := exec.Command(line[0], append(slices.Clone(line[1:]), "-o", out)...)
-	cmd.Dir, cmd.Env = plan.Root, append(slices.Clone(plan.Env), "PWD="+plan.Root)
-	text, err := cmd.CombinedOutput()
-	if err != nil {
-		return plainResult{text: string(text)}
+	var text []byte
+	for tries := 0; ; tries++ {
+		cmd := exec.Command(line[0], append(slices.Clone(line[1:]), "-o", out)...)
+		cmd.Dir, cmd.Env = plan.Root, append(slices.Clone(plan.Env), "PWD="+plan.Root)
+		var err error
+		if text, err = cmd.CombinedOutput(); err == nil {
+			break
+		}
+		// One that was killed or could not be started says nothing about the source.
+		if said := new(exec.ExitError); errors.As(err, &said) && said.ExitCode() > 0 || tries == 3 {
+			return plainResult{text: fmt.Sprintf("%s%v", text, err)}
+		}
 	}
 	made, err := os.ReadFile(out)
 	c.w.must(err)

@@ -47,7 +47,10 @@ type world struct {
 	daemon bool // the set is used
 	killed bool // daemons were killed
 
-	through string // a link by which the project is opened, "" = none
+	// preamble is the setting. With "auto" debug information is not byte for byte what
+	// a plain compile makes, which is documented, so there is none then.
+	preamble string
+	through  string // a link by which the project is opened, "" = none
 }
 
 // between returns a number from 0 to n-1, chance whether something happens in so many
