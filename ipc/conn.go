@@ -28,8 +28,9 @@ func newServerConn(s *Server, nc net.Conn) *serverConn { return &serverConn{serv
 
 // received is a request, or what was wrong with the bytes.
 type received struct {
-	text []byte
-	err  *Error
+	text    []byte
+	reading *reading
+	err     *Error
 }
 
 // serve answers request after request until either side has enough.
@@ -46,13 +47,14 @@ func (c *serverConn) serve(ctx context.Context) {
 	go c.read(ctx, cancel, requests)
 	for r := range requests {
 		if r.err != nil {
+			r.reading.done()
 			if c.known || c.proved.Load() {
 				(&answer{conn: c.nc}).finish(nil, r.err)
 				c.linger()
 			}
 			return
 		}
-		if !c.answer(ctx, r.text) {
+		if !c.answer(ctx, r) {
 			return
 		}
 	}
@@ -66,12 +68,14 @@ func (c *serverConn) read(ctx context.Context, cancel context.CancelCauseFunc, r
 	for {
 		r, err := c.next(&in)
 		if err != nil && !errors.As(err, &r.err) {
+			r.reading.done()
 			cancel(fmt.Errorf("peer is gone: %w", err))
 			return
 		}
 		select {
 		case requests <- r:
 		case <-ctx.Done():
+			r.reading.done()
 			return
 		}
 		if r.err != nil {
@@ -84,25 +88,28 @@ func (c *serverConn) read(ctx context.Context, cancel context.CancelCauseFunc, r
 // connection, later ones that long (proved peers: [provedRequest]) after their first
 // byte.
 func (c *serverConn) next(in *frames) (received, error) {
+	var r received
 	if in.begun {
 		c.nc.SetReadDeadline(time.Time{})
 		if err := in.wait(); err != nil {
-			return received{}, err
+			return r, err
 		}
 		limit := firstRequest
 		if c.proved.Load() {
 			limit = provedRequest
+			r.reading = startReading(c.nc)
 		}
 		c.nc.SetReadDeadline(time.Now().Add(limit))
 	}
 	if err := in.wait(); err != nil {
-		return received{}, err
+		return r, err
 	}
 	text, err := in.next(c.limit())
 	if err == nil {
 		c.nc.SetReadDeadline(time.Time{})
 	}
-	return received{text: text}, err
+	r.text = text
+	return r, err
 }
 
 func (c *serverConn) limit() int {
@@ -126,8 +133,10 @@ func (c *serverConn) linger() {
 }
 
 // answer handles one request; false means that the connection is over.
-func (c *serverConn) answer(ctx context.Context, text []byte) bool {
+func (c *serverConn) answer(ctx context.Context, r received) bool {
+	text := r.text
 	e, err := openEnvelope(text)
+	r.reading.done()
 	a := &answer{conn: c.nc, id: e.id}
 	if !c.known && !c.proved.Load() && e.action != "hello" && e.action != "prove" {
 		c.server.cfg.Log.Warn("stranger refused", "peer", c.nc.RemoteAddr().String())

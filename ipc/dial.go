@@ -241,7 +241,8 @@ func (p *patientReader) Read(b []byte) (n int, err error) {
 }
 
 // isMine reports whether a line answers the request that was sent last. What is
-// wrong with bytes that never became a request is said without an id.
+// wrong with bytes that never became a request is said without an id, and so are the
+// heartbeats while a request is received.
 func (c *Conn) isMine(r reply) bool {
-	return r.ID == strconv.FormatUint(c.id, 10) || r.ID == "" && r.Error != nil
+	return r.ID == strconv.FormatUint(c.id, 10) || r.ID == "" && (r.Error != nil || r.Event == Heartbeat{}.EventName())
 }
