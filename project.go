@@ -142,5 +142,5 @@ func (p *Project) launcher() (*daemons.Launcher, error) {
 
 // supervisor is a launcher that can tell the set's state and nothing more.
 func (p *Project) supervisor() *daemons.Launcher {
-	return &daemons.Launcher{Paths: p.paths, Config: p.config, CacheSummary: p.offlineCache}
+	return &daemons.Launcher{Paths: p.paths, Config: p.config, Env: p.env, CacheSummary: p.offlineCache}
 }

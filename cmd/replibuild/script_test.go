@@ -52,7 +52,8 @@ func setup(env *testscript.Env) error {
 	if err != nil {
 		return err
 	}
-	env.Vars = append(env.Vars, "HOME="+env.WorkDir, "REPLIBUILD_HOME="+home, "REPLIBUILD_EXE="+exe, "CI=", "NO_COLOR=1")
+	env.Vars = append(env.Vars, "HOME="+env.WorkDir, "REPLIBUILD_HOME="+home, "REPLIBUILD_EXE="+exe, "CI=", "NO_COLOR=1",
+		"GORACE=atexit_sleep_ms=0") // else every program with the race detector sleeps for a second at its end
 	env.Defer(func() { endAll(env.WorkDir) })
 	return os.MkdirAll(home, 0o700)
 }
