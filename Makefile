@@ -73,6 +73,12 @@ SEED  ?= 1
 oracle: deps-test
 	ORACLE_STEPS=$(STEPS) ORACLE_SEED=$(SEED) $(GO) test ./oracle -run TestOracle -count 1 -timeout 0 -v
 
+# Every unit of the real projects plainly and by its precompiled includes, at four
+# levels, the objects compared, and what it gains. PROOF may name projects and levels.
+PROOF ?= all
+preamble-proof: deps-test real
+	REPLIBUILD_REAL=$(REAL) REPLIBUILD_PREAMBLE_PROOF="$(PROOF)" $(GO) test ./daemons/compilation -run 'TestPreamble(Proof|Gain)' -count 1 -timeout 0 -v
+
 # Seven ways to get a wrong object out of a cache, tried on ccache and on RepliBuild.
 staleness: deps-demo build
 	@command -v ccache >/dev/null 2>&1 || { $(APT) update && $(APT) install -y ccache >/dev/null; }

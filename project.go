@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/RepliBuild/replibuild/daemons"
+	"github.com/RepliBuild/replibuild/daemons/compilation"
 	"github.com/RepliBuild/replibuild/ipc"
 )
 
@@ -113,6 +114,13 @@ func (p *Project) Ensure(ctx context.Context) (bool, []ipc.DaemonStatus, error) 
 		return false, nil, err
 	}
 	return l.Ensure(ctx)
+}
+
+// Untraceable says why the inputs of what a compiler makes cannot be known by tracing it,
+// so that they come from its dependency files and computed search positions; nil means
+// that it is traced. env is the environment of the plan.
+func (p *Project) Untraceable(ctx context.Context, compiler string, env []string) error {
+	return compilation.Untraceable(ctx, p.paths.TracerDir(), compiler, env)
 }
 
 // Status tells the state of the set; it needs no daemon to answer.

@@ -124,8 +124,14 @@ func (w *wiring) compilation(plans ipc.Setup) (*compilation.Service, error) {
 		MaxMemory: int64(c.MaxMemory) << 20,
 		Setup:     plans,
 		Timeout:   time.Duration(w.project.config.Daemons.Orchestrator.Timeout) * time.Second,
-		Publish:   w.publish,
-		Log:       w.log,
+		TracerDir: w.project.paths.TracerDir(),
+		Warm:      c.Warm && w.daemon == ipc.NameCompilation,
+		Preamble:  c.Preamble,
+		// In the cache's folder, so that whoever empties that has emptied all.
+		PreambleDir: filepath.Join(w.project.paths.CacheDir(), "preambles"),
+		MaxPreamble: int64(c.MaxPreambleSize) << 20,
+		Publish:     w.publish,
+		Log:         w.log,
 	})
 }
 

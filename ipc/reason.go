@@ -35,4 +35,7 @@ type Reason struct {
 	Path string `json:"path,omitempty"` // the file, flag or variable that changed
 	Old  string `json:"old,omitempty"`
 	New  string `json:"new,omitempty"`
+	// Preamble says of a unit that was compiled whether its precompiled includes were
+	// used, or why not; "" = there is nothing to say.
+	Preamble string `json:"preamble,omitempty"`
 }

@@ -31,6 +31,7 @@ type action struct {
 	line []string // the exact command line, for people
 	// audited: a hit may be checked by a plain run of the tool at another place.
 	audited bool
+	block   *block // of a unit: what there is to make a preamble of
 	// expected peak of memory in bytes, 0 = unknown; urgent goes first in line.
 	expected int64
 	urgent   bool
@@ -42,6 +43,11 @@ type tool struct {
 	subject subject
 	watch   observer
 	also    []string // files that it reads and that the observer need not tell of
+	// resident: the program is worth keeping in memory. A clang that starts spends 25 ms
+	// on dynamic linking; of a gcc, the driver alone would be resident.
+	resident bool
+	// hasLinker: it is a driver that can say how it calls the linker.
+	hasLinker bool
 }
 
 // work is one batch, link or step being served: one look at the files, one limit.
@@ -69,6 +75,9 @@ type result struct {
 
 // inPlace reports whether the output is there already and is what its inputs make.
 func (w *work) inPlace(a *action, rec *record) bool {
+	if rec != nil && rec.Mode == modePreamble && w.s.preambles.refuses(a) != "" {
+		return false
+	}
 	if a.forced || !rec.trusted() || rec.Recipe != a.recipeID || len(rec.Outputs) == 0 || rec.Outputs[0].Path != a.output {
 		return false
 	}
@@ -113,6 +122,9 @@ type attempt struct {
 	looked bool        // in the cache
 	leave  func()      // the lead
 	spans  []ipc.Span  // where its time went so far
+	use    preambleUse
+	// byDriver: a link without the driver failed, or nobody knows what it read.
+	byDriver bool
 }
 
 func (w *work) newAttempt(a *action, rec *record) *attempt {
@@ -151,7 +163,8 @@ func (w *work) finish(ctx context.Context, t *attempt, place *place) result {
 	if place == nil {
 		place = w.line(t.action, t.rec)
 	}
-	return w.make(ctx, t, place)
+	w.takePreamble(t)
+	return w.leavePreamble(t, w.make(ctx, t, place))
 }
 
 // do is begin and finish for a single action.

@@ -17,6 +17,7 @@ func (s *Service) newWork(ctx context.Context, build, root string, env []string,
 		return nil, nil, nil, err
 	}
 	s.auditor.begins()
+	s.preambles.begins()
 	if root == "" {
 		root = s.cfg.Root
 	}
@@ -31,6 +32,7 @@ func (s *Service) newWork(ctx context.Context, build, root string, env []string,
 		s.store.Unpin(w.pin)
 		end()
 		s.auditor.ends()
+		s.preambles.ends()
 	}, nil
 }
 

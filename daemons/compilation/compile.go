@@ -19,6 +19,8 @@ type compiler struct {
 	recipeID  cache.Digest
 	tool      []string // driver and arguments as they are run
 	never     string
+	// noPreamble says why its units cannot have one, "" if they can.
+	noPreamble string
 }
 
 func newCompiler(req *ipc.BatchRequest, c ipc.Command) *compiler {
@@ -27,6 +29,7 @@ func newCompiler(req *ipc.BatchRequest, c ipc.Command) *compiler {
 	k := &compiler{command: c, toolchain: req.Toolchains[c.Toolchain], flags: flags, recipe: r, recipeID: r.digest()}
 	k.never = cmp.Or(flags.uncacheable, driverEnvironment(req.Env))
 	k.tool = r.Args
+	k.noPreamble = whyNoPreamble(k.toolchain, c, flags)
 	return k
 }
 
@@ -36,13 +39,14 @@ func (k *compiler) unit(w *work, u ipc.BatchUnit, forced bool) *action {
 	return &action{
 		id: u.ID, output: u.Object, recipe: k.recipe, recipeID: k.recipeID, causes: u.Causes, forced: forced,
 		never: k.never, direct: k.flags.direct, expected: u.ExpectedPeak, audited: true,
-		line: k.command.Line(k.toolchain, u.Source, u.Object),
-		base: func() (cache.Digest, error) { return k.base(w, source, u.Object) },
+		block: &block{compiler: k, given: u.Source, source: source},
+		line:  k.command.Line(k.toolchain, u.Source, u.Object),
+		base:  func() (cache.Digest, error) { return k.base(w, source, u.Object) },
 		tool: func(output string) tool {
 			return tool{
 				args:  append(slices.Clone(k.tool), "-c", u.Source, "-o", output),
-				watch: w.s.compiles,
-				also:  []string{source},
+				watch: w.s.compiles, resident: k.toolchain.Family == "clang",
+				also: []string{source},
 				subject: subject{
 					recipe: k.recipe, key: k.recipeID.String(), tool: k.tool, gcc: k.toolchain.Family == "gcc",
 					flags: k.flags, source: source,

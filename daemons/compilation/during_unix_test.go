@@ -27,7 +27,7 @@ func (p *project) fifo(name string) string {
 }
 
 // meet waits until the script reads from or writes to the pipe.
-func meet(t *testing.T, fifo string) {
+func meet(t testing.TB, fifo string) {
 	t.Helper()
 	f, err := os.OpenFile(fifo, os.O_WRONLY, 0)
 	if err != nil {
@@ -251,6 +251,7 @@ func TestLeadHandsOver(t *testing.T) {
 func TestKilledCompilerRunsAgain(t *testing.T) {
 	t.Parallel()
 	p := anyCompiler(t)
+	p.depfile = true // a trace shows that the wrapper reads what it has just written
 	small(p)
 	p.wrap(`[ -e $PWD/killed ] && exec $real "$@"; touch $PWD/killed; kill -9 $$`)
 	p.expect("killed once", "src/main.cpp", ipc.StatusCompiled, ipc.ReasonNew)

@@ -35,8 +35,8 @@ func (s *Service) Generate(ctx context.Context, req ipc.GenerateRequest) (ipc.Ge
 	return reply, nil
 }
 
-// step is a [[generate]] step on its way. Nobody knows what such a command reads and
-// writes besides what it declares, so its outputs are skipped in place but never
+// step is a [[generate]] step on its way. Nobody knows all that such a command reads and
+// writes besides what it declares (see run), so its outputs are skipped in place but never
 // kept in the cache.
 type step struct {
 	*attempt
@@ -107,7 +107,8 @@ func (p *step) do(ctx context.Context) result {
 	}
 	since := p.w.s.clock.now()
 	args := append([]string{p.w.view.abs(p.program)}, p.req.Step.Command[1:]...)
-	o, err := p.w.s.spawner.run(ctx, task{args: args, dir: p.w.root, env: p.w.env, timeout: p.w.timeout}, at.slot.runs)
+	o, read, err := p.run(ctx, task{args: args, dir: p.w.root, env: p.w.env, timeout: p.w.timeout}, since, at.slot.runs)
+	p.files = append(p.files, read...)
 	switch {
 	case err != nil:
 		return *p.w.failed(p.attempt, outcome{exit: -1}, err.Error()+"\n")

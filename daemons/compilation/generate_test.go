@@ -11,6 +11,11 @@ import (
 // generate runs a step of a script.
 func (p *project) generate(script string, outputs ...string) ipc.UnitResult {
 	p.t.Helper()
+	if s := p.start(); s.tracers.dir != "" {
+		if _, err := s.tracers.ready(p.t.Context(), stepShell, p.env); err != nil {
+			p.t.Fatal(err)
+		}
+	}
 	reply, err := p.start().Generate(p.t.Context(), ipc.GenerateRequest{Build: "b1", Root: p.root, Env: p.env, Step: ipc.Step{
 		ID: "step:" + outputs[0], Command: []string{"sh", "-c", script}, Inputs: []string{"api.txt"}, Outputs: outputs,
 	}})
@@ -19,6 +24,59 @@ func (p *project) generate(script string, outputs ...string) ipc.UnitResult {
 	}
 	p.noteTrack(reply.Track)
 	return reply.Result
+}
+
+// What a step reads of the project is an input although nobody declared it; what it
+// writes and reads again is none.
+func TestGenerateUndeclared(t *testing.T) {
+	t.Parallel()
+	if tracerDir == "" {
+		t.Skip("nothing is traced on this system")
+	}
+	p := anyCompiler(t)
+	const script = `sort api.txt > sorted.tmp; . tools/lib.sh; head -n1 sorted.tmp > build/gen/api.h; emit >> build/gen/api.h; cat /etc/passwd >/dev/null`
+	const out = "build/gen/api.h"
+	p.write("api.txt", "int b();\nint a();\n")
+	p.write("tools/lib.sh", "emit() { echo 'int c();'; }\n")
+	if r := p.generate(script, out); r.Status != ipc.StatusCompiled {
+		t.Fatalf("first: %+v", r)
+	}
+	if r := p.generate(script, out); !r.InPlace {
+		t.Errorf("again: %+v", r)
+	}
+	if inputs := p.files["step:"+out]; len(inputs) != 3 { // and the shell
+		t.Errorf("inputs %+v", inputs)
+	}
+	p.write("tools/lib.sh", "emit() { echo 'int d();'; }\n")
+	if r := p.generate(script, out); !r.Changed || r.Reason.Path != "tools/lib.sh" {
+		t.Errorf("edited: %+v", r)
+	}
+	if text := p.read(out); text != "int a();\nint d();\n" {
+		t.Errorf("%q", text)
+	}
+	p.remove("tools/lib.sh")
+	if r := p.generate(script, out); r.Status != ipc.StatusFailed {
+		t.Errorf("removed: %+v", r)
+	}
+	p.write("tools/lib.sh", "emit() { echo 'int d();'; }\n")
+	if r := p.generate(script, out); r.Status != ipc.StatusCompiled || r.Changed {
+		t.Errorf("back: %+v", r)
+	}
+}
+
+func TestPythonSource(t *testing.T) {
+	t.Parallel()
+	for file, want := range map[string]string{
+		"tools/__pycache__/gen.cpython-311.pyc":       "tools/gen.py",
+		"__pycache__/gen.cpython-311.opt-1.pyc":       "gen.py",
+		"/usr/lib/python3/__pycache__/re.cpython.pyc": "/usr/lib/python3/re.py",
+		"tools/gen.pyc": "tools/gen.pyc",
+		"tools/gen.py":  "tools/gen.py",
+	} {
+		if got := pythonSource(file); got != want {
+			t.Errorf("%s: %s, want %s", file, got, want)
+		}
+	}
 }
 
 func TestGenerate(t *testing.T) {

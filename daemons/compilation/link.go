@@ -147,14 +147,14 @@ func (l *linker) base(a *action) (cache.Digest, error) {
 
 func (l *linker) tool(a *action, output string) tool {
 	t := tool{
-		args: l.args(output), watch: l.w.s.links,
+		args: l.args(output), watch: l.w.s.links, resident: l.req.Toolchain.Family == "clang", hasLinker: hasLinker(l.req),
 		subject: subject{
 			recipe: a.recipe, key: a.recipeID.String(), tool: a.recipe.Args, inputs: l.members(),
 			gcc: l.req.Toolchain.Family == "gcc",
 		},
 	}
 	if l.static() {
-		t.watch = readsNothing{}
+		t.watch, t.resident = l.w.s.archives, false
 	}
 	for _, m := range slices.Concat(l.members(), l.programs()) {
 		t.also = append(t.also, spell(l.w.root, m))

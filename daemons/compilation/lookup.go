@@ -17,7 +17,20 @@ func (w *work) lookup(t *attempt) *result {
 		return nil
 	}
 	t.looked = true
-	for _, set := range w.s.store.InputSets(t.base) {
+	for _, base := range w.s.preambles.bases(t.action, t.base) {
+		if r := w.lookupBase(t, base); r != nil {
+			return r
+		}
+	}
+	if t.missed == cache.Found && t.near == nil {
+		t.missed = w.whyGone(t)
+	}
+	return nil
+}
+
+// lookupBase is lookup for one way of making the output.
+func (w *work) lookupBase(t *attempt, base cache.Digest) *result {
+	for _, set := range w.s.store.InputSets(base) {
 		known := fromCache(set)
 		if d := w.view.compareSet(known); d != nil {
 			if t.near == nil {
@@ -34,7 +47,7 @@ func (w *work) lookup(t *attempt) *result {
 		r, err := w.deliver(t, entry, known)
 		if err == nil {
 			// The set that matched is the one to try first next time.
-			_ = w.s.store.AddInputSet(t.base, set)
+			_ = w.s.store.AddInputSet(base, set)
 			return r
 		}
 		if errors.Is(err, cache.ErrDamaged) {
@@ -42,9 +55,6 @@ func (w *work) lookup(t *attempt) *result {
 			continue
 		}
 		return w.failed(t, outcome{exit: -1}, err.Error()+"\n")
-	}
-	if t.missed == cache.Found && t.near == nil {
-		t.missed = w.whyGone(t)
 	}
 	return nil
 }
@@ -81,7 +91,7 @@ func (w *work) deliver(t *attempt, e *cache.Entry, set inputSet) (*result, error
 	}
 	rec := &record{
 		Recipe: t.recipeID, Base: t.base, Action: e.Action, Set: w.s.tables.pack(set),
-		Outputs: []outputRecord{{Path: t.output, Sig: sig, Digest: out.Blob}}, Peak: e.Peak,
+		Outputs: []outputRecord{{Path: t.output, Sig: sig, Digest: out.Blob}}, Peak: e.Peak, Mode: e.Mode,
 	}
 	w.remember(t, rec)
 	return &result{rec: rec, UnitResult: ipc.UnitResult{

@@ -103,12 +103,12 @@ func (w *work) signKnown(t *attempt) {
 		w.view.signAll(t.rec.Set)
 		return
 	}
-	if t.noBase == nil && t.never == "" {
-		for _, set := range w.s.store.InputSets(t.base) {
-			for _, f := range set.Inputs {
-				w.view.signature(f.Path)
-			}
-			break
+	if t.noBase != nil || t.never != "" {
+		return
+	}
+	if sets := w.s.store.InputSets(t.base); len(sets) > 0 {
+		for _, f := range sets[0].Inputs {
+			w.view.signature(f.Path)
 		}
 	}
 }
@@ -118,8 +118,8 @@ func (w *work) signKnown(t *attempt) {
 // nothing beside it.
 func (w *work) run(ctx context.Context, t *attempt, output string, at *place) product {
 	p, again := w.runOnce(ctx, t, output, at.slot)
-	if again {
-		p, _ = w.runOnce(ctx, t, output, at.slot)
+	for again {
+		p, again = w.runOnce(ctx, t, output, at.slot)
 	}
 	at.release()
 	if !p.outcome.killed {
@@ -132,14 +132,18 @@ func (w *work) run(ctx context.Context, t *attempt, output string, at *place) pr
 		return p
 	}
 	defer slot.release()
-	p, _ = w.runOnce(ctx, t, output, slot)
+	for again = true; again; {
+		p, again = w.runOnce(ctx, t, output, slot)
+	}
 	return p
 }
 
 // runOnce runs the tool. again says that it failed only because it was watched.
 func (w *work) runOnce(ctx context.Context, t *attempt, output string, slot *slot) (p product, again bool) {
 	tool := t.tool(output)
-	job := task{args: tool.args, dir: w.root, env: w.env, timeout: w.timeout}
+	w.withPreamble(t, &tool)
+	directly := w.linkDirectly(ctx, t, &tool, output)
+	job := task{args: tool.args, dir: w.root, env: w.env, timeout: w.timeout, resident: tool.resident}
 	if err := w.untilSettled(ctx, tool.also); err != nil {
 		return product{outcome: outcome{stopped: err}}, false
 	}
@@ -163,13 +167,24 @@ func (w *work) runOnce(ctx context.Context, t *attempt, output string, slot *slo
 	p.outcome, p.err = w.s.spawner.run(ctx, job, slot.runs)
 	switch {
 	case p.err != nil:
+	case w.preambleFailed(t, p):
+		return p, true
+	case directly != nil && !p.outcome.ok() && p.outcome.stopped == nil:
+		t.byDriver = true // which says it in its own words
+		return p, true
+	case p.outcome.stopped == nil && watched.rejected(p.outcome):
+		return p, true
 	case !p.outcome.ok():
-		return p, p.outcome.stopped == nil && watched.rejected(p.outcome)
+		return p, false
 	default:
 		p.seen, p.err = watched.testify(ctx)
 		if p.err != nil && ctx.Err() != nil {
 			p.outcome.stopped, p.err = context.Cause(ctx), nil
 		}
+	}
+	if directly != nil && p.outcome.ok() && !directly.vouch(p.seen) {
+		t.byDriver = true
+		return p, true
 	}
 	if p.seen != nil {
 		p.seen.files = append(p.seen.files, tool.also...)

@@ -12,9 +12,10 @@ type spawner interface {
 	run(ctx context.Context, t task, started func(pid int)) (outcome, error)
 }
 
-// observer knows what a process reads. The implementations here ask the tool for a
-// dependency file and compute what such a file does not tell; a tracer of system
-// calls can take their place.
+// observer knows what a process reads. There are two kinds: one traces the process
+// (traced), the other asks the tool for a dependency file and computes what such a file
+// does not tell (depfileCompiles, depfileLinks). The first has one of the second kind
+// behind it: to check it against, and to use where tracing is not possible.
 type observer interface {
 	// watch prepares a task, before it starts, so that what it reads will be seen.
 	watch(t *task, about *subject) (witness, error)
@@ -22,13 +23,19 @@ type observer interface {
 
 // witness is asked about one process once it has ended.
 type witness interface {
-	// rejected reports whether the process failed because of what watch did to the
-	// task: it is run again after that, and watched in another way.
+	// rejected reports whether the process failed, or complained, because of what watch
+	// did to the task: it is run again after that, and watched in another way.
 	rejected(o outcome) bool
 	// testify says what the process read.
 	testify(ctx context.Context) (*observation, error)
 	// close removes what watch made.
 	close()
+}
+
+// teller is a witness that the tool itself has told what it read. told returns nil if it
+// has not.
+type teller interface {
+	told() *observation
 }
 
 // subject is what an observer may know of a process.
@@ -41,9 +48,10 @@ type subject struct {
 	env    []string
 	gcc    bool
 	flags  flagFacts
-	source string   // of a compile
-	inputs []string // of a link: objects, libraries by path
-	output string   // where the process writes, absolute
+	source string       // of a compile
+	inputs []string     // of a link: objects, libraries by path
+	output string       // where the process writes, absolute
+	hidden *hiddenFiles // what is no input although it is read; nil = nothing
 }
 
 // observation is what one process read.

@@ -38,6 +38,30 @@ func (c *compileWitness) rejected(outcome) bool { return false }
 func (c *compileWitness) close() { _ = os.Remove(c.file) }
 
 func (c *compileWitness) testify(ctx context.Context) (*observation, error) {
+	seen, err := c.readDepfile()
+	if err != nil {
+		return nil, err
+	}
+	sources := c.readTexts(seen)
+	for _, s := range sources {
+		if s.incbin {
+			seen.doubt = cmp.Or(seen.doubt, s.path+" uses .incbin, and nobody tells which file that reads")
+		}
+	}
+	c.addNamed(seen)
+	return seen, c.addMisses(ctx, seen, sources)
+}
+
+func (c *compileWitness) told() *observation {
+	seen, err := c.readDepfile()
+	if err != nil {
+		return nil
+	}
+	c.readTexts(seen)
+	return seen
+}
+
+func (c *compileWitness) readDepfile() (*observation, error) {
 	text, err := os.ReadFile(c.file)
 	if err != nil {
 		return nil, fmt.Errorf("the compiler wrote no dependency file: %w", err)
@@ -48,18 +72,19 @@ func (c *compileWitness) testify(ctx context.Context) (*observation, error) {
 	}
 	seen := &observation{}
 	for _, n := range append(names, c.about.source) {
-		if n != os.DevNull {
-			seen.files = append(seen.files, spell(c.about.view.root, n))
+		if n = spell(c.about.view.root, n); n != os.DevNull && !c.about.hidden.hides(n) {
+			seen.files = append(seen.files, n)
 		}
 	}
-	sources := c.readTexts(seen)
-	c.addNamed(seen)
-	return seen, c.addMisses(ctx, seen, sources)
+	return seen, nil
 }
 
 // readTexts scans what was read.
 func (c *compileWitness) readTexts(seen *observation) []source {
-	sources := make([]source, 0, len(seen.files))
+	sources := make([]source, 0, len(seen.files)+1)
+	if h := c.about.hidden; h != nil && h.block != nil {
+		sources = append(sources, *h.block)
+	}
 	for _, f := range seen.files {
 		text, err := c.texts.of(c.about.view, f)
 		if err != nil {
@@ -69,9 +94,6 @@ func (c *compileWitness) readTexts(seen *observation) []source {
 		sources = append(sources, source{f, text})
 		if text.clock != "" {
 			seen.uncacheable = cmp.Or(seen.uncacheable, f+" uses "+text.clock)
-		}
-		if text.incbin {
-			seen.doubt = cmp.Or(seen.doubt, f+" uses .incbin, and nobody tells which file that reads")
 		}
 	}
 	return sources
@@ -115,10 +137,7 @@ func (c *compileWitness) addMisses(ctx context.Context, seen *observation, sourc
 	}
 	seen.listings = slices.Clone(where.listings)
 	for _, dir := range slices.Sorted(maps.Keys(m.folders)) {
-		if filepath.IsAbs(dir) { // of the system, like /tmp: its names change all the time
-			continue
-		}
-		seen.listings = append(seen.listings, cache.Listing{Dir: dir, Digest: c.about.view.names(dir)})
+		seen.listings = append(seen.listings, cache.Listing{Dir: dir, Match: isFolder})
 	}
 	return nil
 }

@@ -38,7 +38,7 @@ type linkWitness struct {
 
 // rejected reports whether the linker complained about the flag.
 func (l *linkWitness) rejected(o outcome) bool {
-	if l.file == "" || !strings.Contains(o.output, "dependency-file") {
+	if o.ok() || l.file == "" || !strings.Contains(o.output, "dependency-file") {
 		return false
 	}
 	l.paths.tellsNot(l.about.key)
@@ -80,6 +80,14 @@ func (l *linkWitness) testify(ctx context.Context) (*observation, error) {
 		seen.doubt = cmp.Or(seen.doubt, s.doubt+" appeared while it was linked")
 	}
 	return seen, nil
+}
+
+func (l *linkWitness) told() *observation {
+	seen := &observation{}
+	if l.file == "" || !l.readDepfile(seen) {
+		return nil
+	}
+	return seen
 }
 
 // readDepfile adds what the linker says it read, and reports whether that could be

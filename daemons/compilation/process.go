@@ -11,6 +11,8 @@ import (
 	"sync/atomic"
 	"syscall"
 	"time"
+
+	"github.com/RepliBuild/replibuild/daemons/compilation/internal/preload"
 )
 
 const (
@@ -35,6 +37,18 @@ type task struct {
 	dir     string
 	env     []string
 	timeout time.Duration // 0 = none
+	// library is what the environment has loaded into the process, nil if nothing, and
+	// resident whether the program is one to keep resident.
+	library  *preload.Library
+	resident bool
+}
+
+// limit bounds a context by the task's timeout.
+func (t task) limit(ctx context.Context) (context.Context, context.CancelFunc) {
+	if t.timeout <= 0 {
+		return ctx, func() {}
+	}
+	return context.WithTimeoutCause(ctx, t.timeout, errTimeout)
 }
 
 // outcome is how a process ended.
@@ -82,11 +96,8 @@ func (r *runner) close() {
 func (r *runner) run(ctx context.Context, t task, started func(pid int)) (outcome, error) {
 	r.running.Add(1)
 	defer r.running.Done()
-	if t.timeout > 0 {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeoutCause(ctx, t.timeout, errTimeout)
-		defer cancel()
-	}
+	ctx, cancel := t.limit(ctx)
+	defer cancel()
 	if ctx.Err() != nil {
 		return outcome{stopped: context.Cause(ctx)}, nil
 	}

@@ -128,7 +128,7 @@ func groupMembers(t *testing.T, group int) (alive []string) {
 }
 
 // waitFor polls for a state; it gives up after ten seconds.
-func waitFor(t *testing.T, what string, reached func() bool) {
+func waitFor(t testing.TB, what string, reached func() bool) {
 	t.Helper()
 	for end := time.Now().Add(10 * time.Second); !reached(); time.Sleep(2 * time.Millisecond) {
 		if time.Now().After(end) {

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -18,24 +19,26 @@ import (
 
 // project is a folder of sources with a service for it.
 type project struct {
-	t     *testing.T
-	root  string
-	cache string
-	state string
-	s     *Service
-	store *cache.Store
-	tool  ipc.Toolchain
-	env   []string
-	args  []string // of every unit
-	limit cache.Options
-	cfg   Config
-	mu    sync.Mutex
-	track map[string]ipc.NodeRecord
-	files map[string][]ipc.FileSig
+	t       testing.TB
+	root    string
+	cache   string
+	state   string
+	s       *Service
+	store   *cache.Store
+	tool    ipc.Toolchain
+	env     []string
+	args    []string // of every unit
+	lang    string   // of every unit
+	limit   cache.Options
+	depfile bool // inputs come from dependency files, not from traces
+	cfg     Config
+	mu      sync.Mutex
+	track   map[string]ipc.NodeRecord
+	files   map[string][]ipc.FileSig
 }
 
 // toolchains are the real compilers of the machine, by family.
-func toolchains(t *testing.T) map[string]ipc.Toolchain {
+func toolchains(t testing.TB) map[string]ipc.Toolchain {
 	t.Helper()
 	found := make(map[string]ipc.Toolchain)
 	for family, names := range map[string][2]string{"clang": {"clang-19", "clang++-19"}, "gcc": {"gcc", "g++"}} {
@@ -52,14 +55,43 @@ func toolchains(t *testing.T) map[string]ipc.Toolchain {
 	return found
 }
 
-// eachCompiler runs a test with each compiler.
+// tracerDir keeps the tracer's objects for all tests, "" where nothing is traced.
+var tracerDir string
+
+func TestMain(m *testing.M) {
+	if runtime.GOOS == "linux" {
+		dir, err := os.MkdirTemp("", "compilation-test-")
+		if err != nil {
+			panic(err)
+		}
+		tracerDir = dir
+	}
+	code := m.Run()
+	if err := os.RemoveAll(tracerDir); err != nil {
+		panic(err)
+	}
+	os.Exit(code)
+}
+
+// eachCompiler runs a test with each compiler, and with each way to know what it reads.
 func eachCompiler(t *testing.T, test func(t *testing.T, p *project)) {
 	t.Helper()
 	for family, tool := range toolchains(t) {
-		t.Run(family, func(t *testing.T) {
-			t.Parallel()
-			test(t, newProject(t, tool))
-		})
+		for _, depfile := range []bool{false, true} {
+			name := family + "/traced"
+			if depfile {
+				name = family + "/depfile"
+			}
+			t.Run(name, func(t *testing.T) {
+				t.Parallel()
+				p := newProject(t, tool)
+				p.depfile = depfile
+				if !depfile && tracerDir == "" {
+					t.Skip("nothing is traced on this system")
+				}
+				test(t, p)
+			})
+		}
 	}
 }
 
@@ -70,7 +102,7 @@ func anyCompiler(t *testing.T) *project {
 	return newProject(t, all[slices.Sorted(maps.Keys(all))[0]])
 }
 
-func newProject(t *testing.T, tool ipc.Toolchain) *project {
+func newProject(t testing.TB, tool ipc.Toolchain) *project {
 	t.Helper()
 	base, err := filepath.EvalSymlinks(t.TempDir())
 	if err != nil {
@@ -78,7 +110,7 @@ func newProject(t *testing.T, tool ipc.Toolchain) *project {
 	}
 	p := &project{
 		t: t, root: filepath.Join(base, "project"), cache: filepath.Join(base, "cache"), state: filepath.Join(base, "state", "units"),
-		tool: tool, env: []string{"LANG=C.UTF-8", "PATH=/usr/bin:/bin"}, args: []string{"-std=c++17", "-O0"},
+		tool: tool, lang: "c++", env: []string{"LANG=C.UTF-8", "PATH=/usr/bin:/bin"}, args: []string{"-std=c++17", "-O0"},
 	}
 	if err := os.Mkdir(p.root, 0o755); err != nil {
 		t.Fatal(err)
@@ -96,6 +128,9 @@ func (p *project) start() *Service {
 	p.store = cache.Open(p.cache, p.limit)
 	cfg := p.cfg
 	cfg.Root, cfg.Store, cfg.StateFile = p.root, p.store, p.state
+	if !p.depfile {
+		cfg.TracerDir = tracerDir
+	}
 	s, err := New(cfg)
 	if err != nil {
 		p.t.Fatal(err)
@@ -176,7 +211,7 @@ func (p *project) remove(name string) {
 func (p *project) batch(sources ...string) ipc.BatchRequest {
 	req := ipc.BatchRequest{
 		Build: "b1", Root: p.root, BuildDir: "build", Env: p.env, Toolchains: []ipc.Toolchain{p.tool},
-		Commands: []ipc.Command{{Lang: "c++", Args: p.args}},
+		Commands: []ipc.Command{{Lang: p.lang, Args: p.args}},
 	}
 	for _, s := range sources {
 		req.Units = append(req.Units, ipc.BatchUnit{Unit: unitOf(s)})
@@ -192,6 +227,7 @@ func unitOf(source string) ipc.Unit {
 func (p *project) run(ctx context.Context, req ipc.BatchRequest) (map[string]ipc.UnitResult, error) {
 	p.t.Helper()
 	out := make(map[string]ipc.UnitResult)
+	p.ready()
 	_, err := p.start().CompileBatch(ctx, req, func(b ipc.BatchProgress) {
 		for _, r := range b.Finished {
 			out[strings.TrimPrefix(r.ID, "app:")] = r
@@ -199,6 +235,20 @@ func (p *project) run(ctx context.Context, req ipc.BatchRequest) (map[string]ipc
 		p.noteTrack(b.Track)
 	})
 	return out, err
+}
+
+// ready starts the service and waits until its tools can be traced.
+func (p *project) ready() {
+	p.t.Helper()
+	s := p.start()
+	if s.tracers.dir == "" {
+		return
+	}
+	for _, exe := range []string{p.tool.CC, p.tool.CXX, p.tool.AR} {
+		if _, err := s.tracers.ready(p.t.Context(), exe, p.env); err != nil {
+			p.t.Fatal(err)
+		}
+	}
 }
 
 // noteTrack keeps what discovery would.
@@ -267,7 +317,7 @@ func (p *project) wrap(text string) {
 func (p *project) oracle(source string) string {
 	p.t.Helper()
 	out := filepath.Join(p.t.TempDir(), "plain.o")
-	c := ipc.Command{Lang: "c++", Args: p.args}
+	c := ipc.Command{Lang: p.lang, Args: p.args}
 	line := c.Line(p.tool, source, out)
 	cmd := exec.CommandContext(p.t.Context(), line[0], line[1:]...)
 	cmd.Dir, cmd.Env = p.root, processEnv(p.env, p.root)

@@ -90,6 +90,8 @@ func (w *work) whatChanged(t *attempt) ipc.Reason {
 		return ipc.Reason{Code: ipc.ReasonPrevious, Text: "the last attempt failed"}
 	case rec.Unsettled != "":
 		return ipc.Reason{Code: ipc.ReasonInput, Text: rec.Unsettled}
+	case rec.Mode == modePreamble && w.s.preambles.refuses(t.action) != "":
+		return preambleReason(w.s.preambles.refuses(t.action))
 	case t.exact && rec.Base != t.base:
 		return w.listReason(t, rec)
 	}

@@ -7,7 +7,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"strings"
 	"time"
 
@@ -125,8 +124,7 @@ func (s *Service) agrees(ctx context.Context, x suspect, dir string, plain cache
 	if plain == x.output.Blob {
 		return true
 	}
-	hasDebug := slices.ContainsFunc(x.args(""), func(arg string) bool { return strings.HasPrefix(arg, "-g") && arg != "-g0" })
-	if x.mode != modePreamble || !hasDebug {
+	if x.mode != modePreamble || !hasDebug(x.args("")) {
 		return false
 	}
 	ours := filepath.Join(dir, "cached.o")
@@ -153,6 +151,9 @@ func withoutDebug(ctx context.Context, object string) (cache.Digest, error) {
 // new stamp out of its place in the build folder, so that whoever looks next finds it
 // changed and makes it again. It is not deleted: a linker may be reading it.
 func (s *Service) condemn(x suspect, detail string) {
+	if x.mode == modePreamble {
+		s.preambles.turnOff("one made a wrong object of " + x.id)
+	}
 	dir, err := s.store.Quarantine(x.action, fmt.Sprintf("unit %s\n%s", x.id, detail))
 	s.log.Error("an object of the cache is not what its inputs make", "unit", x.id, "action", x.action.String(),
 		"detail", detail, "kept", dir, "error", err)

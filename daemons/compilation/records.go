@@ -21,6 +21,7 @@ type record struct {
 	Unsettled   string // why the outputs are not what the inputs make, or may not be
 	Uncacheable string // why the cache does not have it
 	Peak        int64  // bytes of memory that it took, 0 = unknown
+	Mode        string // of the cache's entry, "" = made plainly
 }
 
 // outputRecord is a file as we wrote it.

@@ -29,8 +29,17 @@ type Config struct {
 	// nothing was asked for during AuditIdle; 0 = 200 and 5 s, less than 0 = never.
 	AuditEvery int
 	AuditIdle  time.Duration
-	Publish    func(ipc.EventBody) // tells of what no request hears; may be nil
-	Log        *slog.Logger        // nil = none
+	// TracerDir is where the tracer's objects are kept; "" = do not trace, but rely on
+	// dependency files and computed search positions.
+	TracerDir string
+	// Warm keeps clang resident, if it can be traced. Only a daemon gains by that.
+	Warm bool
+	// Preamble is one of PreambleAuto, PreambleExact and PreambleOff; "" is auto.
+	Preamble    string
+	PreambleDir string              // where preambles lie; "" = none are made
+	MaxPreamble int64               // bytes that they may take
+	Publish     func(ipc.EventBody) // tells of what no request hears; may be nil
+	Log         *slog.Logger        // nil = none
 }
 
 // Service implements [ipc.Compilation]. Its methods may be called from many
@@ -46,20 +55,25 @@ type Service struct {
 	clock   clock
 
 	runner   *runner
+	warm     *warm    // nil = none are resident
 	spawner  spawner  // how processes are started
 	compiles observer // how what compilers read is known
 	links    observer // the same for linkers
+	archives observer // the same for archivers
 
-	texts   *texts
-	paths   *searchPaths
-	libs    *libraryPaths
-	flights *flights
-	builds  *builds
-	saver   *saver
-	sweeper sweeper
-	plans   planMemory
-	auditor *auditor
-	close   func() error
+	tracers   *tracers
+	texts     *texts
+	paths     *searchPaths
+	libs      *libraryPaths
+	lines     *linkLines
+	flights   *flights
+	builds    *builds
+	saver     *saver
+	sweeper   sweeper
+	plans     planMemory
+	auditor   *auditor
+	preambles *preambles // nil = off
+	close     func() error
 }
 
 // New makes a service and reads its state. A state that cannot be read is logged
@@ -82,15 +96,22 @@ func New(cfg Config) (*Service, error) {
 	}
 	s.digests = newDigests(s.clock.tick, time.Now)
 	s.spawner = s.runner
-	s.paths, s.libs = newSearchPaths(s.spawner), newLibraryPaths(s.spawner)
-	s.compiles = &depfileCompiles{texts: s.texts, paths: s.paths}
-	s.links = &depfileLinks{paths: s.libs}
+	if cfg.Warm {
+		s.warm = newWarm(s.runner, s.log)
+		s.spawner = s.warm
+	}
+	s.paths, s.libs, s.lines = newSearchPaths(s.spawner), newLibraryPaths(s.spawner), newLinkLines()
+	s.tracers = newTracers(cfg.TracerDir, s.log)
+	s.compiles = &traced{s.tracers, &depfileCompiles{texts: s.texts, paths: s.paths}}
+	s.links = &traced{s.tracers, &depfileLinks{paths: s.libs}}
+	s.archives = &traced{s.tracers, readsNothing{}}
 	if cfg.StateFile != "" {
 		if err := loadState(cfg.StateFile, s.records, s.tables, s.digests); err != nil {
 			s.log.Warn("the state of earlier builds is lost", "error", err)
 		}
 	}
 	s.auditor = newAuditor(s, cfg.AuditEvery, cfg.AuditIdle)
+	s.preambles = newPreambles(s)
 	s.saver = newSaver(s.save)
 	s.close = sync.OnceValue(s.shutdown)
 	return s, nil
@@ -102,8 +123,13 @@ func (s *Service) Close() error { return s.close() }
 
 func (s *Service) shutdown() error {
 	s.auditor.close()
+	s.preambles.close()
 	s.builds.closeAll()
 	s.runner.close()
+	if s.warm != nil {
+		s.warm.close()
+	}
+	s.tracers.close()
 	return s.saver.close()
 }
 
@@ -123,12 +149,21 @@ type Stats struct {
 	Waiting   int   `json:"waiting"`   // for a slot
 	Jobs      int   `json:"jobs"`      // slots
 	Memory    int64 `json:"memory"`    // bytes that processes could still take, -1 = unknown
+	// Untraced are the programs of which the inputs come from dependency files and
+	// computed search positions, with the reason; Traced are those that are traced.
+	Traced   []string          `json:"traced,omitempty"`
+	Untraced map[string]string `json:"untraced,omitempty"`
+	Resident map[string][]int  `json:"resident,omitempty"` // process IDs by program
 }
 
 // Stats returns the service's numbers, a [Stats].
 func (s *Service) Stats(context.Context) (any, error) {
 	st := Stats{Processes: s.runner.started.Load(), Jobs: s.slots.limit, Memory: s.slots.available()}
 	st.Running, st.Waiting = s.slots.counts()
+	st.Traced, st.Untraced = s.tracers.status()
+	if s.warm != nil {
+		st.Resident = s.warm.residents.Pids()
+	}
 	s.records.mu.Lock()
 	st.Records = len(s.records.byID)
 	s.records.mu.Unlock()

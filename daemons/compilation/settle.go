@@ -17,9 +17,11 @@ import (
 // settle finds out what a process has read, stores what is safe to store, puts the
 // output in its place and records all that.
 func (w *work) settle(t *attempt, p product, temp *temporary, reason ipc.Reason) result {
+	t.use.addPreamble(w.view, p.seen)
 	set, doubt := w.inputsOf(p.seen, p.since)
+	doubt = cmp.Or(doubt, t.use.contradicts(w.view, set))
 	rec := &record{
-		Recipe: t.recipeID, Base: t.base, Set: w.s.tables.pack(set), Peak: p.outcome.peak,
+		Recipe: t.recipeID, Base: t.base, Set: w.s.tables.pack(set), Peak: p.outcome.peak, Mode: t.use.mode(),
 		Unsettled: doubt, Uncacheable: cmp.Or(t.never, p.seen.uncacheable),
 	}
 	if t.noBase != nil {
@@ -32,7 +34,7 @@ func (w *work) settle(t *attempt, p product, temp *temporary, reason ipc.Reason)
 	if info.Size() == 0 {
 		rec.Uncacheable = cmp.Or(rec.Uncacheable, "the output is empty")
 	}
-	diagnostics := strings.ReplaceAll(p.outcome.output, temp.path, t.output)
+	diagnostics := t.use.diagnostics(w.view, strings.ReplaceAll(p.outcome.output, temp.path, t.output))
 	content, err := w.store(t, rec, set, p, temp, diagnostics)
 	if err == nil {
 		err = temp.deliver(content == t.before)
@@ -53,10 +55,11 @@ func (w *work) store(t *attempt, rec *record, set inputSet, p product, temp *tem
 		sum, _, err := cache.HashFile(temp.path)
 		return sum, err
 	}
-	rec.Action = actionKey(t.base, set)
+	base := t.use.base(t.base)
+	rec.Action = actionKey(base, set)
 	e := &cache.Entry{
 		Action: rec.Action, Diagnostics: diagnostics, Seconds: p.outcome.seconds, CPU: p.outcome.cpu, Peak: p.outcome.peak,
-		Created: time.Now(), Command: strings.Join(t.line, " "),
+		Created: time.Now(), Command: strings.Join(t.line, " "), Mode: t.use.mode(),
 	}
 	w.s.store.Pin(w.pin, rec.Action)
 	if err := w.s.store.Put(e, map[string]string{"output": temp.path}); err != nil || len(e.Outputs) != 1 {
@@ -64,7 +67,7 @@ func (w *work) store(t *attempt, rec *record, set inputSet, p product, temp *tem
 		return sum, err
 	}
 	// Without the set the entry is not found again, and costs nothing but its room.
-	_ = w.s.store.AddInputSet(t.base, set.toCache(rec.Action))
+	_ = w.s.store.AddInputSet(base, set.toCache(rec.Action))
 	return e.Outputs[0].Blob, nil
 }
 

@@ -93,6 +93,9 @@ func sameMode(path string, mode uint32) bool {
 // kernel's limit is 2 MiB with the environment, less where the stack is small.
 const maxArguments = 128 << 10
 
+// responsePrefix begins the names of files with arguments.
+const responsePrefix = "replibuild-args-"
+
 // shorten moves the arguments of a long command line into a file, "@file", which
 // compilers, linkers and archivers all read.
 func shorten(t *task) (cleanup func(), err error) {
@@ -103,7 +106,7 @@ func shorten(t *task) (cleanup func(), err error) {
 	if length < maxArguments {
 		return func() {}, nil
 	}
-	f, err := os.CreateTemp("", "replibuild-args-")
+	f, err := os.CreateTemp("", responsePrefix)
 	if err != nil {
 		return nil, fmt.Errorf("shorten a command line: %w", err)
 	}

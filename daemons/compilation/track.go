@@ -1,6 +1,9 @@
 package compilation
 
 import (
+	"slices"
+
+	"github.com/RepliBuild/replibuild/cache"
 	"github.com/RepliBuild/replibuild/ipc"
 )
 
@@ -41,12 +44,28 @@ func (b *trackBuilder) add(id string, rec *record) {
 	}
 	node.Misses = b.missing(rec.Set)
 	for _, l := range b.view.tables.foldersOf(rec.Set) {
-		if l.Digest == noNames { // which a file in its place has, too
+		if b.signed(l) {
 			node.Inputs = append(node.Inputs, b.file(b.view.tables.pathNumber(l.Dir)))
 		}
-		node.Listings = append(node.Listings, b.listing(ipc.Listing{Dir: b.view.tidy(l.Dir), Match: l.Match, Digest: l.Digest}))
+		if l.Match == "" {
+			node.Listings = append(node.Listings, b.listing(ipc.Listing{Dir: b.view.tidy(l.Dir), Digest: l.Digest}))
+		}
 	}
+	slices.Sort(node.Inputs) // what is read and a link to it are one file
+	node.Inputs = slices.Compact(node.Inputs)
 	b.track.Nodes = append(b.track.Nodes, node)
+}
+
+// signed reports whether discovery has to look at the folder or link itself. A folder
+// that is where its path says needs no look.
+func (b *trackBuilder) signed(l cache.Listing) bool {
+	switch l.Match {
+	case "":
+		return l.Digest == noNames // which a file in its place has, too
+	case leadsTo:
+		return l.Digest != l.Dir || !b.view.signature(l.Dir).IsDir()
+	}
+	return true
 }
 
 func (b *trackBuilder) file(id uint32) uint32 {

@@ -84,14 +84,16 @@ func (b *batchFinder) suspect(a *action) (suspect, bool) {
 	if err != nil {
 		return suspect{}, false
 	}
-	for _, set := range b.s.store.InputSets(base) {
-		known := fromCache(set)
-		if b.view.compareSet(known) != nil {
-			continue
-		}
-		b.s.store.Pin(b.pin, set.Action)
-		if e, _ := b.s.store.Get(set.Action); e != nil && len(e.Outputs) == 1 {
-			return b.suspectOf(a, e, known), true
+	for _, base := range b.s.preambles.bases(a, base) {
+		for _, set := range b.s.store.InputSets(base) {
+			known := fromCache(set)
+			if b.view.compareSet(known) != nil {
+				continue
+			}
+			b.s.store.Pin(b.pin, set.Action)
+			if e, _ := b.s.store.Get(set.Action); e != nil && len(e.Outputs) == 1 {
+				return b.suspectOf(a, e, known), true
+			}
 		}
 	}
 	return suspect{}, false

@@ -24,8 +24,9 @@ type view struct {
 	mu      sync.Mutex
 	seen    []seenPath        // by path number
 	folders map[string]string // digests of the names in folders
-	same    []bool            // by file number: known to have that content
-	missing []bool            // by path number: known to be missing
+	links   links
+	same    []bool // by file number: known to have that content
+	missing []bool // by path number: known to be missing
 }
 
 type seenPath struct {
@@ -190,8 +191,8 @@ func (v *view) compareFile(id uint32, want cache.Digest) *difference {
 
 func (v *view) compareFolders(listings []cache.Listing) *difference {
 	for _, l := range listings {
-		if l.Match != "" || v.names(l.Dir) != l.Digest {
-			return &difference{kind: ipc.CauseListing, path: l.Dir}
+		if kind := v.sameFact(l); kind != "" {
+			return &difference{kind: kind, path: l.Dir}
 		}
 	}
 	return nil

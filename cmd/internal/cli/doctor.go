@@ -138,13 +138,24 @@ func checkConfiguration(ctx context.Context, p *replibuild.Project) []finding {
 	all := []finding{{"configuration", levelOK, fmt.Sprintf("%s, %s", plural(len(plan.Targets), "target"), plural(len(plan.Units), "unit")), ""}}
 	for _, t := range plan.Toolchains {
 		all = append(all, finding{"compiler", levelOK, fmt.Sprintf("%s (%s), linker: %s", t.CXX, t.Version, orDefault(t.Linker)), ""})
+		all = append(all, checkInputs(ctx, p, plan, t.CXX))
 	}
 	for _, n := range plan.Notices {
 		all = append(all, finding{"configuration", levelWarning, n, ""})
 	}
-	return append(all, finding{
-		"inputs", levelWarning, "inputs come from the compiler's dependency file and computed search positions; this version does not trace compilers", "",
-	})
+	return all
+}
+
+// checkInputs says how it is known what a compiler reads.
+func checkInputs(ctx context.Context, p *replibuild.Project, plan *ipc.Plan, compiler string) finding {
+	if err := p.Untraceable(ctx, compiler, plan.Env); err != nil {
+		return finding{
+			"inputs", levelWarning,
+			fmt.Sprintf("those of %s come from its dependency files and computed search positions, because it cannot be traced: %v", compiler, err),
+			"names that macros make for __has_include, and files of .incbin, are known by tracing only",
+		}
+	}
+	return finding{"inputs", levelOK, fmt.Sprintf("what %s opens, lists and looks for in vain is traced", compiler), ""}
 }
 
 func checkDaemons(set ipc.SetStatus) []finding {

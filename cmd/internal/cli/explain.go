@@ -146,6 +146,9 @@ func (x explanation) change(r ipc.Reason) {
 	case r.Code != ipc.ReasonFlags && r.Old != "" && r.New != "" && !strings.Contains(r.Text, r.Old):
 		x.say("    %s became %s", r.Old, r.New)
 	}
+	if r.Preamble != "" {
+		x.say("    preamble: %s", r.Preamble)
+	}
 }
 
 // isDigest tells the SHA-256 of a content from a flag or a version.

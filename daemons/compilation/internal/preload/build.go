@@ -5,7 +5,7 @@ package preload
 type Builder struct {
 	Dir string   // where the objects are kept; made with mode 0700 if need be
 	Env []string // of the compiler that is run; its PATH is searched for cc, gcc and clang
-	// Compilers are tried first, by path: that of the toolchain. A cross compiler makes
-	// objects for another machine than its own, which is noticed.
+	// Compilers are tried after those, by path. A cross compiler makes objects for
+	// another machine than its own, which is noticed.
 	Compilers []string
 }

@@ -119,7 +119,8 @@ func interpreter(exe string) string {
 	return ""
 }
 
-// compilers lists those to try, each once.
+// compilers lists those to try, each once: first the system's, so that most programs
+// share one object.
 func (b Builder) compilers() []string {
 	var path string
 	for _, kv := range b.Env {
@@ -127,7 +128,7 @@ func (b Builder) compilers() []string {
 			path = v
 		}
 	}
-	list := append([]string(nil), b.Compilers...)
+	var list []string
 	for _, name := range []string{"cc", "gcc", "clang"} {
 		for _, dir := range filepath.SplitList(path) {
 			p := filepath.Join(dir, name)
@@ -137,8 +138,9 @@ func (b Builder) compilers() []string {
 			}
 		}
 	}
+	list = append(list, b.Compilers...)
 	known := make(map[string]bool)
-	unique := list[:0]
+	var unique []string
 	for _, p := range list {
 		real, err := filepath.EvalSymlinks(p)
 		if err != nil || known[real] {

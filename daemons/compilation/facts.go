@@ -1,0 +1,137 @@
+package compilation
+
+import (
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/RepliBuild/replibuild/cache"
+	"github.com/RepliBuild/replibuild/ipc"
+)
+
+// What a process can learn of a path besides the content of a file and the names in a
+// folder is kept among a set's listings, told by the Match, which is no pattern then.
+const (
+	// isFolder: Dir is a folder. A folder in the place of a header is passed over, so
+	// a file that takes its place is found; what else is in it does not matter.
+	isFolder = "/"
+	// leadsTo: Dir, all links followed, is the path Digest, "" if it leads nowhere.
+	// Compilers take names from there: of headers for debug information, of
+	// installations for their search paths.
+	leadsTo = "->"
+)
+
+// sameFact compares one listing with what is there, and says of which kind a
+// difference is, "" = none.
+func (v *view) sameFact(l cache.Listing) (kind string) {
+	switch l.Match {
+	case "":
+		if v.names(l.Dir) == l.Digest {
+			return ""
+		}
+		return ipc.CauseListing
+	case isFolder:
+		switch sig := v.signature(l.Dir); {
+		case sig.IsDir():
+			return ""
+		case sig.Exists():
+			return ipc.CauseAppeared // a file, where only a folder was
+		}
+		return ipc.CauseRemoved
+	case leadsTo:
+		v.mu.Lock()
+		defer v.mu.Unlock()
+		if v.links.resolve(v.root, l.Dir) == l.Digest {
+			return ""
+		}
+	}
+	return ipc.CauseChanged
+}
+
+// links follows symbolic links, and looks at each component of all the paths that it is
+// asked about once. The zero value is ready.
+type links struct {
+	targets map[string]string // of links, by their path without links; "" = not a link
+	newest  int64             // ctime of the links, ns
+}
+
+// maxLinks is how many links the kernel follows on the way to a file.
+const maxLinks = 40
+
+// resolve returns where a path leads, as spell would write it, "" if nowhere.
+func (l *links) resolve(root, p string) string {
+	rest := p
+	if !filepath.IsAbs(p) {
+		rest = root + "/" + p
+	}
+	at := "/"
+	for followed := 0; rest != ""; {
+		var name string
+		name, rest, _ = strings.Cut(strings.TrimLeft(rest, "/"), "/")
+		switch name {
+		case "", ".":
+			continue
+		case "..":
+			at = path.Dir(at)
+			continue
+		}
+		next := join(at, name)
+		target, there := l.target(next)
+		if !there {
+			return ""
+		}
+		if target == "" {
+			at = next
+			continue
+		}
+		if followed++; followed > maxLinks {
+			return ""
+		}
+		if filepath.IsAbs(target) {
+			at = "/"
+		}
+		rest = target + "/" + rest
+	}
+	return spell(root, at)
+}
+
+// target returns what a link says, "" for anything else that is there.
+func (l *links) target(p string) (target string, there bool) {
+	if target, known := l.targets[p]; known {
+		return target, target != nowhere
+	}
+	target = nowhere
+	if info, err := os.Lstat(p); err == nil {
+		target = ""
+		if info.Mode()&os.ModeSymlink != 0 {
+			l.newest = max(l.newest, ipc.SignatureOf(info).Ctime)
+			if target, err = os.Readlink(p); err != nil {
+				target = nowhere
+			}
+		}
+	}
+	if l.targets == nil {
+		l.targets = make(map[string]string)
+	}
+	l.targets[p] = target
+	return target, target != nowhere
+}
+
+// nowhere stands for the target of what is not there; no link says it.
+const nowhere = "\x00"
+
+// ancestors are the folders that lead to some paths, as spelled.
+func ancestors(root string, lists ...[]string) map[string]bool {
+	dirs := make(map[string]bool)
+	for _, p := range slices.Concat(lists...) {
+		if !filepath.IsAbs(p) {
+			dirs[root] = true
+		}
+		for dir := path.Dir(p); !dirs[dir]; dir = path.Dir(dir) {
+			dirs[dir] = true
+		}
+	}
+	return dirs
+}

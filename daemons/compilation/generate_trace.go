@@ -1,0 +1,69 @@
+package compilation
+
+import (
+	"context"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/RepliBuild/replibuild/daemons/compilation/internal/preload"
+	"github.com/RepliBuild/replibuild/ipc"
+)
+
+// stepShell is the program for which the tracer of steps is built: one that every system
+// has, and that may be asked for its version. What a step runs is mostly of its kind; of
+// what is not, nothing is seen.
+const stepShell = "/bin/sh"
+
+// run runs the command of a step. read are the files of the project that it read, as far
+// as that could be seen: inputs that nobody declared. They only ever make a step run
+// once more, so it does not matter if some are not seen.
+func (p *step) run(ctx context.Context, job task, since int64, started func(int)) (o outcome, read []string, err error) {
+	s := p.w.s
+	lib, err := s.tracers.library(stepShell, job.env)
+	if err != nil {
+		o, err = s.spawner.run(ctx, job, started)
+		return o, nil, err
+	}
+	trace, err := preload.NewTrace()
+	if err != nil {
+		o, err = s.spawner.run(ctx, job, started)
+		return o, nil, err
+	}
+	defer trace.Close()
+	traced := job
+	traced.env = lib.Env(job.env, trace)
+	o, err = s.spawner.run(ctx, traced, started)
+	if err == nil && o.stopped == nil && complains(o, lib.Path) {
+		o, err = s.spawner.run(ctx, job, started)
+		return o, nil, err
+	}
+	return o, p.ofProject(s.tracers.reader(p.w.root).Observe(trace, p.req.Step.Outputs), since), err
+}
+
+// ofProject are the files of the project among what was read, without what the step
+// wrote, or a program of it that is not traced.
+func (p *step) ofProject(o preload.Observation, since int64) (files []string) {
+	for _, f := range o.Read {
+		f = pythonSource(f)
+		if filepath.IsAbs(f) || strings.HasPrefix(f, ".replibuild/") || slices.Contains(o.Written, f) || slices.Contains(files, f) {
+			continue
+		}
+		if sig := ipc.StatSignature(p.w.view.abs(f)); sig.IsRegular() && sig.Ctime < since {
+			files = append(files, f)
+		}
+	}
+	return files
+}
+
+// pythonSource is the source of a file that Python keeps in compiled form beside it, and
+// reads instead.
+func pythonSource(file string) string {
+	dir, name := path.Split(file)
+	module, _, compiled := strings.Cut(name, ".")
+	if !compiled || path.Base(dir) != "__pycache__" {
+		return file
+	}
+	return join(path.Dir(path.Clean(dir)), module+".py")
+}

@@ -1,0 +1,246 @@
+package compilation
+
+import (
+	"cmp"
+	"context"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/RepliBuild/replibuild/cache"
+	"github.com/RepliBuild/replibuild/daemons/compilation/internal/preload"
+	"github.com/RepliBuild/replibuild/ipc"
+)
+
+// traced observes processes by a trace of what they do to files. What it saw becomes
+// inputs as follows:
+//
+//   - what was read or asked about, and the programs that ran: files, by content. That
+//     the content of what was only asked about matters is too careful, and simple;
+//   - what was not there: misses;
+//   - folders of which the names were read: listings;
+//   - other folders that were asked about: that they are folders (isFolder), unless a
+//     file beneath them was read, which says so, or an argument names them, because a
+//     folder that is searched and gone is one without files;
+//   - links: where they lead to (leadsTo).
+//
+// The second observer runs too, because what it makes the tool tell costs next to nothing.
+// A file that the tool says it read and the trace does not have shows that something
+// was not seen, as does a compile without a compiler (a wrapper that takes the object
+// from a cache of its own): then the second is believed alone.
+type traced struct {
+	tracers *tracers
+	second  observer
+}
+
+func (d *traced) watch(t *task, about *subject) (witness, error) {
+	second, err := d.second.watch(t, about)
+	if err != nil {
+		return nil, err
+	}
+	lib, err := d.tracers.library(t.args[0], t.env)
+	if err != nil {
+		return second, nil // status has the reason
+	}
+	trace, err := preload.NewTrace()
+	if err != nil {
+		d.tracers.note(t.args[0], err.Error())
+		return second, nil
+	}
+	t.env, t.library = lib.Env(t.env, trace), &lib
+	return &traceWitness{witness: second, tracers: d.tracers, about: about, trace: trace, exe: t.args[0], library: lib.Path}, nil
+}
+
+type traceWitness struct {
+	witness // the second
+	tracers *tracers
+	about   *subject
+	trace   *preload.Trace
+	exe     string
+	library string
+}
+
+func (w *traceWitness) close() {
+	_ = w.trace.Close()
+	w.witness.close()
+}
+
+// rejected reports whether the loader or a sanitizer's runtime complained.
+func (w *traceWitness) rejected(o outcome) bool {
+	if !complains(o, w.library) {
+		return w.witness.rejected(o)
+	}
+	if ipc.StatSignature(w.library).Exists() { // else it is built again
+		w.tracers.refuse(w.exe, firstLine(o.output))
+	}
+	return true
+}
+
+// complains reports whether a process said that the library is in its way.
+func complains(o outcome, library string) bool {
+	return strings.Contains(o.output, library) || strings.Contains(o.output, "runtime does not come first in initial library list")
+}
+
+func (w *traceWitness) testify(ctx context.Context) (*observation, error) {
+	root := w.about.view.root
+	reader := w.tracers.reader(root)
+	o := reader.Observe(w.trace, []string{w.about.output})
+	seen := &observation{}
+	if t, ok := w.witness.(teller); ok && o.Complete {
+		if told := t.told(); told != nil {
+			o.WhyNot = unseen(reader, w.about.view, o, told.files)
+			seen.uncacheable, seen.doubt = told.uncacheable, told.doubt
+		}
+	}
+	why := cmp.Or(o.WhyNot, w.noCompiler(o), ownState(o))
+	w.tracers.note(w.exe, why)
+	if why != "" {
+		return w.witness.testify(ctx)
+	}
+	w.translate(o, seen)
+	return seen, nil
+}
+
+// unseen says which file the tool read although the trace does not have it.
+func unseen(reader *preload.Reader, v *view, o preload.Observation, told []string) string {
+	known := make(map[string]bool, len(o.Read)+len(o.Written))
+	for _, p := range slices.Concat(o.Read, o.Written) {
+		known[p] = true
+	}
+	for _, p := range told {
+		if p = reader.Spell(v.abs(p)); known[p] {
+			continue
+		}
+		// gcc tells of headers of the system by a shorter name than the one it opened.
+		sig := v.signature(p)
+		if !slices.ContainsFunc(o.Read, func(r string) bool { return path.Base(r) == path.Base(p) && v.signature(r) == sig }) {
+			return "the trace does not have " + p + ", which was read"
+		}
+	}
+	return ""
+}
+
+// noCompiler says that a compile ran without its compiler.
+func (w *traceWitness) noCompiler(o preload.Observation) string {
+	kind := w.about.recipe.Kind
+	if kind != "c" && kind != "c++" {
+		return ""
+	}
+	name := "clang"
+	if w.about.gcc {
+		name = "cc1"
+	}
+	for _, exe := range o.Executed {
+		real, err := filepath.EvalSymlinks(w.about.view.abs(exe))
+		if err == nil && strings.Contains(filepath.Base(real), name) {
+			return ""
+		}
+	}
+	return "no " + name + " was run"
+}
+
+// ownState says that a tool read a file and then wrote it, as those do that keep
+// something from one run to the next. What it read is not there any more.
+func ownState(o preload.Observation) string {
+	for _, p := range o.Read {
+		if slices.Contains(o.Written, p) {
+			return p + " was read and then written"
+		}
+	}
+	return ""
+}
+
+// translate turns what a trace has into inputs.
+func (w *traceWitness) translate(o preload.Observation, seen *observation) {
+	if len(o.Volatile) > 0 {
+		seen.uncacheable = cmp.Or(seen.uncacheable, o.Volatile[0]+" was read")
+	}
+	seen.files = slices.DeleteFunc(slices.Concat(o.Read, o.Seen, o.Executed), w.isOurs)
+	seen.misses = slices.DeleteFunc(o.Missed, w.isOurs)
+	for _, p := range seen.misses {
+		if slices.Contains(o.Read, p) {
+			seen.doubt = cmp.Or(seen.doubt, p+" appeared while it was "+w.about.recipe.verb())
+		}
+	}
+	w.addListings(o, seen)
+	w.addFolders(o, seen)
+	w.addLinks(o, seen)
+}
+
+// isOurs reports files that we made for the process.
+func (w *traceWitness) isOurs(p string) bool {
+	base := path.Base(p)
+	return strings.HasPrefix(base, temporaryPrefix) || strings.HasPrefix(base, responsePrefix) || w.about.hidden.hides(p)
+}
+
+// addListings reads the folders that were listed, not as the view has them: it may have
+// looked before the process did.
+func (w *traceWitness) addListings(o preload.Observation, seen *observation) {
+	v := w.about.view
+	for _, dir := range o.Listed {
+		names := listFolder(v.abs(dir))
+		if sig := ipc.StatSignature(v.abs(dir)); max(sig.Mtime, sig.Ctime) >= w.about.since {
+			seen.doubt = cmp.Or(seen.doubt, "other files came to "+dir+" while it was "+w.about.recipe.verb())
+		}
+		seen.listings = append(seen.listings, cache.Listing{Dir: dir, Digest: names})
+	}
+}
+
+func (w *traceWitness) addFolders(o preload.Observation, seen *observation) {
+	known := ancestors(w.about.view.root, seen.files, o.Listed, o.Written, []string{w.about.output})
+	for _, dir := range w.searched() {
+		known[dir] = true
+	}
+	for _, dir := range o.Folders {
+		if !known[dir] && !w.isOurs(dir) {
+			seen.listings = append(seen.listings, cache.Listing{Dir: dir, Match: isFolder})
+		}
+	}
+}
+
+// searched are the folders that arguments and the environment name, and those for
+// temporary files.
+func (w *traceWitness) searched() []string {
+	dirs := []string{os.TempDir(), "/tmp", "/var/tmp", "/usr/tmp"} // what libiberty's choose_tmpdir asks for
+	for _, name := range []string{"TMPDIR", "TMP", "TEMP", "CPATH", "C_INCLUDE_PATH", "CPLUS_INCLUDE_PATH", "LIBRARY_PATH"} {
+		dirs = append(dirs, filepath.SplitList(ipc.EnvValue(w.about.env, name))...)
+	}
+	for _, arg := range w.about.tool[1:] {
+		for _, flag := range searchFlags {
+			arg = strings.TrimPrefix(arg, flag)
+		}
+		dirs = append(dirs, arg)
+	}
+	for i, dir := range dirs {
+		dirs[i] = strings.TrimSuffix(spell(w.about.view.root, dir), "/")
+	}
+	return dirs
+}
+
+// searchFlags are followed by a folder, in the same argument or the next.
+var searchFlags = flagList("-Wl,", "-I", "-iquote", "-isystem", "-idirafter", "-L", "-rpath,", "-rpath-link,")
+
+// addLinks follows links again, and not by the view: see addListings. Where a path leads
+// that nobody asked about matters too if that is elsewhere: of two paths of one folder a
+// compiler searches the first only, and a file with #pragma once is read once.
+func (w *traceWitness) addLinks(o preload.Observation, seen *observation) {
+	var follow links
+	root := w.about.view.root
+	add := func(paths []string, elsewhere bool) {
+		for _, p := range paths {
+			target := follow.resolve(root, p)
+			if !w.isOurs(p) && !(elsewhere && target == spell(root, path.Clean(w.about.view.abs(p)))) {
+				seen.listings = append(seen.listings, cache.Listing{Dir: p, Match: leadsTo, Digest: target})
+			}
+		}
+	}
+	add(o.Links, false)
+	for _, paths := range [][]string{o.Read, o.Seen, o.Folders} {
+		add(paths, true)
+	}
+	if follow.newest >= w.about.since {
+		seen.doubt = cmp.Or(seen.doubt, "a link was turned while it was "+w.about.recipe.verb())
+	}
+}

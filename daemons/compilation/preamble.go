@@ -1,0 +1,226 @@
+package compilation
+
+import (
+	"bytes"
+	"cmp"
+	"os"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"unicode/utf8"
+
+	"github.com/RepliBuild/replibuild/cache"
+	"github.com/RepliBuild/replibuild/ipc"
+)
+
+// Values of [Config.Preamble].
+const (
+	PreambleAuto  = "auto"  // wherever it helps
+	PreambleExact = "exact" // not with -g: debug information would lack what the unit does not use
+	PreambleOff   = "off"
+)
+
+// preambles keeps the leading includes of sources that are being edited in the form
+// in which clang loads them quickest. A compile uses one only if each file that it was
+// made from has the content, and each name that was looked for in vain is missing
+// still; clang's own checks, by stamps, are switched off. See preamble_make.go for
+// how they are made, preamble_idle.go for when, preamble_store.go for where they lie.
+type preambles struct {
+	s     *Service
+	exact bool
+	store *preambleStore
+	maker *preambleMaker
+	words wordsKnown
+
+	mu  sync.Mutex
+	off string // why none is used or made any more
+}
+
+// newPreambles returns nil if there are to be none; all methods take that.
+func newPreambles(s *Service) *preambles {
+	if s.cfg.PreambleDir == "" || s.cfg.Preamble == PreambleOff || runtime.GOOS == "darwin" || runtime.GOOS == "windows" {
+		return nil // tellsPlaces knows ELF only
+	}
+	m := &preambles{s: s, exact: s.cfg.Preamble == PreambleExact, store: newPreambleStore(s)}
+	m.maker = newPreambleMaker(m)
+	return m
+}
+
+// block is the leading includes of a unit: what there is to make a preamble of.
+type block struct {
+	compiler *compiler
+	given    string // the source as the command names it
+	source   string // as the package spells it
+}
+
+// refuses says why an action's unit must not be made with a preamble, "" if it may.
+func (m *preambles) refuses(a *action) string {
+	switch {
+	case a.block == nil:
+		return "it is no unit"
+	case m == nil:
+		return "preambles are off"
+	case a.block.compiler.noPreamble != "":
+		return a.block.compiler.noPreamble
+	case m.exact && hasDebug(a.block.compiler.flags.args):
+		return `preamble = "exact" keeps them away from -g`
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.off
+}
+
+// turnOff ends the use of preambles: one has made a wrong object.
+func (m *preambles) turnOff(why string) {
+	if m == nil {
+		return
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.off = cmp.Or(m.off, why)
+}
+
+func (m *preambles) begins() {
+	if m != nil {
+		m.maker.begins()
+	}
+}
+
+func (m *preambles) ends() {
+	if m != nil {
+		m.maker.ends()
+	}
+}
+
+func (m *preambles) close() {
+	if m != nil {
+		m.maker.close()
+	}
+}
+
+// bases are the keys of what is known before an action's inputs are, one for each way
+// in which it may have been made, the plain one first.
+func (m *preambles) bases(a *action, base cache.Digest) []cache.Digest {
+	if m.refuses(a) != "" {
+		return []cache.Digest{base}
+	}
+	return []cache.Digest{base, preambleBase(base)}
+}
+
+func preambleBase(base cache.Digest) cache.Digest {
+	return cache.NewKey("mode").Field("mode", modePreamble).Digest("base", base).Sum()
+}
+
+// stub is the text of a block as clang compiles it.
+type stub struct {
+	key    cache.Digest
+	length int // of the block in the source, in bytes
+	text   []byte
+}
+
+// stub reads the block of a source of which the whole content is known. why says that
+// there is none.
+func (b *block) stub(v *view) (st *stub, why string) {
+	if why := unusualPath(b.given); why != "" {
+		return nil, why
+	}
+	want, err := v.digestOf(b.source)
+	if err != nil {
+		return nil, err.Error()
+	}
+	text, err := os.ReadFile(v.abs(b.source))
+	if err != nil || cache.HashBytes(text) != want {
+		return nil, "the source changed while it was read"
+	}
+	n := leadingIncludes(text)
+	if n == 0 {
+		return nil, "the source does not begin with includes"
+	}
+	if word := specialWord(text[:n]); word != "" {
+		return nil, "its includes use " + word
+	}
+	st = &stub{length: n}
+	st.text = slices.Concat([]byte("#line 1 \""+b.given+"\"\n"), trimMark(text[:n]))
+	st.key = cache.NewKey("preamble").Digest("recipe", b.compiler.recipeID).Field("source", b.given).Field("text", string(st.text)).Sum()
+	return st, ""
+}
+
+// unusualPath says why a source's path cannot stand in an overlay or a line marker.
+func unusualPath(p string) string {
+	if strings.Contains(p, "..") || strings.ContainsAny(p, "\"\\\n\r") || !utf8.ValidString(p) {
+		return "the path of the source is unusual"
+	}
+	return ""
+}
+
+func trimMark(text []byte) []byte {
+	if len(text) >= len(byteOrderMark) && string(text[:len(byteOrderMark)]) == string(byteOrderMark) {
+		return text[len(byteOrderMark):]
+	}
+	return text
+}
+
+// specialWord finds what means something else in a preamble than in the unit: the
+// clock, the name of the file that is compiled, a count, a depth, a place.
+func specialWord(text []byte) string {
+	for _, word := range specialWords {
+		if containsWord(text, word) {
+			return word
+		}
+	}
+	if bytes.Count(text, []byte("push_macro")) != bytes.Count(text, []byte("pop_macro")) {
+		return "push_macro without pop_macro" // which a preprocessed text does not show
+	}
+	return ""
+}
+
+// specialWords: clang spells the names of headers absolutely in a preamble, which the
+// last three show in the unit.
+var specialWords = flagList("__DATE__", "__TIME__", "__TIMESTAMP__", "__BASE_FILE__", "__COUNTER__", "__INCLUDE_LEVEL__", "hdrstop",
+	"__builtin_FILE", "__builtin_source_location", "__builtin_FILE_NAME")
+
+// hiddenFiles are those of ours that a compiler reads with a preamble, and those that
+// the preamble itself stands for: they are no inputs that an observer has to tell of.
+type hiddenFiles struct {
+	root   string
+	dir    string          // of the preamble, spelled
+	block  *source         // the block's text, if it is what is compiled
+	within map[string]bool // files of the preamble
+}
+
+// hides reports whether a path is one of them.
+func (h *hiddenFiles) hides(p string) bool {
+	if h == nil {
+		return false
+	}
+	return h.within[p] || strings.HasSuffix(p, preambleSuffix) || p == h.dir || strings.HasPrefix(p, h.dir+"/") ||
+		strings.HasPrefix(h.dir, p+"/") && p != h.root && !strings.HasPrefix(h.root, p+"/")
+}
+
+// clean takes them out of what an observer saw.
+func (h *hiddenFiles) clean(seen *observation) {
+	seen.files = slices.DeleteFunc(seen.files, h.hides)
+	seen.misses = slices.DeleteFunc(seen.misses, h.hides)
+	seen.listings = slices.DeleteFunc(seen.listings, func(l cache.Listing) bool { return h.hides(l.Dir) })
+}
+
+// sourceEdited reports whether a unit's source is another than at its last compile.
+func (w *work) sourceEdited(t *attempt) bool {
+	if t.rec == nil || t.block == nil {
+		return false
+	}
+	id := w.s.tables.pathNumber(t.block.source)
+	files, _ := w.s.tables.numbers(t.rec.Set)
+	for _, f := range files {
+		if f.path == id {
+			return w.view.compareFile(f.path, f.digest) != nil
+		}
+	}
+	return false
+}
+
+// preambleReason is for an object of which only the way in which it was made is wrong.
+func preambleReason(why string) ipc.Reason {
+	return ipc.Reason{Code: ipc.ReasonFlags, Text: "it was made with a preamble: " + why, Path: "preamble"}
+}

@@ -1,0 +1,121 @@
+package compilation
+
+import (
+	"errors"
+	"slices"
+	"strings"
+
+	"github.com/RepliBuild/replibuild/ipc"
+)
+
+// preambleSuffix makes the name of a source's block of includes. It lies in the
+// source's own folder, so that the quoted includes of both are looked for in the same
+// places, but on no disk: an overlay of the compiler's file system has it.
+const preambleSuffix = ".replibuild-preamble.h"
+
+// withoutPreamble are flags with which a preamble is of no use or not known to be
+// safe: modules, precompiled headers of the project's own, plugins, and whatever
+// writes the names of files into the object: clang spells those of a preamble
+// absolutely.
+var withoutPreamble = flagList("-fmodule", "-fcxx-modules", "-fno-modules", "-fprebuilt-module", "-fimplicit-module", "-include-pch",
+	"-fpch-", "-emit-pch", "-gmodules", "-fplugin", "-fpass-plugin", "-load", "-Xclang", "-mllvm", "-save-temps", "--save-temps",
+	"-E", "-S", "-fsyntax-only", "-emit-llvm", "-emit-ast", "-M", "-traditional", "-fdirectives-only", "-frewrite", "-ivfsoverlay",
+	"-vfsoverlay", "-no-integrated-cpp", "-fno-integrated-as", "-no-integrated-as", "-fembed-", "-x", "-working-directory", "-trigraphs",
+	"-remap", "-fms-", "-verify", "-fsanitize", "-fxray", "-fprofile", "-fcoverage", "-Rpass", "-Wunused-macros", "-Weverything",
+	"-fdump", "-H",
+	"-flto", "-fthin")
+
+// whyNoPreamble says why a command's units cannot have one, "" if they can.
+func whyNoPreamble(t ipc.Toolchain, c ipc.Command, flags flagFacts) string {
+	switch {
+	case t.Family != "clang":
+		return t.Family + " has none"
+	case c.Lang != "c" && c.Lang != "c++":
+		return "the language is " + c.Lang
+	case len(flags.forced) > 0:
+		return "the command line includes " + flags.forced[0]
+	case flags.uncacheable != "":
+		return flags.uncacheable
+	}
+	for _, arg := range flags.args {
+		if hasFlag(withoutPreamble, arg) {
+			return arg + " does not go with one"
+		}
+	}
+	return ""
+}
+
+// hasDebug reports whether arguments ask for debug information.
+func hasDebug(args []string) bool {
+	debug := false
+	for _, arg := range args {
+		if strings.HasPrefix(arg, "-g") && !strings.HasPrefix(arg, "-gcc") {
+			debug = arg != "-g0" && arg != "-ggdb0"
+		}
+	}
+	return debug
+}
+
+// frontEnd is the command of clang itself that its driver runs for a unit, as the
+// driver says with -###.
+type frontEnd []string
+
+var errNotOneCommand = errors.New("the command takes more than one process")
+
+// parseFrontEnd reads what the driver says: a line for each process.
+func parseFrontEnd(output string) (frontEnd, error) {
+	var commands [][]string
+	for line := range strings.Lines(output) {
+		if strings.HasPrefix(line, ` "`) {
+			args, err := unquoteLine(line)
+			if err != nil {
+				return nil, err
+			}
+			commands = append(commands, args)
+		}
+	}
+	switch {
+	case len(commands) == 0:
+		return nil, errors.New("the driver does not say what it runs")
+	case len(commands) > 1 || len(commands[0]) < 5 || commands[0][1] != "-cc1":
+		return nil, errNotOneCommand
+	}
+	return frontEnd(commands[0]), nil
+}
+
+// excluded says what in the command forbids a preamble although the driver's own
+// arguments did not: a configuration file of the driver's may add anything.
+func (f frontEnd) excluded() string {
+	for _, arg := range f {
+		switch {
+		case arg == "-include-pch" || arg == "-include" || arg == "-load" || arg == "-ivfsoverlay":
+			return arg + " is in what the driver runs"
+		case strings.HasPrefix(arg, "-fmodule") && arg != "-fmodules-validate-system-headers" || arg == "-fmodules":
+			return arg + " is in what the driver runs"
+		}
+	}
+	return ""
+}
+
+// to returns the command with another action, source and output. dependencies is the
+// file for -MD, "" = none.
+func (f frontEnd) to(action, source, output, overlay string) ([]string, error) {
+	args := slices.Clone(f)
+	at, out := slices.Index(args, "-emit-obj"), slices.Index(args, "-o")
+	if at < 0 || out < 0 || out+1 >= len(args)-1 {
+		return nil, errors.New("what the driver runs does not make an object")
+	}
+	args[at], args[out+1] = action, output
+	args[len(args)-1] = source
+	return slices.Insert(args, len(args)-1, "-ivfsoverlay", overlay), nil
+}
+
+// forFrontEnd puts the driver's flags for a dependency file, which an observer may
+// have added at the end, into the form of clang itself.
+func forFrontEnd(args []string) []string {
+	n := len(args)
+	if n < 4 || args[n-3] != "-MD" || args[n-2] != "-MF" {
+		return args
+	}
+	return append(slices.Clone(args[:n-3]), "-sys-header-deps", "-MT", "preamble", "-dependency-file", args[n-1])
+}

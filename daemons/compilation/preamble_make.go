@@ -1,0 +1,243 @@
+package compilation
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"github.com/RepliBuild/replibuild/cache"
+)
+
+// preambleJob is a preamble to be made.
+type preambleJob struct {
+	id      string // of the unit
+	block   *block
+	stub    *stub
+	root    string
+	env     []string
+	timeout time.Duration
+	view    *view // of the compile that asked for it
+}
+
+// cannot is returned where a block has no preamble, or none yet.
+type cannot struct {
+	why string
+	// while is what was read: as long as it is what is there, there is no use in
+	// trying again. nil if that is not known.
+	while *packedSet
+}
+
+func (c *cannot) Error() string { return c.why }
+
+// make compiles the block of a source and stores what comes of it. Three runs of clang
+// more than that are needed: the driver tells the command, a preprocessed form what
+// state the block leaves open, and the unit is compiled with it, to see that it serves.
+func (m *preambles) make(ctx context.Context, job *preambleJob) error {
+	begin := time.Now()
+	w := &work{s: m.s, root: job.root, env: job.env, timeout: job.timeout, view: newView(job.root, m.s.tables, m.s.digests)}
+	if m.store.has(w.view, job.stub.key) {
+		return nil
+	}
+	front, err := m.frontEnd(ctx, w, job)
+	if err != nil {
+		return err
+	}
+	dir, err := m.store.begin(job.stub.key, w.view.abs(job.block.source), job.stub.text)
+	if err != nil {
+		return fmt.Errorf("make a place for a preamble: %w", err)
+	}
+	p := &preamble{dir: dir}
+	p.Key, p.Length = job.stub.key[:], job.stub.length
+	if err = m.compile(ctx, w, job, front, p); err == nil {
+		p.Seconds = time.Since(begin).Seconds()
+		err = m.store.publish(w.view, p)
+	}
+	if err != nil {
+		removePreamble(dir)
+	}
+	return err
+}
+
+// frontEnd asks the driver which command it would run for the unit.
+func (m *preambles) frontEnd(ctx context.Context, w *work, job *preambleJob) (frontEnd, error) {
+	args := append(slices.Clone(job.block.compiler.tool), "-c", job.block.given, "-o", "unit.o", "-###")
+	o, err := m.run(ctx, w, args)
+	if err != nil {
+		return nil, err
+	}
+	front, err := parseFrontEnd(o.output)
+	if err != nil {
+		return nil, &cannot{why: err.Error()}
+	}
+	if why := front.excluded(); why != "" {
+		return nil, &cannot{why: why}
+	}
+	return front, nil
+}
+
+// run runs a process that nobody waits for; its failure is an error.
+func (m *preambles) run(ctx context.Context, w *work, args []string) (outcome, error) {
+	return m.runTask(ctx, task{args: args, dir: w.root, env: w.env, timeout: w.timeout})
+}
+
+func (m *preambles) runTask(ctx context.Context, t task) (outcome, error) {
+	o, err := m.s.runner.run(ctx, t, lowerPriority)
+	switch {
+	case err != nil:
+		return o, err
+	case o.stopped != nil:
+		return o, o.stopped
+	case !o.ok():
+		return o, &cannot{why: "it does not compile by itself: " + firstLine(o.output)}
+	}
+	return o, nil
+}
+
+// compile makes the precompiled file and finds out what it was made from.
+func (m *preambles) compile(ctx context.Context, w *work, job *preambleJob, front frontEnd, p *preamble) error {
+	args, err := front.to("-emit-pch", job.block.given+preambleSuffix, p.pch(), p.overlay())
+	if err != nil {
+		return &cannot{why: err.Error()}
+	}
+	set, diagnostics, err := m.watched(ctx, w, job, args, p)
+	if err != nil {
+		return err
+	}
+	packed := m.s.tables.pack(set)
+	for _, f := range set.files {
+		if word := m.wordIn(w, f); word != "" {
+			return &cannot{why: f.Path + " uses " + word, while: &packed}
+		}
+	}
+	open, err := m.leavesOpen(ctx, w, job, front, p)
+	if err != nil {
+		return err
+	}
+	if open != "" {
+		return &cannot{why: open, while: &packed}
+	}
+	same, err := m.try(ctx, w, job, p)
+	if err != nil {
+		return err
+	}
+	if !same {
+		return &cannot{why: "with it the object is not what a plain compile makes", while: &packed}
+	}
+	p.Inputs, p.Misses, p.Listings, p.Diagnostics = set.files, cacheMisses(set.misses), set.listings, diagnostics
+	return nil
+}
+
+// watched runs the compiler with an observer.
+func (m *preambles) watched(ctx context.Context, w *work, job *preambleJob, args []string, p *preamble) (set inputSet, diagnostics string, err error) {
+	k, since := job.block.compiler, m.s.clock.now()
+	virtual := job.block.source + preambleSuffix
+	hidden := &hiddenFiles{root: w.root, dir: spell(w.root, p.dir), block: &source{virtual, scanText(job.stub.text)}}
+	about := subject{
+		view: w.view, since: since, recipe: k.recipe, key: k.recipeID.String(), tool: k.tool, env: w.env,
+		flags: k.flags, source: virtual, output: p.pch(), hidden: hidden,
+	}
+	t := task{args: args, dir: w.root, env: w.env, timeout: w.timeout}
+	watched, err := m.s.compiles.watch(&t, &about)
+	if err != nil {
+		return set, "", err
+	}
+	defer watched.close()
+	t.args = forFrontEnd(t.args)
+	o, err := m.runTask(ctx, t)
+	if err != nil {
+		return set, "", err
+	}
+	if watched.rejected(o) {
+		return set, "", errors.New("it could not be watched")
+	}
+	seen, err := watched.testify(ctx)
+	if err != nil {
+		return set, "", err
+	}
+	hidden.clean(seen)
+	set, doubt := w.inputsOf(seen, since)
+	if doubt != "" {
+		return set, "", &cannot{why: doubt}
+	}
+	if seen.uncacheable != "" {
+		packed := m.s.tables.pack(set)
+		return set, "", &cannot{why: seen.uncacheable, while: &packed}
+	}
+	return set, o.output, nil
+}
+
+// wordIn finds a macro in an input that means something else in a preamble.
+func (m *preambles) wordIn(w *work, f cache.Input) string {
+	if known, ok := m.words.get(f.Digest); ok {
+		return known
+	}
+	text, err := os.ReadFile(w.view.abs(f.Path))
+	if err != nil || cache.HashBytes(text) != f.Digest {
+		return "what nobody could read"
+	}
+	word := specialWord(text)
+	m.words.put(f.Digest, word)
+	return word
+}
+
+// errOutdated is returned where the unit is not any more what a preamble was asked for:
+// its next compile asks again.
+var errOutdated = errors.New("the unit has changed meanwhile")
+
+// try compiles the unit as it is with the new preamble and compares the object with
+// the one that was made plainly. Clang emits what headers define, other than inline
+// functions and templates, in another order from a preamble than from the headers (the
+// order in which it wrote the declarations): fmt's format-inl.h is an example. The
+// order does not depend on the rest of the unit, so that one comparison tells.
+func (m *preambles) try(ctx context.Context, w *work, job *preambleJob, p *preamble) (same bool, err error) {
+	rec := m.s.records.get(job.id)
+	if rec == nil || !rec.trusted() || rec.Mode != "" || w.view.compare(rec.Set) != nil {
+		return false, errOutdated
+	}
+	object := filepath.Join(p.dir, "try.o")
+	plain := filepath.Join(p.dir, "plain.o")
+	defer os.Remove(object)
+	defer os.Remove(plain)
+	args := append(slices.Clone(job.block.compiler.tool), "-c", job.block.given, "-o", object)
+	if _, err := m.run(ctx, w, append(args, p.args()...)); err != nil {
+		return false, err
+	}
+	b, err := os.ReadFile(w.view.abs(rec.Outputs[0].Path))
+	if err != nil || cache.HashBytes(b) != rec.Outputs[0].Digest {
+		return false, errOutdated
+	}
+	if err := os.WriteFile(plain, b, 0o600); err != nil {
+		return false, err
+	}
+	if !hasDebug(job.block.compiler.flags.args) {
+		ours, _, err := cache.HashFile(object)
+		return ours == rec.Outputs[0].Digest, err
+	}
+	ours, err1 := withoutDebug(ctx, object)
+	theirs, err2 := withoutDebug(ctx, plain)
+	_, _ = os.Remove(object+".stripped"), os.Remove(plain+".stripped")
+	return ours == theirs, errors.Join(err1, err2)
+}
+
+// leavesOpen preprocesses the block.
+func (m *preambles) leavesOpen(ctx context.Context, w *work, job *preambleJob, front frontEnd, p *preamble) (string, error) {
+	text := filepath.Join(p.dir, "block.i")
+	defer os.Remove(text)
+	args, err := front.to("-E", job.block.given+preambleSuffix, text, p.overlay())
+	if err != nil {
+		return "", err
+	}
+	if _, err := m.run(ctx, w, args); err != nil {
+		return "", err
+	}
+	b, err := os.ReadFile(text)
+	if err != nil {
+		return "", err
+	}
+	return openState(bytes.NewReader(b))
+}

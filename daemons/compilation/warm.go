@@ -1,0 +1,157 @@
+package compilation
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/RepliBuild/replibuild/daemons/compilation/internal/preload"
+)
+
+// warm spawns processes by forking from resident programs where it can, and plainly
+// where it cannot: what is not asked for, what has no resident yet (nobody waits for
+// one to start), what a resident must not do.
+type warm struct {
+	plain     *runner
+	residents *preload.Residents
+	log       *slog.Logger
+	ctx       context.Context
+	cancel    context.CancelFunc
+	starting  sync.WaitGroup
+
+	mu    sync.Mutex
+	known map[residentKey]state
+	forks atomic.Int64
+}
+
+// residentKey names a program, with the object that is loaded into it.
+type residentKey struct {
+	exe     string // without links: clang and clang++ are one
+	library preload.Library
+}
+
+// state of a resident, as far as it is known.
+type state int
+
+const (
+	absent state = iota
+	comingUp
+	waiting
+	refused // the program cannot be resident
+)
+
+func newWarm(plain *runner, log *slog.Logger) *warm {
+	w := &warm{plain: plain, residents: preload.NewResidents(), log: log, known: make(map[residentKey]state)}
+	w.ctx, w.cancel = context.WithCancel(context.Background())
+	return w
+}
+
+// close ends the residents. What they do has been cancelled by the caller.
+func (w *warm) close() {
+	w.cancel()
+	w.starting.Wait()
+	w.residents.Close()
+}
+
+func (w *warm) run(ctx context.Context, t task, started func(pid int)) (outcome, error) {
+	key, ok := w.resident(t)
+	if !ok {
+		return w.plain.run(ctx, t, started)
+	}
+	o, err := w.fork(ctx, key, t, started)
+	if errors.Is(err, preload.ErrNotResident) {
+		w.set(key, absent) // the next one starts it again, or learns why that is in vain
+	}
+	if errors.Is(err, preload.ErrNotResident) || errors.Is(err, preload.ErrUnsuitable) {
+		return w.plain.run(ctx, t, started)
+	}
+	return o, err
+}
+
+// resident returns the resident for a task, if one waits, and begins to start one.
+func (w *warm) resident(t task) (key residentKey, ok bool) {
+	if !t.resident || t.library == nil {
+		return key, false
+	}
+	exe, err := filepath.EvalSymlinks(t.args[0])
+	if err != nil {
+		return key, false
+	}
+	key = residentKey{exe, *t.library}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.known[key] == absent && w.ctx.Err() == nil {
+		w.known[key] = comingUp
+		w.starting.Go(func() { w.start(key, t) })
+	}
+	return key, w.known[key] == waiting
+}
+
+// start starts a resident by having it do next to nothing.
+func (w *warm) start(key residentKey, t task) {
+	_, err := w.residents.Run(w.ctx, key.library, key.exe, preload.Request{
+		Args: []string{t.args[0], "--version"}, Dir: "/", Env: key.library.Env(t.env, nil),
+	})
+	switch {
+	case err == nil:
+		w.set(key, waiting)
+	case w.ctx.Err() == nil:
+		w.log.Warn("a program cannot be kept resident", "program", key.exe, "error", err)
+		w.set(key, refused)
+	}
+}
+
+func (w *warm) set(key residentKey, s state) {
+	w.mu.Lock()
+	w.known[key] = s
+	w.mu.Unlock()
+}
+
+// fork runs a task in a fork of a resident. See runner.run for what it returns.
+func (w *warm) fork(ctx context.Context, key residentKey, t task, started func(pid int)) (outcome, error) {
+	w.plain.running.Add(1)
+	defer w.plain.running.Done()
+	ctx, cancel := t.limit(ctx)
+	defer cancel()
+	read, write, err := os.Pipe()
+	if err != nil {
+		return outcome{}, err
+	}
+	defer read.Close()
+	out := &boundedBuffer{limit: maxOutput}
+	copied := make(chan struct{})
+	go func() {
+		defer close(copied)
+		_, _ = io.Copy(out, read)
+	}()
+	begin := time.Now()
+	r, err := w.residents.Run(ctx, key.library, key.exe, preload.Request{
+		Args: t.args, Dir: t.dir, Env: t.env, Stdout: write, Stderr: write,
+		Started: func(pid int) {
+			w.plain.started.Add(1)
+			w.forks.Add(1)
+			if started != nil {
+				started(pid)
+			}
+		},
+	})
+	write.Close()
+	if err != nil {
+		return outcome{}, err
+	}
+	seconds := time.Since(begin).Seconds()
+	select {
+	case <-copied:
+	case <-time.After(termGrace): // an escaped grandchild holds the pipe
+	}
+	return outcome{
+		output: out.String(), exit: r.Exit, killed: r.Killed, stopped: r.Stopped,
+		seconds: seconds, cpu: r.CPU.Seconds(), peak: r.Peak,
+	}, nil
+}
