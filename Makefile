@@ -15,13 +15,15 @@ all: build
 
 build: $(BIN)
 
-# go build decides by content what to do, so it is always asked.
+# go build decides by content what to do, so it is always asked. Without cgo the program
+# starts without a dynamic loader, some milliseconds sooner.
 .PHONY: $(BIN)
 $(BIN):
-	$(GO) build -trimpath -ldflags "-X main.version=$(VERSION)" -o $@ ./cmd/replibuild
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags "-X main.version=$(VERSION)" -o $@ ./cmd/replibuild
 
 install: build
 	install -D -m 755 $(BIN) $(DESTDIR)$(PREFIX)/bin/replibuild
+	$(GO) run ./cmd/man $(VERSION) $(DESTDIR)$(PREFIX)/share/man/man1
 
 demo: deps-demo build
 	$(BIN) demo

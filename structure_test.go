@@ -39,6 +39,7 @@ var arrows = map[string][]string{
 	"bench":                {"", "ipc"},
 	"oracle":               {"", "ipc"},
 	"cmd/internal/cli":     {"", "ipc", "cache", "daemons", "tui", "tui/quiet", "examples"},
+	"cmd/man":              {"cmd/internal/cli", "tui/quiet"},
 	"cmd/replibuild":       {"cmd/internal/cli", "tui/quiet"},
 }
 

@@ -7,7 +7,6 @@ import (
 	"os"
 	"path"
 	"path/filepath"
-	"regexp"
 	"strings"
 
 	"github.com/RepliBuild/replibuild/ipc"
@@ -179,12 +178,12 @@ func (s *librarySearch) implicit(seen *observation) {
 	}
 }
 
-var libraryName = regexp.MustCompile(`^lib(.+)\.(so|a)$`)
+var libraryName = lazily(`^lib(.+)\.(so|a)$`)
 
 // shadows adds the places where a library would have been found before this one.
 func (s *librarySearch) shadows(file string) {
 	base := path.Base(file)
-	name := libraryName.FindStringSubmatch(base)
+	name := libraryName().FindStringSubmatch(base)
 	if name == nil {
 		return
 	}

@@ -3,7 +3,6 @@ package compilation
 import (
 	"debug/elf"
 	"path/filepath"
-	"regexp"
 )
 
 // Clang keeps the names of a preamble's files absolute and without "..". That shows in
@@ -11,7 +10,7 @@ import (
 // and in the names of types without a name, which __PRETTY_FUNCTION__ gives.
 
 // placed is the name of such a type: "(lambda at /src/a.h:3:12)".
-var placed = regexp.MustCompile(`\((lambda|unnamed|anonymous)[^()]{0,32} at /[^()\x00]*:\d+:\d+\)`)
+var placed = lazily(`\((lambda|unnamed|anonymous)[^()]{0,32} at /[^()\x00]*:\d+:\d+\)`)
 
 // tellsPlaces says why an object that was made with a preamble may differ from a
 // plain one, "" if it does not.
@@ -29,7 +28,7 @@ func tellsPlaces(object string) string {
 		if err != nil {
 			return "the object cannot be looked into"
 		}
-		if name := placed.Find(data); name != nil {
+		if name := placed().Find(data); name != nil {
 			return "the object has the name of a place in it: " + string(name)
 		}
 	}
@@ -39,8 +38,8 @@ func tellsPlaces(object string) string {
 // includedTwice is how clang tells of an include in a preamble: by the source, and by
 // the block.
 var (
-	includedTwice = regexp.MustCompile(`(?m)^In file included from ([^\n]*):\d+:\nIn file included from ([^\n:]*):(\d+):$`)
-	placeAtStart  = regexp.MustCompile(`(?m)^(In file included from |)(/[^:\n]+):`)
+	includedTwice = lazily(`(?m)^In file included from ([^\n]*):\d+:\nIn file included from ([^\n:]*):(\d+):$`)
+	placeAtStart  = lazily(`(?m)^(In file included from |)(/[^:\n]+):`)
 )
 
 // spell gives the places in what clang says of a unit with a preamble the names that
@@ -55,15 +54,15 @@ func (use *preambleUse) spell(v *view, text string) string {
 	for _, f := range use.with.set(v).files {
 		names[filepath.Clean(v.abs(f.Path))] = f.Path
 	}
-	text = includedTwice.ReplaceAllStringFunc(text, func(lines string) string {
-		m := includedTwice.FindStringSubmatch(lines)
+	text = includedTwice().ReplaceAllStringFunc(text, func(lines string) string {
+		m := includedTwice().FindStringSubmatch(lines)
 		if m[1] != use.given || m[2] != source {
 			return lines
 		}
 		return "In file included from " + use.given + ":" + m[3] + ":"
 	})
-	return placeAtStart.ReplaceAllStringFunc(text, func(place string) string {
-		m := placeAtStart.FindStringSubmatch(place)
+	return placeAtStart().ReplaceAllStringFunc(text, func(place string) string {
+		m := placeAtStart().FindStringSubmatch(place)
 		if name, ok := names[m[2]]; ok {
 			return m[1] + name + ":"
 		}

@@ -3,7 +3,6 @@ package compilation
 import (
 	"cmp"
 	"fmt"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -180,13 +179,13 @@ func (use *preambleUse) diagnostics(v *view, unit string) string {
 }
 
 // warningCount is clang's last line.
-var warningCount = regexp.MustCompile(`(?m)^(\d+) warnings? generated\.\n\z`)
+var warningCount = lazily(`(?m)^(\d+) warnings? generated\.\n\z`)
 
 // joinDiagnostics joins two outputs of clang as if they came from one process.
 func joinDiagnostics(a, b string) string {
 	sum := 0
 	strip := func(text string) string {
-		m := warningCount.FindStringSubmatchIndex(text)
+		m := warningCount().FindStringSubmatchIndex(text)
 		if m == nil {
 			return text
 		}

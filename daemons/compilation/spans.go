@@ -2,7 +2,6 @@ package compilation
 
 import (
 	"path/filepath"
-	"regexp"
 	"strconv"
 	"time"
 
@@ -48,11 +47,11 @@ func (w *work) timeTraceFlag(t *attempt, about *subject) []string {
 	return []string{"-ftime-trace=" + filepath.Join(w.timeTrace, ipc.TimeTraceFile(t.id))}
 }
 
-var clangVersion = regexp.MustCompile(`clang version (\d+)`)
+var clangVersion = lazily(`clang version (\d+)`)
 
 // clangMajor reads the major version from what clang prints, 0 if it is none.
 func clangMajor(version string) int {
-	m := clangVersion.FindStringSubmatch(version)
+	m := clangVersion().FindStringSubmatch(version)
 	if m == nil {
 		return 0
 	}

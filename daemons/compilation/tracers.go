@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"sync"
 
@@ -205,10 +204,10 @@ func Untraceable(ctx context.Context, dir, exe string, env []string) error {
 // the system has no other.
 func builder(dir, exe string, env []string) preload.Builder {
 	b := preload.Builder{Dir: dir, Env: env}
-	if compilerName.MatchString(filepath.Base(exe)) {
+	if compilerName().MatchString(filepath.Base(exe)) {
 		b.Compilers = []string{exe}
 	}
 	return b
 }
 
-var compilerName = regexp.MustCompile(`(cc|gcc|[cg]\+\+|clang|clang\+\+)(-[0-9.]+)?$`)
+var compilerName = lazily(`(cc|gcc|[cg]\+\+|clang|clang\+\+)(-[0-9.]+)?$`)

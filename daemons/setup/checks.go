@@ -3,7 +3,6 @@ package setup
 import (
 	"fmt"
 	"path"
-	"regexp"
 	"runtime"
 	"slices"
 	"strings"
@@ -108,19 +107,19 @@ func fileName(text string) (message, suggestion string) {
 	return "", ""
 }
 
-var targetNames = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_.+-]*$`)
+var targetNames = lazily(`^[A-Za-z0-9][A-Za-z0-9_.+-]*$`)
 
 func targetName(text string) (message, suggestion string) {
-	if !targetNames.MatchString(text) {
+	if !targetNames().MatchString(text) {
 		return "is not usable as the name of a file", "use letters, digits, and _ . + - after the first"
 	}
 	return "", ""
 }
 
-var macroNames = regexp.MustCompile(`^[A-Za-z_]\w*(\([\w, .]*\))?(=|$)`)
+var macroNames = lazily(`^[A-Za-z_]\w*(\([\w, .]*\))?(=|$)`)
 
 func macro(text string) (message, suggestion string) {
-	if !macroNames.MatchString(text) {
+	if !macroNames().MatchString(text) {
 		suggestion = `write "NAME" or "NAME=VALUE"`
 		if rest, ok := strings.CutPrefix(text, "-D"); ok {
 			suggestion = fmt.Sprintf("write %q", rest)
@@ -142,10 +141,10 @@ func flagOnly(text string) (message, suggestion string) {
 	return "", ""
 }
 
-var moduleNames = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9_.+-]*$`)
+var moduleNames = lazily(`^[A-Za-z0-9_][A-Za-z0-9_.+-]*$`)
 
 func moduleName(text string) (message, suggestion string) {
-	if !moduleNames.MatchString(text) {
+	if !moduleNames().MatchString(text) {
 		suggestion = `write { name = "Boost", version = ">=1.70" } for a version`
 		return fmt.Sprintf("is %q, which is not the name of a module", text), suggestion
 	}

@@ -3,7 +3,6 @@ package setup
 import (
 	"fmt"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"sort"
 	"strconv"
@@ -175,7 +174,7 @@ func (f finder) compilerNames() []string {
 	for _, dir := range pathDirs(f.root, f.env) {
 		names, _ := listNames(dir, "{clang++,g++,c++}*")
 		for _, name := range names {
-			if driverName.MatchString(name) && !slices.Contains(out, name) {
+			if driverName().MatchString(name) && !slices.Contains(out, name) {
 				out = append(out, name)
 			}
 		}
@@ -185,7 +184,7 @@ func (f finder) compilerNames() []string {
 }
 
 // driverName splits a driver's name into prefix of a cross compiler, name and version.
-var driverName = regexp.MustCompile(`^(.*-)?(clang\+\+|clang|g\+\+|gcc|c\+\+|cc)(-[0-9.]+)?(\.exe)?$`)
+var driverName = lazily(`^(.*-)?(clang\+\+|clang|g\+\+|gcc|c\+\+|cc)(-[0-9.]+)?(\.exe)?$`)
 
 // What the driver for one language is called for the other.
 var (
@@ -196,7 +195,7 @@ var (
 // sibling finds the driver for the other language beside a driver, else on the PATH;
 // "" if it cannot be found.
 func (f finder) sibling(driver string, names map[string]string) string {
-	m := driverName.FindStringSubmatch(filepath.Base(driver))
+	m := driverName().FindStringSubmatch(filepath.Base(driver))
 	if m == nil {
 		return f.generic(driver, names)
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"path"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -114,11 +113,11 @@ func (p *planner) projectName() string {
 	return filepath.Base(p.root)
 }
 
-var notInNames = regexp.MustCompile(`[^A-Za-z0-9_.+-]+`)
+var notInNames = lazily(`[^A-Za-z0-9_.+-]+`)
 
 // fileNameOf makes a project's name usable as that of a target.
 func fileNameOf(name string) string {
-	name = strings.TrimLeft(notInNames.ReplaceAllString(name, "_"), "_.+-")
+	name = strings.TrimLeft(notInNames().ReplaceAllString(name, "_"), "_.+-")
 	if name == "" {
 		return "project"
 	}

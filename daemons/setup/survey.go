@@ -6,7 +6,6 @@ import (
 	"os"
 	"path"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 )
@@ -110,9 +109,9 @@ func isHeader(name string) bool {
 }
 
 var (
-	projectCall  = regexp.MustCompile(`(?im)^\s*project\s*\(\s*['"]?([A-Za-z0-9_.+-]+)`)
-	versionWord  = regexp.MustCompile(`(?is)^\s*project\s*\([^)]*?\bversion\s*:?\s*['"]?([0-9][0-9A-Za-z.+-]*)`)
-	standardWord = regexp.MustCompile(`(?i)\bCMAKE_CXX_STANDARD\s+(\d\d)\b|\bcxx_std_(\d\d)\b|cpp_std\s*=\s*(?:c|gnu)\+\+(\d\d)`)
+	projectCall  = lazily(`(?im)^\s*project\s*\(\s*['"]?([A-Za-z0-9_.+-]+)`)
+	versionWord  = lazily(`(?is)^\s*project\s*\([^)]*?\bversion\s*:?\s*['"]?([0-9][0-9A-Za-z.+-]*)`)
+	standardWord = lazily(`(?i)\bCMAKE_CXX_STANDARD\s+(\d\d)\b|\bcxx_std_(\d\d)\b|cpp_std\s*=\s*(?:c|gnu)\+\+(\d\d)`)
 )
 
 // readBuildFile takes name, version and standard from another build system's file.
@@ -121,15 +120,15 @@ func (s *survey) readBuildFile(rel string) {
 	if err != nil {
 		return
 	}
-	if m := projectCall.FindSubmatch(text); m != nil && s.name == "" {
+	if m := projectCall().FindSubmatch(text); m != nil && s.name == "" {
 		s.name = string(m[1])
 	}
-	if at := projectCall.FindIndex(text); at != nil && s.version == "" {
-		if m := versionWord.FindSubmatch(text[at[0]:]); m != nil {
+	if at := projectCall().FindIndex(text); at != nil && s.version == "" {
+		if m := versionWord().FindSubmatch(text[at[0]:]); m != nil {
 			s.version = string(m[1])
 		}
 	}
-	if m := standardWord.FindSubmatch(text); m != nil {
+	if m := standardWord().FindSubmatch(text); m != nil {
 		s.standard = "c++" + string(slices.Concat(m[1], m[2], m[3]))
 	}
 }
@@ -138,8 +137,8 @@ var (
 	testFolders    = []string{"test", "tests", "testing", "unittest", "unittests", "unit_tests", "t"}
 	exampleFolders = []string{"example", "examples", "sample", "samples", "demo", "demos", "bench", "benchmark", "benchmarks", "fuzz", "fuzzing", "doc", "docs", "issues", "contrib"}
 	foreignFolders = []string{"third_party", "thirdparty", "3rdparty", "external", "extern", "vendor", "deps", "submodules", "subprojects"}
-	testNames      = regexp.MustCompile(`(?i)^tests?([_-].*)?$|[_.-](unit)?tests?$|^.*[a-z](Test|Tests)$`)
-	exampleNames   = regexp.MustCompile(`(?i)[_-](bench|benchmark|fuzzer|example)$|^(bench|benchmark)([_-].*)?$`)
+	testNames      = lazily(`(?i)^tests?([_-].*)?$|[_.-](unit)?tests?$|^.*[a-z](Test|Tests)$`)
+	exampleNames   = lazily(`(?i)[_-](bench|benchmark|fuzzer|example)$|^(bench|benchmark)([_-].*)?$`)
 )
 
 // systemNames are endings of files and names of folders that are for one system.
@@ -160,9 +159,9 @@ func roleOf(rel string) role {
 	switch {
 	case in(foreignFolders) || forOtherSystem(folders, stem):
 		return roleForeign
-	case in(testFolders) || testNames.MatchString(stem):
+	case in(testFolders) || testNames().MatchString(stem):
 		return roleTest
-	case in(exampleFolders) || exampleNames.MatchString(stem):
+	case in(exampleFolders) || exampleNames().MatchString(stem):
 		return roleExample
 	}
 	return roleCode
@@ -210,10 +209,10 @@ func scanIncludes(text []byte) []include {
 		switch name {
 		case "if", "ifdef", "ifndef":
 			// What is only there for another system is not there for us.
-			hidden = append(hidden, name == "if" && rest == "0" || name != "ifndef" && otherSystemMacro.MatchString(rest))
+			hidden = append(hidden, name == "if" && rest == "0" || name != "ifndef" && otherSystemMacro().MatchString(rest))
 		case "else", "elif":
 			if n := len(hidden); n > 0 {
-				hidden[n-1] = name == "elif" && otherSystemMacro.MatchString(rest)
+				hidden[n-1] = name == "elif" && otherSystemMacro().MatchString(rest)
 			}
 		case "endif":
 			if n := len(hidden); n > 0 {

@@ -1,9 +1,7 @@
 package setup
 
-import "regexp"
-
 // currentSystem is this system's name among [systemNames].
 const currentSystem = "linux"
 
 // otherSystemMacro matches conditions that are false here.
-var otherSystemMacro = regexp.MustCompile(`^(defined\s*\(?\s*)?(_WIN32|WIN32|_WIN64|_MSC_VER|__APPLE__|__ANDROID__|__MINGW32__)\b[^|]*$`)
+var otherSystemMacro = lazily(`^(defined\s*\(?\s*)?(_WIN32|WIN32|_WIN64|_MSC_VER|__APPLE__|__ANDROID__|__MINGW32__)\b[^|]*$`)

@@ -3,7 +3,6 @@
 package setup
 
 import (
-	"regexp"
 	"runtime"
 )
 
@@ -11,4 +10,4 @@ import (
 const currentSystem = runtime.GOOS
 
 // otherSystemMacro matches conditions that are false here.
-var otherSystemMacro = regexp.MustCompile(`^(defined\s*\(?\s*)?(__linux__|__ANDROID__)\b[^|]*$`)
+var otherSystemMacro = lazily(`^(defined\s*\(?\s*)?(__linux__|__ANDROID__)\b[^|]*$`)

@@ -41,6 +41,11 @@ func Main(c Caller) int {
 	return a.finish(ctx, root.ExecuteContext(ctx))
 }
 
+// Tree returns the commands, for whoever makes manual pages of them.
+func Tree(version string) *cobra.Command {
+	return (&app{Caller: Caller{Version: version}}).rootCommand()
+}
+
 // app is one run of the program: the caller and the flags that all commands have.
 type app struct {
 	Caller
@@ -75,7 +80,7 @@ func (a *app) rootCommand() *cobra.Command {
 	addGroup(root, "build", a.initCommand(), a.compileCommand(), a.watchCommand(), a.runCommand(), a.cleanCommand(), a.demoCommand())
 	addGroup(root, "daemons", a.startCommand(), a.stopCommand(), a.restartCommand(), a.statusCommand(), a.ensureCommand(), a.logsCommand(), a.tuiCommand())
 	addGroup(root, "look", a.explainCommand(), a.graphCommand(), a.historyCommand(), a.cacheCommand(), a.configCommand(), a.doctorCommand())
-	addGroup(root, "other", a.versionCommand(), a.manCommand())
+	addGroup(root, "other", a.versionCommand())
 	root.AddCommand(a.daemonCommand())
 	return root
 }
