@@ -1,9 +1,7 @@
 #!/bin/sh
 # draw.sh REPLIBUILD: draws the pictures of this folder anew, from the real dashboard
 # in a real terminal emulator (xterm beneath Xvfb). What is shown is leveldb.jsonl, an
-# event log that the dashboard itself saved (key E) while LevelDB was built on a busy
-# machine of two cores: from nothing, after edits, from the cache, with a mistake in
-# a header, and with a daemon killed at the end.
+# event log that record.sh made of real builds; the times below are places in it.
 #
 # tmux stands between xterm and the dashboard so that keys can be pressed.
 set -eu
@@ -20,7 +18,7 @@ picture() {
   name=$1 columns=$2 rows=$3 background=$4 flags=$5 wanted=$6
   shift 6
   env -u TMUX tmux -L "$server" -f /dev/null new-session -d -x "$columns" -y "$rows" \
-    "env -u CI -u TMUX -u NO_COLOR TERM=xterm-256color COLORTERM=truecolor LANG=C.UTF-8 TZ=UTC HOME=/root REPLIBUILD_HOME=$work '$bin' tui --replay '$here/leveldb.jsonl' $flags" \
+    "env -u CI -u TMUX -u NO_COLOR TERM=xterm-256color COLORTERM=truecolor LANG=C.UTF-8 TZ=UTC HOME=/home/ada REPLIBUILD_HOME=$work '$bin' tui --replay '$here/leveldb.jsonl' $flags" \
     \; set -g status off \; set -ga terminal-overrides ',*:Tc'
   await ' replay'
   for key; do
@@ -55,11 +53,11 @@ await() {
   done
 }
 
-picture overview 120 36 dark '--speed 0 --from 110s' 'running 01:4'
-picture files 120 36 dark '--speed 0 --from 182s' '/table !link (11)' 4 '>' '>' '>' / t a b l e Space '!' l i n k Enter
-picture detail 160 45 dark '--speed 0 --from 247.5s' 'sizze_' 2 Enter 4 / h a s h Enter 6
-picture logs 120 36 dark '--speed 0 --from 500s' 'wrap' 5 z w
-picture crashed 120 36 dark '--speed 0 --from 500s' 'Detail · setup' 1 j
-picture light 120 36 light '--theme light --speed 0 --from 330s' 'running 01:1'
-picture 80x24 80 24 dark '--speed 0 --from 110s' 'running 01:4'
-picture wide 200 60 dark '--speed 0 --from 330s' 'running 01:1'
+picture overview 120 36 dark '--speed 0 --from 50s' 'running 00:0'
+picture files 120 36 dark '--speed 0 --from 22.2s' '/db/ !link (' 4 '>' '>' '>' / d b / Space '!' l i n k Enter
+picture detail 160 45 dark '--speed 0 --from 38.7s' 'sizze_' 4 6
+picture logs 120 36 dark '--speed 0 --from 60s' 'wrap' 5 z w
+picture crashed 120 36 dark '--speed 0 --from 60s' 'Detail · setup' 1 j
+picture light 120 36 light '--theme light --speed 0 --from 33s' 'running 00:0'
+picture 80x24 80 24 dark '--speed 0 --from 12s' 'running 00:1'
+picture wide 200 60 dark '--speed 0 --from 50s' 'running 00:0'

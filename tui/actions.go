@@ -62,7 +62,7 @@ func (m *Model) key(k tea.KeyMsg) effect {
 // perform does what a binding stands for, or says why not.
 func (m *Model) perform(b Binding) effect {
 	if why := m.whyNot(b); why != "" {
-		m.say(toast{text: strings.ReplaceAll(string(b.Action), "_", " ") + ": " + why})
+		m.say(toast{text: strings.ReplaceAll(string(b.Action), "_", " ") + ": " + why, idle: true})
 		return nil
 	}
 	return b.do(m)
@@ -340,7 +340,7 @@ func (m *Model) level() effect {
 
 func (m *Model) jump(step int) effect {
 	if !m.log.Jump(step) {
-		m.say(toast{text: "no further line"})
+		m.say(toast{text: "no further line", idle: true})
 	}
 	return nil
 }

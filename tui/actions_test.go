@@ -228,6 +228,9 @@ func TestSaveLogAndEvents(t *testing.T) {
 	r := sampleReplay()
 	m.update(eventsMsg(r.Events))
 	m.update(logMsg(r.Lines))
+	plan := samplePlan()
+	plan.Env = []string{"TOKEN=secret"}
+	m.update(planMsg{plan})
 	m.press("5", "ctrl+s")
 	m.wantText(t, "saved 72 lines")
 	m.press("esc", "E")
@@ -242,6 +245,9 @@ func TestSaveLogAndEvents(t *testing.T) {
 	}
 	again.size(120, 36)
 	again.wantText(t, "src/ui/window.cpp", "9/12", "setup", "crashed", "the setup daemon does not answer")
+	if p := again.state.Plan(); p == nil || len(p.Env) > 0 {
+		t.Errorf("the plan of the replay: %+v", p)
+	}
 	if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("the file is readable by others: %v %v", info.Mode(), err)
 	}

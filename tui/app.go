@@ -117,13 +117,18 @@ type shown struct{ *Model }
 // Update implements [tea.Model].
 func (s shown) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 	_, cmd := s.Model.Update(msg)
+	switch msg.(type) {
+	case tea.KeyMsg, tea.MouseMsg:
+		s.hurried = true
+	}
 	return s, cmd
 }
 
 // View implements [tea.Model].
 func (s shown) View() string {
 	if !s.streaming {
-		s.screen.Show(s.Model.View())
+		s.screen.Show(s.Model.View(), s.hurried)
+		s.hurried = false
 	}
 	return ""
 }
@@ -168,6 +173,8 @@ type Model struct {
 	tickAt  time.Time
 	drawn   [paneEnd]drawn
 	footer  []footerItem
+	hurried bool // a key waits for its frame
+	bytes   int  // of the last frame
 	placed  []Placed
 	parting string
 	failure error
@@ -195,7 +202,7 @@ func New(c Config) (*Model, error) {
 	}
 	var theme paint.Theme
 	theme, m.askTheme = chooseTheme(c.Settings.Theme, c.env)
-	m.ctx = panes.Context{S: m.state, Loc: c.Location}
+	m.ctx = panes.Context{S: m.state, Log: m.log.Ring, Loc: c.Location}
 	m.setTheme(theme)
 	m.state.SetNow(m.cfg.now())
 	if c.Replay != nil {
@@ -219,6 +226,7 @@ func (m *Model) startReplay() {
 	for i := range m.state.Daemons {
 		m.state.Daemons[i].State = state.StateUnknown
 	}
+	m.state.SetPlan(m.cfg.Replay.Plan)
 	m.played = m.cfg.now()
 	m.play(0)
 }
@@ -246,7 +254,7 @@ func (m *Model) apply(e ipc.Event) {
 		m.log.Ring.Add(line)
 	}
 	if n, ok := e.Body.(ipc.Notice); ok && n.Level != "info" {
-		m.say(toast{text: n.Message, bad: n.Level == "error"})
+		m.say(toast{text: n.Message, bad: n.Level == "error", idle: n.Level == "warning"})
 	}
 }
 

@@ -46,7 +46,7 @@ func binaryIfBuilt() (string, error) {
 }
 
 // program is the path of the real program.
-func program(t *testing.T) string {
+func program(t testing.TB) string {
 	t.Helper()
 	built.Lock()
 	built.yes = true

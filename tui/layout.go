@@ -68,8 +68,9 @@ type arrangement struct {
 	Focus  PaneID
 	Slot   PaneID // of cache, log and detail the one to be seen in the normal layout
 	Zoom   bool
-	Wider  int // cells that the left column has more than usual
-	Taller int // rows that the log has more than usual
+	Wider  int          // cells that the left column has more than usual
+	Taller int          // rows that the log has more than usual
+	Wants  [paneEnd]int // rows that panes can use, borders included, see [Model.want]
 }
 
 // arrange tiles the rows from top to top+h of a screen of width w with panes.
@@ -103,24 +104,34 @@ func arrangeNormal(all Rect, a arrangement) []Placed {
 	}
 }
 
+// wideLeft is the width of the left column of the wide layout.
+func wideLeft(w int, a arrangement) int { return clamp(w*57/100+a.Wider, 40, w-40) }
+
 // arrangeWide has two columns, daemons and files beside build, cache and detail, and
-// the log beneath both.
+// the log beneath both. Rows that one pane cannot use go to one that can: to the
+// detail from the build and the other way round, to the log from both columns.
 func arrangeWide(all Rect, a arrangement) []Placed {
-	log := clamp(all.H*25/100+a.Taller, 4, all.H-20)
-	body := all.H - log
-	left := clamp(all.W*57/100+a.Wider, 40, all.W-40)
-	daemons, cache := 7, 6
-	if body >= 36 {
-		cache = 10
+	const daemons, minBuild, minDetail = 7, 7, 6
+	const enoughBuild = 14 // the builds of last week can wait while the log has something to say
+	want := a.Wants
+	cache := 6
+	if all.H >= 48 {
+		cache = clamp(want[PaneCache], 6, 12)
 	}
-	build := clamp((body-cache)*45/100, 7, 30)
+	need := max(daemons+want[PaneFiles], clamp(want[PaneBuild], minBuild, enoughBuild)+cache+max(want[PaneDetail], minDetail))
+	log := all.H * 25 / 100
+	log = clamp(max(log, min(want[PaneLog], all.H-need))+a.Taller, 4, all.H-20)
+	body := all.H - log
+	left := wideLeft(all.W, a)
+	rest := body - cache
+	build := clamp(want[PaneBuild], minBuild, max(minBuild, rest*45/100, rest-max(want[PaneDetail], minDetail)))
 	right := all.W - left
 	return []Placed{
 		{PaneDaemons, Rect{0, all.Y, left, daemons}},
 		{PaneFiles, Rect{0, all.Y + daemons, left, body - daemons}},
 		{PaneBuild, Rect{left, all.Y, right, build}},
 		{PaneCache, Rect{left, all.Y + build, right, cache}},
-		{PaneDetail, Rect{left, all.Y + build + cache, right, body - build - cache}},
+		{PaneDetail, Rect{left, all.Y + build + cache, right, rest - build}},
 		{PaneLog, Rect{0, all.Y + body, all.W, log}},
 	}
 }

@@ -17,7 +17,7 @@ import (
 func (m *Model) copy() effect {
 	text := m.focused().Copy(&m.ctx)
 	if text == "" {
-		m.say(toast{text: "there is nothing to copy here"})
+		m.say(toast{text: "there is nothing to copy here", idle: true})
 		return nil
 	}
 	if m.screen != nil {
@@ -58,7 +58,7 @@ func (m *Model) saveLog() effect {
 // saveEvents writes what happened, for --replay.
 func (m *Model) saveEvents() effect {
 	path := m.newFile("events", "jsonl")
-	n, err := m.recording.save(path, m.log.Ring)
+	n, err := m.recording.save(path, m.state.Plan(), m.log.Ring)
 	if err != nil {
 		m.say(toast{text: "save: " + err.Error(), bad: true})
 		return nil
@@ -195,13 +195,25 @@ func eventLine(e ipc.Event) (logring.Line, bool) {
 		if b.State == ipc.StateCrashed || b.State == ipc.StateUnresponsive {
 			level = logring.Error
 		}
-		why := ""
-		if b.LastError != "" {
-			why = ": " + b.LastError
-		}
-		return line(level, "the %s daemon is %s%s", b.Name, b.State, why)
+		return line(level, "%s", daemonNews(b.DaemonStatus))
 	}
 	return logring.Line{}, false
+}
+
+// daemonNews says what became of a daemon.
+func daemonNews(d ipc.DaemonStatus) string {
+	verb, known := map[string]string{
+		ipc.StateRunning: "runs", ipc.StateStopped: "stopped", ipc.StateStarting: "starts", ipc.StateCrashed: "crashed",
+		ipc.StateUnresponsive: "does not answer, though it lives", ipc.StateDisabled: "is disabled",
+	}[d.State]
+	if !known {
+		verb = "is " + d.State
+	}
+	text := "the " + d.Name + " daemon " + verb
+	if d.LastError != "" && d.State != ipc.StateUnresponsive {
+		text += ": " + d.LastError
+	}
+	return text
 }
 
 func unitLine(line func(logring.Level, string, ...any) (logring.Line, bool), b ipc.UnitFinished) (logring.Line, bool) {

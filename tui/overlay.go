@@ -255,7 +255,7 @@ func (p *palette) key(m *Model, k tea.KeyMsg) (effect, bool) {
 		c := found[p.list.Cursor]
 		if c.why != nil {
 			if why := c.why(m); why != "" {
-				m.say(toast{text: c.name + ": " + why})
+				m.say(toast{text: c.name + ": " + why, idle: true})
 				return nil, false
 			}
 		}

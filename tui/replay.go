@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"time"
 
 	"github.com/RepliBuild/replibuild/ipc"
@@ -23,6 +24,7 @@ const maxReplayLine = 64 << 20
 type Recorded struct {
 	Events []ipc.Event
 	Lines  []logring.Line // log lines, which only the dashboard saves
+	Plan   *ipc.Plan      // which only the dashboard saves; nil = unknown
 }
 
 // savedLine is a log line in an event log. Readers that do not know it see an event
@@ -36,7 +38,18 @@ type savedLine struct {
 	Text   string    `json:"text"`
 }
 
-const eventLogLine = "log_line"
+// savedPlan is the plan in an event log.
+type savedPlan struct {
+	Schema int       `json:"schema"`
+	Event  string    `json:"event"` // "plan"
+	Plan   *ipc.Plan `json:"plan"`
+}
+
+// Kinds of lines that are no events.
+const (
+	eventLogLine = "log_line"
+	eventPlan    = "plan"
+)
 
 // ReadRecorded reads an event log.
 func ReadRecorded(path string) (*Recorded, error) {
@@ -70,18 +83,9 @@ func decodeRecorded(in io.Reader) (*Recorded, error) {
 		if e.Name == "" {
 			return nil, fmt.Errorf("line %d is no event", n)
 		}
-		if e.Name == eventLogLine {
-			var l savedLine
-			if err := json.Unmarshal(text, &l); err != nil {
-				return nil, fmt.Errorf("line %d: %w", n, err)
-			}
-			if l.Source == panes.SourceEvents {
-				continue // made from the events again
-			}
-			r.Lines = append(r.Lines, logring.Line{Time: l.Time, Source: l.Source, Level: logring.LevelOf(l.Level), Text: paint.Clean(l.Text)})
-			continue
+		if err := r.add(e, text); err != nil {
+			return nil, fmt.Errorf("line %d: %w", n, err)
 		}
-		r.Events = append(r.Events, e)
 	}
 	if err := lines.Err(); err != nil {
 		return nil, err
@@ -90,6 +94,26 @@ func decodeRecorded(in io.Reader) (*Recorded, error) {
 		return nil, errors.New("there is no event in it")
 	}
 	return r, nil
+}
+
+// add takes a line in: an event, or what only the dashboard saves.
+func (r *Recorded) add(e ipc.Event, text []byte) error {
+	switch e.Name {
+	case eventPlan:
+		var p savedPlan
+		err := json.Unmarshal(text, &p)
+		r.Plan = p.Plan
+		return err
+	case eventLogLine:
+		var l savedLine
+		err := json.Unmarshal(text, &l)
+		if l.Source != panes.SourceEvents { // those are made from the events again
+			r.Lines = append(r.Lines, logring.Line{Time: l.Time, Source: l.Source, Level: logring.LevelOf(l.Level), Text: paint.Clean(l.Text)})
+		}
+		return err
+	}
+	r.Events = append(r.Events, e)
+	return nil
 }
 
 // player plays an event log: it has a clock of its own that runs at a speed.
@@ -165,25 +189,33 @@ func (p *player) advance(real time.Duration, event func(ipc.Event), line func(lo
 // recording keeps what a live dashboard saw, so that it can be saved.
 type recording struct {
 	first  *ipc.Event // the oldest snapshot
-	events []ipc.Event
+	blocks [][]ipc.Event
 }
 
-// maxRecorded bounds a recording.
-const maxRecorded = 50_000
+// Bounds of a recording: the oldest events go a block at a time.
+const (
+	recordedBlock  = 1000
+	recordedBlocks = 50
+)
 
 func (r *recording) add(e ipc.Event) {
 	if _, snapshot := e.Body.(ipc.Snapshot); snapshot && r.first == nil {
 		r.first = &e
 		return
 	}
-	if len(r.events) >= maxRecorded {
-		r.events = append(r.events[:0:0], r.events[maxRecorded/10:]...)
+	last := len(r.blocks) - 1
+	if last < 0 || len(r.blocks[last]) == recordedBlock {
+		if len(r.blocks) == recordedBlocks {
+			r.blocks = slices.Delete(r.blocks, 0, 1)
+		}
+		r.blocks = append(r.blocks, make([]ipc.Event, 0, recordedBlock))
+		last = len(r.blocks) - 1
 	}
-	r.events = append(r.events, e)
+	r.blocks[last] = append(r.blocks[last], e)
 }
 
-// save writes the recording with the log lines.
-func (r *recording) save(path string, ring *logring.Ring) (int, error) {
+// save writes the recording with the plan and the log lines.
+func (r *recording) save(path string, plan *ipc.Plan, ring *logring.Ring) (int, error) {
 	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return 0, err
@@ -201,8 +233,15 @@ func (r *recording) save(path string, ring *logring.Ring) (int, error) {
 	if r.first != nil {
 		put(*r.first)
 	}
-	for _, e := range r.events {
-		put(e)
+	if plan != nil {
+		shared := *plan
+		shared.Env, shared.Track = nil, ipc.Track{} // a bug report tells nobody's environment
+		put(savedPlan{ipc.Schema, eventPlan, &shared})
+	}
+	for _, block := range r.blocks {
+		for _, e := range block {
+			put(e)
+		}
 	}
 	for i := ring.Next() - uint64(ring.Len()); i < ring.Next(); i++ {
 		if l, ok := ring.At(i); ok && l.Source != panes.SourceEvents {

@@ -38,7 +38,7 @@ func (m *Model) buildAnswered(msg buildMsg) {
 	case msg.reply.Joined:
 		m.say(toast{text: "joined the build that runs already"})
 	default:
-		m.say(toast{text: "build " + state.Short(msg.reply.Build) + " was asked for"})
+		m.say(toast{text: "asked for build " + state.Short(msg.reply.Build)})
 	}
 }
 
@@ -80,7 +80,7 @@ func (m *Model) cancelAnswered(msg cancelMsg) {
 	case msg.err != nil:
 		m.say(problem("cancel", msg.err))
 	case !msg.reply.Cancelled:
-		m.say(toast{text: "there was nothing to cancel any more"})
+		m.say(toast{text: "there was nothing to cancel any more", idle: true})
 	default:
 		m.say(toast{text: "cancelled"})
 	}
@@ -198,7 +198,11 @@ func (m *Model) quitStop() effect {
 
 func (m *Model) confirmAll(title, yes string, do func(*Model) effect) effect {
 	up, _ := m.state.Up()
-	text := []string{fmt.Sprintf("%s of this project up.", widgets.Plural(int64(up), "daemon"))}
+	is := "are"
+	if up == 1 {
+		is = "is"
+	}
+	text := []string{fmt.Sprintf("%s of this project %s up.", widgets.Plural(int64(up), "daemon"), is)}
 	if c := m.state.Current; m.state.Running() {
 		done, of := c.Progress()
 		text = append(text, fmt.Sprintf("A build runs: %d of %d units are done. The others are not compiled.", done, of))

@@ -15,7 +15,7 @@ import (
 )
 
 // openPTY opens a terminal that nobody answers for: master reads what is written.
-func openPTY(t *testing.T, cols, rows uint16) (master, slave *os.File) {
+func openPTY(t testing.TB, cols, rows uint16) (master, slave *os.File) {
 	t.Helper()
 	fd, err := unix.Open("/dev/ptmx", unix.O_RDWR|unix.O_NOCTTY|unix.O_CLOEXEC|unix.O_NONBLOCK, 0)
 	if err != nil {
@@ -41,7 +41,7 @@ func openPTY(t *testing.T, cols, rows uint16) (master, slave *os.File) {
 }
 
 // sampleProject is a small project of two C++ files, with a home of its own.
-func sampleProject(t *testing.T) (dir, home string) {
+func sampleProject(t testing.TB) (dir, home string) {
 	t.Helper()
 	dir, home = t.TempDir(), t.TempDir()
 	for name, text := range map[string]string{
@@ -183,7 +183,7 @@ func TestTerminalIsRestored(t *testing.T) {
 }
 
 // readUntil reads until text has come.
-func readUntil(t *testing.T, f *os.File, text string) string {
+func readUntil(t testing.TB, f *os.File, text string) string {
 	t.Helper()
 	var all []byte
 	buf := make([]byte, 4096)

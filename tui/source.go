@@ -62,9 +62,16 @@ type source struct {
 
 // start starts the goroutines; they end with ctx.
 func (s *source) start(ctx context.Context) {
-	s.wg.Go(func() { s.followEvents(ctx) })
-	s.wg.Go(func() { s.followStates(ctx) })
-	s.wg.Go(func() { s.followLogs(ctx) })
+	for _, follow := range []func(context.Context){s.followEvents, s.followStates, s.followLogs} {
+		s.wg.Go(func() {
+			defer func() { // the terminal is restored before a panic is told
+				if r := recover(); r != nil {
+					s.send(panicMsg{r})
+				}
+			}()
+			follow(ctx)
+		})
+	}
 }
 
 // followEvents subscribes, again and again: the orchestrator may be killed, restarted

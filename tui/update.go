@@ -26,6 +26,7 @@ func (m *Model) handle(msg tea.Msg) effect {
 		return m.click(msg)
 	case tea.WindowSizeMsg:
 		m.w, m.h = msg.Width, msg.Height
+		m.arrange.Wants = [paneEnd]int{}
 	case eventsMsg, statusMsg:
 		if m.frozen {
 			m.hold(msg)
@@ -139,6 +140,21 @@ func (m *Model) refresh() {
 	m.files.Refresh(&m.ctx)
 	subject, unit := m.selection()
 	m.detail.Show(subject, unit)
+	m.wants()
+}
+
+// wants notes how many rows panes can use in the wide layout. They only grow, so that
+// going down a list or the end of a build does not move the panes.
+func (m *Model) wants() {
+	if modeOf(m.w, m.h) != ModeWide {
+		return
+	}
+	for p, rows := range map[PaneID]int{
+		PaneFiles: m.files.Len() + 3, PaneBuild: m.builds.Want(), PaneCache: m.cache.Want(&m.ctx),
+		PaneDetail: m.detail.Want(&m.ctx, m.w-wideLeft(m.w, m.arrange)), PaneLog: m.log.Ring.Len() + 2,
+	} {
+		m.arrange.Wants[p] = max(m.arrange.Wants[p], min(rows, m.h))
+	}
 }
 
 // selection is what the detail is about: the row under the cursor of the pane that
@@ -156,11 +172,12 @@ func (m *Model) selection() (panes.Subject, *state.Unit) {
 			return panes.Subject{Build: build}, nil
 		}
 	}
-	if u := m.files.Selected(); u != nil {
-		return panes.Subject{Unit: u.ID}, u
-	}
-	if c := m.state.Current; c != nil { // it may have failed before it came to a file
+	u, c := m.files.Selected(), m.state.Current
+	switch {
+	case c != nil && (u == nil || m.files.AtTop() && c.Finished && !c.OK && len(c.Units) == 0): // it failed before it came to a file
 		return panes.Subject{Build: c.ID}, nil
+	case u != nil:
+		return panes.Subject{Unit: u.ID}, u
 	}
 	return panes.Subject{}, nil
 }
@@ -184,7 +201,7 @@ func (m *Model) pursue(msg tea.Msg) effect {
 }
 
 func (m *Model) settled(unit string) effect {
-	if unit != m.detail.Subject.Unit || unit == m.asked || m.detail.Unit == nil {
+	if unit != m.detail.Subject.Unit || unit == m.asked || m.detail.Unit == nil || m.detail.Unit.Kind == state.KindStep {
 		return nil
 	}
 	m.asked = unit

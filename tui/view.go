@@ -23,6 +23,7 @@ type drawn struct {
 type toast struct {
 	text  string
 	bad   bool
+	idle  bool // nothing was done
 	until time.Time
 }
 
@@ -72,11 +73,12 @@ func (m *Model) View() string {
 		return ""
 	}
 	m.views.Add(1)
-	lines := m.frame()
+	text := m.frame()
 	if m.overlay != nil && modeOf(m.w, m.h) != ModeTooSmall {
-		lines = m.over(lines)
+		text = strings.Join(m.over(strings.Split(text, "\n")), "\n")
 	}
-	return strings.Join(lines, "\n")
+	m.bytes = len(text)
+	return text
 }
 
 func (m *Model) over(lines []string) []string {
@@ -87,12 +89,12 @@ func (m *Model) over(lines []string) []string {
 	return widgets.Over(lines, top, m.w, m.h)
 }
 
-func (m *Model) frame() []string {
+func (m *Model) frame() string {
 	mode := modeOf(m.w, m.h)
 	m.footer = m.footer[:0]
 	if mode == ModeTooSmall {
 		m.placed = nil
-		return m.smallFrame()
+		return strings.Join(m.smallFrame(), "\n")
 	}
 	top := []string{panes.Header(&m.ctx, m.cfg.env("HOME"), m.w, m.headerNotes())}
 	if mode == ModeSingle {
@@ -102,29 +104,31 @@ func (m *Model) frame() []string {
 		top = append(top, m.tabs(len(top)))
 	}
 	m.placed = arrange(mode, m.w, len(top), m.h-len(top)-1, m.arrange)
-	lines := append(make([]string, 0, m.h), top...)
-	lines = m.bands(lines)
-	return append(lines, m.footerLine())
+	var b strings.Builder
+	b.Grow(m.bytes + 1024)
+	for _, line := range top {
+		b.WriteString(line)
+		b.WriteByte('\n')
+	}
+	m.bands(&b, len(top))
+	b.WriteString(m.footerLine())
+	return b.String()
 }
 
-// bands draws the placed panes, which tile the rows, and joins them row by row.
-func (m *Model) bands(lines []string) []string {
-	first := len(lines)
-	rows := m.h - first - 1
-	parts := make([][]string, rows)
+// bands draws the placed panes, which tile the rows from first on, row by row.
+func (m *Model) bands(b *strings.Builder, first int) {
+	rows := make([][]string, m.h-first-1)
 	for _, p := range m.placed { // in an order in which those of one row go from left to right
 		for i, line := range m.render(p) {
-			parts[p.Y-first+i] = append(parts[p.Y-first+i], line)
+			rows[p.Y-first+i] = append(rows[p.Y-first+i], line)
 		}
 	}
-	for _, row := range parts {
-		if len(row) == 1 {
-			lines = append(lines, row[0])
-			continue
+	for _, row := range rows {
+		for _, line := range row {
+			b.WriteString(line)
 		}
-		lines = append(lines, strings.Join(row, ""))
+		b.WriteByte('\n')
 	}
-	return lines
 }
 
 func (m *Model) render(p Placed) []string {
@@ -218,8 +222,11 @@ func (m *Model) footerLine() string {
 	case m.toast.text != "":
 		role := paint.Good
 		sign := m.ctx.P.Compiled
-		if m.toast.bad {
+		switch {
+		case m.toast.bad:
 			role, sign = paint.Bad, m.ctx.P.Failed
+		case m.toast.idle:
+			role, sign = paint.Warn, m.ctx.P.Skipped
 		}
 		return l.Put(role, sign+" "+m.toast.text).String()
 	}

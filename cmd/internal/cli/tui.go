@@ -117,11 +117,5 @@ func attach(c *tui.Config, p *replibuild.Project) {
 	c.Root, c.Set, c.Dir = p.Root(), p.Set(), p.Root()
 	c.Project = p
 	c.Alive = set.Alive
-	c.Orchestrator = ipc.NewOrchestratorClient(func(ctx context.Context) (*ipc.Conn, error) {
-		e, err := set.Endpoint(ipc.NameOrchestrator)
-		if err != nil {
-			return nil, err
-		}
-		return ipc.Dial(ctx, e)
-	})
+	c.Orchestrator = orchestratorOf(p)
 }

@@ -65,18 +65,23 @@ type Filter struct {
 
 // Ring is the lines. The zero value is not usable, see [New].
 type Ring struct {
-	lines []Line // a ring once it is full
-	head  int    // index of the oldest
-	first uint64 // number of the oldest; numbers never repeat
-	bytes int
-	limit int
-	rev   uint64
+	blocks [][]Line // all but the last of blockLines lines
+	base   uint64   // number of the first line of the first block
+	first  uint64   // number of the oldest line kept; numbers never repeat
+	next   uint64   // number that the next line will get
+	bytes  int
+	limit  int
+	rev    uint64
 
 	filter  Filter
 	words   []string
 	matches []uint64 // numbers, ascending, of matching lines from scanned on
 	scanned uint64   // all lines from this number on have been looked at
 }
+
+// blockLines is how many lines come and go at a time in memory: to copy a million of
+// them to a larger place holds up a key.
+const blockLines = 4096
 
 // New makes an empty ring of at most limit lines.
 func New(limit int) *Ring { return &Ring{limit: limit} }
@@ -85,61 +90,49 @@ func New(limit int) *Ring { return &Ring{limit: limit} }
 func (r *Ring) Rev() uint64 { return r.rev }
 
 // Len is the number of lines kept.
-func (r *Ring) Len() int { return len(r.lines) }
+func (r *Ring) Len() int { return int(r.next - r.first) }
 
 // Next is the number that the next line will get.
-func (r *Ring) Next() uint64 { return r.first + uint64(len(r.lines)) }
+func (r *Ring) Next() uint64 { return r.next }
 
 // At is a line by its number; false if it is gone or not there yet.
 func (r *Ring) At(n uint64) (*Line, bool) {
-	if n < r.first || n >= r.Next() {
+	if n < r.first || n >= r.next {
 		return nil, false
 	}
-	return &r.lines[(r.head+int(n-r.first))%len(r.lines)], true
+	at := n - r.base
+	return &r.blocks[at/blockLines][at%blockLines], true
 }
 
 // Add appends a line.
 func (r *Ring) Add(l Line) {
-	for len(r.lines) > 0 && r.bytes+len(l.Text) > MaxBytes {
+	for r.Len() > 0 && (r.Len() >= r.limit || r.bytes+len(l.Text) > MaxBytes) {
 		r.drop()
 	}
+	last := len(r.blocks) - 1
+	if last < 0 || len(r.blocks[last]) == blockLines {
+		r.blocks = append(r.blocks, make([]Line, 0, blockLines))
+		last++
+	}
+	r.blocks[last] = append(r.blocks[last], l)
 	r.bytes += len(l.Text)
-	if len(r.lines) < r.limit {
-		r.unroll()
-		r.lines = append(r.lines, l)
-	} else {
-		r.bytes -= len(r.lines[r.head].Text)
-		r.lines[r.head] = l
-		r.head = (r.head + 1) % len(r.lines)
-		r.first++
-		r.forget()
-	}
 	if r.fits(&l) {
-		r.matches = append(r.matches, r.Next()-1)
+		r.matches = append(r.matches, r.next)
 	}
+	r.next++
 	r.rev++
 }
 
-// unroll makes the oldest line the first of the slice, which only a drop by size
-// makes necessary.
-func (r *Ring) unroll() {
-	if r.head == 0 {
-		return
-	}
-	r.lines = append(append(make([]Line, 0, len(r.lines)+1), r.lines[r.head:]...), r.lines[:r.head]...)
-	r.head = 0
-}
-
-// drop removes the oldest tenth: by size lines go in batches, so that each costs
-// little.
+// drop removes the oldest line.
 func (r *Ring) drop() {
-	r.unroll()
-	n := max(1, len(r.lines)/10)
-	for i := range n {
-		r.bytes -= len(r.lines[i].Text)
+	at := r.first - r.base
+	l := &r.blocks[at/blockLines][at%blockLines]
+	r.bytes -= len(l.Text)
+	*l = Line{}
+	r.first++
+	if r.first-r.base == blockLines {
+		r.blocks, r.base = slices.Delete(r.blocks, 0, 1), r.first
 	}
-	r.lines = append([]Line(nil), r.lines[n:]...)
-	r.first += uint64(n)
 	r.forget()
 }
 

@@ -2,6 +2,7 @@ package logring
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -48,18 +49,19 @@ func TestRingIsALoop(t *testing.T) {
 	})
 }
 
-// Two million lines leave the last million, and long ones less.
+// Twice as many lines as may be kept leave the last half, and long ones less.
 func TestRingIsBounded(t *testing.T) {
 	t.Parallel()
-	r := New(MaxLines)
-	for i := range 2 * MaxLines {
-		r.Add(Line{Source: "a", Level: Info, Text: "line"})
-		if i%(MaxLines/4) == 0 && r.Len() > MaxLines {
-			t.Fatalf("%d lines", r.Len())
-		}
+	const limit = 10*blockLines + 1
+	r := New(limit)
+	for i := range 2 * limit {
+		r.Add(Line{Source: "a", Level: Info, Text: strconv.Itoa(i)})
 	}
-	if r.Len() != MaxLines || r.Matches() != MaxLines {
-		t.Errorf("%d lines, %d found", r.Len(), r.Matches())
+	if r.Len() != limit || r.Matches() != limit || len(r.blocks) > limit/blockLines+2 {
+		t.Errorf("%d lines in %d blocks, %d found", r.Len(), len(r.blocks), r.Matches())
+	}
+	if _, l := r.Match(0); l.Text != strconv.Itoa(limit) {
+		t.Errorf("the oldest is %s", l.Text)
 	}
 	r = New(MaxLines)
 	long := strings.Repeat("x", 1<<20)

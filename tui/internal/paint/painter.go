@@ -8,6 +8,8 @@
 package paint
 
 import (
+	"sync"
+
 	"github.com/charmbracelet/x/ansi"
 	"github.com/muesli/termenv"
 )
@@ -71,7 +73,13 @@ func (p *Painter) attributes(r Role, selected bool) string {
 }
 
 // Line starts a line of the given width in cells.
-func (p *Painter) Line(width int) *Line { return &Line{p: p, max: max(0, width), role: noRole} }
+func (p *Painter) Line(width int) *Line {
+	return &Line{p: p, buf: buffers.Get().(*[]byte), max: max(0, width), role: noRole}
+}
+
+// buffers are those of lines that are done. Lines that grew their own made most of
+// the garbage, and its collection the slowest frames.
+var buffers = sync.Pool{New: func() any { b := make([]byte, 0, 1024); return &b }}
 
 // Row starts a line that is a row of a list: the cursor's sign, then text; with
 // selected the whole of it is marked.
@@ -88,10 +96,11 @@ func (p *Painter) Row(width int, selected, focused bool) *Line {
 
 const noRole = roles
 
-// Line is one line being painted. Put appends, cut at the line's width.
+// Line is one line being painted. Put appends, cut at the line's width; String ends
+// it.
 type Line struct {
 	p        *Painter
-	buf      []byte
+	buf      *[]byte
 	width    int // cells painted
 	max      int
 	role     Role
@@ -154,7 +163,7 @@ func (l *Line) Repeat(r Role, sign string, n int) *Line {
 	}
 	l.style(r)
 	for range n {
-		l.buf = append(l.buf, sign...)
+		*l.buf = append(*l.buf, sign...)
 	}
 	l.width += n
 	return l
@@ -166,7 +175,7 @@ func (l *Line) raw(r Role, text string, w int) {
 		return
 	}
 	l.style(r)
-	l.buf = append(l.buf, text...)
+	*l.buf = append(*l.buf, text...)
 	l.width += w
 }
 
@@ -186,14 +195,15 @@ func (l *Line) style(r Role) {
 	if want == have {
 		return
 	}
-	l.buf = append(l.buf, "\x1b[0"...)
+	*l.buf = append(*l.buf, "\x1b[0"...)
 	if want != "" {
-		l.buf = append(append(l.buf, ';'), want...)
+		*l.buf = append(append(*l.buf, ';'), want...)
 	}
-	l.buf = append(l.buf, 'm')
+	*l.buf = append(*l.buf, 'm')
 }
 
-// String fills the line up to its width and ends its attributes.
+// String fills the line up to its width and ends its attributes. The line cannot be
+// used after that.
 func (l *Line) String() string {
 	l.Skip(l.max - l.width)
 	if l.role != noRole {
@@ -202,11 +212,14 @@ func (l *Line) String() string {
 			sel = 1
 		}
 		if l.p.sgr[sel][l.role] != "" {
-			l.buf = append(l.buf, "\x1b[0m"...)
+			*l.buf = append(*l.buf, "\x1b[0m"...)
 		}
-		l.role = noRole
 	}
-	return string(l.buf)
+	text := string(*l.buf)
+	*l.buf = (*l.buf)[:0]
+	buffers.Put(l.buf)
+	l.buf = nil
+	return text
 }
 
 const blanks = "                                                                                                                                "

@@ -57,6 +57,9 @@ func (b *Build) Refresh(c *Context) {
 	b.List.Set(b.List.Cursor, len(b.rows))
 }
 
+// Want is how many rows the pane could use, its border included.
+func (b *Build) Want() int { return len(b.rows) + 5 }
+
 // Waits says what waits for what in the running build.
 func Waits(s *state.State) []string {
 	c := s.Current
@@ -260,7 +263,11 @@ func countsLine(c *Context, b *state.Build, w int) string {
 			l.Put(n.role, fmt.Sprintf("%s %s", widgets.Count(int64(n.n)), n.word)).Skip(2)
 		}
 	}
-	if l.Width() == 1 {
+	switch {
+	case l.Width() > 1:
+	case b.Finished:
+		l.Put(paint.Dim, "nothing was done")
+	default:
 		l.Put(paint.Dim, "nothing done yet")
 	}
 	return l.String()

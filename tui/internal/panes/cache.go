@@ -17,6 +17,9 @@ type Cache struct {
 	ui     uint64
 }
 
+// Want is how many rows the pane could use, its border included.
+func (k *Cache) Want(c *Context) int { return len(c.S.Cache.MissReasons) + 6 }
+
 // Rev implements [Pane].
 func (k *Cache) Rev(c *Context) uint64 {
 	return k.ui + c.S.Rev(state.Cache, state.Builds, state.Clock)

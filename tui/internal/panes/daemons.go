@@ -146,8 +146,8 @@ func megabytes(rss int64) string {
 	return widgets.Bytes(rss)
 }
 
-// level fills a short trend up with its first value, so that a memory that does not
-// change is a line that does not change. Half a megabyte more or less is no change.
+// level fills a short trend up with its first value and spans at least 4 MB, so that
+// a memory that hardly changes is a level line.
 func level(values []float64, w int) []float64 {
 	if len(values) == 0 {
 		return nil

@@ -35,6 +35,22 @@ type Detail struct {
 	offset int
 	lines  int
 	ui     uint64
+	told   told
+}
+
+// told is what content returned, and what from.
+type told struct {
+	rev uint64
+	p   *paint.Painter
+	w   int
+	content
+}
+
+// content is all lines but for the unit's history, which stands between two parts and
+// is as long as there is room.
+type content struct {
+	title         string
+	before, after []rich
 }
 
 // Show changes the subject.
@@ -59,7 +75,11 @@ func (d *Detail) SetFacts(unit string, f Facts) {
 
 // Rev implements [Pane].
 func (d *Detail) Rev(c *Context) uint64 {
-	return d.ui + c.S.Rev(state.Builds, state.Daemons, state.Dirty, state.Clock)
+	rev := d.ui + c.S.Rev(state.Builds, state.Daemons, state.Dirty, state.Clock)
+	if d.Subject.Daemon != "" {
+		rev += c.Log.Rev()
+	}
+	return rev
 }
 
 // Move implements [Pane].
@@ -94,7 +114,7 @@ type (
 // Render implements [Pane].
 func (d *Detail) Render(c *Context, w, h int, focused bool) []string {
 	iw, ih := widgets.Inside(w, h)
-	title, lines := d.content(c, iw-2)
+	title, lines := d.text(c, iw-2, ih)
 	d.lines = len(lines)
 	d.offset = max(0, min(d.offset, len(lines)-ih))
 	body := make([]string, 0, ih)
@@ -115,20 +135,39 @@ func (d *Detail) Render(c *Context, w, h int, focused bool) []string {
 	return box(c, f, w, h, focused, body)
 }
 
-func (d *Detail) content(c *Context, w int) (string, []rich) {
+// Want is how many rows of that width the pane could use, its border included.
+func (d *Detail) Want(c *Context, w int) int {
+	_, lines := d.text(c, w-4, 0)
+	return len(lines) + 2
+}
+
+// text is the title and the lines, with as much of the history as h has room for.
+func (d *Detail) text(c *Context, w, h int) (string, []rich) {
+	t := &d.told
+	if rev := d.Rev(c); t.rev != rev || t.p != c.P || t.w != w {
+		*t = told{rev, c.P, w, d.content(c, w)}
+	}
+	if d.Unit == nil {
+		return t.title, t.before
+	}
+	past := max(usualHistory, h-len(t.before)-len(t.after)-1)
+	return t.title, slices.Concat(t.before, d.history(c, d.Unit, w, past), t.after)
+}
+
+func (d *Detail) content(c *Context, w int) content {
 	switch {
 	case d.Unit != nil:
-		return d.Unit.Name, d.unit(c, d.Unit, w)
+		return d.unit(c, d.Unit, w)
 	case d.Subject.Daemon != "":
 		if s := c.S.Daemon(d.Subject.Daemon); s != nil {
-			return s.Name, daemonLines(c, s, w)
+			return content{s.Name, daemonLines(c, s, w), nil}
 		}
 	case d.Subject.Build != "":
 		if b := c.S.Build(d.Subject.Build); b != nil && b.ID == d.Subject.Build {
-			return "build " + state.Short(b.ID), buildLines(c, b, w)
+			return content{"build " + state.Short(b.ID), buildLines(c, b, w), nil}
 		}
 	}
-	return "", []rich{{{paint.Dim, "select a file, a daemon or a build: everything about it is told here"}}}
+	return content{"", wrapped("select a file, a daemon or a build: everything about it is told here", w, paint.Dim), nil}
 }
 
 // pair is a label with its value.
@@ -136,21 +175,21 @@ func pair(label, value string, role paint.Role) rich {
 	return rich{{paint.Dim, fmt.Sprintf("%-10s", label)}, {role, value}}
 }
 
-func (d *Detail) unit(c *Context, u *state.Unit, w int) []rich {
+// usualHistory is how many times that a unit was made are told, more where there is
+// room.
+const usualHistory = 5
+
+func (d *Detail) unit(c *Context, u *state.Unit, w int) content {
 	sign, word, role := unitSign(c.P, u)
-	head := rich{{role, sign + " " + word}}
-	if u.Reason.Text != "" {
-		head = append(head, span{paint.Text, "  " + u.Reason.Text})
-	}
-	lines := []rich{head}
+	lines := headLines(rich{{role, sign + " " + word}}, u.Reason.Text, w)
 	if u.Reason.Old != "" || u.Reason.New != "" {
 		lines = append(lines, pair("was", short(u.Reason.Old), paint.Text), pair("is", short(u.Reason.New), paint.Strong))
 	}
 	if u.Status == ipc.StatusFailed { // what the compiler said is all that counts now
 		lines = append(lines, diagnosticLines(u, w)...)
 	}
-	lines = append(lines, costLines(c, u)...)
-	lines = append(lines, d.history(c, u, w)...)
+	before := append(lines, costLines(c, u)...)
+	lines = nil
 	if u.Status != ipc.StatusFailed {
 		lines = append(lines, diagnosticLines(u, w)...)
 	}
@@ -166,8 +205,47 @@ func (d *Detail) unit(c *Context, u *state.Unit, w int) []rich {
 		}
 	}
 	lines = append(lines, d.dependents(c)...)
+	lines = append(lines, sameCause(c, u)...)
 	if d.Facts.Err != "" {
-		lines = append(lines, rich{{paint.Dim, d.Facts.Err}})
+		lines = append(lines, wrapped(d.Facts.Err, w, paint.Dim)...)
+	}
+	return content{u.Name, before, lines}
+}
+
+// headLines is what a unit's state is and why, beside it or, where it is long, beneath.
+func headLines(head rich, why string, w int) []rich {
+	why = paint.Clean(why)
+	if why == "" || paint.Width(head[0].text)+2+paint.Width(why) <= w {
+		return []rich{append(head, span{paint.Text, "  " + why})}
+	}
+	return append([]rich{head}, wrapped(why, w, paint.Text)...)
+}
+
+// wrapped is a text in as many lines as it needs.
+func wrapped(text string, w int, role paint.Role) (lines []rich) {
+	for _, piece := range widgets.WrapWords(text, w) {
+		lines = append(lines, rich{{role, piece}})
+	}
+	return lines
+}
+
+// sameCause is what else of the build was made for the same reason, the first of it.
+func sameCause(c *Context, u *state.Unit) []rich {
+	const most = 20
+	b := c.S.Current
+	if b == nil || u.Build != b.ID || u.Reason.Path == "" {
+		return nil
+	}
+	same := b.SameCause(u)
+	if len(same) < 2 {
+		return nil
+	}
+	lines := []rich{{{paint.Dim, "for the same reason "}, {paint.Text, widgets.Count(int64(len(same) - 1))}}}
+	for _, place := range same[:min(len(same), most+1)] {
+		if o := b.Units[place]; o.ID != u.ID {
+			sign, _, role := unitSign(c.P, o)
+			lines = append(lines, rich{{role, "  " + sign + " "}, {paint.Text, fmt.Sprintf("%6s ", amount(o.Seconds, widgets.Seconds))}, {paint.Text, o.Name}})
+		}
 	}
 	return lines
 }
@@ -203,9 +281,14 @@ func costLines(c *Context, u *state.Unit) []rich {
 	if u.Exit != 0 {
 		add("exit", fmt.Sprint(u.Exit))
 	}
-	where := rich{{paint.Dim, "target "}, {paint.Text, u.Target}, {paint.Dim, "  build "}, {paint.Text, state.Short(u.Build)}}
+	var where rich
+	if u.Target != "" {
+		where = rich{{paint.Dim, "target "}, {paint.Text, u.Target}, {paint.Dim, "  "}}
+	}
 	if u.Build == "" {
-		where = rich{{paint.Dim, "target "}, {paint.Text, u.Target}, {paint.Dim, "  not built since the dashboard runs"}}
+		where = append(where, span{paint.Dim, "not built since the dashboard runs"})
+	} else {
+		where = append(where, span{paint.Dim, "build "}, span{paint.Text, state.Short(u.Build)})
 	}
 	if len(cost) == 0 {
 		return []rich{where}
@@ -214,7 +297,7 @@ func costLines(c *Context, u *state.Unit) []rich {
 }
 
 // history is the unit's own past: a sparkline and the last times with their reasons.
-func (d *Detail) history(c *Context, u *state.Unit, w int) []rich {
+func (d *Detail) history(c *Context, u *state.Unit, w, past int) []rich {
 	samples := c.S.Samples(u.ID)
 	if len(samples) == 0 {
 		return nil
@@ -233,7 +316,7 @@ func (d *Detail) history(c *Context, u *state.Unit, w int) []rich {
 			span{paint.Dim, " worst "}, span{paint.Text, widgets.Seconds(sorted[len(sorted)-1])})
 	}
 	lines := []rich{l}
-	for i := len(samples) - 1; i >= max(0, len(samples)-5); i-- {
+	for i := len(samples) - 1; i >= max(0, len(samples)-past); i-- {
 		s := samples[i]
 		_, word, role := unitSign(c.P, &state.Unit{Status: s.Status, Kind: u.Kind})
 		lines = append(lines, rich{
@@ -338,7 +421,7 @@ func daemonLines(c *Context, s *state.Daemon, w int) []rich {
 			lines = append(lines, pair(label, piece, paint.Bad))
 		}
 	}
-	if s.PID != 0 {
+	if s.PID != 0 && s.State != ipc.StateCrashed {
 		lines = append(lines, pair("pid", fmt.Sprint(s.PID), paint.Text), pair("port", fmt.Sprint(s.Port), paint.Text))
 	}
 	if !s.Since.IsZero() {
@@ -352,7 +435,29 @@ func daemonLines(c *Context, s *state.Daemon, w int) []rich {
 	if s.Requests > 0 {
 		lines = append(lines, pair("requests", widgets.Count(int64(s.Requests)), paint.Text))
 	}
-	return append(lines, rich{{paint.Dim, duty[s.Name]}})
+	lines = append(lines, rich{{paint.Dim, duty[s.Name]}})
+	return append(lines, lastWords(c, s.Name)...)
+}
+
+// lastWords are the last lines of a daemon's log, the newest first: what a daemon that
+// crashed had to say.
+func lastWords(c *Context, daemon string) []rich {
+	const most, lookBack = 20, 2000
+	lines := []rich{section("last log lines")}
+	for n, seen := c.Log.Next(), 0; seen < lookBack && len(lines) <= most; seen++ {
+		n--
+		l, ok := c.Log.At(n)
+		if !ok {
+			break
+		}
+		if l.Source == daemon {
+			lines = append(lines, rich{{paint.Dim, "  " + when(c, l.Time) + " "}, {levelRole(l.Level), l.Level.String() + " "}, {paint.Text, l.Text}})
+		}
+	}
+	if len(lines) == 1 {
+		return nil
+	}
+	return lines
 }
 
 // duty says what a daemon is for.
@@ -371,23 +476,38 @@ func buildLines(c *Context, b *state.Build, w int) []rich {
 		role = paint.Bad
 	}
 	for _, text := range paint.Lines(b.Detail) {
-		for _, piece := range widgets.WrapWords(text, w) {
-			lines = append(lines, rich{{role, piece}})
-		}
+		lines = append(lines, wrapped(text, w, role)...)
 	}
 	lines = append(lines, pair("id", b.ID, paint.Text), pair("started", when(c, b.Started), paint.Text))
 	n := b.Counts
-	lines = append(lines, pair("units", fmt.Sprintf("%d compiled, %d cached, %d failed, %d skipped", n.Compiled, n.Cached, n.Failed, n.Skipped), paint.Text))
-	slow := slices.Clone(b.Units)
-	slices.SortStableFunc(slow, compare[SortTime])
+	lines = append(lines, pair("units", fmt.Sprintf("%d compiled, %d cached", n.Compiled, n.Cached), paint.Text),
+		pair("", fmt.Sprintf("%d failed, %d skipped", n.Failed, n.Skipped), paint.Text))
+	slow := slowestOf(b.Units)
 	if len(slow) > 0 {
 		lines = append(lines, section("slowest"))
 	}
-	for _, u := range slow[:min(len(slow), slowest)] {
+	for _, u := range slow {
 		_, _, role := unitSign(c.P, u)
 		lines = append(lines, rich{{role, fmt.Sprintf("  %6s ", widgets.Seconds(u.Seconds))}, {paint.Text, u.Name}, {paint.Dim, "  " + u.Reason.Text}})
 	}
 	return append(lines, rich{{paint.Key, "enter"}, {paint.Dim, " lists its files"}})
+}
+
+// slowestOf are the units that took longest, the slowest first.
+func slowestOf(units []*state.Unit) []*state.Unit {
+	var top []*state.Unit
+	for _, u := range units {
+		if len(top) == slowest && u.Seconds <= top[slowest-1].Seconds {
+			continue
+		}
+		at := len(top)
+		for at > 0 && u.Seconds > top[at-1].Seconds {
+			at--
+		}
+		top = slices.Insert(top, at, u)
+		top = top[:min(len(top), slowest)]
+	}
+	return top
 }
 
 // Shell writes a command line as it could be typed.

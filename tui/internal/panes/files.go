@@ -1,12 +1,9 @@
 package panes
 
 import (
-	"cmp"
 	"fmt"
-	"slices"
-	"strings"
 
-	"github.com/RepliBuild/replibuild/tui/internal/logring"
+	"github.com/RepliBuild/replibuild/ipc"
 	"github.com/RepliBuild/replibuild/tui/internal/paint"
 	"github.com/RepliBuild/replibuild/tui/internal/state"
 	"github.com/RepliBuild/replibuild/tui/internal/widgets"
@@ -17,7 +14,7 @@ type Scope int
 
 // The scopes.
 const (
-	ScopeBuild Scope = iota // what a build touched
+	ScopeBuild Scope = iota // what a build touched; of the current one also what is dirty or in place
 	ScopeAll                // every unit that is known, as it was made last
 	ScopeDirty              // what discovery takes for changed
 	scopes
@@ -58,21 +55,20 @@ type Files struct {
 
 	ui    uint64
 	top   int
-	rows  []*state.Unit
-	total int
-	made  filesKey // what rows were made from
-	moved bool     // the cursor stays with its unit
-	at    string   // ID of the unit under the cursor
+	order order
+	last  *state.Build  // whose units come first in the list of all; nil = none, or another list
+	with  []*state.Unit // all units, with the dirty ones in their places
+	made  filesKey      // what order was made from
+	moved bool          // the cursor stays with its unit
+	at    string        // ID of the unit under the cursor
 }
 
 type filesKey struct {
-	rev    uint64
-	scope  Scope
-	build  string
-	sort   Sort
-	up     bool
-	filter string
-	only   bool
+	rev   uint64
+	scope Scope
+	build string
+	only  bool
+	by    orderKey
 }
 
 var fileColumns = []widgets.Column{
@@ -101,100 +97,81 @@ func (f *Files) Rev(c *Context) uint64 {
 // Changed must be called after a field was set.
 func (f *Files) Changed() { f.ui++ }
 
-// Refresh makes the rows anew if what they are made from has changed. It sorts, so
-// it belongs to the handling of events and keys, not to drawing.
+// Refresh brings the rows up to date if what they are made from has changed. It
+// sorts, so it belongs to the handling of events and keys, not to drawing.
 func (f *Files) Refresh(c *Context) {
-	key := filesKey{c.S.Rev(state.Builds, state.Dirty), f.Scope, f.Build, f.Sort, f.Up, f.Filter, f.Only}
+	by := orderKey{f.Sort, f.Up, f.Filter, ""}
+	f.last = nil
+	if f.Scope == ScopeBuild && f.Build == "" {
+		if f.last = c.S.Build(""); f.last != nil {
+			by.build = f.last.ID
+		}
+	}
+	key := filesKey{c.S.Rev(state.Builds, state.Dirty), f.Scope, f.Build, f.Only, by}
 	if key == f.made {
 		return
 	}
 	f.made = key
-	all := f.units(c.S)
-	f.total = len(all)
-	f.rows = f.rows[:0]
-	words := strings.Fields(strings.ToLower(f.Filter))
-	for _, u := range all {
-		if len(words) == 0 || logring.Match(words, u.Name, u.Target, u.Status, u.Reason.Text) {
-			f.rows = append(f.rows, u)
-		}
-	}
-	f.order()
-	if f.Only && len(f.rows) > slowest {
-		f.rows = f.rows[:slowest]
-	}
+	f.order.update(f.units(c.S), by)
 	f.keepCursor()
 	f.ui++
 }
 
+// units is what is listed, each in a place that it keeps as a build goes on.
 func (f *Files) units(s *state.State) []*state.Unit {
-	switch f.Scope {
-	case ScopeAll:
-		return s.All
-	case ScopeDirty:
-		return s.Dirty
-	}
-	b := s.Build(f.Build)
 	switch {
-	case b == nil:
+	case f.Scope == ScopeAll:
+		return s.All
+	case f.Scope == ScopeDirty:
+		return s.Dirty
+	case f.Build != "":
+		if b := s.Build(f.Build); b != nil {
+			return b.Units
+		}
 		return nil
-	case b.Finished || len(s.Dirty) == 0:
-		return b.Units
+	case len(s.Dirty) == 0:
+		return s.All
 	}
-	units := make([]*state.Unit, 0, len(s.Dirty)+len(b.Units))
-	for _, u := range s.Dirty { // what is still to come
-		if !b.Has(u.ID) {
-			units = append(units, u)
+	f.with = append(f.with[:0], s.All...)
+	for _, u := range s.Dirty {
+		switch i := s.Place(u.ID); {
+		case i < 0:
+			f.with = append(f.with, u)
+		case f.last == nil || !f.last.Has(u.ID):
+			f.with[i] = u
 		}
 	}
-	return append(units, b.Units...)
+	return f.with
 }
 
-func (f *Files) order() {
-	if f.Sort == SortRecent {
-		if !f.Up {
-			slices.Reverse(f.rows)
-		}
-		return
+// rows are the places in order.units of what is listed.
+func (f *Files) rows() []int32 {
+	rows := f.order.rows
+	if !f.Only {
+		return rows
 	}
-	less := compare[f.Sort]
-	if f.Up {
-		slices.SortStableFunc(f.rows, func(a, b *state.Unit) int { return less(b, a) })
-		return
+	n := 0
+	for n < min(len(rows), slowest) && f.order.by.group(f.order.units[rows[n]]) == 0 {
+		n++
 	}
-	slices.SortStableFunc(f.rows, less)
-}
-
-var compare = map[Sort]func(a, b *state.Unit) int{
-	SortName:   func(a, b *state.Unit) int { return strings.Compare(a.Name, b.Name) },
-	SortStatus: func(a, b *state.Unit) int { return cmp.Compare(rank(a), rank(b)) },
-	SortTime:   func(a, b *state.Unit) int { return cmp.Compare(b.Seconds, a.Seconds) },
-	SortCPU:    func(a, b *state.Unit) int { return cmp.Compare(b.CPU, a.CPU) },
-	SortPeak:   func(a, b *state.Unit) int { return cmp.Compare(b.Peak, a.Peak) },
-	SortSize:   func(a, b *state.Unit) int { return cmp.Compare(b.Bytes, a.Bytes) },
-}
-
-// rank puts first what wants attention.
-func rank(u *state.Unit) int {
-	for i, s := range [...]string{"failed", "running", "dirty", "compiled", "skipped", "cached"} {
-		if u.Status == s {
-			return i
-		}
+	if n == 0 { // the build had nothing to do: the slowest there are
+		n = min(len(rows), slowest)
 	}
-	return 6
+	return rows[:n]
 }
 
 // keepCursor keeps the cursor on its unit once it was moved; before that it stays at
 // the top, where the news is.
 func (f *Files) keepCursor() {
 	if f.moved && f.at != "" {
-		for i, u := range f.rows {
-			if u.ID == f.at {
-				f.List.Set(i, len(f.rows))
+		for i, place := range f.rows() {
+			if f.order.units[place].ID == f.at {
+				f.List.Set(i, f.Len())
 				return
 			}
 		}
 	}
-	f.List.Set(f.List.Cursor, len(f.rows))
+	f.List.Set(f.List.Cursor, f.Len())
 	f.note()
 }
 
@@ -207,18 +184,32 @@ func (f *Files) note() {
 
 // Selected is the unit under the cursor, or nil.
 func (f *Files) Selected() *state.Unit {
-	if f.List.Cursor < len(f.rows) {
-		return f.rows[f.List.Cursor]
+	if f.List.Cursor < f.Len() {
+		return f.order.units[f.rows()[f.List.Cursor]]
 	}
 	return nil
 }
 
+// AtTop reports whether nobody chose a row.
+func (f *Files) AtTop() bool { return !f.moved }
+
 // Len is the number of rows.
-func (f *Files) Len() int { return len(f.rows) }
+func (f *Files) Len() int { return len(f.rows()) }
+
+// total counts what is there to be listed, whatever the filter.
+func (f *Files) total() int {
+	n := 0
+	for _, u := range f.order.units {
+		if u != nil {
+			n++
+		}
+	}
+	return n
+}
 
 // Move implements [Pane].
 func (f *Files) Move(_ *Context, n int) {
-	f.List.Move(n, len(f.rows))
+	f.List.Move(n, f.Len())
 	f.moved = f.List.Cursor > 0
 	f.note()
 	f.ui++
@@ -227,10 +218,10 @@ func (f *Files) Move(_ *Context, n int) {
 // Click implements [Pane].
 func (f *Files) Click(_ *Context, y int) bool {
 	row := y - f.top + f.List.Offset
-	if y < f.top || row >= len(f.rows) {
+	if y < f.top || row >= f.Len() {
 		return false
 	}
-	f.List.Set(row, len(f.rows))
+	f.List.Set(row, f.Len())
 	f.moved = true
 	f.note()
 	f.ui++
@@ -274,11 +265,11 @@ func (f *Files) Render(c *Context, w, h int, focused bool) []string {
 	}
 	f.top = 1 + len(body)
 	rows := ih - len(body)
-	f.List.Fit(len(f.rows), rows)
-	for i := f.List.Offset; i < min(len(f.rows), f.List.Offset+rows); i++ {
-		body = append(body, f.row(c, f.rows[i], iw, widths, i == f.List.Cursor, focused))
+	f.List.Fit(f.Len(), rows)
+	for i := f.List.Offset; i < min(f.Len(), f.List.Offset+rows); i++ {
+		body = append(body, f.row(c, f.order.units[f.rows()[i]], iw, widths, i == f.List.Cursor, focused))
 	}
-	if len(f.rows) == 0 && rows > 0 {
+	if f.Len() == 0 && rows > 0 {
 		body = append(body, c.P.Line(iw).Skip(1).Put(paint.Dim, f.empty(c)).String())
 	}
 	return box(c, f.frame(c), w, h, focused, body)
@@ -286,8 +277,8 @@ func (f *Files) Render(c *Context, w, h int, focused bool) []string {
 
 func (f *Files) empty(c *Context) string {
 	switch {
-	case f.Filter != "" && f.total > 0:
-		return fmt.Sprintf("none of %s matches; esc clears the filter", widgets.Plural(int64(f.total), "file"))
+	case f.Filter != "" && f.total() > 0:
+		return fmt.Sprintf("none of %s matches; esc clears the filter", widgets.Plural(int64(f.total()), "file"))
 	case f.Scope == ScopeDirty:
 		return "nothing has changed since it was built"
 	case f.Scope == ScopeAll:
@@ -309,7 +300,7 @@ func (f *Files) frame(c *Context) widgets.Frame {
 		fr.Notes = append(fr.Notes, note(paint.Busy, "build "+state.Short(f.Build)))
 	}
 	if f.Filter != "" {
-		fr.Notes = append(fr.Notes, note(paint.Match, fmt.Sprintf("/%s (%d)", f.Filter, len(f.rows))))
+		fr.Notes = append(fr.Notes, note(paint.Match, fmt.Sprintf("/%s (%d)", f.Filter, f.Len())))
 	}
 	sorted := "sort: " + f.Sort.String()
 	if f.Up {
@@ -325,7 +316,7 @@ func (f *Files) frame(c *Context) widgets.Frame {
 	if f.Scope != ScopeDirty && c.S.DirtyCount > 0 {
 		fr.Notes = append(fr.Notes, note(paint.Warn, widgets.Count(int64(c.S.DirtyCount))+" dirty"))
 	}
-	if n := len(f.rows); n > 0 {
+	if n := f.Len(); n > 0 {
 		fr.Corner = fmt.Sprintf("%s/%s", widgets.Count(int64(f.List.Cursor+1)), widgets.Count(int64(n)))
 	}
 	return fr
@@ -334,21 +325,25 @@ func (f *Files) frame(c *Context) widgets.Frame {
 func (f *Files) row(c *Context, u *state.Unit, w int, widths []int, selected, focused bool) string {
 	l := c.P.Row(w, selected, focused)
 	sign, word, role := unitSign(c.P, u)
+	text, reason := paint.Text, reasonRole(u)
+	seconds, timeRole := u.Seconds, heat(u.Seconds)
+	switch {
+	case u.Status == state.StatusDirty:
+		timeRole = paint.Dim // what it cost the last time
+	case u.Status == state.StatusRunning:
+		seconds, timeRole = c.S.Now.Sub(u.Started).Seconds(), paint.Busy
+	case f.order.by.group(u) > 0: // the build has not touched it
+		text, reason, timeRole = paint.Dim, paint.Dim, paint.Dim
+		sign, word, role = f.restSign(c, u)
+	}
 	name := u.Name
 	if u.Kind == state.KindLink {
 		name = c.P.Link + " " + name
 	}
-	seconds, timeRole := u.Seconds, heat(u.Seconds)
-	switch u.Status {
-	case state.StatusDirty:
-		timeRole = paint.Dim // what it cost the last time
-	case state.StatusRunning:
-		seconds, timeRole = c.S.Now.Sub(u.Started).Seconds(), paint.Busy
-	}
 	cells := []widgets.Cell{
-		{Role: paint.Text, Text: name},
+		{Role: text, Text: name},
 		{Role: role, Text: sign + " " + word},
-		{Role: reasonRole(u), Text: reasonText(c.P, u)},
+		{Role: reason, Text: u.Reason.Text},
 		{Role: paint.Dim, Text: u.Target},
 		{Role: timeRole, Text: amount(seconds, widgets.Seconds)},
 		{Role: paint.Dim, Text: amount(u.CPU, widgets.Seconds)},
@@ -357,6 +352,18 @@ func (f *Files) row(c *Context, u *state.Unit, w int, widths []int, selected, fo
 	}
 	widgets.Put(c.P, l, fileColumns, widths, cells)
 	return l.String()
+}
+
+// restSign is what is said of a unit that the build has not touched.
+func (f *Files) restSign(c *Context, u *state.Unit) (sign, word string, r paint.Role) {
+	switch sign, word, role := unitSign(c.P, u); {
+	case u.Status == ipc.StatusFailed:
+		return sign, word, role
+	case f.last.InPlace > 0 && !f.last.Partial, f.last.AllGood():
+		return c.P.Cached, "in place", paint.Dim
+	default:
+		return sign, word, paint.Dim
+	}
 }
 
 func reasonRole(u *state.Unit) paint.Role {

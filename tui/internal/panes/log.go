@@ -221,7 +221,7 @@ func (g *Log) height(l *logring.Line, width int) int {
 	if !g.Wrap || l == nil {
 		return 1
 	}
-	return len(paint.Wrap(l.Text, max(1, width-g.prefix())))
+	return len(widgets.WrapWords(l.Text, max(1, width-g.prefix())))
 }
 
 // prefix is how many cells stand in front of the text.
@@ -243,7 +243,7 @@ func (g *Log) block(c *Context, line *logring.Line, w int, selected, focused boo
 		return []string{l.String()}
 	}
 	var out []string
-	for i, piece := range paint.Wrap(line.Text, max(1, w-g.prefix())) {
+	for i, piece := range widgets.WrapWords(line.Text, max(1, w-g.prefix())) {
 		if i > 0 {
 			l = c.P.Row(w, selected, focused).To(g.prefix())
 		}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/RepliBuild/replibuild/ipc"
+	"github.com/RepliBuild/replibuild/tui/internal/logring"
 	"github.com/RepliBuild/replibuild/tui/internal/paint"
 	"github.com/RepliBuild/replibuild/tui/internal/state"
 	"github.com/RepliBuild/replibuild/tui/internal/widgets"
@@ -19,6 +20,7 @@ import (
 type Context struct {
 	P   *paint.Painter
 	S   *state.State
+	Log *logring.Ring
 	Loc *time.Location
 }
 
@@ -111,11 +113,6 @@ func buildSign(p *paint.Painter, finished, ok bool) (sign, word string, r paint.
 		return p.Compiled, "done", paint.Good
 	}
 	return p.Failed, "failed", paint.Bad
-}
-
-// reasonText is the reason of a unit, with what changed from what to what.
-func reasonText(p *paint.Painter, u *state.Unit) string {
-	return u.Reason.Text
 }
 
 // pad completes body to h lines of w cells.

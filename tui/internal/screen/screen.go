@@ -1,10 +1,11 @@
 // Package screen writes frames to a terminal.
 //
 // What it promises: [Screen.Show] never waits for the terminal; frames are written
-// at most 30 times a second, the first one at once; only lines that differ are
-// written, so that nothing is when nothing changed, and no timer runs then; while it
-// has left the terminal (suspended, streaming, ended) nothing is drawn; what
-// [Screen.Enter] switched on, [Screen.Leave] switches off, however often it is called.
+// at most 30 times a second, the first one and the answer to a key at once; only lines
+// that differ are written, so that nothing is when nothing changed, and no timer runs
+// then; while it has left the terminal (suspended, streaming, ended) nothing is drawn;
+// what [Screen.Enter] switched on, [Screen.Leave] switches off, however often it is
+// called.
 //
 // Bubble Tea's own renderer looks for something to do 30 or 60 times a second: 0.7 %
 // of a core for a screen on which nothing happens.
@@ -38,6 +39,7 @@ const (
 type Screen struct {
 	out   io.Writer
 	wake  chan struct{}
+	hurry chan struct{}
 	done  chan struct{}
 	bytes atomic.Int64
 
@@ -55,7 +57,7 @@ type Screen struct {
 
 // New makes a screen that has not entered the terminal yet. Close ends its goroutine.
 func New(out io.Writer) *Screen {
-	s := &Screen{out: out, wake: make(chan struct{}, 1), done: make(chan struct{})}
+	s := &Screen{out: out, wake: make(chan struct{}, 1), hurry: make(chan struct{}, 1), done: make(chan struct{})}
 	go s.draw()
 	return s
 }
@@ -137,8 +139,9 @@ func (s *Screen) Raw(text string) {
 	s.write(text)
 }
 
-// Show makes frame, lines with "\n" between them, what is to be seen.
-func (s *Screen) Show(frame string) {
+// Show makes frame, lines with "\n" between them, what is to be seen; with hurry it
+// does not wait for its turn, which comes 30 times a second.
+func (s *Screen) Show(frame string, hurry bool) {
 	s.next.Lock()
 	changed := s.next.frame != frame
 	s.next.frame, s.next.fresh = frame, s.next.fresh || changed
@@ -146,11 +149,16 @@ func (s *Screen) Show(frame string) {
 	if changed {
 		s.poke()
 	}
+	if changed && hurry {
+		signal(s.hurry)
+	}
 }
 
-func (s *Screen) poke() {
+func (s *Screen) poke() { signal(s.wake) }
+
+func signal(c chan struct{}) {
 	select {
-	case s.wake <- struct{}{}:
+	case c <- struct{}{}:
 	default:
 	}
 }
@@ -162,11 +170,16 @@ func (s *Screen) draw() {
 		case <-s.done:
 			return
 		}
+		select {
+		case <-s.hurry: // the frame is drawn now
+		default:
+		}
 		if !s.flush() {
 			continue
 		}
 		select { // the pace; only after something was drawn
 		case <-time.After(period):
+		case <-s.hurry:
 		case <-s.done:
 			return
 		}

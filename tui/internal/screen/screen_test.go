@@ -45,7 +45,7 @@ func TestOnlyWhatChangedIsWritten(t *testing.T) {
 		out := &recorder{}
 		s := New(out)
 		defer s.Close()
-		s.Show("one\ntwo")
+		s.Show("one\ntwo", false)
 		synctest.Wait()
 		if got := out.take(); got != "" {
 			t.Errorf("drawn before the terminal was entered: %q", got)
@@ -56,17 +56,17 @@ func TestOnlyWhatChangedIsWritten(t *testing.T) {
 			t.Errorf("first frame: %q", got)
 		}
 		time.Sleep(period)
-		s.Show("one\ntwO")
+		s.Show("one\ntwO", false)
 		synctest.Wait()
 		if got := out.take(); got != begin+"\x1b[2;1HtwO"+end {
 			t.Errorf("second frame: %q", got)
 		}
-		s.Show("one\ntwO")
+		s.Show("one\ntwO", false)
 		time.Sleep(time.Hour)
 		if got := out.take(); got != "" {
 			t.Errorf("written while nothing changed: %q", got)
 		}
-		s.Show("one")
+		s.Show("one", false)
 		synctest.Wait()
 		if got := out.take(); !strings.Contains(got, "\x1b[2J") {
 			t.Errorf("another height: %q", got)
@@ -81,12 +81,12 @@ func TestFramesArePaced(t *testing.T) {
 		s := New(out)
 		defer s.Close()
 		s.Enter(false)
-		s.Show("0")
+		s.Show("0", false)
 		synctest.Wait()
 		out.take()
 		time.Sleep(period)
 		for i := range 1000 { // a second of changes
-			s.Show(strings.Repeat("x", i))
+			s.Show(strings.Repeat("x", i), false)
 			time.Sleep(time.Millisecond)
 		}
 		if n := out.writes(); n > 32 {
@@ -99,18 +99,42 @@ func TestFramesArePaced(t *testing.T) {
 	})
 }
 
+// The answer to a key does not wait for its turn.
+func TestKeysAreAnsweredAtOnce(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		out := &recorder{}
+		s := New(out)
+		defer s.Close()
+		s.Enter(false)
+		s.Show("0", false)
+		synctest.Wait()
+		out.take()
+		s.Show("1", false)
+		synctest.Wait()
+		if got := out.take(); got != "" {
+			t.Errorf("an event did not wait: %q", got)
+		}
+		s.Show("2", true)
+		synctest.Wait()
+		if got := out.take(); !strings.Contains(got, "2") {
+			t.Errorf("a key waits: %q", got)
+		}
+	})
+}
+
 func TestLeaveGivesBack(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		out := &recorder{}
 		s := New(out)
 		s.Enter(true)
-		s.Show("frame")
+		s.Show("frame", false)
 		synctest.Wait()
 		out.take()
 		s.Leave()
 		s.Leave()
-		s.Show("another")
+		s.Show("another", false)
 		time.Sleep(time.Second)
 		if got := out.take(); got != mouseOff+leave {
 			t.Errorf("leaving wrote %q", got)

@@ -1,6 +1,7 @@
 package state
 
 import (
+	"slices"
 	"time"
 
 	"github.com/RepliBuild/replibuild/ipc"
@@ -17,15 +18,37 @@ type Build struct {
 	Detail   string
 	Daemons  bool
 	Targets  []string
+	Partial  bool             // not everything was asked for
 	Planned  ipc.BuildPlanned // zero until known
 	Counts   ipc.Counts
 	Links    int
 	InPlace  int     // units for which nothing was done at all; they are not in Units
 	Units    []*Unit // in order of appearance
 	Steps    int     // units done that may have had to be compiled
-	running  int
+	jobs     []*Unit // that run, in the order in which they started
 
-	index map[string]int
+	index  map[string]int
+	causes map[cause][]int // places in Units
+}
+
+// cause is what a unit was made for: a kind of reason and the path in it.
+type cause struct{ code, path string }
+
+func causeOf(u *Unit) cause { return cause{u.Reason.Code, u.Reason.Path} }
+
+// SameCause lists the places in Units of what was made for the same reason as u, u
+// included; none if there is no path in the reason.
+func (b *Build) SameCause(u *Unit) []int { return b.causes[causeOf(u)] }
+
+// note lists the unit at a place with its cause.
+func (b *Build) note(place int, old, u *Unit) {
+	if u.Reason.Path == "" || old != nil && causeOf(old) == causeOf(u) {
+		return
+	}
+	if b.causes == nil {
+		b.causes = map[cause][]int{}
+	}
+	b.causes[causeOf(u)] = append(b.causes[causeOf(u)], place)
 }
 
 // Short is the part of a build's id that tells it from others.
@@ -35,6 +58,9 @@ func Short(id string) string {
 	}
 	return id
 }
+
+// AllGood reports whether everything is up to date by this build.
+func (b *Build) AllGood() bool { return b.Finished && b.OK && !b.Partial }
 
 // Elapsed is how long it took, or has been running at now.
 func (b *Build) Elapsed(now time.Time) time.Duration {
@@ -46,7 +72,7 @@ func (b *Build) Elapsed(now time.Time) time.Duration {
 
 // Progress is how many of the units that may have to be compiled are done.
 func (b *Build) Progress() (done, of int) {
-	of = max(b.Planned.Dirty, b.Steps+b.running)
+	of = max(b.Planned.Dirty, b.Steps+len(b.jobs))
 	return min(b.Steps, of), of
 }
 
@@ -73,14 +99,11 @@ func (b *Build) Has(id string) bool {
 }
 
 // Jobs are the units that run, in the order in which they started.
-func (b *Build) Jobs() []*Unit {
-	jobs := make([]*Unit, 0, b.running)
-	for _, u := range b.Units {
-		if u.Status == StatusRunning {
-			jobs = append(jobs, u)
-		}
-	}
-	return jobs
+func (b *Build) Jobs() []*Unit { return b.jobs }
+
+// noJob takes a unit off the jobs.
+func (b *Build) noJob(id string) {
+	b.jobs = slices.DeleteFunc(b.jobs, func(u *Unit) bool { return u.ID == id })
 }
 
 // build takes an event of a build in.
@@ -100,6 +123,7 @@ func (s *State) build(e ipc.Event) {
 	switch b := e.Body.(type) {
 	case ipc.BuildStarted:
 		c.Trigger, c.Daemons, c.Targets = b.Trigger, b.Daemons, b.Targets
+		c.Partial = len(b.Targets)+len(b.Files) > 0
 		s.Project, s.Root = b.Project, b.Root
 	case ipc.BuildPlanned:
 		c.Planned = b
@@ -139,7 +163,8 @@ func (s *State) begin(id string, at time.Time) {
 
 func (s *State) start(u *Unit, at time.Time) {
 	u.Status, u.Started, u.Build = StatusRunning, at, s.Current.ID
-	s.Current.running++
+	s.Current.noJob(u.ID)
+	s.Current.jobs = append(s.Current.jobs, u)
 	s.put(u)
 }
 
@@ -169,7 +194,7 @@ func (s *State) finish(u *Unit, at time.Time) {
 		old := s.Current.Units[i]
 		u.Started, u.Expected = old.Started, old.Expected
 		if old.Status == StatusRunning {
-			s.Current.running--
+			s.Current.noJob(u.ID)
 		}
 	}
 	s.put(u)
@@ -180,8 +205,13 @@ func (s *State) finish(u *Unit, at time.Time) {
 func (s *State) put(u *Unit) {
 	c := s.Current
 	if i, known := c.index[u.ID]; known {
+		u.Order = c.Units[i].Order
+		c.note(i, c.Units[i], u)
 		c.Units[i] = u
 	} else {
+		s.order++
+		u.Order = s.order
+		c.note(len(c.Units), nil, u)
 		c.index[u.ID] = len(c.Units)
 		c.Units = append(c.Units, u)
 	}
@@ -203,7 +233,7 @@ func (s *State) finished(b ipc.BuildFinished, at time.Time) {
 	c.Counts, c.Links = b.Counts, b.Links
 	s.settle(ipc.StatusSkipped)
 	s.AddRecord(c.record(b.Seconds))
-	if b.OK && len(c.Targets) == 0 {
+	if c.AllGood() {
 		s.Dirty, s.DirtyCount, s.Changed = nil, 0, nil
 		s.touch(Dirty)
 	}
@@ -219,7 +249,7 @@ func (s *State) settle(status string) {
 			s.remember(&ended)
 		}
 	}
-	s.Current.running = 0
+	s.Current.jobs = nil
 }
 
 // reconcile makes the current build agree with what a snapshot says is running.
@@ -243,6 +273,7 @@ func (s *State) reconcile(running *ipc.BuildInfo, at time.Time) {
 	}
 	c := s.Current
 	c.Trigger, c.Targets, c.Steps = running.Trigger, running.Targets, max(c.Steps, running.Done)
+	c.Partial = len(running.Targets)+len(running.Files) > 0
 	c.Planned.Dirty = max(c.Planned.Dirty, running.Units)
 	for _, j := range running.Jobs {
 		if i, known := c.index[j.ID]; known && c.Units[i].Status == StatusRunning {

@@ -1,6 +1,7 @@
 package state
 
 import (
+	"math"
 	"time"
 
 	"github.com/RepliBuild/replibuild/ipc"
@@ -10,7 +11,7 @@ import (
 type Daemon struct {
 	ipc.DaemonStatus
 	Since  time.Time // it runs since; zero if it does not
-	RSS    []float64 // bytes, oldest first, at most maxTrend samples
+	RSS    []float64 // bytes, one sample a change, oldest first, at most maxTrend
 	Doing  string    // what was asked of it and is not done: "restarting"
 	raw    uint64    // requests as it said last
 	looked time.Time // when it said so
@@ -48,6 +49,9 @@ func (s *State) SetDaemon(now ipc.DaemonStatus, at time.Time) {
 			since = d.Since // the same start, measured a little differently
 		}
 		d.trend(now)
+		if n := len(d.RSS); n > 0 {
+			now.RSS = int64(d.RSS[n-1])
+		}
 		now.Requests, d.raw, d.looked = d.calm(now, at.Sub(d.looked)), now.Requests, at
 		now.Uptime = 0 // Since says it
 		if d.DaemonStatus != now || d.Since != since {
@@ -58,12 +62,16 @@ func (s *State) SetDaemon(now ipc.DaemonStatus, at time.Time) {
 	}
 }
 
-// trend adds a sample; a restart begins a new trend.
+// steady is how much memory may change without a new sample: a line that moves on
+// while nothing happens is written to the terminal again and again.
+const steady = 1 << 20
+
+// trend adds a sample if it differs; a restart begins a new trend.
 func (d *Daemon) trend(now ipc.DaemonStatus) {
 	if now.PID != d.PID || now.RSS == 0 {
 		d.RSS = nil
 	}
-	if now.RSS == 0 {
+	if n := len(d.RSS); now.RSS == 0 || n > 0 && math.Abs(d.RSS[n-1]-float64(now.RSS)) < steady {
 		return
 	}
 	if len(d.RSS) == maxTrend {

@@ -35,23 +35,26 @@ func (s *State) AddRecord(r ipc.BuildRecord) {
 		s.History = slices.Insert(s.History, at, r)
 		s.History = s.History[:min(len(s.History), maxHistory)]
 	}
+	if s.past != nil && s.past.ID == r.Build {
+		s.past = nil
+	}
 	for _, u := range r.Units {
 		s.addSample(u.ID, Sample{Build: r.Build, Time: r.Started, Status: u.Status, Reason: u.Reason, Seconds: u.Seconds})
-		if _, known := s.units[u.ID]; !known {
-			s.remember(unitOf(r.Build, u))
+		if i, known := s.units[u.ID]; !known || s.All[i].Order == 0 && s.All[i].Started.Before(r.Started) {
+			s.remember(unitOf(r, u))
 		}
 	}
 	s.touch(Builds)
 }
 
-func unitOf(build string, u ipc.UnitRecord) *Unit {
+func unitOf(r ipc.BuildRecord, u ipc.UnitRecord) *Unit {
 	kind, target, name := SplitID(u.ID)
 	if u.File != "" {
 		name = u.File
 	}
 	return &Unit{
 		ID: u.ID, Kind: kind, Name: name, Target: target, Status: u.Status, Reason: u.Reason, Seconds: u.Seconds,
-		CPU: u.CPU, Peak: u.Peak, Bytes: u.Bytes, Saved: u.Saved, Build: build,
+		CPU: u.CPU, Peak: u.Peak, Bytes: u.Bytes, Saved: u.Saved, Build: r.Build, Started: r.Started,
 	}
 }
 
@@ -82,8 +85,8 @@ func (s *State) Build(id string) *Build {
 		if id != "" && s.History[i].Build != id {
 			continue
 		}
-		if s.past == nil || s.past.ID != s.History[i].Build || s.pastRev != s.revs[Builds] {
-			s.past, s.pastRev = past(s.History[i]), s.revs[Builds]
+		if s.past == nil || s.past.ID != s.History[i].Build {
+			s.past = past(s.History[i])
 		}
 		return s.past
 	}
@@ -93,14 +96,16 @@ func (s *State) Build(id string) *Build {
 func past(r ipc.BuildRecord) *Build {
 	b := &Build{
 		ID: r.Build, Trigger: r.Trigger, Started: r.Started, Finished: true, OK: r.Success, Detail: r.Detail, Counts: r.Counts,
-		Ended: r.Started.Add(time.Duration(r.Seconds * float64(time.Second))),
+		Ended: r.Started.Add(time.Duration(r.Seconds * float64(time.Second))), index: map[string]int{},
 	}
 	units := 0
-	for _, u := range r.Units {
-		unit := unitOf(r.Build, u)
+	for i, u := range r.Units {
+		unit := unitOf(r, u)
+		unit.Order = i + 1
 		if unit.Kind == KindUnit {
 			units++
 		}
+		b.index[u.ID] = i
 		b.Units = append(b.Units, unit)
 	}
 	b.InPlace = max(0, r.Counts.Total()-units)

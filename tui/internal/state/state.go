@@ -58,11 +58,11 @@ type State struct {
 	Changed    []string // paths of the last change
 
 	units   map[string]int // index into All by ID
+	order   int            // the last Unit.Order
 	samples map[string][]Sample
 	plan    *ipc.Plan
 	byID    map[string]*ipc.Unit
-	past    *Build // the past build that was asked for last, as of pastRev
-	pastRev uint64
+	past    *Build // the past build that was asked for last
 	revs    [topics]uint64
 }
 
@@ -173,6 +173,9 @@ func (s *State) filesChanged(b ipc.FilesChanged) {
 		if i, known := s.units[id]; known {
 			last := s.All[i]
 			u.Seconds, u.CPU, u.Peak, u.Bytes, u.Name = last.Seconds, last.CPU, last.Peak, last.Bytes, last.Name
+			if usual := s.usual(id); usual > 0 { // it may have come from the cache the last time
+				u.Seconds = usual
+			}
 		}
 		s.Dirty = append(s.Dirty, u)
 	}
@@ -207,6 +210,14 @@ func (s *State) SetPlan(p *ipc.Plan) {
 		}
 	}
 	s.touch(Builds)
+}
+
+// Place is where a unit is in All, negative if it is not known.
+func (s *State) Place(id string) int {
+	if i, known := s.units[id]; known {
+		return i
+	}
+	return -1
 }
 
 // Plan is the last plan known, or nil.

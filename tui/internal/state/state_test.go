@@ -70,7 +70,7 @@ func TestSnapshotReconciles(t *testing.T) {
 	if s.Running() || s.Current.OK {
 		t.Error("b2 still runs, or ended well, though nobody knows")
 	}
-	if s.All[0].Status == StatusRunning || s.Current.running != 0 {
+	if s.All[0].Status == StatusRunning || len(s.Current.Jobs()) != 0 {
 		t.Error("a unit of an ended build still runs")
 	}
 }
@@ -93,7 +93,7 @@ func TestDaemons(t *testing.T) {
 	up := ipc.DaemonStatus{Name: ipc.NameSetup, State: ipc.StateRunning, PID: 7, Uptime: 60, RSS: 1 << 20, Requests: 100}
 	s.SetDaemon(up, t0)
 	rev := s.Rev(Daemons)
-	up.Uptime, up.Requests = 62, 104 // two seconds later, asked by those who look
+	up.Uptime, up.Requests, up.RSS = 62, 104, 1<<20+steady/2 // two seconds later, asked by those who look
 	s.SetDaemon(up, t0.Add(2*time.Second))
 	if s.Rev(Daemons) != rev || s.Daemon(ipc.NameSetup).Requests != 100 {
 		t.Error("a daemon on which nothing happened changed")
@@ -104,10 +104,10 @@ func TestDaemons(t *testing.T) {
 		t.Error("real requests are not counted")
 	}
 	for i := range 2 * maxTrend {
-		up.RSS = int64(i)
+		up.RSS = int64(i) * steady
 		s.SetDaemon(up, t0)
 	}
-	if n := len(s.Daemon(ipc.NameSetup).RSS); n > maxTrend {
+	if n := len(s.Daemon(ipc.NameSetup).RSS); n != maxTrend {
 		t.Errorf("%d samples", n)
 	}
 	s.SetDaemon(ipc.DaemonStatus{Name: ipc.NameSetup, State: ipc.StateCrashed}, t0)
@@ -170,5 +170,30 @@ func TestCommandIsThePlans(t *testing.T) {
 	}
 	if got := s.Command(&Unit{ID: "app:a.cpp", Command: []string{"as", "it", "failed"}}); len(got) != 3 {
 		t.Error(got)
+	}
+}
+
+// A good build of some files leaves the others dirty.
+func TestPartialBuildLeavesDirty(t *testing.T) {
+	t.Parallel()
+	s := New("/src", "app-1")
+	s.Apply(event(0, "", ipc.FilesChanged{Paths: []string{"a.h"}, Dirty: 2, Units: []string{"app:a.cpp", "app:b.cpp"}}))
+	s.Apply(event(1, "b1", ipc.BuildStarted{Files: []string{"a.cpp"}}))
+	s.Apply(event(2, "b1", ipc.BuildFinished{OK: true}))
+	if s.DirtyCount != 2 || s.Current.AllGood() {
+		t.Errorf("%d dirty after a build of one file", s.DirtyCount)
+	}
+}
+
+// The last known state of a unit is that of the latest build, in whatever order
+// builds become known.
+func TestLatestRecordCounts(t *testing.T) {
+	t.Parallel()
+	s := New("/src", "app-1")
+	for _, after := range []time.Duration{2, 3, 1} {
+		s.AddRecord(ipc.BuildRecord{Build: fmt.Sprint("b", int(after)), Started: t0.Add(after), Units: []ipc.UnitRecord{{ID: "app:a.cpp", Seconds: float64(after)}}})
+	}
+	if len(s.All) != 1 || s.All[0].Seconds != 3 {
+		t.Errorf("last known: %+v", s.All[0])
 	}
 }

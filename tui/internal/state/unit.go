@@ -37,6 +37,7 @@ type Unit struct {
 	Expected    float64 // seconds, by history; 0 = unknown
 	Started     time.Time
 	Build       string
+	Order       int // the later it came the higher; 0 = before the dashboard was there
 	Diagnostics string
 	Exit        int
 	Command     []string

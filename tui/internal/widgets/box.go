@@ -28,14 +28,14 @@ func Box(p *paint.Painter, f Frame, w, h int, body []string) []string {
 	lines = append(lines, top(p, f, w, role, title))
 	left := p.Line(1).Put(role, p.Vertical).String()
 	iw, ih := Inside(w, h)
-	for i := range ih {
-		inner := ""
-		if i < len(body) {
-			inner = body[i]
-		} else {
-			inner = p.Line(iw).String()
+	for i := range min(ih, len(body)) {
+		lines = append(lines, left+body[i]+left)
+	}
+	if len(body) < ih {
+		blank := left + p.Line(iw).String() + left
+		for len(lines) < ih+1 {
+			lines = append(lines, blank)
 		}
-		lines = append(lines, left+inner+left)
 	}
 	if h > 1 {
 		lines = append(lines, p.Line(w).Put(role, p.BottomLeft).Repeat(role, p.Horizontal, w-2).Put(role, p.BottomRight).String())

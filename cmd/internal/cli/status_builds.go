@@ -1,0 +1,190 @@
+package cli
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/RepliBuild/replibuild/ipc"
+)
+
+// buildWatch prints a line for what happens to builds: queued, started, planned, what
+// fails, how it ended. What is compiled well is counted with its reasons, not listed.
+type buildWatch struct {
+	app     *app
+	told    time.Time      // builds that started before this are told, or older than the watch
+	running string         // id
+	reasons map[string]int // of what was compiled
+}
+
+func newBuildWatch(a *app) *buildWatch {
+	return &buildWatch{app: a, told: time.Now(), reasons: map[string]int{}}
+}
+
+func (w *buildWatch) event(e ipc.Event) {
+	if w.app.json {
+		w.json(e)
+		return
+	}
+	switch b := e.Body.(type) {
+	case ipc.Snapshot:
+		w.snapshot(b)
+	case ipc.BuildQueued:
+		w.print(e.Build, "waits in the queue, position %d", b.Position)
+	case ipc.BuildStarted:
+		w.told = e.Time
+		w.begin(e.Build, "started by "+b.Trigger+forWhat(b.Targets, b.Files))
+	case ipc.BuildPlanned:
+		w.print(e.Build, "%d of %s to be looked at%s", b.Dirty, plural(b.Units, "unit"), expected(b.Expected))
+	case ipc.StepFinished:
+		w.failure(e.Build, "the step "+strings.TrimPrefix(b.Step, "step:"), b.Status, b.Reason)
+	case ipc.UnitFinished:
+		if b.Status == ipc.StatusCompiled {
+			w.reasons[b.Reason.Text]++
+		}
+		w.failure(e.Build, b.File, b.Status, b.Reason)
+	case ipc.LinkFinished:
+		w.failure(e.Build, "the link of "+b.Target, b.Status, b.Reason)
+	case ipc.BuildFinished:
+		w.end(e.Build, b.OK, b.Counts, b.Seconds, b.Detail)
+	case ipc.FilesChanged:
+		if w.running == "" { // else it is what the build made
+			w.changed(b)
+		}
+	case ipc.Notice:
+		w.notice(b)
+	}
+}
+
+// json prints the events that a line would be printed for.
+func (w *buildWatch) json(e ipc.Event) {
+	switch b := e.Body.(type) {
+	case ipc.BuildQueued, ipc.BuildStarted, ipc.BuildPlanned, ipc.BuildFinished, ipc.FilesChanged, ipc.Notice:
+		w.app.printJSON(e)
+	case ipc.StepFinished:
+		w.jsonFailure(e, b.Status)
+	case ipc.UnitFinished:
+		w.jsonFailure(e, b.Status)
+	case ipc.LinkFinished:
+		w.jsonFailure(e, b.Status)
+	}
+}
+
+func (w *buildWatch) jsonFailure(e ipc.Event, status string) {
+	if status == ipc.StatusFailed {
+		w.app.printJSON(e)
+	}
+}
+
+func (w *buildWatch) print(build, format string, args ...any) {
+	fmt.Fprintf(w.app.Stdout, "build %s: %s\n", shortBuild(build), fmt.Sprintf(format, args...))
+}
+
+// shortBuild is the part of a build's id that tells it from others.
+func shortBuild(id string) string { return id[max(0, len(id)-8):] }
+
+func (w *buildWatch) begin(build, text string) {
+	w.running, w.reasons = build, map[string]int{}
+	w.print(build, "%s", text)
+}
+
+func (w *buildWatch) end(build string, ok bool, n ipc.Counts, seconds float64, detail string) {
+	word := "succeeded"
+	if !ok {
+		word = "failed"
+	}
+	if detail != "" {
+		detail = ": " + detail
+	}
+	w.print(build, "%s in %.1fs%s; %d compiled%s, %d cached, %d failed, %d skipped",
+		word, seconds, detail, n.Compiled, w.why(), n.Cached, n.Failed, n.Skipped)
+	w.running, w.reasons = "", map[string]int{}
+}
+
+// why is the most frequent reasons of what was compiled, " (a.h changed)".
+func (w *buildWatch) why() string {
+	type reason struct {
+		text string
+		n    int
+	}
+	var all []reason
+	for text, n := range w.reasons {
+		all = append(all, reason{text, n})
+	}
+	slices.SortFunc(all, func(a, b reason) int { return cmp.Or(cmp.Compare(b.n, a.n), cmp.Compare(a.text, b.text)) })
+	switch len(all) {
+	case 0:
+		return ""
+	case 1:
+		return " (" + all[0].text + ")"
+	}
+	const most = 3
+	var parts []string
+	for _, r := range all[:min(len(all), most)] {
+		parts = append(parts, fmt.Sprintf("%d: %s", r.n, r.text))
+	}
+	if more := len(all) - most; more > 0 {
+		parts = append(parts, plural(more, "more reason"))
+	}
+	return " (" + strings.Join(parts, "; ") + ")"
+}
+
+func (w *buildWatch) failure(build, what, status string, reason ipc.Reason) {
+	if status == ipc.StatusFailed {
+		w.print(build, "%s failed: %s", what, reason.Text)
+	}
+}
+
+// snapshot tells what was missed while there was no orchestrator to listen to.
+func (w *buildWatch) snapshot(s ipc.Snapshot) {
+	for _, r := range slices.Backward(s.Recent) { // newest first
+		if r.Build == w.running || r.Started.After(w.told) {
+			w.told = r.Started
+			w.end(r.Build, r.Success, r.Counts, r.Seconds, r.Detail)
+		}
+	}
+	now := s.Queue.Running
+	if w.running != "" && (now == nil || now.Build != w.running) {
+		w.print(w.running, "ended with the orchestrator")
+		w.running = ""
+	}
+	if now != nil && now.Build != w.running {
+		w.told = now.Since
+		w.begin(now.Build, fmt.Sprintf("runs, started by %s%s; %d of %s done", now.Trigger, forWhat(now.Targets, now.Files), now.Done, plural(now.Units, "unit")))
+	}
+}
+
+func (w *buildWatch) changed(b ipc.FilesChanged) {
+	what := ""
+	switch n := len(b.Paths); {
+	case n == 1:
+		what = b.Paths[0] + " changed; "
+	case n > 1:
+		what = fmt.Sprintf("%s and %d more changed; ", b.Paths[0], n-1)
+	}
+	fmt.Fprintf(w.app.Stdout, "files: %s%d to be made anew\n", what, b.Dirty)
+}
+
+func (w *buildWatch) notice(b ipc.Notice) {
+	hint := ""
+	if b.Hint != "" {
+		hint = " (" + b.Hint + ")"
+	}
+	fmt.Fprintf(w.app.Stdout, "%s: %s%s\n", b.Level, b.Message, hint)
+}
+
+func forWhat(targets, files []string) string {
+	if what := strings.Join(slices.Concat(targets, files), ", "); what != "" {
+		return " for " + what
+	}
+	return ""
+}
+
+func expected(seconds float64) string {
+	if seconds <= 0 {
+		return ""
+	}
+	return fmt.Sprintf(", expected to take %.1fs", seconds)
+}
