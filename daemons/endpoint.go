@@ -19,8 +19,8 @@ import (
 const endpointSchema = 1
 
 // endpointReturns is how long a running daemon may take to write a deleted endpoint
-// file again: its [keeper] looks every second.
-const endpointReturns = 1500 * time.Millisecond
+// file again: its [keeper] looks every [keepEvery].
+const endpointReturns = keepEvery + 500*time.Millisecond
 
 // ReadEndpoint reads an endpoint file. It refuses a file that somebody else could
 // have written or read; a missing one is fs.ErrNotExist.

@@ -10,9 +10,9 @@ import (
 	"github.com/RepliBuild/replibuild/ipc"
 )
 
-// keepEvery is how often a daemon looks after its files. endpointReturns is how long
-// commands wait for that.
-const keepEvery = time.Second
+// keepEvery is how often a daemon looks after its files: each look wakes four processes.
+// [endpointReturns] is how long commands wait for that.
+const keepEvery = 3 * time.Second
 
 // keeper puts back what is deleted under a living daemon: `rm -rf` of the pids, the
 // logs or the state is a remedy that the documentation names.

@@ -172,7 +172,8 @@ func (c *serverConn) run(ctx context.Context, h Handler, text []byte, a *answer)
 		return false
 	}
 	if c.proved.Load() {
-		a.startHeartbeats()
+		every, _ := patience(h.Name)
+		a.startHeartbeats(every)
 	}
 	reply, err := c.call(ctx, h, text, a.send)
 	var stopping *Error

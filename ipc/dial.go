@@ -72,7 +72,7 @@ func dialOnce(ctx context.Context, address string, ep Endpoint, limit time.Durat
 	if err != nil {
 		return nil, err
 	}
-	c := &Conn{nc: nc, daemon: ep.Daemon, in: patientReader{nc: nc, until: until}}
+	c := &Conn{nc: nc, daemon: ep.Daemon, in: patientReader{nc: nc, until: until, silence: silence}}
 	c.lines = bufio.NewReaderSize(&c.in, 16<<10)
 	stop := context.AfterFunc(ctx, func() { nc.Close() })
 	defer stop()
@@ -150,6 +150,7 @@ func (c *Conn) exchange(ctx context.Context, action string, req any, onEvent fun
 	if err != nil {
 		return nil, reply{}, Errorf(CodeInternal, "%s: %v", action, err)
 	}
+	_, c.in.silence = patience(action)
 	stop := context.AfterFunc(ctx, func() { c.nc.Close() })
 	line, r, err := c.roundTrip(request, onEvent)
 	c.broken = !stop() || err != nil
@@ -205,7 +206,7 @@ func (c *Conn) write(request []byte) error {
 func (c *Conn) lost(err error, heard bool) error {
 	switch {
 	case errors.Is(err, os.ErrDeadlineExceeded):
-		return Errorf(CodeUnreachable, "the %s daemon has not been heard of for %v", c.daemon, silence).
+		return Errorf(CodeUnreachable, "the %s daemon has not been heard of for %v", c.daemon, c.in.silence).
 			WithHint("replibuild restart %s", c.daemon)
 	case !heard:
 		return errDead
@@ -214,30 +215,40 @@ func (c *Conn) lost(err error, heard bool) error {
 }
 
 // patientReader reads with a time limit: until a moment, or else as long as pauses
-// are shorter than [silence].
+// are short enough.
 type patientReader struct {
-	nc    net.Conn
-	until time.Time
-	count int64 // bytes read
+	nc      net.Conn
+	until   time.Time
+	silence time.Duration
+	count   int64 // bytes read
 }
 
 // Read waits twice. After the first wait the bytes may be there all the same: this
 // process itself was stopped (Ctrl-Z), and the clock ran on.
 func (p *patientReader) Read(b []byte) (n int, err error) {
 	if p.until.IsZero() {
-		p.nc.SetReadDeadline(time.Now().Add(silence * 3 / 4))
+		p.nc.SetReadDeadline(time.Now().Add(p.silence * 3 / 4))
 		n, err = p.nc.Read(b)
 		if n > 0 || !errors.Is(err, os.ErrDeadlineExceeded) {
 			p.count += int64(n)
 			return n, err
 		}
-		p.nc.SetReadDeadline(time.Now().Add(silence / 4))
+		p.nc.SetReadDeadline(time.Now().Add(p.silence / 4))
 	} else {
 		p.nc.SetReadDeadline(p.until)
 	}
 	n, err = p.nc.Read(b)
 	p.count += int64(n)
 	return n, err
+}
+
+// patience returns how often a daemon that answers an action sends heartbeats, and after
+// how long without a byte it is taken for hung.
+func patience(action string) (every, forHung time.Duration) {
+	if action == "subscribe" {
+		return restEvery, restSilence
+	}
+	return heartbeatEvery, silence
 }
 
 // isMine reports whether a line answers the request that was sent last. What is

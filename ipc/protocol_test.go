@@ -214,6 +214,7 @@ func (p *protocol) page() string {
 		{"the same of a proved peer's request", provedRequest},
 		{"between heartbeats", heartbeatEvery},
 		{"silence after which a client takes a daemon for hung", silence},
+		{"the same two for `subscribe`", fmt.Sprintf("%v, %v", restEvery, restSilence)},
 		{"first attempt at dial and proof, and the second", fmt.Sprintf("%v, %v", handshakeTry, handshakeRetry)},
 		{"a peer that takes no bytes is given up after", writeStall},
 	} {

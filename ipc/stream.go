@@ -23,14 +23,16 @@ type answer struct {
 	mu    sync.Mutex
 	done  bool
 	pulse *time.Timer // nil: no heartbeats
+	every time.Duration
 }
 
-// startHeartbeats sends a line whenever [heartbeatEvery] has passed, until the last
-// line is sent. Only proved peers get them: the spec's client reads one line.
-func (a *answer) startHeartbeats() {
+// startHeartbeats sends a line whenever some time has passed, until the last line is
+// sent. Only proved peers get them: the spec's client reads one line.
+func (a *answer) startHeartbeats(every time.Duration) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.pulse = time.AfterFunc(heartbeatEvery, a.beat)
+	a.every = every
+	a.pulse = time.AfterFunc(every, a.beat)
 }
 
 func (a *answer) beat() {
@@ -40,7 +42,7 @@ func (a *answer) beat() {
 		return
 	}
 	a.write(NewEvent("", Heartbeat{}))
-	a.pulse.Reset(heartbeatEvery)
+	a.pulse.Reset(a.every)
 }
 
 // reading sends heartbeats, which have no id yet, while a request is received and cut

@@ -119,7 +119,8 @@ func (w *world) saveSettings() { w.save("p/replibuild.toml", w.settings.toml(), 
 
 // daemonConfig gives some projects another way to be built.
 func (w *world) daemonConfig() string {
-	verify, auto := "watch", w.chance(15)
+	verify := "watch"
+	w.auto = w.chance(15)
 	if w.chance(25) {
 		verify = "stat"
 	}
@@ -128,7 +129,7 @@ func (w *world) daemonConfig() string {
 		text = "enable_" + pick(w, []string{"discovery", "setup", "compilation", "orchestrator"}) + " = false\n"
 	}
 	return fmt.Sprintf("[daemons]\n%s[daemons.discovery]\nverify = %q\n[daemons.compilation]\npreamble = %q\n[daemons.orchestrator]\nauto_build = %v\n",
-		text, verify, w.preamble, auto)
+		text, verify, w.preamble, w.auto)
 }
 
 // number is always five digits, so that another one makes an edit of the same size.
@@ -170,11 +171,27 @@ func (w *world) header(index int) string {
 		}
 	}
 	fmt.Fprintf(&b, "#define %s %d\n", v, w.number())
-	if w.chance(30) {
-		fmt.Fprintf(&b, "#define FILE_%s __FILE__\nstatic const char file_%s[] = __FILE__;\n", v, v)
-	}
+	b.WriteString(w.declarations(v))
 	b.WriteString("#endif\n")
 	return b.String()
+}
+
+// declarations are what a header has besides its value: a place, code, types, and what
+// no preamble can be made of.
+func (w *world) declarations(v string) (text string) {
+	if w.chance(30) {
+		text += fmt.Sprintf("#define FILE_%s __FILE__\nstatic const char file_%s[] = __FILE__;\n", v, v)
+	}
+	if w.chance(30) {
+		text += fmt.Sprintf("#define CODE_%s 1\nstatic inline int code_%s(int n) { int %s_local = n; return %s_local + %s; }\n", v, v, v, v, v)
+	}
+	if w.chance(20) {
+		text += fmt.Sprintf("#define TYPE_%s 1\n#pragma pack(push, 1)\nstruct type_%s { char c; int unused; };\n#pragma pack(pop)\n", v, v)
+	}
+	if w.chance(8) {
+		text += fmt.Sprintf("enum { count_%s = %s };\n", v, pick(w, []string{"__COUNTER__", "__LINE__", "__INCLUDE_LEVEL__"}))
+	}
+	return text
 }
 
 // addSource writes a source of a target; the first of a target is what others call.
@@ -206,6 +223,9 @@ func (w *world) source(t target, function, ending string) string {
 			b.WriteString(w.include(name))
 		}
 	}
+	if w.chance(60) { // what stands before a plain include can be kept precompiled
+		fmt.Fprintf(&b, "#include \"%s\"\n", pick(w, names[:6]))
+	}
 	open := ""
 	if ending == ".cpp" {
 		open = "extern \"C\" "
@@ -215,6 +235,8 @@ func (w *world) source(t target, function, ending string) string {
 		fmt.Fprintf(&b, "#ifdef %s\nint %s_%s = %s;\n#endif\n", v, function, v, v)
 		fmt.Fprintf(&b, "#ifdef HAVE_%s\nint %s_have_%s;\n#endif\n", v, function, v)
 		fmt.Fprintf(&b, "#ifdef FILE_%s\nconst char *%s_file_%s = file_%s;\n#endif\n", v, function, v, v)
+		fmt.Fprintf(&b, "#ifdef CODE_%s\nint %s_code_%s(void) { return code_%s(1); }\n#endif\n", v, function, v, v)
+		fmt.Fprintf(&b, "#ifdef TYPE_%s\nint %s_type_%s = sizeof(struct type_%s);\n#endif\n", v, function, v, v)
 	}
 	fmt.Fprintf(&b, "#ifdef FLAG0\nint %s_flag = FLAG0;\n#endif\n", function)
 	if function != "main" {

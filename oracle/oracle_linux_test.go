@@ -30,7 +30,7 @@ func TestRegressions(t *testing.T) {
 	for _, r := range regressions {
 		t.Run(r.name, func(t *testing.T) {
 			t.Parallel()
-			runProject(t, r.seed, r.steps)
+			runProject(t, r.seed, r.steps, new(tally))
 		})
 	}
 }
@@ -44,13 +44,17 @@ func TestOracle(t *testing.T) {
 		steps, each = defaultSteps, perShort
 	}
 	first := uint64(number(t, "ORACLE_SEED", 1))
+	sum := new(tally)
+	if steps >= defaultSteps {
+		t.Cleanup(func() { sum.check(t) })
+	}
 	for i := 0; steps > 0; i++ {
 		n := min(each, steps)
 		steps -= n
 		seed := first + uint64(i)
 		t.Run(fmt.Sprintf("seed=%d", seed), func(t *testing.T) {
 			t.Parallel()
-			runProject(t, seed, n)
+			runProject(t, seed, n, sum)
 		})
 	}
 }
@@ -69,9 +73,10 @@ func number(t *testing.T, name string, otherwise int) int {
 }
 
 // runProject makes the project of a seed and changes and builds it so many times.
-func runProject(t *testing.T, seed uint64, steps int) {
+func runProject(t *testing.T, seed uint64, steps int, sum *tally) {
 	t.Helper()
 	w := newWorld(t, seed)
+	w.tally = sum
 	for i := range steps {
 		w.step = i
 		if wrong := w.makeStep(); len(wrong) > 0 {

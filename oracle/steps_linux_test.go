@@ -290,7 +290,7 @@ func (w *world) changeFlags() {
 	case 2:
 		s.optimization = pick(w, []string{"0", "0", "1"})
 	case 3:
-		s.debug = w.chance(50) && w.preamble != "auto"
+		s.debug = w.chance(50)
 	}
 	w.note("defines = %s, flags = %s, optimization = %s, debug = %v", list(s.defines), list(s.flags), s.optimization, s.debug)
 	w.saveSettings()

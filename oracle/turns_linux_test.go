@@ -25,8 +25,10 @@ func (w *world) makeStep() []string {
 		w.change()
 	}
 	switch n := w.between(100); {
-	case n < 62:
+	case n < 48:
 		return w.buildAndJudge()
+	case n < 62:
+		return w.editByHand()
 	case n < 67:
 		w.spoil()
 		return w.buildAndJudge()

@@ -47,9 +47,13 @@ type world struct {
 	daemon bool // the set is used
 	killed bool // daemons were killed
 
-	// preamble is the setting. With "auto" debug information is not byte for byte what
-	// a plain compile makes, which is documented, so there is none then.
+	auto     bool // it builds by itself
 	preamble string
+	tally    *tally
+	// byPreamble are the objects that were made with one: with "auto" and -g they may
+	// differ from plain ones in their debug information.
+	byPreamble map[digest]bool
+
 	through  string // a link by which the project is opened, "" = none
 }
 
@@ -81,6 +85,7 @@ func newFolder(t *testing.T, seed uint64) *world {
 	w := &world{
 		t: t, seed: seed, rng: rand.New(rand.NewPCG(seed, 0x5eed)), base: base,
 		old: map[string][]string{}, branches: map[string]*snapshot{}, known: newKnownStates(),
+		tally: new(tally), byPreamble: map[digest]bool{},
 	}
 	w.env = []string{
 		"PATH=/usr/local/bin:/usr/bin:/bin", "HOME=" + base, "LANG=C.UTF-8",

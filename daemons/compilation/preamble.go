@@ -93,6 +93,21 @@ func (m *preambles) ends() {
 	}
 }
 
+// counts are how many were made, and how many will be.
+func (m *preambles) counts() (made, waiting int) {
+	if m == nil {
+		return 0, 0
+	}
+	k := m.maker
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	waiting = len(k.queue)
+	if k.stop != nil {
+		waiting = max(waiting, 1)
+	}
+	return k.made, waiting
+}
+
 func (m *preambles) close() {
 	if m != nil {
 		m.maker.close()

@@ -32,12 +32,9 @@ func (p *project) usePreambles() {
 // idle waits until no preamble is wanted any more, and returns how many were made.
 func (p *project) idle() int {
 	p.t.Helper()
-	k := p.start().preambles.maker
 	for end := time.Now().Add(2 * time.Minute); ; time.Sleep(5 * time.Millisecond) {
-		k.mu.Lock()
-		made, rest := k.made, len(k.queue) == 0 && k.stop == nil
-		k.mu.Unlock()
-		if rest {
+		made, waiting := p.start().preambles.counts()
+		if waiting == 0 {
 			return made
 		}
 		if time.Now().After(end) {

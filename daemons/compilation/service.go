@@ -154,6 +154,10 @@ type Stats struct {
 	Traced   []string          `json:"traced,omitempty"`
 	Untraced map[string]string `json:"untraced,omitempty"`
 	Resident map[string][]int  `json:"resident,omitempty"` // process IDs by program
+	// Preambles are how many were made, PreamblesWaiting how many are to be made or are
+	// being made: with none waiting, the next edit finds what there will be.
+	Preambles        int `json:"preambles,omitempty"`
+	PreamblesWaiting int `json:"preambles_waiting,omitempty"`
 }
 
 // Stats returns the service's numbers, a [Stats].
@@ -164,6 +168,7 @@ func (s *Service) Stats(context.Context) (any, error) {
 	if s.warm != nil {
 		st.Resident = s.warm.residents.Pids()
 	}
+	st.Preambles, st.PreamblesWaiting = s.preambles.counts()
 	s.records.mu.Lock()
 	st.Records = len(s.records.byID)
 	s.records.mu.Unlock()

@@ -6,10 +6,12 @@ import (
 )
 
 const (
-	// auditShare is how much longer the audit rests than it works: 0.2 % of a core.
-	auditShare = 500
+	// auditShare is how much longer the audit rests than it works: 0.1 % of a core.
+	auditShare = 1000
 	// pollShare is the same for polling, where nothing else finds changes.
 	pollShare = 100
+	// restPeriods are passed over where nothing has to be polled.
+	restPeriods = 5
 	// auditStep bounds how long the audit keeps a Sync waiting.
 	auditStep = 2 * time.Millisecond
 )
@@ -112,10 +114,14 @@ func (s *Service) poller() {
 	for rest := s.cfg.WatchInterval; sleep(s.ctx, rest); {
 		s.acquire()
 		begin := time.Now()
+		nothing := len(s.looseAt) == 0
 		s.checkLoose()
 		s.settle()
 		cost := time.Since(begin)
 		s.unlock()
 		rest = max(s.cfg.WatchInterval, pollShare*cost)
+		if nothing {
+			rest *= restPeriods // waking up alone costs a millisecond on some machines
+		}
 	}
 }
