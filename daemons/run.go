@@ -228,6 +228,7 @@ func (d *shell) serve(ctx context.Context) {
 func (d *shell) watch(ctx context.Context) {
 	tick := time.NewTicker(keepEvery)
 	defer tick.Stop()
+	var tidy restingMemory
 	for {
 		select {
 		case <-d.leaving:
@@ -237,6 +238,7 @@ func (d *shell) watch(ctx context.Context) {
 			return
 		case <-tick.C:
 		}
+		tidy.look(d.server.Requests())
 		d.mu.Lock()
 		err := d.keeper.check()
 		d.mu.Unlock()

@@ -65,20 +65,22 @@ func TestCompileMisses(t *testing.T) {
 	t.Parallel()
 	asks := "#if __has_include(<opt.h>)\n#include <opt.h>\n#else\nint opt() { return 0; }\n#endif\n"
 	wraps := "#define HAS(x) __has_include(x)\n#if HAS(<opt.h>)\nint opt() { return 1; }\n#else\nint opt() { return 0; }\n#endif\n"
+	either := func(t *testing.T, test func(*testing.T, *project)) { t.Helper(); eitherCompiler(t, "clang", test) }
 	for _, tt := range []struct {
 		name, source, appears, text string
 		folder                      string // the one that appears with it
+		with                        func(*testing.T, func(*testing.T, *project))
 	}{
-		{"header in an earlier folder", "#include \"value.h\"\nint f() { return value(); }\n", "src/first/value.h", "inline int value() { return 5; }\n", ""},
-		{"header beside the source", "#include \"value.h\"\nint f() { return value(); }\n", "src/value.h", "inline int value() { return 6; }\n", ""},
-		{"folder that was missing", "#include <value.h>\nint f() { return value(); }\n", "absent/value.h", "inline int value() { return 7; }\n", "absent"},
-		{"__has_include", asks, "include/opt.h", "inline int opt() { return 9; }\n", ""},
-		{"wrapped __has_include", wraps, "include/opt.h", "\n", ""},
-		{"CPATH", "#include <value.h>\nint f() { return value(); }\n", "cpath/value.h", "inline int value() { return 8; }\n", "cpath"},
+		{"header in an earlier folder", "#include \"value.h\"\nint f() { return value(); }\n", "src/first/value.h", "inline int value() { return 5; }\n", "", eachCompiler},
+		{"header beside the source", "#include \"value.h\"\nint f() { return value(); }\n", "src/value.h", "inline int value() { return 6; }\n", "", either},
+		{"folder that was missing", "#include <value.h>\nint f() { return value(); }\n", "absent/value.h", "inline int value() { return 7; }\n", "absent", either},
+		{"__has_include", asks, "include/opt.h", "inline int opt() { return 9; }\n", "", eachCompiler},
+		{"wrapped __has_include", wraps, "include/opt.h", "\n", "", eachCompiler},
+		{"CPATH", "#include <value.h>\nint f() { return value(); }\n", "cpath/value.h", "inline int value() { return 8; }\n", "cpath", either},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			eachCompiler(t, func(t *testing.T, p *project) {
+			tt.with(t, func(t *testing.T, p *project) {
 				if tt.name == "CPATH" {
 					p.env = append(p.env, "CPATH="+p.path("cpath"))
 				} else {

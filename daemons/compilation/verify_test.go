@@ -51,7 +51,7 @@ func (p *project) verify(sample int, sources ...string) ipc.CacheVerifyReply {
 
 func TestVerifyRecomputes(t *testing.T) {
 	t.Parallel()
-	eachCompiler(t, func(t *testing.T, p *project) {
+	eitherCompiler(t, "gcc", func(t *testing.T, p *project) {
 		p.args = append(p.args, "-g")
 		small(p)
 		p.write("src/other.cpp", "int other() { return 1; }\n")

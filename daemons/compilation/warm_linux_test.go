@@ -129,7 +129,7 @@ func TestLinkWithoutDriver(t *testing.T) {
 			p := warmProject(t)
 			p.tool.Linker, p.tool.LinkerPath = linker, path
 			p.awaitResident()
-			p.write("main.cpp", "#include <cstdio>\nint main() { std::puts(\"x\"); }\n")
+			p.write("main.cpp", "extern \"C\" int puts(const char *);\nint main() { puts(\"x\"); }\n")
 			objects := p.objects("main.cpp")
 			app := ipc.Target{
 				Name: "app", Kind: ipc.KindExecutable, Output: "build/app", LinkLang: "c++",
