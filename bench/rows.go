@@ -140,9 +140,9 @@ func edit(ctx context.Context, b *bench, project string, trees []*tree) ([]line,
 	return []line{l}, err
 }
 
-// settle is the pause of a user between two edits: what a tool does in the
+// settle is the pause of a quick user between two edits: what a tool does in the
 // background after a build may happen.
-const settle = time.Second
+const settle = 4 * time.Second
 
 // function is a definition that changes the object, in C as in C++.
 func function(i int) string {

@@ -92,6 +92,7 @@ func (w *world) generate() {
 	s.includeDirs = []string{"include", "inc1"}
 	s.targets = slices.Clone(pick(w, shapes))
 	s.generated = w.chance(50)
+	s.debug = w.chance(30)
 	for _, dir := range []string{"p/include/sub", "p/inc1", "p/inc2", "ext/v1/sub", "ext/v2"} {
 		w.must(os.MkdirAll(w.abs(dir), 0o755))
 	}
@@ -142,10 +143,14 @@ func (w *world) include(name string) string {
 		form = "<" + name + ">"
 	}
 	line := "#include " + form + "\n"
-	switch n := w.between(100); {
+	n := w.between(100)
+	if name == "opt.h" && n > 2 { // it is not there at first, and most projects should compile
+		n = 25 + n/3
+	}
+	switch {
 	case n < 25:
 		return line
-	case n < 60 || name == "opt.h":
+	case n < 60:
 		return "#if __has_include(" + form + ")\n" + line + "#endif\n"
 	case n < 70:
 		return fmt.Sprintf("#ifdef FLAG%d\n%s#endif\n", w.between(3), line)
@@ -223,7 +228,7 @@ func (w *world) source(t target, function, ending string) string {
 			b.WriteString(w.include(name))
 		}
 	}
-	if w.chance(60) { // what stands before a plain include can be kept precompiled
+	if w.chance(85) { // what stands before a plain include can be kept precompiled
 		fmt.Fprintf(&b, "#include \"%s\"\n", pick(w, names[:6]))
 	}
 	open := ""

@@ -54,7 +54,7 @@ type world struct {
 	// differ from plain ones in their debug information.
 	byPreamble map[digest]bool
 
-	through  string // a link by which the project is opened, "" = none
+	through string // a link by which the project is opened, "" = none
 }
 
 // between returns a number from 0 to n-1, chance whether something happens in so many
