@@ -15,7 +15,7 @@ import (
 type bench struct {
 	options
 	out   io.Writer
-	tools []string // those that this machine has
+	found []string // the tools that are measured and that this machine has
 	trees map[string]map[string]*tree
 	edits int // functions that edits have added so far: each has a number of its own
 }
@@ -43,8 +43,11 @@ func newBench(ctx context.Context, o options, out io.Writer) (*bench, error) {
 		return nil, err
 	}
 	for _, tool := range allTools() {
+		if tool != toolDaemons && o.tools != nil && !slices.Contains(o.tools, tool) {
+			continue
+		}
 		if b.has(tool) {
-			b.tools = append(b.tools, tool)
+			b.found = append(b.found, tool)
 		} else {
 			fmt.Fprintf(os.Stderr, "%s is not installed: left out\n", tool)
 		}
@@ -107,7 +110,7 @@ func (b *bench) prepare(ctx context.Context, r row, project string) ([]*tree, er
 		}
 	}
 	var trees []*tree
-	for _, tool := range b.tools {
+	for _, tool := range b.found {
 		if !slices.Contains(r.tools, tool) {
 			continue
 		}

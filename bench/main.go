@@ -22,6 +22,7 @@ type options struct {
 	out        string   // report; "" = only printed
 	only       []string // row ids; nil = all
 	projects   []string // project names; nil = each row's own
+	tools      []string // columns; nil = all
 	runs       int
 	files      int // sources that the edit rows edit; 0 = all
 	keep       bool
@@ -38,7 +39,7 @@ func main() {
 
 func run(ctx context.Context, args []string, out io.Writer) error {
 	var o options
-	var only, projects, generate string
+	var only, projects, tools, generate string
 	var list bool
 	var s shape
 	fs := flag.NewFlagSet("bench", flag.ContinueOnError)
@@ -48,6 +49,7 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	fs.StringVar(&o.out, "out", "", "also write the report to `FILE`")
 	fs.StringVar(&only, "only", "", "comma-separated `rows`; -list names them")
 	fs.StringVar(&projects, "projects", "", "comma-separated `projects` instead of each row's own")
+	fs.StringVar(&tools, "tools", "", "comma-separated `tools`, those that the report names; replibuild is one of them always")
 	fs.IntVar(&o.runs, "runs", 5, "samples of each tool")
 	fs.IntVar(&o.files, "files", 8, "how many `sources` the edit rows edit, spread over the project; 0 = all")
 	fs.BoolVar(&o.keep, "keep", false, "leave the trees")
@@ -58,7 +60,7 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	if err := fs.Parse(args); err != nil {
 		return err
 	}
-	o.only, o.projects = split(only), split(projects)
+	o.only, o.projects, o.tools = split(only), split(projects), split(tools)
 	switch {
 	case list:
 		return printList(out)

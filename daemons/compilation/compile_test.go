@@ -19,7 +19,7 @@ func small(p *project) {
 
 func TestCompileLife(t *testing.T) {
 	t.Parallel()
-	eachCompiler(t, func(t *testing.T, p *project) {
+	eitherCompiler(t, "gcc", func(t *testing.T, p *project) {
 		small(p)
 		object := unitOf("src/main.cpp").Object
 		r := p.expect("first", "src/main.cpp", ipc.StatusCompiled, ipc.ReasonNew)
