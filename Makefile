@@ -87,7 +87,10 @@ staleness: deps-demo build
 	./bench/staleness.sh $(CURDIR)/$(BIN)
 
 # The whole comparison takes an hour on 2 cores; `go run ./bench -only nothing` is one row.
-bench: build real
+bench: deps-test build real
+	@missing=; for p in ninja:ninja-build ccache:ccache; do \
+	  command -v $${p%%:*} >/dev/null 2>&1 || missing="$$missing $${p##*:}"; done; \
+	[ -z "$$missing" ] || { $(APT) update && $(APT) install -y $$missing >/dev/null; }
 	$(GO) run ./bench -replibuild $(BIN) -real $(REAL) -files 0 -out bench/RESULTS.md
 
 # The pictures of the README, drawn from the real dashboard in a real terminal.
