@@ -35,9 +35,10 @@ exit 0
 END
 chmod +x "$compiler"
 
-# begin makes the project anew, and its folder with it: nothing of the last case helps.
+# begin makes the project anew, and the caches with it: nothing of the last case helps.
+# The tracer stays, which would be built in the background of the first case only.
 begin() {
-	rm -rf "$work/p" "$work/ccache" "$work/home"
+	rm -rf "$work/p" "$work/ccache" "$work/home/cache"
 	mkdir -p "$work/p/src" "$work/p/inc1" "$work/p/inc2"
 	cd "$work/p"
 	cat >replibuild.toml <<-END
@@ -127,6 +128,12 @@ judge() {
 	[ "$is" = "$want" ] && echo right || echo "WRONG: $is instead of $want"
 }
 
+# known says how it is known what the compiler reads, when the tracer has been built.
+known() {
+	begin
+	"$replibuild" doctor 2>/dev/null | sed -n 's/.*inputs: //p'
+}
+
 status=0
 row() {
 	local ours theirs
@@ -136,6 +143,7 @@ row() {
 	[ "$ours" = right ] || status=1
 }
 
+known >/dev/null
 printf '| %-57s | %-22s | %-22s |\n' "what happens" "ccache $(ccache --version | sed -n '1s/.* //p')" "RepliBuild"
 printf '|%s|%s|%s|\n' "$(printf -- '-%.0s' {1..59})" "$(printf -- '-%.0s' {1..24})" "$(printf -- '-%.0s' {1..24})"
 row "a header appears that shadows the one included" shadowing
@@ -145,4 +153,6 @@ row "source edited before the compiler reads it, then reverted" edit_before_read
 row "source edited after the compiler has read it" edit_after_reading
 row "header edited before the compiler reads it, then reverted" header_before_reading
 row "header edited after the compile, before it is hashed" edit_before_hashing
+echo
+known
 exit $status

@@ -60,7 +60,11 @@ func (b *built) summary() string {
 	}
 	var parts []string
 	for _, id := range slices.Sorted(maps.Keys(b.units)) {
-		parts = append(parts, id+" "+b.units[id].Status+" ("+b.units[id].Reason.Text+")")
+		u := b.units[id]
+		parts = append(parts, id+" "+u.Status+" ("+u.Reason.Text+")")
+		if u.Reason.Preamble != "" {
+			parts = append(parts, "preamble: "+u.Reason.Preamble)
+		}
 	}
 	for _, id := range slices.Sorted(maps.Keys(b.linked)) {
 		parts = append(parts, "link of "+id+" "+b.linked[id].Status+" ("+b.linked[id].Reason.Text+")")

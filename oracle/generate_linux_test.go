@@ -112,7 +112,7 @@ func (w *world) generate() {
 		}
 	}
 	w.saveSettings()
-	w.preamble = pick(w, []string{"auto", "auto", "exact", "off"})
+	w.preamble = pick(w, []string{"auto", "auto", "auto", "auto", "exact", "exact", "off"})
 	w.save("p/.replibuild/daemon_config.toml", w.daemonConfig(), true)
 }
 

@@ -246,6 +246,23 @@ func TestClockIsNotStored(t *testing.T) {
 	}
 }
 
+// A compiler that leaves nothing behind has not done its work, whatever it says.
+func TestEmptyObjectIsNotStored(t *testing.T) {
+	t.Parallel()
+	p := anyCompiler(t)
+	p.depfile = true // a trace shows that the wrapper's shell writes the object
+	small(p)
+	p.wrap(`for a; do case $a in *.o) out=$a;; esac; done; $real "$@"; : >"$out"`)
+	p.build("src/main.cpp")
+	if st := p.store.Stats(); st.Stored != 0 {
+		t.Errorf("%d stored", st.Stored)
+	}
+	p.remove("build")
+	if r := p.build("src/main.cpp"); r.Status != ipc.StatusCompiled || r.Reason.Code != ipc.ReasonUncacheable {
+		t.Errorf("deleted: %s because of %s", r.Status, r.Reason.Text)
+	}
+}
+
 func TestDirectFlagsKeepNames(t *testing.T) {
 	t.Parallel()
 	p := anyCompiler(t)

@@ -191,9 +191,14 @@ func TestPreambleTellsPlaces(t *testing.T) {
 		p.edited(source, text)
 		p.write(source, text+"int y;\n")
 		p.plain(what, source, "none: ")
-		p.write(source, text+"int z;\n")
-		p.plain(what+" again", source, "none: ")
 	}
+	// The comparison with which a preamble is made does not know of a later edit.
+	const source, text = "src/later.cc", "#include \"h.h\"\nconst char *f() { return pretty(1); }\n"
+	p.edited(source, text)
+	p.write(source, text+"const char *g() { return pretty(lambda); }\n")
+	p.plain("a later edit", source, "none: the object has the name of a place")
+	p.write(source, text+"const char *g() { return pretty(lambda); }\nint z;\n")
+	p.plain("and again", source, "none: the object has the name of a place")
 }
 
 // Clang emits what a header defines outright in another order from a preamble.

@@ -326,6 +326,8 @@ func (p *project) wrap(text string) {
 	if err := os.WriteFile(script, []byte(body), 0o755); err != nil {
 		p.t.Fatal(err)
 	}
+	c := newClock(p.root)
+	waitFor(p.t, "the clock's tick", func() bool { return c.now() > ipc.StatSignature(script).Ctime })
 	p.tool.CXX = script
 }
 
