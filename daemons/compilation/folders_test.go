@@ -74,11 +74,17 @@ func TestFolderSearchedTwice(t *testing.T) {
 	})
 }
 
-// turn makes a link lead somewhere.
+// turn makes a link lead somewhere, and waits as settle does, for the link itself: one
+// turned in the tick in which a compile begins counts as turned during it.
 func (p *project) turn(link, to string) {
 	p.t.Helper()
 	p.remove(link)
 	if err := os.Symlink(to, p.path(link)); err != nil {
 		p.t.Fatal(err)
 	}
+	clock := newClock(p.root)
+	waitFor(p.t, "the clock's tick", func() bool {
+		info, err := os.Lstat(p.path(link))
+		return err == nil && clock.now() > ipc.SignatureOf(info).Ctime
+	})
 }
