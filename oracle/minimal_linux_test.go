@@ -70,7 +70,10 @@ func (w *world) unitState(plan *ipc.Plan, u *ipc.Unit, r plainResult) state {
 		if err != nil {
 			continue // it was there when the plain compiler ran, and this is no race
 		}
-		parts = append(parts, in, string(text))
+		// Which file it is counts beside its text: for compilers two links to one file
+		// are one header, for #pragma once, and copies of it are two.
+		real, _ := filepath.EvalSymlinks(inRoot(plan.Root, in))
+		parts = append(parts, in, string(text), real)
 		if !strings.HasPrefix(inRoot(plan.Root, in), w.base) {
 			continue
 		}
