@@ -10,7 +10,7 @@
 //   - Nothing is sent to a process that is not ours: a signal goes through a pidfd
 //     whose start time and boot were compared with what the daemon wrote.
 //   - Every file but the project's locks may be deleted while the daemons run: they
-//     notice within a second and write it again. A daemon whose lock file was
+//     notice within three seconds and write it again. A daemon whose lock file was
 //     deleted makes a new one, or leaves if another daemon was faster.
 //   - A daemon holds nothing of the shell that started it: no descriptor, no
 //     terminal, no working directory, no environment.

@@ -33,9 +33,10 @@ type Orchestrator interface {
 
 // What started a build.
 const (
-	TriggerCommand = "command"
-	TriggerWatch   = "watch"
-	TriggerAuto    = "auto"
+	TriggerCommand   = "command"
+	TriggerWatch     = "watch"
+	TriggerAuto      = "auto"
+	TriggerDashboard = "dashboard"
 )
 
 // BuildRequest asks for a build. Env is the caller's environment cut to the

@@ -405,3 +405,21 @@ func TestKeysThatCameTogether(t *testing.T) {
 		t.Errorf("filter %q", m.files.Filter)
 	}
 }
+
+// A stopped orchestrator keeps its stream for seconds; what is said of it does not.
+func TestHungOrchestratorIsNotLive(t *testing.T) {
+	t.Parallel()
+	f := newFakeSet(ipc.DaemonNames()...)
+	m := liveModel(t, f)
+	m.update(linkMsg{live: true})
+	m.wantText(t, "● live")
+	set := f.Status(t.Context())
+	for i := range set.Daemons {
+		if set.Daemons[i].Name == ipc.NameOrchestrator {
+			set.Daemons[i].State = ipc.StateUnresponsive
+		}
+	}
+	m.update(statusMsg{set, sampleNow})
+	m.wantText(t, "no answer", "unresponsive")
+	m.wantNoText(t, "● live")
+}

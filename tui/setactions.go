@@ -26,7 +26,7 @@ func (m *Model) build() effect {
 func (m *Model) submit() effect {
 	o, env := m.cfg.Orchestrator, ipc.CallerEnv(m.cfg.Env)
 	return ask(askLimit, func(ctx context.Context) tea.Msg {
-		reply, err := o.Build(ctx, ipc.BuildRequest{Env: env, Detach: true}, func(ipc.Event) {})
+		reply, err := o.Build(ctx, ipc.BuildRequest{Env: env, Trigger: ipc.TriggerDashboard, Detach: true}, func(ipc.Event) {})
 		return buildMsg{reply, err}
 	})
 }

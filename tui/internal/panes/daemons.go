@@ -112,7 +112,8 @@ func (d *Daemons) row(c *Context, i, width int, widths []int, focused bool) stri
 
 // downRow tells of a daemon that has no numbers what is wrong and which key helps.
 func (d *Daemons) downRow(c *Context, s *state.Daemon, l *paint.Line, widths []int, name, word widgets.Cell) string {
-	widgets.Put(c.P, l, daemonColumns[:2], widths[:2], []widgets.Cell{name, word})
+	own := []int{widths[0], max(widths[1], min(paint.Width(word.Text), l.Left()-widths[0]-1))} // nothing stands beside the state
+	widgets.Put(c.P, l, daemonColumns[:2], own, []widgets.Cell{name, word})
 	l.Skip(2)
 	if s.LastError != "" {
 		l.Put(paint.Bad, s.LastError).Skip(2)

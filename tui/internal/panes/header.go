@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/RepliBuild/replibuild/ipc"
 	"github.com/RepliBuild/replibuild/tui/internal/paint"
 	"github.com/RepliBuild/replibuild/tui/internal/state"
 	"github.com/RepliBuild/replibuild/tui/internal/widgets"
@@ -75,6 +76,9 @@ func notesWidth(notes []widgets.Note) int {
 func linkWord(c *Context) (string, paint.Role) {
 	switch c.S.Link {
 	case state.LinkLive:
+		if o := c.S.Daemon(ipc.NameOrchestrator); o != nil && o.State == ipc.StateUnresponsive {
+			return c.P.Crashed + " no answer", paint.Bad // known seconds before the stream is given up
+		}
 		return c.P.Up + " live", paint.Good
 	case state.LinkReplay:
 		return c.P.Running + " replay", paint.Busy
