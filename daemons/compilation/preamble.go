@@ -33,8 +33,9 @@ type preambles struct {
 	maker *preambleMaker
 	words wordsKnown
 
-	mu  sync.Mutex
-	off string // why none is used or made any more
+	mu   sync.Mutex
+	off  string    // why none is used or made any more
+	kept *preamble // see keepDraft
 }
 
 // newPreambles returns nil if there are to be none; all methods take that.
@@ -111,6 +112,7 @@ func (m *preambles) counts() (made, waiting int) {
 func (m *preambles) close() {
 	if m != nil {
 		m.maker.close()
+		m.keepDraft(nil)
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/RepliBuild/replibuild/cache"
+	"github.com/RepliBuild/replibuild/ipc"
 )
 
 // preambleJob is a preamble to be made.
@@ -43,24 +44,82 @@ func (m *preambles) make(ctx context.Context, job *preambleJob) error {
 	if m.store.has(w.view, job.stub.key) {
 		return nil
 	}
-	front, err := m.frontEnd(ctx, w, job)
-	if err != nil {
-		return err
+	p := m.takeDraft(w.view, job.stub.key)
+	if p == nil {
+		var err error
+		if p, err = m.draft(ctx, w, job); err != nil {
+			return err
+		}
 	}
-	dir, err := m.store.begin(job.stub.key, w.view.abs(job.block.source), job.stub.text)
-	if err != nil {
-		return fmt.Errorf("make a place for a preamble: %w", err)
+	same, err := m.try(ctx, w, job, p)
+	if ctx.Err() != nil || errors.Is(err, errOutdated) {
+		m.keepDraft(p) // which only has to be tried
+		return errors.Join(err, ctx.Err())
 	}
-	p := &preamble{dir: dir}
-	p.Key, p.Length = job.stub.key[:], job.stub.length
-	if err = m.compile(ctx, w, job, front, p); err == nil {
-		p.Seconds = time.Since(begin).Seconds()
+	if err == nil && !same {
+		packed := m.s.tables.pack(fromCache(p.inputs()))
+		err = &cannot{why: "with it the object is not what a plain compile makes", while: &packed}
+	}
+	if err == nil {
+		p.Seconds += time.Since(begin).Seconds()
 		err = m.store.publish(w.view, p)
 	}
 	if err != nil {
-		removePreamble(dir)
+		removePreamble(p.dir)
 	}
 	return err
+}
+
+// draft compiles a block.
+func (m *preambles) draft(ctx context.Context, w *work, job *preambleJob) (*preamble, error) {
+	begin := time.Now()
+	front, err := m.frontEnd(ctx, w, job)
+	if err != nil {
+		return nil, err
+	}
+	dir, err := m.store.begin(job.stub.key, w.view.abs(job.block.source), job.stub.text)
+	if err != nil {
+		return nil, fmt.Errorf("make a place for a preamble: %w", err)
+	}
+	p := &preamble{dir: dir}
+	p.Key, p.Length = job.stub.key[:], job.stub.length
+	if err := m.compile(ctx, w, job, front, p); err != nil {
+		removePreamble(dir)
+		return nil, err
+	}
+	p.Seconds = time.Since(begin).Seconds()
+	return p, nil
+}
+
+// keepDraft keeps what has been compiled but not been tried, because the source was
+// saved again or a request came: somebody whose editor saves every other second would
+// never get a preamble. One is enough, of the source that is being edited.
+func (m *preambles) keepDraft(p *preamble) {
+	m.mu.Lock()
+	old := m.kept
+	m.kept = p
+	m.mu.Unlock()
+	if old != nil && old != p {
+		removePreamble(old.dir)
+	}
+}
+
+// takeDraft returns the kept draft if it is of that key and what its inputs would make
+// now; its folder may have been deleted.
+func (m *preambles) takeDraft(v *view, key cache.Digest) *preamble {
+	m.mu.Lock()
+	p := m.kept
+	if p == nil || !bytes.Equal(p.Key, key[:]) {
+		m.mu.Unlock()
+		return nil
+	}
+	m.kept = nil
+	m.mu.Unlock()
+	if v.compareSet(fromCache(p.inputs())) != nil || !ipc.StatSignature(p.pch()).Exists() {
+		removePreamble(p.dir)
+		return nil
+	}
+	return p
 }
 
 // frontEnd asks the driver which command it would run for the unit.
@@ -98,7 +157,7 @@ func (m *preambles) runTask(ctx context.Context, t task) (outcome, error) {
 	return o, nil
 }
 
-// compile makes the precompiled file and finds out what it was made from.
+// compile makes the precompiled file of a draft and finds out what it was made from.
 func (m *preambles) compile(ctx context.Context, w *work, job *preambleJob, front frontEnd, p *preamble) error {
 	args, err := front.to("-emit-pch", job.block.given+preambleSuffix, p.pch(), p.overlay())
 	if err != nil {
@@ -120,13 +179,6 @@ func (m *preambles) compile(ctx context.Context, w *work, job *preambleJob, fron
 	}
 	if open != "" {
 		return &cannot{why: open, while: &packed}
-	}
-	same, err := m.try(ctx, w, job, p)
-	if err != nil {
-		return err
-	}
-	if !same {
-		return &cannot{why: "with it the object is not what a plain compile makes", while: &packed}
 	}
 	p.Inputs, p.Misses, p.Listings, p.Diagnostics = set.files, cacheMisses(set.misses), set.listings, diagnostics
 	return nil

@@ -149,10 +149,14 @@ func (d *preambleStore) read(key cache.Digest, dir string) *preamble {
 	return p
 }
 
+// inputs is what it was made from, until it is adopted.
+func (p *preamble) inputs() cache.InputSet {
+	return cache.InputSet{Inputs: p.Inputs, Misses: p.Misses, Listings: p.Listings}
+}
+
 // adopt gives its inputs numbers.
 func (d *preambleStore) adopt(p *preamble) {
-	set := fromCache(cache.InputSet{Inputs: p.Inputs, Misses: p.Misses, Listings: p.Listings})
-	p.packed = d.s.tables.pack(set)
+	p.packed = d.s.tables.pack(fromCache(p.inputs()))
 	p.Inputs, p.Misses, p.Listings = nil, nil, nil
 }
 

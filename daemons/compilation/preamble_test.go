@@ -90,6 +90,52 @@ int main() { std::initializer_list<int> v{a(), 2}; return v.size(); }
 
 const usesHeader = "#include \"a.h\"\n#include <cstdlib>\nint main() { return a(); }\n"
 
+// TestPreambleOfOneWhoSavesOften: a source that is saved before its preamble has been
+// tried gets it all the same, without another compile of the block.
+func TestPreambleOfOneWhoSavesOften(t *testing.T) {
+	t.Parallel()
+	p := withPreambles(t)
+	p.write("src/a.h", "inline int a() { return 1; }\n")
+	p.write("src/a.cc", usesList)
+	p.build("src/a.cc")
+	drafts := func() []string {
+		found, err := filepath.Glob(filepath.Join(p.cfg.PreambleDir, "*", pchFile))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return found
+	}
+	p.write("src/a.cc", usesList+"int edited;\n")
+	p.plain("edited", "src/a.cc", "")
+	p.write("src/a.cc", usesList+"int saved;\n")
+	if p.idle() != 0 {
+		t.Fatal("a preamble was made that could not be tried")
+	}
+	first := drafts()
+	if len(first) != 1 {
+		t.Fatalf("the drafts are %q, want one", first)
+	}
+	p.plain("saved", "src/a.cc", "")
+	if p.idle() != 1 || !slices.Equal(drafts(), first) {
+		t.Errorf("made %d, of %q, want it of %q", p.idle(), drafts(), first)
+	}
+	p.write("src/a.cc", usesList+"int again;\n")
+	p.used("saved again", "src/a.cc")
+
+	// A draft of headers that have changed is of no use.
+	p.write("src/b.cc", usesList)
+	p.build("src/b.cc")
+	p.write("src/b.cc", usesList+"int edited;\n")
+	p.plain("edited", "src/b.cc", "")
+	p.write("src/b.cc", usesList+"int saved;\n")
+	p.idle()
+	p.write("src/a.h", "inline int a() { return 2; }\n")
+	p.plain("another header", "src/b.cc", "")
+	p.idle()
+	p.write("src/b.cc", usesList+"int again;\n")
+	p.used("saved again", "src/b.cc")
+}
+
 func TestPreambleUsed(t *testing.T) {
 	t.Parallel()
 	for _, depfile := range []bool{false, true} {
