@@ -50,7 +50,7 @@ type DirtyNode struct {
 
 // Kinds of a [Cause].
 const (
-	CauseChanged   = "changed"   // an input's signature differs
+	CauseChanged   = "changed"   // an input's signature differs, and its content if that was told
 	CauseRemoved   = "removed"   // an input is gone
 	CauseAppeared  = "appeared"  // a name looked for in vain is there now
 	CauseListing   = "listing"   // a listed folder has other names in it
@@ -80,10 +80,13 @@ type Listing struct {
 	Digest string `json:"digest"`
 }
 
-// FileSig is a file with its signature at the time it was read or written.
+// FileSig is a file with its signature at the time it was read or written. Digest is
+// the hex SHA-256 of an input's content, given where nothing but the content matters:
+// a node is clean with any file of that content there. "" = the signature matters.
 type FileSig struct {
-	Path string    `json:"path"`
-	Sig  Signature `json:"sig"`
+	Path   string    `json:"path"`
+	Sig    Signature `json:"sig"`
+	Digest string    `json:"digest,omitempty"`
 }
 
 // Track is a batch of tables that [NodeRecord]s point into, so that what a

@@ -1,6 +1,7 @@
 package compilation
 
 import (
+	"cmp"
 	"slices"
 
 	"github.com/RepliBuild/replibuild/cache"
@@ -16,6 +17,7 @@ type trackBuilder struct {
 	view   *view
 	track  ipc.Track
 	files  []uint32            // path number to index + 1
+	texts  []uint32            // file number to index + 1, of files of which only the content matters
 	misses map[string][]uint32 // packed misses to indices
 	groups map[string]uint32   // folder and names to index
 	folder map[ipc.Listing]uint32
@@ -34,10 +36,7 @@ func (b *trackBuilder) add(id string, rec *record) {
 		return
 	}
 	node := ipc.NodeRecord{ID: id, Unsettled: rec.Unsettled}
-	files, _ := b.view.tables.numbers(rec.Set)
-	for _, f := range files {
-		node.Inputs = append(node.Inputs, b.file(f.path))
-	}
+	b.inputs(&node, rec)
 	for _, o := range rec.Outputs {
 		b.track.Files = append(b.track.Files, ipc.FileSig{Path: o.Path, Sig: o.Sig})
 		node.Outputs = append(node.Outputs, uint32(len(b.track.Files)-1))
@@ -54,6 +53,22 @@ func (b *trackBuilder) add(id string, rec *record) {
 	slices.Sort(node.Inputs) // what is read and a link to it are one file
 	node.Inputs = slices.Compact(node.Inputs)
 	b.track.Nodes = append(b.track.Nodes, node)
+}
+
+// inputs adds the files that were read. What the cache has for their content, a file of
+// that content makes again, whatever its signature.
+func (b *trackBuilder) inputs(node *ipc.NodeRecord, rec *record) {
+	for number := range eachNumber(rec.Set.Files) {
+		f := b.view.tables.file(number)
+		if b.view.contradicts(f) { // since the record was made, for another unit
+			node.Unsettled = cmp.Or(node.Unsettled, b.view.tables.path(f.path)+" changed meanwhile")
+		}
+		if rec.Action.IsZero() {
+			node.Inputs = append(node.Inputs, b.file(f.path))
+		} else {
+			node.Inputs = append(node.Inputs, b.text(number, f))
+		}
+	}
 }
 
 // signed reports whether discovery has to look at the folder or link itself. A folder
@@ -77,6 +92,19 @@ func (b *trackBuilder) file(id uint32) uint32 {
 		b.files[id] = uint32(len(b.track.Files))
 	}
 	return b.files[id] - 1
+}
+
+func (b *trackBuilder) text(number uint32, f tableFile) uint32 {
+	if n := int(number) + 1; n > len(b.texts) {
+		b.texts = append(b.texts, make([]uint32, n-len(b.texts)+n/2)...)
+	}
+	if b.texts[number] == 0 {
+		b.track.Files = append(b.track.Files, ipc.FileSig{
+			Path: b.view.tidyNumber(f.path), Sig: b.view.sign(f.path), Digest: f.digest.String(),
+		})
+		b.texts[number] = uint32(len(b.track.Files))
+	}
+	return b.texts[number] - 1
 }
 
 // missing groups misses by folder. Units of one target mostly miss the same.

@@ -223,6 +223,14 @@ func listFolder(dir string) string {
 	return ipc.ListingDigest(names)
 }
 
+// contradicts reports whether a path is known to have another content than f's.
+func (v *view) contradicts(f tableFile) bool {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	s := v.at(f.path)
+	return s.hashed && (s.err != nil || s.digest != f.digest)
+}
+
 // signAll looks at every file of a set, so that a later look tells whether it has
 // changed in between.
 func (v *view) signAll(set packedSet) {

@@ -72,7 +72,7 @@ type Service struct {
 
 // counters are the numbers that Stats tells.
 type counters struct {
-	syncs, cookieTimeouts, rescans, overflows, audits, events, looks, late, saves atomic.Uint64
+	syncs, cookieTimeouts, rescans, overflows, audits, events, looks, late, saves, reread atomic.Uint64
 
 	auditNanos atomic.Int64
 }
@@ -95,6 +95,7 @@ type Stats struct {
 	FoundLate      uint64  `json:"found_late"` // changes that an audit found before any event
 	AuditSeconds   float64 `json:"audit_seconds"`
 	Saves          uint64  `json:"saves"`
+	Reread         uint64  `json:"reread"` // files read to see that their content is the same
 }
 
 // errClosed is returned after Close.
@@ -205,6 +206,7 @@ func (s *Service) Stats(ctx context.Context) (any, error) {
 		Syncs: c.syncs.Load(), CookieTimeouts: c.cookieTimeouts.Load(), Rescans: c.rescans.Load(),
 		Overflows: c.overflows.Load(), Events: c.events.Load(), Looks: c.looks.Load(), Audits: c.audits.Load(),
 		FoundLate: c.late.Load(), AuditSeconds: time.Duration(c.auditNanos.Load()).Seconds(), Saves: c.saves.Load(),
+		Reread: c.reread.Load(),
 	}
 	if s.watches != nil {
 		out.Watched = len(s.watches.byID)

@@ -20,17 +20,20 @@
 //     event is read.
 //   - A node is clean exactly while every input and output has the recorded
 //     signature, every missed name is missing, every listed folder lists the same,
-//     and the record was settled. Nothing is remembered of a change that was undone
-//     without a trace.
+//     and the record was settled. Where a record says that only the content of an input
+//     matters, another signature with the recorded content will do: a Sync reads the
+//     file once its last change is a tick old. Nothing is remembered of a change that
+//     was undone without a trace.
 //   - ignored_patterns, our own outputs and hidden files only keep FilesChanged
 //     events from being published; they never make an answer.
 //   - A state file that is damaged, of another version or of another project is an
 //     empty graph with a new token.
 //
 // The parts: graph.go knows nodes and what each expects of files, places.go the
-// folders that those expectations are about, check.go looks at them, route.go keeps
-// watches on every folder that a recorded path leads through, watch.go turns events
-// into looks, state.go keeps the graph over restarts.
+// folders that those expectations are about, check.go looks at them, contents.go reads
+// files where signatures differ, route.go keeps watches on every folder that a recorded
+// path leads through, watch.go turns events into looks, state.go keeps the graph over
+// restarts.
 //
 // Linux is where events are trusted. Elsewhere there is no cookie that orders them,
 // so every Sync stats, and changes are found by polling every watch_interval.

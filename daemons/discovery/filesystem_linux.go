@@ -33,6 +33,19 @@ var localKinds = map[int64]bool{
 	0x482b:                    true, // hfsplus
 }
 
+// fineKinds stamp changes with the kernel's clock in steps of less than a tick. FAT
+// counts two seconds, a server's clock is not ours.
+var fineKinds = map[int64]bool{
+	unix.EXT4_SUPER_MAGIC: true, unix.XFS_SUPER_MAGIC: true, unix.BTRFS_SUPER_MAGIC: true,
+	unix.TMPFS_MAGIC: true, unix.RAMFS_MAGIC: true, unix.F2FS_SUPER_MAGIC: true, unix.OVERLAYFS_SUPER_MAGIC: true,
+}
+
+// stampsFinely reports whether an open file is on one of them.
+func stampsFinely(f *os.File) bool {
+	var st unix.Statfs_t
+	return unix.Fstatfs(int(f.Fd()), &st) == nil && fineKinds[int64(st.Type)&0xffffffff]
+}
+
 // caselessKinds find foo.h as Foo.h.
 var caselessKinds = map[int64]bool{
 	unix.MSDOS_SUPER_MAGIC: true, unix.EXFAT_SUPER_MAGIC: true, 0x7366746e: true, 0x482b: true,

@@ -2,6 +2,8 @@
 
 package discovery
 
+import "os"
+
 // traits is what matters of the file system that a folder is on. Nothing is known
 // of it here, so nothing is trusted.
 type traits struct {
@@ -12,6 +14,8 @@ type traits struct {
 }
 
 func traitsOf(string) traits { return traits{caseless: true} }
+
+func stampsFinely(*os.File) bool { return false }
 
 func exhausted(error) bool { return false }
 

@@ -23,6 +23,8 @@ type expectation struct {
 	// want is the packed signature of a file, the packed numbers of names or the
 	// digest of a listing.
 	want    string
+	content string   // of a file, if that is all that matters; see contents.go
+	also    string   // another packed signature of a file with that content
 	nodes   []uint32 // ascending
 	since   uint64   // when it was broken
 	subject uint32   // number of a file, place or listing
@@ -32,8 +34,13 @@ type expectation struct {
 
 type expectationKey struct {
 	want    string
+	content string
 	subject uint32
 	kind    kind
+}
+
+func (e *expectation) key() expectationKey {
+	return expectationKey{e.want, e.content, e.subject, e.kind}
 }
 
 // node is a recorded node. It is dirty while anything it expects is broken, or its
@@ -56,6 +63,7 @@ type graph struct {
 	freeNodes []uint32
 	nodeByID  map[string]uint32
 	dirty     map[uint32]struct{}
+	suspects  map[uint32]struct{} // broken expectations of a content
 
 	expects     []expectation
 	freeExpects []uint32
@@ -83,6 +91,7 @@ func newGraph(root string) *graph {
 		root:        root,
 		nodeByID:    map[string]uint32{},
 		dirty:       map[uint32]struct{}{},
+		suspects:    map[uint32]struct{}{},
 		expectByKey: map[expectationKey]uint32{},
 		placeOf:     map[string]*place{},
 		nameOf:      map[string]uint32{},
@@ -92,8 +101,8 @@ func newGraph(root string) *graph {
 
 // expect returns the number of an expectation, made if nobody had it yet. met tells
 // whether it is met now.
-func (g *graph) expect(k kind, subject uint32, want string, met func() bool) uint32 {
-	key := expectationKey{want, subject, k}
+func (g *graph) expect(key expectationKey, met func() bool) uint32 {
+	k, subject := key.kind, key.subject
 	if i, ok := g.expectByKey[key]; ok {
 		return i
 	}
@@ -104,7 +113,7 @@ func (g *graph) expect(k kind, subject uint32, want string, met func() bool) uin
 		i = uint32(len(g.expects))
 		g.expects = append(g.expects, expectation{})
 	}
-	g.expects[i] = expectation{want: want, subject: subject, kind: k}
+	g.expects[i] = expectation{want: key.want, content: key.content, subject: subject, kind: k}
 	g.expectByKey[key] = i
 	g.idle = append(g.idle, i)
 	switch k {
@@ -130,6 +139,9 @@ func (g *graph) set(i uint32, broken bool) {
 		return
 	}
 	e.broken = broken
+	if e.content != "" {
+		g.suspect(i)
+	}
 	step := int32(-1)
 	if broken {
 		g.flips++
@@ -247,11 +259,12 @@ func (g *graph) leave(n, i uint32) {
 func (g *graph) release() (files []*file, places []*place, dropped []*listing) {
 	for _, i := range g.idle {
 		e := &g.expects[i]
-		key := expectationKey{e.want, e.subject, e.kind}
+		key := e.key()
 		if at, ok := g.expectByKey[key]; len(e.nodes) > 0 || !ok || at != i {
 			continue
 		}
 		delete(g.expectByKey, key)
+		delete(g.suspects, i)
 		switch e.kind {
 		case reads, makes:
 			f := g.files[e.subject]

@@ -2,6 +2,7 @@ package discovery
 
 import (
 	"context"
+	"crypto/sha256"
 	"fmt"
 	"io/fs"
 	"os"
@@ -156,6 +157,7 @@ type nodeSpec struct {
 	misses   map[string][]string
 	listings [][2]string // folder, pattern
 	note     string      // unsettled
+	content  bool        // of the inputs only the content matters
 }
 
 // track signs everything as it is now.
@@ -165,7 +167,11 @@ func (tr *tree) track(specs ...nodeSpec) ipc.Track {
 		rec := ipc.NodeRecord{ID: n.id, Unsettled: n.note}
 		for _, p := range n.inputs {
 			rec.Inputs = append(rec.Inputs, uint32(len(t.Files)))
-			t.Files = append(t.Files, ipc.FileSig{Path: p, Sig: ipc.StatSignature(tr.abs(p))})
+			f := ipc.FileSig{Path: p, Sig: ipc.StatSignature(tr.abs(p))}
+			if n.content {
+				f.Digest = digestOf(tr.abs(p))
+			}
+			t.Files = append(t.Files, f)
 		}
 		for _, p := range n.outputs {
 			rec.Outputs = append(rec.Outputs, uint32(len(t.Files)))
@@ -182,6 +188,15 @@ func (tr *tree) track(specs ...nodeSpec) ipc.Track {
 		t.Nodes = append(t.Nodes, rec)
 	}
 	return t
+}
+
+// digestOf is the digest of a file's content, "" if it has none.
+func digestOf(path string) string {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return ""
+	}
+	return fmt.Sprintf("%x", sha256.Sum256(text))
 }
 
 // listDigest is the oracle for listings: a walk of everything.

@@ -54,5 +54,24 @@ func packSignature(s ipc.Signature) string {
 	return string(appendSignature(buf[:0], s))
 }
 
+// unpackSignature is the opposite of packSignature.
+func unpackSignature(p string) (s ipc.Signature) {
+	b := []byte(p)
+	unsigned := func() uint64 {
+		v, n := binary.Uvarint(b)
+		b = b[max(n, 0):]
+		return v
+	}
+	signed := func() int64 {
+		v, n := binary.Varint(b)
+		b = b[max(n, 0):]
+		return v
+	}
+	s.Dev, s.Ino = unsigned(), unsigned()
+	s.Size, s.Mtime, s.Ctime = signed(), signed(), signed()
+	s.Mode = uint32(unsigned())
+	return s
+}
+
 // nothing is the packed signature of a file that is not there.
 var nothing = packSignature(ipc.Signature{})

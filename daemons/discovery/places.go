@@ -41,6 +41,7 @@ type file struct {
 	place   *place
 	base    string
 	now     string   // packed signature when it was last looked at, "" before that
+	content string   // of now; "" = not read, or not to be trusted
 	expects []uint32 // expectations about it
 	makers  int32    // how many of those are of nodes that made it
 	loose   bool     // no event vouches for it
@@ -189,9 +190,9 @@ func (g *graph) see(f *file, now []byte) bool {
 	if string(now) == f.now {
 		return false
 	}
-	f.now = string(now)
+	f.now, f.content = string(now), ""
 	for _, i := range f.expects {
-		g.set(i, g.expects[i].want != f.now)
+		g.set(i, !g.expects[i].accepts(f.now))
 	}
 	return true
 }

@@ -15,6 +15,10 @@ func (s *Service) Record(ctx context.Context, req ipc.RecordRequest) (ipc.Record
 	if err := checkTrack(req.Track); err != nil {
 		return ipc.RecordReply{}, err
 	}
+	contents, err := contentsOf(req.Files)
+	if err != nil {
+		return ipc.RecordReply{}, err
+	}
 	if err := s.enter(ctx); err != nil {
 		return ipc.RecordReply{}, err
 	}
@@ -26,7 +30,7 @@ func (s *Service) Record(ctx context.Context, req ipc.RecordRequest) (ipc.Record
 		s.graph.forget(id)
 	}
 	r := recording{
-		s: s, track: req.Track,
+		s: s, track: req.Track, contents: contents,
 		reads: make([]uint32, len(req.Files)), makes: make([]uint32, len(req.Files)),
 		misses: make([][]uint32, len(req.Misses)), lists: make([]uint32, len(req.Listings)),
 	}
@@ -79,21 +83,22 @@ func checkTrack(t ipc.Track) error {
 // recording turns the tables of one Record into expectations, each once. Numbers are
 // kept plus one, 0 is "not yet".
 type recording struct {
-	s      *Service
-	track  ipc.Track
-	reads  []uint32
-	makes  []uint32
-	misses [][]uint32
-	lists  []uint32
+	s        *Service
+	track    ipc.Track
+	contents []string // of track.Files
+	reads    []uint32
+	makes    []uint32
+	misses   [][]uint32
+	lists    []uint32
 }
 
 func (r *recording) node(n ipc.NodeRecord) {
 	expects := make([]uint32, 0, len(n.Inputs)+len(n.Outputs)+len(n.Misses)+len(n.Listings))
 	for _, i := range n.Outputs {
-		expects = append(expects, once(&r.makes[i], func() uint32 { return r.file(makes, r.track.Files[i]) }))
+		expects = append(expects, once(&r.makes[i], func() uint32 { return r.file(makes, r.track.Files[i], "") }))
 	}
 	for _, i := range n.Inputs {
-		expects = append(expects, once(&r.reads[i], func() uint32 { return r.file(reads, r.track.Files[i]) }))
+		expects = append(expects, once(&r.reads[i], func() uint32 { return r.file(reads, r.track.Files[i], r.contents[i]) }))
 	}
 	for _, i := range n.Misses {
 		if r.misses[i] == nil {
@@ -126,7 +131,7 @@ func (s *Service) placeFor(dir string) *place {
 
 // file returns the expectation that a file has the recorded signature, after a look
 // at one that is new or seems to have another.
-func (r *recording) file(k kind, rec ipc.FileSig) uint32 {
+func (r *recording) file(k kind, rec ipc.FileSig, content string) uint32 {
 	s, g := r.s, r.s.graph
 	f := g.fileFor(rec.Path)
 	if f.place.route == nil || f.now == "" {
@@ -139,7 +144,7 @@ func (r *recording) file(k kind, rec ipc.FileSig) uint32 {
 	if k == makes {
 		s.ownFolder(f)
 	}
-	i := g.expect(k, f.number, want, f.met(want))
+	i := g.expect(expectationKey{want, content, f.number, k}, f.met(want))
 	if k == reads && f.now != want {
 		s.note(f.path(), f.ours(), 0)
 	}
@@ -169,7 +174,7 @@ func (r *recording) miss(rec ipc.Miss) []uint32 {
 			s.seek(p, fresh)
 		}
 		set := g.setOf(numbers)
-		out = append(out, g.expect(misses, p.number, set, func() bool { return p.met(set) }))
+		out = append(out, g.expect(expectationKey{want: set, subject: p.number, kind: misses}, func() bool { return p.met(set) }))
 	}
 	return out
 }
@@ -207,7 +212,7 @@ func (r *recording) listing(rec ipc.Listing) uint32 {
 		}
 	}
 	g.summarize(l)
-	return g.expect(lists, l.number, want, func() bool { return l.digest == want })
+	return g.expect(expectationKey{want: want, subject: l.number, kind: lists}, func() bool { return l.digest == want })
 }
 
 // signal wakes whoever waits on c, once.

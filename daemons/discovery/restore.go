@@ -124,10 +124,10 @@ func (r *reader) expects(g *graph) {
 	r.rows(func() {
 		k := kind(r.number())
 		var subject uint32
-		var want string
+		var want, content string
 		switch k {
 		case reads, makes:
-			subject, want = r.below(len(g.files)), r.text()
+			subject, want, content = r.below(len(g.files)), r.text(), r.text()
 		case lists:
 			subject, want = r.below(len(g.listings)), r.text()
 		case misses:
@@ -139,7 +139,7 @@ func (r *reader) expects(g *graph) {
 		if r.failed {
 			return
 		}
-		g.expect(k, subject, want, func() bool { return false })
+		g.expect(expectationKey{want, content, subject, k}, func() bool { return false })
 		if k == misses {
 			g.touch(g.places[subject]) // settled after the first look
 		}

@@ -11,7 +11,7 @@ import (
 )
 
 // stateMagic begins the state file and names its version.
-const stateMagic = "replibuild graph 1\n"
+const stateMagic = "replibuild graph 2\n"
 
 // load makes the graph: from the state file, or empty with a new token. All files
 // are as if nobody had looked at them yet, so every node is dirty until someone does.
@@ -191,7 +191,7 @@ func (w *writer) expects(g *graph, places, files, listings []uint32) (numbers []
 	n := uint32(0)
 	for i := range g.expects {
 		e := &g.expects[i]
-		if at, ok := g.expectByKey[expectationKey{e.want, e.subject, e.kind}]; !ok || at != uint32(i) {
+		if at, ok := g.expectByKey[e.key()]; !ok || at != uint32(i) {
 			continue
 		}
 		numbers[i] = n
@@ -201,6 +201,7 @@ func (w *writer) expects(g *graph, places, files, listings []uint32) (numbers []
 		case reads, makes:
 			w.number(uint64(files[e.subject]))
 			w.text(e.want)
+			w.text(e.content)
 		case lists:
 			w.number(uint64(listings[e.subject]))
 			w.text(e.want)

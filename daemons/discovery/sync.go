@@ -31,6 +31,9 @@ func (s *Service) Sync(ctx context.Context, req ipc.SyncRequest) (ipc.SyncReply,
 		reply.Scanned = s.checkAll()
 	}
 	s.settle()
+	if err := s.compareContents(ctx); err != nil {
+		return ipc.SyncReply{}, err
+	}
 	s.answer(&reply)
 	wait := s.untilTick()
 	s.unlock()

@@ -105,7 +105,7 @@ func TestEarliestCauseIsKeptAmongMany(t *testing.T) {
 		f := g.fileFor(name)
 		g.see(f, []byte(want))
 		files = append(files, f)
-		expects = append(expects, g.expect(reads, f.number, want, f.met(want)))
+		expects = append(expects, g.expect(expectationKey{want: want, subject: f.number, kind: reads}, f.met(want)))
 	}
 	g.put("n", "", expects)
 	g.put("m", "", expects[:2])

@@ -1,0 +1,147 @@
+package discovery
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"io"
+	"os"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"github.com/RepliBuild/replibuild/ipc"
+)
+
+// A file that was touched, written anew by a generator or put back by a switch of
+// branches has another signature and the same content. Where that is all that matters
+// to the nodes that read it, a Sync reads the file once, and they stay clean: nobody
+// has to go through all their inputs only to find that nothing changed.
+
+// maxReread is the largest file that is read; a Sync should not take long, and whoever
+// makes the node reads a larger one as well.
+const maxReread = 16 << 20
+
+// accepts reports whether a file with this packed signature is the one expected.
+func (e *expectation) accepts(now string) bool {
+	return now == e.want || now == e.also && now != ""
+}
+
+// suspect keeps account of the expectations of contents that are broken.
+func (g *graph) suspect(i uint32) {
+	if g.expects[i].broken {
+		g.suspects[i] = struct{}{}
+	} else {
+		delete(g.suspects, i)
+	}
+}
+
+// contentsOf turns the digests of files into a shorter form.
+func contentsOf(files []ipc.FileSig) ([]string, error) {
+	out := make([]string, len(files))
+	for i, f := range files {
+		b, err := hex.DecodeString(f.Digest)
+		if err != nil || len(b) != 0 && len(b) != sha256.Size {
+			return nil, ipc.Errorf(ipc.CodeBadRequest, "record: the digest of %s is not a SHA-256 in hexadecimal: %q", f.Path, f.Digest)
+		}
+		out[i] = string(b)
+	}
+	return out, nil
+}
+
+// compareContents mends the expectations of files that have the expected content under
+// another signature. It lets go of the lock while it waits for the tick of the newest
+// change to be over; after an error it does not hold it.
+func (s *Service) compareContents(ctx context.Context) error {
+	if len(s.unread()) > 0 {
+		wait := s.untilTick()
+		s.unlock()
+		if err := pause(ctx, wait); err != nil {
+			return err
+		}
+		if err := s.enter(ctx); err != nil {
+			return err
+		}
+		s.reread(s.unread())
+	}
+	g := s.graph
+	for i := range g.suspects {
+		e := &g.expects[i]
+		if f := g.files[e.subject]; f.content == e.content {
+			e.also = f.now
+			g.set(i, false)
+		}
+	}
+	return nil
+}
+
+// unread lists the files that may have the content that somebody expects: they have
+// its size.
+func (s *Service) unread() []*file {
+	g := s.graph
+	found := map[*file]bool{}
+	var out []*file
+	for i := range g.suspects {
+		e := &g.expects[i]
+		f := g.files[e.subject]
+		if f.content != "" || found[f] {
+			continue
+		}
+		now, want := unpackSignature(f.now), unpackSignature(e.want)
+		if now.IsRegular() && now.Size == want.Size && now.Mode == want.Mode && now.Size <= maxReread {
+			found[f] = true
+			out = append(out, f)
+		}
+	}
+	return out
+}
+
+// reread reads files, several at a time.
+func (s *Service) reread(files []*file) {
+	var next atomic.Int64
+	var wg sync.WaitGroup
+	work := func() {
+		for i := next.Add(1) - 1; i < int64(len(files)); i = next.Add(1) - 1 {
+			files[i].content = readContent(files[i].abs(), files[i].now)
+		}
+	}
+	for range min(runtime.GOMAXPROCS(0), len(files)) - 1 {
+		wg.Go(work)
+	}
+	work()
+	wg.Wait()
+	s.counts.reread.Add(uint64(len(files)))
+}
+
+// readContent returns the SHA-256 of a file that has the packed signature now before
+// and after, and was last changed a tick or more ago, where a later change gives it
+// another signature (git's racy rule, https://git-scm.com/docs/racy-git). Otherwise "".
+func readContent(path, now string) string {
+	begin := time.Now().UnixNano()
+	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0) // a pipe may have come in its place
+	if err != nil {
+		return ""
+	}
+	defer f.Close()
+	if !stampsFinely(f) {
+		return ""
+	}
+	same := func() bool {
+		info, err := f.Stat()
+		if err != nil {
+			return false
+		}
+		sig := ipc.SignatureOf(info)
+		return packSignature(sig) == now && begin-sig.Ctime >= int64(tick)
+	}
+	if !same() {
+		return ""
+	}
+	h := sha256.New()
+	if _, err := io.Copy(h, f); err != nil || !same() {
+		return ""
+	}
+	return string(h.Sum(nil))
+}
