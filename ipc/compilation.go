@@ -89,7 +89,9 @@ type BatchUnit struct {
 }
 
 // BatchProgress is a step of a running batch. Track holds the records of the
-// finished units for discovery.
+// finished units for discovery; its tables go on from step to step, so that what the
+// units of a batch share travels once: a number counts from the first entry of the
+// first step.
 type BatchProgress struct {
 	Started  []string     `json:"started,omitempty"` // unit IDs whose compiler has been started
 	Finished []UnitResult `json:"finished,omitempty"`

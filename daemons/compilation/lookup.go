@@ -17,6 +17,9 @@ func (w *work) lookup(t *attempt) *result {
 		return nil
 	}
 	t.looked = true
+	if r := w.lookupRecord(t); r != nil {
+		return r
+	}
 	for _, base := range w.s.preambles.bases(t.action, t.base) {
 		if r := w.lookupBase(t, base); r != nil {
 			return r
@@ -26,6 +29,26 @@ func (w *work) lookup(t *attempt) *result {
 		t.missed = w.whyGone(t)
 	}
 	return nil
+}
+
+// lookupRecord looks for what the action made the last time, if everything that it read
+// is what it was: no set has to be read for that.
+func (w *work) lookupRecord(t *attempt) *result {
+	rec := t.rec
+	if rec == nil || rec.Action.IsZero() || rec.Recipe != t.recipeID || rec.Base != t.base ||
+		rec.Mode != "" && w.s.preambles.refuses(t.action) != "" || w.view.compare(rec.Set) != nil {
+		return nil
+	}
+	w.s.store.Pin(w.pin, rec.Action)
+	entry, _ := w.s.store.Get(rec.Action)
+	if entry == nil {
+		return nil // lookupBase finds out why, or another
+	}
+	r, err := w.deliver(t, entry, rec.Set)
+	if err != nil {
+		return nil
+	}
+	return r
 }
 
 // lookupBase is lookup for one way of making the output.
@@ -44,7 +67,7 @@ func (w *work) lookupBase(t *attempt, base cache.Digest) *result {
 			t.missed = why
 			continue
 		}
-		r, err := w.deliver(t, entry, known)
+		r, err := w.deliver(t, entry, w.s.tables.pack(known))
 		if err == nil {
 			// The set that matched is the one to try first next time.
 			_ = w.s.store.AddInputSet(base, set)
@@ -71,7 +94,7 @@ func (w *work) whyGone(t *attempt) cache.MissReason {
 }
 
 // deliver puts an entry's output in its place.
-func (w *work) deliver(t *attempt, e *cache.Entry, set inputSet) (*result, error) {
+func (w *work) deliver(t *attempt, e *cache.Entry, set packedSet) (*result, error) {
 	if len(e.Outputs) != 1 {
 		return nil, cache.ErrDamaged
 	}
@@ -87,10 +110,10 @@ func (w *work) deliver(t *attempt, e *cache.Entry, set inputSet) (*result, error
 	w.view.forget(t.output)
 	w.s.store.Hit(e.Seconds)
 	if t.audited {
-		w.s.auditor.hit(func() suspect { return w.suspectOf(t.action, e, set) })
+		w.s.auditor.hit(func() suspect { return w.suspectOf(t.action, e, w.s.tables.unpack(set)) })
 	}
 	rec := &record{
-		Recipe: t.recipeID, Base: t.base, Action: e.Action, Set: w.s.tables.pack(set),
+		Recipe: t.recipeID, Base: t.base, Action: e.Action, Set: set,
 		Outputs: []outputRecord{{Path: t.output, Sig: sig, Digest: out.Blob}}, Peak: e.Peak, Mode: e.Mode,
 	}
 	w.remember(t, rec)

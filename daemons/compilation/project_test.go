@@ -244,11 +244,13 @@ func (p *project) run(ctx context.Context, req ipc.BatchRequest) (map[string]ipc
 	p.t.Helper()
 	out := make(map[string]ipc.UnitResult)
 	p.ready()
+	var all ipc.Track
 	_, err := p.start().CompileBatch(ctx, req, func(b ipc.BatchProgress) {
 		for _, r := range b.Finished {
 			out[strings.TrimPrefix(r.ID, "app:")] = r
 		}
-		p.noteTrack(b.Track)
+		all.Files = append(all.Files, b.Track.Files...) // which go on
+		p.noteTrack(ipc.Track{Files: all.Files, Nodes: b.Track.Nodes})
 	})
 	return out, err
 }

@@ -19,8 +19,8 @@ const (
 // reporter sends the progress of a batch: what is news at once, units in place in
 // bulk. The sender may be slow; what happens meanwhile goes together.
 type reporter struct {
-	view *view
-	send func(ipc.BatchProgress)
+	track *trackBuilder
+	send  func(ipc.BatchProgress)
 
 	mu       sync.Mutex
 	started  []string
@@ -33,7 +33,7 @@ type reporter struct {
 }
 
 func newReporter(v *view, send func(ipc.BatchProgress)) *reporter {
-	r := &reporter{view: v, send: send, wake: make(chan struct{}, 1), done: make(chan struct{})}
+	r := &reporter{track: newTrackBuilder(v), send: send, wake: make(chan struct{}, 1), done: make(chan struct{})}
 	go r.loop()
 	return r
 }
@@ -129,11 +129,10 @@ func (r *reporter) next() (p ipc.BatchProgress, ok bool) {
 	r.finished = r.finished[n:]
 	r.news = len(r.finished) >= maxReport
 	r.mu.Unlock()
-	track := newTrackBuilder(r.view)
 	for _, res := range batch {
 		p.Finished = append(p.Finished, res.UnitResult)
-		track.add(res.ID, res.rec)
+		r.track.add(res.ID, res.rec)
 	}
-	p.Track = track.track
+	p.Track = r.track.news()
 	return p, true
 }

@@ -10,8 +10,8 @@ import (
 	"github.com/RepliBuild/replibuild/ipc"
 )
 
-// Ten thousand units in place are a few reports, each with tables that hold once
-// what they share.
+// Ten thousand units in place are a few reports, with tables that hold once what they
+// share.
 func TestReportsInBulk(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -35,15 +35,25 @@ func TestReportsInBulk(t *testing.T) {
 		if counts.Cached != units || len(reports) != units/maxReport {
 			t.Errorf("%+v, %d reports", counts, len(reports))
 		}
+		var all ipc.Track
 		seen := 0
 		for _, p := range reports {
 			seen += len(p.Finished)
-			if len(p.Track.Nodes) != len(p.Finished) || len(p.Track.Misses) != 2 || len(p.Track.Listings) != 1 || len(p.Track.Files) != 2+len(p.Finished) {
-				t.Fatalf("%d nodes, %d misses, %d files", len(p.Track.Nodes), len(p.Track.Misses), len(p.Track.Files))
+			if len(p.Track.Nodes) != len(p.Finished) {
+				t.Fatalf("%d nodes of %d units", len(p.Track.Nodes), len(p.Finished))
+			}
+			all.Files = append(all.Files, p.Track.Files...)
+			all.Misses = append(all.Misses, p.Track.Misses...)
+			all.Listings = append(all.Listings, p.Track.Listings...)
+			for _, n := range p.Track.Nodes {
+				if len(n.Inputs) != 2 || all.Files[n.Inputs[1]].Path != "b.h" || all.Files[n.Outputs[0]].Path != "a.o" ||
+					len(n.Misses) != 2 || all.Misses[n.Misses[0]].Dir == all.Misses[n.Misses[1]].Dir || all.Listings[n.Listings[0]].Dir != "/usr/lib/gcc" {
+					t.Fatalf("node %+v", n)
+				}
 			}
 		}
-		if seen != units {
-			t.Errorf("%d reported", seen)
+		if seen != units || len(all.Files) != 2+units || len(all.Misses) != 2 || len(all.Listings) != 1 {
+			t.Errorf("%d reported, %d misses, %d files", seen, len(all.Misses), len(all.Files))
 		}
 	})
 }

@@ -100,6 +100,7 @@ func TestTracedNeedsNothingMore(t *testing.T) {
 			}
 		}
 		slices.Sort(inputs)
+		inputs = slices.Compact(inputs) // by content, and g++'s source by signature as well
 		if want := []string{"include/value.h", "main.cpp"}; !slices.Equal(inputs, want) {
 			t.Errorf("inputs %q, want %q", inputs, want)
 		}

@@ -15,12 +15,19 @@ var noNames = ipc.ListingDigest(nil)
 // what units share.
 type trackBuilder struct {
 	view   *view
-	track  ipc.Track
-	files  []uint32            // path number to index + 1
-	texts  []uint32            // file number to index + 1, of files of which only the content matters
+	track  ipc.Track // what is not handed over yet
+	handed struct{ files, misses, listings uint32 }
+	files  []trackedFile       // by path number
+	texts  []trackedFile       // by file number, of files of which only the content matters
 	misses map[string][]uint32 // packed misses to indices
 	groups map[string]uint32   // folder and names to index
 	folder map[ipc.Listing]uint32
+}
+
+// trackedFile is where a file is in the table of files, plus one, and as what.
+type trackedFile struct {
+	at  uint32
+	sig ipc.Signature
 }
 
 func newTrackBuilder(v *view) *trackBuilder {
@@ -28,6 +35,16 @@ func newTrackBuilder(v *view) *trackBuilder {
 		view: v, misses: make(map[string][]uint32),
 		groups: make(map[string]uint32), folder: make(map[ipc.Listing]uint32),
 	}
+}
+
+// news hands over what was added since the last time. Numbers go on counting.
+func (b *trackBuilder) news() ipc.Track {
+	t := b.track
+	b.handed.files += uint32(len(t.Files))
+	b.handed.misses += uint32(len(t.Misses))
+	b.handed.listings += uint32(len(t.Listings))
+	b.track = ipc.Track{}
+	return t
 }
 
 // add adds the node of a record, with the signatures that the view saw.
@@ -38,8 +55,7 @@ func (b *trackBuilder) add(id string, rec *record) {
 	node := ipc.NodeRecord{ID: id, Unsettled: rec.Unsettled}
 	b.inputs(&node, rec)
 	for _, o := range rec.Outputs {
-		b.track.Files = append(b.track.Files, ipc.FileSig{Path: o.Path, Sig: o.Sig})
-		node.Outputs = append(node.Outputs, uint32(len(b.track.Files)-1))
+		node.Outputs = append(node.Outputs, b.put(ipc.FileSig{Path: o.Path, Sig: o.Sig}))
 	}
 	node.Misses = b.missing(rec.Set)
 	for _, l := range b.view.tables.foldersOf(rec.Set) {
@@ -83,28 +99,30 @@ func (b *trackBuilder) signed(l cache.Listing) bool {
 	return true
 }
 
+// put appends to the table of files.
+func (b *trackBuilder) put(f ipc.FileSig) uint32 {
+	b.track.Files = append(b.track.Files, f)
+	return b.handed.files + uint32(len(b.track.Files)) - 1
+}
+
 func (b *trackBuilder) file(id uint32) uint32 {
-	if n := int(id) + 1; n > len(b.files) {
-		b.files = append(b.files, make([]uint32, n-len(b.files)+n/2)...)
-	}
-	if b.files[id] == 0 {
-		b.track.Files = append(b.track.Files, ipc.FileSig{Path: b.view.tidyNumber(id), Sig: b.view.sign(id)})
-		b.files[id] = uint32(len(b.track.Files))
-	}
-	return b.files[id] - 1
+	return b.once(&b.files, id, tableFile{path: id}, "")
 }
 
 func (b *trackBuilder) text(number uint32, f tableFile) uint32 {
-	if n := int(number) + 1; n > len(b.texts) {
-		b.texts = append(b.texts, make([]uint32, n-len(b.texts)+n/2)...)
+	return b.once(&b.texts, number, f, f.digest.String())
+}
+
+// once puts a file into the table that is not there with its signature.
+func (b *trackBuilder) once(slots *[]trackedFile, slot uint32, f tableFile, digest string) uint32 {
+	if n := int(slot) + 1; n > len(*slots) {
+		*slots = append(*slots, make([]trackedFile, n-len(*slots)+n/2)...)
 	}
-	if b.texts[number] == 0 {
-		b.track.Files = append(b.track.Files, ipc.FileSig{
-			Path: b.view.tidyNumber(f.path), Sig: b.view.sign(f.path), Digest: f.digest.String(),
-		})
-		b.texts[number] = uint32(len(b.track.Files))
+	known, sig := &(*slots)[slot], b.view.sign(f.path)
+	if known.at == 0 || known.sig != sig {
+		known.at, known.sig = b.put(ipc.FileSig{Path: b.view.tidyNumber(f.path), Sig: sig, Digest: digest})+1, sig
 	}
-	return b.texts[number] - 1
+	return known.at - 1
 }
 
 // missing groups misses by folder. Units of one target mostly miss the same.
@@ -121,7 +139,7 @@ func (b *trackBuilder) missing(set packedSet) []uint32 {
 		}
 		i, ok := b.groups[group]
 		if !ok {
-			i = uint32(len(b.track.Misses))
+			i = b.handed.misses + uint32(len(b.track.Misses))
 			b.track.Misses = append(b.track.Misses, ipc.Miss{Dir: b.view.tidy(m.Dir), Names: m.Names})
 			b.groups[group] = i
 		}
@@ -134,7 +152,7 @@ func (b *trackBuilder) missing(set packedSet) []uint32 {
 func (b *trackBuilder) listing(l ipc.Listing) uint32 {
 	i, known := b.folder[l]
 	if !known {
-		i = uint32(len(b.track.Listings))
+		i = b.handed.listings + uint32(len(b.track.Listings))
 		b.track.Listings = append(b.track.Listings, l)
 		b.folder[l] = i
 	}

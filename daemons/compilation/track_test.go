@@ -40,10 +40,11 @@ func TestTrack(t *testing.T) {
 			b := newTrackBuilder(view)
 			set := inputSet{files: []cache.Input{{Path: "a.h", Digest: tt.read}}}
 			b.add("u", &record{Action: tt.action, Set: tables.pack(set)})
-			if got := b.track.Nodes[0].Unsettled; got != tt.unsettled {
+			track := b.news()
+			if got := track.Nodes[0].Unsettled; got != tt.unsettled {
 				t.Errorf("unsettled %q, want %q", got, tt.unsettled)
 			}
-			if got := b.track.Files[0]; got.Digest != tt.digest || got.Path != "a.h" {
+			if got := track.Files[0]; got.Digest != tt.digest || got.Path != "a.h" {
 				t.Errorf("%+v, want the digest %q", got, tt.digest)
 			}
 		})

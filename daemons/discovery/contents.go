@@ -104,7 +104,7 @@ func (s *Service) reread(files []*file) {
 	var wg sync.WaitGroup
 	work := func() {
 		for i := next.Add(1) - 1; i < int64(len(files)); i = next.Add(1) - 1 {
-			files[i].content = readContent(files[i].abs(), files[i].now)
+			files[i].content = readContent(files[i].abs(), files[i].now, s.tick)
 		}
 	}
 	for range min(runtime.GOMAXPROCS(0), len(files)) - 1 {
@@ -118,7 +118,7 @@ func (s *Service) reread(files []*file) {
 // readContent returns the SHA-256 of a file that has the packed signature now before
 // and after, and was last changed a tick or more ago, where a later change gives it
 // another signature (git's racy rule, https://git-scm.com/docs/racy-git). Otherwise "".
-func readContent(path, now string) string {
+func readContent(path, now string, tick time.Duration) string {
 	begin := time.Now().UnixNano()
 	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0) // a pipe may have come in its place
 	if err != nil {

@@ -69,21 +69,21 @@ func TestContentThatCannotBeTrusted(t *testing.T) {
 	path := tr.abs("a")
 	now := func() string { return packSignature(ipc.StatSignature(path)) }
 	tr.awaitTick("a")
-	if readContent(path, now()) == "" {
+	if readContent(path, now(), tick) == "" {
 		t.Error("a file that was left alone has no content")
 	}
 	before := now()
 	tr.write("a", "two")
 	tr.awaitTick("a")
-	if readContent(path, before) != "" {
+	if readContent(path, before, tick) != "" {
 		t.Error("a file that changed after the look has a content")
 	}
 	tr.must(os.Chtimes(path, time.Unix(1, 0), time.Unix(1, 0))) // the ctime is now all the same
-	if sig := now(); readContent(path, sig) != "" && tr.age("a") < tick {
+	if sig := now(); readContent(path, sig, tick) != "" && tr.age("a") < tick {
 		t.Error("a file that changed within the tick has a content")
 	}
 	tr.remove("a")
-	if readContent(path, before) != "" {
+	if readContent(path, before, tick) != "" {
 		t.Error("a file that is gone has a content")
 	}
 }

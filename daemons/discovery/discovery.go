@@ -58,6 +58,7 @@ type Service struct {
 	loose    map[*file]struct{}  // in places that events vouch for
 	started  bool                // what was recorded earlier has been looked at
 	newest   int64               // ctime (ns) of the last change seen
+	tick     time.Duration       // see tickAt
 	changes  changeLog
 	pending  pending
 	warned   map[string]bool
@@ -115,7 +116,7 @@ func New(ctx context.Context, cfg Config) (*Service, error) {
 		cfg: cfg, log: cfg.Log, lock: make(chan struct{}, 1),
 		looseAt: map[*place]struct{}{}, loose: map[*file]struct{}{},
 		warned: map[string]bool{}, ignored: cfg.Ignored,
-		wake: make(chan struct{}, 1), save: make(chan struct{}, 1),
+		tick: tickAt(cfg.Root), wake: make(chan struct{}, 1), save: make(chan struct{}, 1),
 	}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)

@@ -2,7 +2,10 @@
 
 package discovery
 
-import "os"
+import (
+	"os"
+	"time"
+)
 
 // traits is what matters of the file system that a folder is on. Nothing is known
 // of it here, so nothing is trusted.
@@ -14,6 +17,8 @@ type traits struct {
 }
 
 func traitsOf(string) traits { return traits{caseless: true} }
+
+func tickAt(string) time.Duration { return tick }
 
 func stampsFinely(*os.File) bool { return false }
 

@@ -622,8 +622,8 @@ func TestSyncWaitsForTheTick(t *testing.T) {
 	tr.write("inc/a.h", "x")
 	tr.sync()
 	age := time.Now().UnixNano() - ipc.StatSignature(tr.abs("inc/a.h")).Ctime
-	if age < int64(tick) {
-		t.Errorf("Sync returned %v after the change, want %v at least", time.Duration(age), tick)
+	if age < int64(tr.service.tick) {
+		t.Errorf("Sync returned %v after the change, want %v at least", time.Duration(age), tr.service.tick)
 	}
 }
 

@@ -58,9 +58,9 @@ func (s *Service) untilTick() time.Duration {
 	if s.newest == 0 || s.cfg.impatient {
 		return 0
 	}
-	left := time.Duration(s.newest + int64(tick) - time.Now().UnixNano())
+	left := time.Duration(s.newest + int64(s.tick) - time.Now().UnixNano())
 	s.newest = 0
-	return min(max(left, 0), tick)
+	return min(max(left, 0), s.tick)
 }
 
 func pause(ctx context.Context, d time.Duration) error {

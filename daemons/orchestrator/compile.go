@@ -52,7 +52,7 @@ func (t *batch) attempt() (ipc.BatchRequest, func(ipc.BatchProgress)) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.attempts++
-	mine := t.attempts
+	mine, stream := t.attempts, &tables{}
 	p := t.b.plan
 	return ipc.BatchRequest{
 			Build: t.b.job.id, Root: p.Root, BuildDir: p.BuildDir, Env: p.Env,
@@ -60,7 +60,7 @@ func (t *batch) attempt() (ipc.BatchRequest, func(ipc.BatchProgress)) {
 			Jobs: t.b.jobs(), Timeout: t.b.s.cfg.Timeout.Seconds(), NoCache: t.b.job.req.NoCache,
 			Trace: t.b.job.req.Trace, TimeTrace: t.b.job.req.TimeTrace,
 		}, func(news ipc.BatchProgress) {
-			t.report(mine, news)
+			t.report(mine, stream, news)
 		}
 }
 
@@ -79,7 +79,7 @@ func (t *batch) rest() []ipc.BatchUnit {
 }
 
 // report takes progress of one attempt.
-func (t *batch) report(attempt int, news ipc.BatchProgress) {
+func (t *batch) report(attempt int, stream *tables, news ipc.BatchProgress) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if attempt != t.attempts {
@@ -94,7 +94,7 @@ func (t *batch) report(attempt int, news ipc.BatchProgress) {
 		}
 	}
 	// The record goes first: an object that is about to be linked is known then.
-	t.b.recorder.add(unsettleFailed(news.Track, news.Finished...))
+	t.b.recorder.addTo(stream.join(unsettleFailed(news.Track, news.Finished...)))
 	for _, r := range news.Finished {
 		if u, owed := t.owed[r.ID]; owed {
 			delete(t.owed, r.ID)

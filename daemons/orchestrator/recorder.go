@@ -13,16 +13,22 @@ import (
 // the build is cancelled, so it does not end with the build's context.
 const recordTimeout = 10 * time.Second
 
+// recordEvery is how often a request is made while a build runs. Each has tables of its
+// own, of some hundred files for a unit as for a hundred of them.
+const recordEvery = 200 * time.Millisecond
+
 // recorder tells discovery what was made, while more is being made: tracks that
-// arrive during a request go together into the next one.
+// arrive during a request or soon after it go together into the next one.
 type recorder struct {
 	send func(context.Context, ipc.RecordRequest) (ipc.RecordReply, error)
 
 	mu      sync.Mutex
 	reset   bool     // discovery's nodes are not ours: forget them first
 	forget  []string // nodes that exist no more
-	pending []ipc.Track
+	pending []*stretch
 	busy    chan struct{} // closed when the sender is idle; nil if it is
+	hurry   chan struct{} // closed when somebody waits for that; nil if nobody does
+	last    time.Time     // when the last request ended
 
 	recorded []string // nodes that discovery has taken since the last settle
 	token    string   // of the last reply, "" if there was none
@@ -45,27 +51,31 @@ func (r *recorder) remove(ids []string) {
 }
 
 // add records what the track holds.
-func (r *recorder) add(t ipc.Track) {
-	if len(t.Nodes) == 0 {
+func (r *recorder) add(t ipc.Track) { r.addTo(alone(t)) }
+
+// addTo is add for nodes of a stream.
+func (r *recorder) addTo(s *stretch) {
+	if len(s.Nodes) == 0 {
 		return
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.pending = append(r.pending, t)
+	r.pending = append(r.pending, s)
 	r.wake()
 }
 
 // wake needs mu.
 func (r *recorder) wake() {
 	if r.busy == nil && r.err == nil && (len(r.pending) > 0 || len(r.forget) > 0) {
-		r.busy = make(chan struct{})
-		go r.sendAll(r.busy)
+		r.busy, r.hurry = make(chan struct{}), make(chan struct{})
+		go r.sendAll(r.busy, r.hurry)
 	}
 }
 
-func (r *recorder) sendAll(idle chan struct{}) {
+func (r *recorder) sendAll(idle, hurry chan struct{}) {
 	defer close(idle)
 	for {
+		r.rest(hurry)
 		req, ids, more := r.next()
 		if !more {
 			return
@@ -74,12 +84,26 @@ func (r *recorder) sendAll(idle chan struct{}) {
 		reply, err := r.send(ctx, req)
 		cancel()
 		r.mu.Lock()
+		r.last = time.Now()
 		if err != nil {
 			r.err = err
 		} else {
 			r.token, r.recorded = reply.Token, append(r.recorded, ids...)
 		}
 		r.mu.Unlock()
+	}
+}
+
+// rest waits until it is time for another request.
+func (r *recorder) rest(hurry chan struct{}) {
+	r.mu.Lock()
+	wait := recordEvery - time.Since(r.last)
+	r.mu.Unlock()
+	t := time.NewTimer(wait)
+	defer t.Stop()
+	select {
+	case <-t.C:
+	case <-hurry:
 	}
 }
 
@@ -111,6 +135,10 @@ func (r *recorder) settle(m *memory) error {
 	r.mu.Lock()
 	for r.busy != nil {
 		idle := r.busy
+		if r.hurry != nil {
+			close(r.hurry)
+			r.hurry = nil
+		}
 		r.mu.Unlock()
 		<-idle
 		r.mu.Lock()

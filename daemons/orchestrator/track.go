@@ -10,53 +10,87 @@ import (
 // room for the last track that was added.
 const maxTrackSize = 6 << 20
 
-// trackMerger joins tracks into one whose tables hold nothing twice: units of one
-// project share nearly all of their headers and misses.
+// tables are those of a stream of tracks that go on from one to the next.
+type tables struct{ track ipc.Track }
+
+// join returns news with all that came before it: numbers in it lead somewhere.
+func (t *tables) join(news ipc.Track) *stretch {
+	all := &t.track
+	all.Files = append(all.Files, news.Files...)
+	all.Misses = append(all.Misses, news.Misses...)
+	all.Listings = append(all.Listings, news.Listings...)
+	return &stretch{of: t, Track: ipc.Track{Files: all.Files, Misses: all.Misses, Listings: all.Listings, Nodes: news.Nodes}}
+}
+
+// stretch is some nodes of a stream.
+type stretch struct {
+	of *tables
+	ipc.Track
+}
+
+// alone makes a stream of one track.
+func alone(t ipc.Track) *stretch { return &stretch{of: &tables{track: t}, Track: t} }
+
+// trackMerger joins stretches into one track whose tables hold what its nodes need, and
+// nothing twice: units of one project share nearly all of their headers and misses.
 type trackMerger struct {
 	track    ipc.Track
 	files    map[ipc.FileSig]uint32
 	misses   map[string]uint32
 	listings map[ipc.Listing]uint32
+	known    map[*tables]*numbering
 	size     int // estimate of the JSON in bytes
 }
+
+// numbering maps numbers of a stream to those of the merged track, plus one; 0 = not yet.
+type numbering struct{ files, misses, listings []uint32 }
 
 func newTrackMerger() *trackMerger {
 	return &trackMerger{
 		files:    map[ipc.FileSig]uint32{},
 		misses:   map[string]uint32{},
 		listings: map[ipc.Listing]uint32{},
+		known:    map[*tables]*numbering{},
 	}
 }
 
-func (m *trackMerger) add(t ipc.Track) {
-	files := make([]uint32, len(t.Files))
-	for i, f := range t.Files {
-		files[i] = m.file(f)
+func (m *trackMerger) add(s *stretch) {
+	k := m.known[s.of]
+	if k == nil {
+		k = &numbering{}
+		m.known[s.of] = k
 	}
-	misses := make([]uint32, len(t.Misses))
-	for i, miss := range t.Misses {
-		misses[i] = m.miss(miss)
-	}
-	listings := make([]uint32, len(t.Listings))
-	for i, l := range t.Listings {
-		listings[i] = m.listing(l)
-	}
-	for _, n := range t.Nodes {
-		n.Inputs, n.Outputs = renumber(n.Inputs, files), renumber(n.Outputs, files)
-		n.Misses, n.Listings = renumber(n.Misses, misses), renumber(n.Listings, listings)
+	for _, n := range s.Nodes {
+		whole := true
+		n.Inputs = renumber(n.Inputs, s.Files, &k.files, m.file, &whole)
+		n.Outputs = renumber(n.Outputs, s.Files, &k.files, m.file, &whole)
+		n.Misses = renumber(n.Misses, s.Misses, &k.misses, m.miss, &whole)
+		n.Listings = renumber(n.Listings, s.Listings, &k.listings, m.listing, &whole)
+		if !whole {
+			n.Unsettled = "its record is not whole"
+		}
 		m.track.Nodes = append(m.track.Nodes, n)
 		m.size += 80 + len(n.ID) + len(n.Unsettled) + 6*(len(n.Inputs)+len(n.Outputs)+len(n.Misses)+len(n.Listings))
 	}
 }
 
-// renumber maps indices into one track's table to those of the merged one. An index
-// outside of its table is dropped; its sender has a bug that costs no more than that.
-func renumber(indices, table []uint32) []uint32 {
+// renumber maps indices into a table of the stream to those of the merged one. An index
+// outside of its table is a bug of the sender: the node must not be taken for clean.
+func renumber[T any](indices []uint32, table []T, known *[]uint32, put func(T) uint32, whole *bool) []uint32 {
+	if n := len(table) - len(*known); n > 0 {
+		*known = append(*known, make([]uint32, n)...)
+	}
 	out := make([]uint32, 0, len(indices))
 	for _, i := range indices {
-		if int(i) < len(table) {
-			out = append(out, table[i])
+		if int(i) >= len(table) {
+			*whole = false
+			continue
 		}
+		at := &(*known)[i]
+		if *at == 0 {
+			*at = put(table[i]) + 1
+		}
+		out = append(out, *at-1)
 	}
 	return out
 }
@@ -66,7 +100,7 @@ func (m *trackMerger) file(f ipc.FileSig) uint32 {
 	if !known {
 		i = uint32(len(m.track.Files))
 		m.files[f], m.track.Files = i, append(m.track.Files, f)
-		m.size += 100 + len(f.Path)
+		m.size += 100 + len(f.Path) + len(f.Digest)
 	}
 	return i
 }

@@ -335,6 +335,21 @@ func (c *fakeCompilation) CompileBatch(ctx context.Context, r ipc.BatchRequest, 
 	c.batches = append(c.batches, r)
 	slots := make(chan struct{}, max(1, c.parallel))
 	c.w.mu.Unlock()
+	var mu sync.Mutex
+	sent := uint32(0)
+	inOrder := func(p ipc.BatchProgress) { // the table of files goes on
+		mu.Lock()
+		defer mu.Unlock()
+		for _, n := range p.Track.Nodes {
+			for _, numbers := range [][]uint32{n.Inputs, n.Outputs} {
+				for i := range numbers {
+					numbers[i] += sent
+				}
+			}
+		}
+		sent += uint32(len(p.Track.Files))
+		fn(p)
+	}
 	var wg sync.WaitGroup
 	defer wg.Wait()
 	for _, u := range r.Units {
@@ -348,7 +363,7 @@ func (c *fakeCompilation) CompileBatch(ctx context.Context, r ipc.BatchRequest, 
 		}
 		wg.Go(func() {
 			defer func() { <-slots }()
-			c.unit(ctx, u, r.NoCache, fn)
+			c.unit(ctx, u, r.NoCache, inOrder)
 		})
 	}
 	wg.Wait()
