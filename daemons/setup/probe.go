@@ -106,11 +106,20 @@ func (p *prober) program(w watcher, f driverFacts, name string) string {
 	return w.findProgram(p.root, name, p.env)
 }
 
-// archiver finds ar: AR, else the system's. All make the same archives.
+// archiver finds ar: AR, else clang's own, which knows its bitcode and takes a third of
+// the time of GNU's (CMake prefers it as well), else the system's. All make the same
+// archives of objects.
 func (p *prober) archiver(w watcher, f driverFacts) string {
 	if own := splitShell(ipc.EnvValue(p.env, "AR")); len(own) == 1 {
 		if file := w.findProgram(p.root, own[0], p.env); file != "" {
 			return file
+		}
+	}
+	if f.family == "clang" && !strings.Contains(f.triple, "apple") {
+		for _, dir := range f.programs {
+			if file := filepath.Join(dir, "llvm-ar"); w.isFile(file) && executable(w.sign(file)) {
+				return file
+			}
 		}
 	}
 	for _, name := range []string{"ar", "llvm-ar", "gcc-ar"} {
