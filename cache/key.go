@@ -10,7 +10,7 @@ import (
 
 // keySchema is part of every key: a change of what goes into keys makes all old
 // entries unreachable.
-const keySchema = 1
+const keySchema = 2
 
 // Key hashes named fields into a digest. Every name, value and count is preceded
 // by its length, so two different sequences of fields never give the same bytes.

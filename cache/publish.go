@@ -154,19 +154,32 @@ func (s *Store) publish(path string, data []byte) error {
 // temp makes a private temporary file in a kind's folder, and the folder too: it
 // may have been removed under us.
 func (s *Store) temp(dir string) (*os.File, error) {
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+	if err := makeDir(dir); err != nil {
 		return nil, err
 	}
 	s.writeReadme()
 	name := filepath.Join(dir, "tmp-"+rand.Text())
 	f, err := os.OpenFile(name, os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o600)
 	if errors.Is(err, fs.ErrNotExist) {
-		if err := os.MkdirAll(dir, 0o700); err != nil {
+		if err := makeDir(dir); err != nil {
 			return nil, err
 		}
 		f, err = os.OpenFile(name, os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o600)
 	}
 	return f, err
+}
+
+// makeDir is os.MkdirAll, which says "file exists" of a folder that was made by one
+// process and removed by another between two of its looks.
+func makeDir(dir string) error {
+	err := os.MkdirAll(dir, 0o700)
+	for range 10 {
+		if !errors.Is(err, fs.ErrExist) {
+			return err
+		}
+		err = os.MkdirAll(dir, 0o700)
+	}
+	return err
 }
 
 // rename moves a finished temporary file to its place.

@@ -13,6 +13,7 @@ import (
 
 // What a process can learn of a path besides the content of a file and the names in a
 // folder is kept among a set's listings, told by the Match, which is no pattern then.
+// More of them are in stamps.go.
 const (
 	// isFolder: Dir is a folder. A folder in the place of a header is passed over, so
 	// a file that takes its place is found; what else is in it does not matter.
@@ -44,6 +45,10 @@ func (v *view) sameFact(l cache.Listing) (kind string) {
 		v.mu.Lock()
 		defer v.mu.Unlock()
 		if v.links.resolve(v.root, l.Dir) == l.Digest {
+			return ""
+		}
+	default:
+		if isStamp(l) && v.stamp(l) == l.Digest {
 			return ""
 		}
 	}

@@ -59,6 +59,8 @@ type observation struct {
 	files    []string // as spelled, each once
 	misses   []string
 	listings []cache.Listing
+	stamped  []string // files of which the time of the last change matters
+	imports  bool     // a file may be read once although it says nothing of that
 	// doubt says why the list may not be what was read, "" if it is.
 	doubt string
 	// uncacheable says why the result may depend on more than was read, "" if not.

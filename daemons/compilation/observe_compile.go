@@ -95,6 +95,10 @@ func (c *compileWitness) readTexts(seen *observation) []source {
 		if text.clock != "" {
 			seen.uncacheable = cmp.Or(seen.uncacheable, f+" uses "+text.clock)
 		}
+		seen.imports = seen.imports || text.imports
+		if text.stamped {
+			seen.stamped = append(seen.stamped, f)
+		}
 	}
 	return sources
 }

@@ -92,6 +92,7 @@ func (w *traceWitness) testify(ctx context.Context) (*observation, error) {
 		if told := t.told(); told != nil {
 			o.WhyNot = unseen(reader, w.about.view, o, told.files)
 			seen.uncacheable, seen.doubt = told.uncacheable, told.doubt
+			seen.stamped, seen.imports = told.stamped, told.imports
 		}
 	}
 	why := cmp.Or(o.WhyNot, w.noCompiler(o), ownState(o))

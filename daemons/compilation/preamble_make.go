@@ -213,6 +213,7 @@ func (m *preambles) watched(ctx context.Context, w *work, job *preambleJob, args
 	}
 	hidden.clean(seen)
 	set, doubt := w.inputsOf(seen, since)
+	w.addStamps(seen, &set, false)
 	if doubt != "" {
 		return set, "", &cannot{why: doubt}
 	}

@@ -6,6 +6,9 @@ import "bytes"
 // list. It depends on nothing but the content, so it is kept by digest.
 type scanned struct {
 	clock   string    // __DATE__, __TIME__ or __TIMESTAMP__ occurs
+	stamped bool      // __TIMESTAMP__ occurs
+	once    bool      // #pragma once occurs
+	imports bool      // #import occurs: what that names is read once
 	incbin  bool      // .incbin occurs: the assembler reads a file nobody tells of
 	quoted  []string  // names of #include "…", #include_next and #import
 	asked   []operand // operands of __has_include and __has_embed
@@ -24,6 +27,8 @@ type operand struct {
 // branches not taken counts too, which can only make the answer too careful.
 func scanText(text []byte) *scanned {
 	s := &scanned{incbin: bytes.Contains(text, []byte(".incbin"))}
+	s.stamped = containsWord(text, "__TIMESTAMP__")
+	s.once = bytes.Contains(text, []byte(`_Pragma("once")`))
 	for _, word := range []string{"__DATE__", "__TIME__", "__TIMESTAMP__"} {
 		if containsWord(text, word) {
 			s.clock = word
@@ -76,7 +81,10 @@ func (s *scanned) scanDirectives(text []byte) {
 
 func (s *scanned) directive(name string, rest []byte) {
 	switch name {
+	case "pragma":
+		s.once = s.once || nextWord(rest, "once", 0) == len("once")
 	case "include", "include_next", "import", "embed":
+		s.imports = s.imports || name == "import"
 		op, ok := headerName(rest)
 		switch {
 		case ok && op.quoted:

@@ -19,6 +19,9 @@ import (
 func (w *work) settle(t *attempt, p product, temp *temporary, reason ipc.Reason) result {
 	t.use.addPreamble(w.view, p.seen)
 	set, doubt := w.inputsOf(p.seen, p.since)
+	if t.block != nil {
+		w.addStamps(p.seen, &set, t.tool("").subject.gcc)
+	}
 	doubt = cmp.Or(doubt, t.use.contradicts(w.view, set))
 	rec := &record{
 		Recipe: t.recipeID, Base: t.base, Set: w.s.tables.pack(set), Peak: p.outcome.peak, Mode: t.use.mode(),

@@ -17,7 +17,7 @@ import (
 )
 
 // stateSchema changes with anything that is written below.
-const stateSchema = "replibuild compilation state 2\n"
+const stateSchema = "replibuild compilation state 3\n"
 
 // savedState is the content of the state file behind the schema line and the
 // SHA-256 of the rest: the records with the tables that they point into, and the

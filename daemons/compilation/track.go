@@ -62,6 +62,9 @@ func (b *trackBuilder) add(id string, rec *record) {
 		if b.signed(l) {
 			node.Inputs = append(node.Inputs, b.file(b.view.tables.pathNumber(l.Dir)))
 		}
+		if other := otherOf(l); other != "" {
+			node.Inputs = append(node.Inputs, b.file(b.view.tables.pathNumber(other)))
+		}
 		if l.Match == "" {
 			node.Listings = append(node.Listings, b.listing(ipc.Listing{Dir: b.view.tidy(l.Dir), Digest: l.Digest}))
 		}

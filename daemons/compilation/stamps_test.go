@@ -1,0 +1,80 @@
+package compilation
+
+import (
+	"os"
+	"testing"
+	"time"
+
+	"github.com/RepliBuild/replibuild/ipc"
+)
+
+// touch sets the time of a file's last change.
+func (p *project) touch(name string, at time.Time) {
+	p.t.Helper()
+	if err := os.Chtimes(p.path(name), at, at); err != nil {
+		p.t.Fatal(err)
+	}
+	p.settle(name)
+}
+
+// TestTimestamp: the time of a file is in the object, so that a touch changes it.
+func TestTimestamp(t *testing.T) {
+	t.Parallel()
+	eachTraced(t, func(t *testing.T, p *project) {
+		p.args = append(p.args, "-Iinclude", "-w")
+		p.write("include/when.h", "inline const char *when() { return __TIMESTAMP__; }\n")
+		p.write("main.cpp", "#include \"when.h\"\nconst char *f() { return when(); }\nconst char *g() { return __TIMESTAMP__; }\n")
+		for i, file := range []string{"main.cpp", "include/when.h"} {
+			p.build("main.cpp")
+			p.expect("again", "main.cpp", ipc.StatusCached, ipc.ReasonUnchanged)
+			p.touch(file, time.Date(2001+i, 1, 1, 0, 0, 0, 0, time.UTC))
+			if r := p.build("main.cpp"); r.Status != ipc.StatusCompiled {
+				t.Errorf("%s touched: %+v", file, r)
+			}
+			p.sameAsPlain("main.cpp")
+		}
+	})
+}
+
+// TestCopiesOfOneHeader: whether a header with #pragma once, or one that is imported, is
+// read again depends on what files it is compared by, not on its content.
+func TestCopiesOfOneHeader(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct{ include, first string }{
+		"pragma":   {"include", "#pragma once\n"},
+		"operator": {"include", "_Pragma(\"once\")\n"},
+		"import":   {"import", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			eachTraced(t, func(t *testing.T, p *project) {
+				p.args = append(p.args, "-Iinclude", "-w")
+				text := tt.first + "#ifdef SEEN\n#define TWICE\n#endif\n#define SEEN\n"
+				p.write("include/a/x.h", text)
+				p.write("include/b/x.h", text)
+				p.write("main.cpp", "#"+tt.include+" \"a/x.h\"\n#"+tt.include+" \"b/x.h\"\n#ifdef TWICE\nint twice;\n#else\nint once;\n#endif\n")
+				same := time.Date(2001, 1, 1, 0, 0, 0, 0, time.UTC)
+				for what, change := range map[string]func(){
+					"the same time": func() { p.touch("include/a/x.h", same); p.touch("include/b/x.h", same) },
+					"another time":  func() { p.touch("include/b/x.h", same.Add(time.Hour)) },
+					"one file": func() {
+						p.remove("include/b/x.h")
+						if err := os.Link(p.path("include/a/x.h"), p.path("include/b/x.h")); err != nil {
+							t.Fatal(err)
+						}
+						p.settle("include/b/x.h")
+					},
+					"two files": func() { p.remove("include/b/x.h"); p.write("include/b/x.h", text) },
+				} {
+					change()
+					p.build("main.cpp")
+					p.sameAsPlain("main.cpp")
+					p.expect(what+", again", "main.cpp", ipc.StatusCached, ipc.ReasonUnchanged)
+					p.remove("build")
+					p.expect(what+", deleted", "main.cpp", ipc.StatusCached, ipc.ReasonHit)
+					p.sameAsPlain("main.cpp")
+				}
+			})
+		})
+	}
+}
