@@ -169,7 +169,12 @@ func (w *world) include(name string) string {
 func (w *world) header(index int) string {
 	v := value(names[index])
 	var b strings.Builder
-	fmt.Fprintf(&b, "#ifndef GUARD_%s\n#define GUARD_%s\n", v, v)
+	once := w.chance(30)
+	if once { // which tells in the object when it is read again, as another file
+		fmt.Fprintf(&b, "#pragma once\n\n#ifdef ONCE_%s\n__attribute__((used)) static int twice_%s = 1;\n#endif\n#define ONCE_%s\n", v, v, v)
+	} else {
+		fmt.Fprintf(&b, "#ifndef GUARD_%s\n#define GUARD_%s\n", v, v)
+	}
 	for i := index + 1; i < len(names); i++ {
 		if w.chance(25) {
 			b.WriteString(w.include(names[i]))
@@ -177,7 +182,9 @@ func (w *world) header(index int) string {
 	}
 	fmt.Fprintf(&b, "#define %s %d\n", v, w.number())
 	b.WriteString(w.declarations(v))
-	b.WriteString("#endif\n")
+	if !once {
+		b.WriteString("#endif\n")
+	}
 	return b.String()
 }
 

@@ -80,13 +80,34 @@ func (w *world) unitState(plan *ipc.Plan, u *ipc.Unit, r plainResult) state {
 		for _, name := range namesIn(string(text)) {
 			for _, dir := range append([]string{path.Dir(in)}, search...) {
 				look(dir + "/" + name)
+				look(path.Dir(dir + "/" + name)) // clang asks for the folder first
 				if strings.Contains(string(text), "__has_include") {
 					asked(dir + "/" + name) // compilers open what they are asked for
 				}
 			}
 		}
 	}
+	parts = append(parts, twins(plan.Root, r.inputs)...)
 	return state{base, digestOf(parts...)}
+}
+
+// twins tells, of each two inputs with #pragma once and the same text, what compilers
+// tell them apart by: whether they are one file, and were written in the same second.
+func twins(root string, inputs []string) (parts []string) {
+	byText := map[string][]string{}
+	for _, in := range inputs {
+		text, _ := os.ReadFile(inRoot(root, in))
+		if !strings.Contains(string(text), "#pragma once") {
+			continue
+		}
+		mine := ipc.StatSignature(inRoot(root, in))
+		for _, other := range byText[string(text)] {
+			its := ipc.StatSignature(inRoot(root, other))
+			parts = append(parts, fmt.Sprint(in, other, mine.Ino == its.Ino && mine.Dev == its.Dev, mine.Mtime/1e9 == its.Mtime/1e9))
+		}
+		byText[string(text)] = append(byText[string(text)], in)
+	}
+	return parts
 }
 
 // linkState is the state of a target: how it is linked, and the content of what.

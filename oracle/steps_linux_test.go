@@ -34,6 +34,8 @@ var changes = []change{
 	{4, (*world).deleteHeader},
 	{8, (*world).shadow},
 	{6, (*world).createMissing},
+	{4, (*world).copyHeader},
+	{2, (*world).hardLink},
 	{4, (*world).folders},
 	{3, (*world).moveFolder},
 	{6, (*world).changeIncludes},
@@ -214,6 +216,51 @@ func (w *world) createMissing() {
 	}
 	w.note("create %s", to)
 	w.save(to, w.header(index), w.chance(50))
+}
+
+// copyHeader makes a header that has the text of another, often its time too, and a
+// source that includes both.
+func (w *world) copyHeader() {
+	all := w.headers()
+	if len(all) == 0 {
+		return
+	}
+	like, to := pick(w, all), path.Join(pick(w, w.headerDirs()), pick(w, names))
+	if like == to || w.isDir(to) {
+		return
+	}
+	w.note("copy %s to %s", like, to)
+	w.save(to, w.read(like), w.chance(50))
+	if w.chance(60) {
+		info, err := os.Stat(w.abs(like))
+		w.must(err)
+		w.must(os.Chtimes(w.abs(to), info.ModTime(), info.ModTime()))
+	}
+	if source := pick(w, w.sources()); w.chance(60) {
+		both := fmt.Sprintf("#include %q\n#include %q\n", path.Base(like), path.Base(to))
+		w.save(source, both+w.read(source), w.chance(50))
+	}
+}
+
+// hardLink makes one file of two headers with the same text.
+func (w *world) hardLink() {
+	byText := map[string]string{}
+	for _, h := range w.headers() {
+		text := w.read(h)
+		other, found := byText[text]
+		if !found {
+			byText[text] = h
+			continue
+		}
+		w.note("make %s a hard link to %s", h, other)
+		real, err := filepath.EvalSymlinks(w.abs(other))
+		w.must(err)
+		w.must(os.Remove(w.abs(h)))
+		if os.Link(real, w.abs(h)) != nil { // h was what other leads to
+			w.save(h, text, true)
+		}
+		return
+	}
 }
 
 // folders makes or removes a folder that is searched.
