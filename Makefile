@@ -87,11 +87,13 @@ staleness: deps-demo build
 	./bench/staleness.sh $(CURDIR)/$(BIN)
 
 # The whole comparison takes an hour on 2 cores; `go run ./bench -only nothing` is one row.
+# The speed table, for hours: BENCH="-runs 3 -files 6 -projects leveldb" is for minutes.
+BENCH ?= -files 0
 bench: deps-test build real
 	@missing=; for p in ninja:ninja-build ccache:ccache; do \
 	  command -v $${p%%:*} >/dev/null 2>&1 || missing="$$missing $${p##*:}"; done; \
 	[ -z "$$missing" ] || { $(APT) update && $(APT) install -y $$missing >/dev/null; }
-	$(GO) run ./bench -replibuild $(BIN) -real $(REAL) -files 0 -out bench/RESULTS.md
+	$(GO) run ./bench -replibuild $(BIN) -real $(REAL) $(BENCH) -out bench/RESULTS.md
 
 # The pictures of the README, drawn from the real dashboard in a real terminal.
 screenshots: build
