@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -154,13 +155,16 @@ func (l *linker) tool(a *action, output string) tool {
 		},
 	}
 	if l.static() {
-		t.watch, t.resident = l.w.s.archives, false
+		t.watch, t.resident = l.w.s.archives, isLLVM(l.req.Toolchain.AR)
 	}
 	for _, m := range slices.Concat(l.members(), l.programs()) {
 		t.also = append(t.also, spell(l.w.root, m))
 	}
 	return t
 }
+
+// isLLVM reports whether an archiver is LLVM's, half of whose time is dynamic linking.
+func isLLVM(archiver string) bool { return strings.HasPrefix(filepath.Base(archiver), "llvm-ar") }
 
 // readsNothing observes tools that read nothing but what they are given.
 type readsNothing struct{}

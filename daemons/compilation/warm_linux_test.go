@@ -117,6 +117,48 @@ func TestWarmTimeout(t *testing.T) {
 	p.sameAsPlain("src/main.cpp")
 }
 
+// A resident archiver makes the archive that a new process makes.
+func TestArchiveByResident(t *testing.T) {
+	t.Parallel()
+	p := warmProject(t)
+	ar, err := exec.LookPath("/usr/lib/llvm-19/bin/llvm-ar")
+	if err != nil {
+		t.Skip("llvm-ar is not installed")
+	}
+	p.tool.AR = ar
+	p.write("a.cpp", "int a() { return 1; }\n")
+	p.write("b.cpp", "int b() { return 2; }\n")
+	objects := p.objects("a.cpp", "b.cpp")
+	lib := ipc.Target{Name: "l", Kind: ipc.KindStatic, Output: "build/libl.a"}
+	forked := func() bool {
+		before := p.s.warm.forks.Load()
+		p.remove("build/libl.a")
+		if _, err := p.s.Link(t.Context(), ipc.LinkRequest{
+			Build: "b1", Root: p.root, Env: p.env, Toolchain: p.tool, Target: lib, Objects: objects, NoCache: true,
+		}); err != nil {
+			t.Fatal(err)
+		}
+		p.s.warm.starting.Wait()
+		return p.s.warm.forks.Load() > before
+	}
+	waitFor(t, "a resident archiver", forked)
+	if out, err := exec.CommandContext(t.Context(), ar, append([]string{archiveFlags, p.path("plain.a")}, p.absolute(objects)...)...).CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	if p.read("build/libl.a") != p.read("plain.a") {
+		t.Error("the archiver makes another archive")
+	}
+	p.expectLink("again", lib, objects, ipc.StatusCached, ipc.ReasonUnchanged)
+}
+
+// absolute makes paths absolute.
+func (p *project) absolute(paths []string) (out []string) {
+	for _, name := range paths {
+		out = append(out, p.path(name))
+	}
+	return out
+}
+
 // A link without its driver is the link that the driver makes, from the same inputs.
 func TestLinkWithoutDriver(t *testing.T) {
 	t.Parallel()
