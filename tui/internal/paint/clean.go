@@ -10,7 +10,8 @@ import (
 
 // Clean makes text that shows as it is: escape sequences are taken out, control
 // characters, broken UTF-8 and characters that turn the direction of text become
-// visible. Line ends become "¶", tabs a blank.
+// visible, and so does a sign at the start that would join what stands before the text.
+// Line ends become "¶", tabs a blank.
 func Clean(text string) string {
 	if isASCII(text) {
 		return text
@@ -31,6 +32,8 @@ func Clean(text string) string {
 			b.WriteString("¶")
 		case r == utf8.RuneError && !strings.HasPrefix(text[i:], "\ufffd"):
 			b.WriteByte('?')
+		case i == 0 && joins(r):
+			b.WriteByte('?')
 		case unicode.IsControl(r) || unicode.In(r, unicode.Cf, unicode.Co, unicode.Cs, unicode.Zl, unicode.Zp):
 			b.WriteByte('?')
 		default:
@@ -38,6 +41,12 @@ func Clean(text string) string {
 		}
 	}
 	return b.String()
+}
+
+// joins reports whether a sign that has a cell of its own has none behind another: the
+// text before it, of another Put, would be one cell too wide or too narrow.
+func joins(r rune) bool {
+	return r >= utf8.RuneSelf && ansi.StringWidth("…"+string(r)) != 1+ansi.StringWidth(string(r))
 }
 
 // Lines splits what a compiler or a daemon printed into clean lines.

@@ -171,6 +171,7 @@ func TestClean(t *testing.T) {
 	t.Parallel()
 	for in, want := range map[string]string{
 		"plain": "plain", "a\tb": "a b", "a\nb": "a¶b", "\x1b[31mred\x1b[0m": "red", "a\x07b": "a?b", "a\u202eb": "a?b", "\xff": "?", "\ufffd": "\ufffd", "名前": "名前",
+		"\u0903a": "?a", "a\u0903": "a\u0903", "\u0e33": "?", // signs that join what stands before them
 	} {
 		if got := Clean(in); got != want {
 			t.Errorf("%q: %q, want %q", in, got, want)
