@@ -86,8 +86,8 @@ staleness: deps-demo build
 	@command -v ccache >/dev/null 2>&1 || { $(APT) update && $(APT) install -y ccache >/dev/null; }
 	./bench/staleness.sh $(CURDIR)/$(BIN)
 
-# The whole comparison takes an hour on 2 cores; `go run ./bench -only nothing` is one row.
-# The speed table, for hours: BENCH="-runs 3 -files 6 -projects leveldb" is for minutes.
+# The whole speed table takes hours on 2 cores; BENCH="-only nothing" is one row, and
+# BENCH="-runs 3 -files 6 -projects leveldb" one project.
 BENCH ?= -files 0
 bench: deps-test build real
 	@missing=; for p in ninja:ninja-build ccache:ccache; do \

@@ -12,6 +12,13 @@ sources=$(realpath "$2")
 here=$(dirname "$(realpath "$0")")
 work=${3:-$(mktemp -d)}
 mkdir -p "$work"
+end() {
+	(cd "$work/ours" && "$replibuild" stop >/dev/null) || true
+	[ $made = no ] || rm -rf "$work"
+}
+made=no
+[ $# -gt 2 ] || made=yes
+trap end EXIT
 cp -r "$sources" "$work/ours"
 cp -r "$sources" "$work/theirs"
 cp "$here"/../examples/leveldb/* "$work/ours"
@@ -43,7 +50,8 @@ edit() {
 
 printf '%-34s %11s %11s\n' "" "cmake+ninja" RepliBuild
 cmake -S "$work/theirs" -B "$work/theirs/build" -G Ninja -DCMAKE_BUILD_TYPE=None -DCMAKE_CXX_FLAGS="$flags" \
-	-DCMAKE_EXE_LINKER_FLAGS=-fuse-ld=mold -DLEVELDB_BUILD_TESTS=OFF -DLEVELDB_BUILD_BENCHMARKS=OFF >/dev/null 2>&1
+	-DCMAKE_EXE_LINKER_FLAGS=-fuse-ld=mold -DLEVELDB_BUILD_TESTS=OFF -DLEVELDB_BUILD_BENCHMARKS=OFF >"$work/cmake.log" 2>&1 ||
+	{ cat "$work/cmake.log"; exit 1; }
 (cd "$work/ours" && "$replibuild" start >/dev/null)
 row "first build" "$(ms theirs)" "$(ms ours)"
 for i in 1 2 3; do
@@ -65,4 +73,3 @@ for name in discovery setup compilation orchestrator; do
 	pid=$(cd "$work/ours" && "$replibuild" status --json | tr '{' '\n' | sed -n "s/.*\"name\":\"$name\".*\"pid\":\([0-9]*\).*/\1/p")
 	printf '  %-14s %s\n' "$name" "$(sed -n 's/^VmRSS:[^0-9]*\([0-9]*\).*/\1/p' "/proc/$pid/status")"
 done
-(cd "$work/ours" && "$replibuild" stop >/dev/null)

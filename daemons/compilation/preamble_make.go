@@ -39,7 +39,6 @@ func (c *cannot) Error() string { return c.why }
 // more than that are needed: the driver tells the command, a preprocessed form what
 // state the block leaves open, and the unit is compiled with it, to see that it serves.
 func (m *preambles) make(ctx context.Context, job *preambleJob) error {
-	begin := time.Now()
 	w := &work{s: m.s, root: job.root, env: job.env, timeout: job.timeout, view: newView(job.root, m.s.tables, m.s.digests)}
 	if m.store.has(w.view, job.stub.key) {
 		return nil
@@ -51,6 +50,7 @@ func (m *preambles) make(ctx context.Context, job *preambleJob) error {
 			return err
 		}
 	}
+	begin := time.Now()
 	same, err := m.try(ctx, w, job, p)
 	if ctx.Err() != nil || errors.Is(err, errOutdated) {
 		m.keepDraft(p) // which only has to be tried

@@ -302,8 +302,8 @@ func TestPreambleInDebugger(t *testing.T) {
 		"template <class T> struct box { T value; T get() const {\n  return value;\n} };\n"+
 		"inline int twice(int n) {\n  int doubled = 2 * n;\n  return doubled;\n}\n")
 	text := "#include \"t.h\"\n#include <vector>\nstatic color shade = color::green;\nstruct local { int a; box<int> b; };\n" +
-		"int main() {\n  std::vector<int> v{1, 2};\n  std::string s = \"text\";\n  local l{3, {4}};\n  box<std::string> b{s};\n" +
-		"  int n = twice(l.b.get()) + v[1];\n  return n + (shade == color::red);\n}\n"
+		"int main() {\n  std::vector<int> v{1, 2};\n  std::string s = \"text\";\n  local l{3, {4}}; int n = 0;\n  box<std::string> b{s};\n" +
+		"  n = twice(l.b.get()) + v[1];\n  return n + (shade == color::red);\n}\n"
 	p.write("src/a.cc", text)
 	p.start()
 	p.s.preambles.maker.isEdited("app:src/a.cc")

@@ -41,18 +41,7 @@ func (s *Service) check(places []*place) int {
 	if looks >= parallelFrom {
 		workers = min(runtime.GOMAXPROCS(0), len(places))
 	}
-	var next atomic.Int64
-	var wg sync.WaitGroup
-	work := func() {
-		for i := next.Add(1) - 1; i < int64(len(places)); i = next.Add(1) - 1 {
-			glimpses[i] = s.graph.glimpse(places[i])
-		}
-	}
-	for range workers - 1 {
-		wg.Go(work)
-	}
-	work()
-	wg.Wait()
+	each(len(places), workers, func(i int) { glimpses[i] = s.graph.glimpse(places[i]) })
 	n := 0
 	for i := range glimpses {
 		n += s.take(&glimpses[i])
@@ -62,6 +51,22 @@ func (s *Service) check(places []*place) int {
 	}
 	s.counts.looks.Add(uint64(n))
 	return n
+}
+
+// each calls fn for the numbers below n, several at a time.
+func each(n, workers int, fn func(i int)) {
+	var next atomic.Int64
+	var wg sync.WaitGroup
+	work := func() {
+		for i := next.Add(1) - 1; i < int64(n); i = next.Add(1) - 1 {
+			fn(int(i))
+		}
+	}
+	for range workers - 1 {
+		wg.Go(work)
+	}
+	work()
+	wg.Wait()
 }
 
 // glimpse changes nothing but what p knows of its file system.

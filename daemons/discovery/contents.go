@@ -7,8 +7,6 @@ import (
 	"io"
 	"os"
 	"runtime"
-	"sync"
-	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -100,18 +98,9 @@ func (s *Service) unread() []*file {
 
 // reread reads files, several at a time.
 func (s *Service) reread(files []*file) {
-	var next atomic.Int64
-	var wg sync.WaitGroup
-	work := func() {
-		for i := next.Add(1) - 1; i < int64(len(files)); i = next.Add(1) - 1 {
-			files[i].content = readContent(files[i].abs(), files[i].now, s.tick)
-		}
-	}
-	for range min(runtime.GOMAXPROCS(0), len(files)) - 1 {
-		wg.Go(work)
-	}
-	work()
-	wg.Wait()
+	each(len(files), min(runtime.GOMAXPROCS(0), len(files)), func(i int) {
+		files[i].content = readContent(files[i].abs(), files[i].now, s.tick)
+	})
 	s.counts.reread.Add(uint64(len(files)))
 }
 

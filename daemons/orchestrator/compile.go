@@ -93,7 +93,7 @@ func (t *batch) report(attempt int, stream *tables, news ipc.BatchProgress) {
 			t.b.unitStarted(u)
 		}
 	}
-	// The record goes first: an object that is about to be linked is known then.
+	// The records go first: they are sent in this order, a link's after its objects'.
 	t.b.recorder.addTo(stream.join(unsettleFailed(news.Track, news.Finished...)))
 	for _, r := range news.Finished {
 		if u, owed := t.owed[r.ID]; owed {
