@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"testing"
 
@@ -82,6 +83,41 @@ func TestMemoryAdmission(t *testing.T) {
 	}
 	if ipc.StatSignature(p.path("two")).Exists() {
 		t.Error("two at a time, of 600 MB each where 1000 are allowed")
+	}
+}
+
+// Where three take more memory than was expected of them and may be taken, the youngest
+// gives way, is run again when there is room, and no unit fails.
+func TestGiveWay(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("only Linux tells what a process and its descendants take")
+	}
+	t.Parallel()
+	p := anyCompiler(t)
+	p.depfile = true // a trace shows that the wrapper reads what it has just written
+	p.cfg.Jobs, p.cfg.MaxMemory = 3, 60*mb
+	sources := []string{"a.cpp", "b.cpp", "c.cpp"}
+	for _, source := range sources {
+		p.write(source, "int "+source[:1]+";\n")
+	}
+	// Once three run each takes 30 MB, and none goes on while they do.
+	p.wrap(`alive() { n=0; for f in $PWD/pid.*; do kill -0 ${f##*.} && n=$((n+1)); done 2>/dev/null; }
+		touch $PWD/pid.$$
+		until [ -e $PWD/three ]; do alive; [ $n -ge 3 ] && touch $PWD/three; sleep 0.01; done
+		held=$(head -c 30000000 /dev/zero | tr '\0' x)
+		alive; while [ $n -ge 3 ]; do sleep 0.01; alive; done
+		$real "$@"`)
+	req := p.batch(sources...)
+	for i := range req.Units {
+		req.Units[i].ExpectedPeak = 1 * mb
+	}
+	started := 0
+	out, err := p.start().CompileBatch(t.Context(), req, func(b ipc.BatchProgress) { started += len(b.Started) })
+	if err != nil || out.Compiled != 3 || out.Failed != 0 {
+		t.Fatalf("%+v, %v", out, err)
+	}
+	if started < 4 {
+		t.Errorf("%d processes were started, so none gave way", started)
 	}
 }
 

@@ -24,9 +24,9 @@ int heavy%d() { return T<%d>().f(); }
 }
 
 // TestMemoryIsLearned builds heavy units on a bound that fits two of them. Nothing is
-// known of them at first, so each is expected to take 400 MB and runs alone; the second
-// time each is expected to take what it took. Neither fails, and the second time two
-// run side by side, never three.
+// known of them at first, so the first is expected to take 400 MB and runs alone, and the
+// others to take what it took; the second time each is expected to take what it took.
+// Neither fails, and never do three run side by side.
 func TestMemoryIsLearned(t *testing.T) {
 	t.Parallel()
 	p := anyCompiler(t)
@@ -70,8 +70,8 @@ func TestMemoryIsLearned(t *testing.T) {
 	}
 	p.cfg.Jobs, p.cfg.MaxMemory = 4, 350*mb
 	peak := build()
-	if n := most(); n != 1 {
-		t.Errorf("of units of which nothing is known, %d ran at a time", n)
+	if n := most(); n > 2 {
+		t.Errorf("of units of which nothing is known, %d ran at a time, of up to %d MB each", n, peak/mb)
 	}
 	p.s.slots.mu.Lock()
 	p.s.slots.maxMemory = peak*5/2 + 1

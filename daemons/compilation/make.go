@@ -25,9 +25,14 @@ func (w *work) line(a *action, rec *record) *place {
 	if expected == 0 && rec != nil {
 		expected = rec.Peak
 	}
-	p := &place{want: func() *slot { return w.s.slots.line(expected, false, a.urgent) }}
+	return w.placeFor(expected, false, a.urgent)
+}
+
+// placeFor takes a place as [slots.line] does.
+func (w *work) placeFor(expected int64, alone, urgent bool) *place {
+	p := &place{want: func() *slot { return w.s.slots.line(expected, alone, urgent) }}
 	if w.gate != nil {
-		p.gate = w.gate.line(1, false, a.urgent)
+		p.gate = w.gate.line(1, false, urgent)
 	} else {
 		p.slot = p.want()
 	}
@@ -113,29 +118,46 @@ func (w *work) signKnown(t *attempt) {
 	}
 }
 
-// run runs the tool in its place in the line and gives the place back. A process
-// that the kernel killed, most likely for want of memory, is run once more with
-// nothing beside it.
+// run runs the tool in its place in the line and gives the place back. A process that
+// had to give way goes back to the head of the line, and is expected to take twice as
+// much as before: so it gives way a few times at most, then it runs alone. One that the
+// kernel killed, most likely for want of memory, is run once more with nothing beside it.
 func (w *work) run(ctx context.Context, t *attempt, output string, at *place) product {
-	p, again := w.runOnce(ctx, t, output, at.slot)
-	for again {
-		p, again = w.runOnce(ctx, t, output, at.slot)
+	for alone := false; ; {
+		p := w.runIn(ctx, t, output, at.slot)
+		at.release()
+		need := at.slot.need()
+		switch {
+		case errors.Is(p.outcome.stopped, errGiveWay):
+			need = 2 * max(need, p.outcome.peak)
+		case p.outcome.killed && !alone:
+			alone = true
+		default:
+			return p
+		}
+		w.s.log.Warn("a process is run again for want of memory", "id", t.id,
+			"alone", alone, "seconds", p.outcome.seconds, "took", p.outcome.peak, "expected", need)
+		at = w.placeFor(need, alone, true)
+		if err := at.wait(ctx); err != nil {
+			p.outcome.stopped = err
+			return p
+		}
 	}
-	at.release()
-	if !p.outcome.killed {
-		return p
+}
+
+// runIn runs the tool in a slot, until it has not failed only because it was watched.
+func (w *work) runIn(ctx context.Context, t *attempt, output string, slot *slot) product {
+	ctx, done := slot.within(ctx)
+	defer done()
+	for {
+		p, again := w.runOnce(ctx, t, output, slot)
+		if !again {
+			if p.outcome.ok() {
+				slot.took(p.outcome.peak)
+			}
+			return p
+		}
 	}
-	w.s.log.Warn("a process was killed and is run again alone", "id", t.id, "seconds", p.outcome.seconds)
-	slot, err := w.s.slots.acquire(ctx, t.expected, true)
-	if err != nil {
-		p.outcome.stopped = err
-		return p
-	}
-	defer slot.release()
-	for again = true; again; {
-		p, again = w.runOnce(ctx, t, output, slot)
-	}
-	return p
 }
 
 // runOnce runs the tool. again says that it failed only because it was watched.

@@ -1,22 +1,36 @@
 package compilation
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"slices"
 	"sync"
 	"time"
 )
 
-// defaultPeak is the memory expected of a unit of which nothing is known.
-const defaultPeak = 400 << 20
+const (
+	// defaultPeak is the memory expected of a unit while nothing is known of any.
+	defaultPeak = 400 << 20
+	// scarce is how little available memory ends a process of ours before the kernel
+	// ends one of its choice.
+	scarce = 128 << 20
+	// recheck is how often memory is looked at although nothing has begun or ended, and
+	// tightRecheck how often while less than a quarter is left: a compiler takes some
+	// 300 MB more a second.
+	recheck      = 100 * time.Millisecond
+	tightRecheck = 20 * time.Millisecond
+	// lessons is of how many of the last processes the peaks are kept.
+	lessons = 31
+)
 
-// recheck is how often the first in line looks whether memory has become free
-// although nothing has ended.
-const recheck = 100 * time.Millisecond
+// errGiveWay is the cause of a context that ended because memory became short.
+var errGiveWay = errors.New("gave way to others for want of memory")
 
 // slots admits work in the order in which it asks: as many at a time as there are
 // slots, and only while the memory that everything running is expected to need
 // leaves room for one more. Something always runs, however little memory there is.
+// Where expectations were too low, the youngest give way: their contexts end.
 type slots struct {
 	limit     int
 	maxMemory int64               // of everything that runs; 0 = no bound of our own
@@ -25,15 +39,20 @@ type slots struct {
 	mu        sync.Mutex
 	waiting   []*slot // first come, first served
 	running   map[*slot]bool
-	looking   bool // lookAgain will be called
+	admitted  int     // since the start
+	peaks     []int64 // of the last that ended
+	looking   bool    // lookAgain will be called
+	tight     bool    // little memory was left at the last look
 }
 
 // slot is the right to run one process.
 type slot struct {
 	owner    *slots
-	expected int64
-	alone    bool // nothing else may run meanwhile
+	expected int64 // 0 = unknown
+	alone    bool  // nothing else may run meanwhile
 	pid      int
+	number   int // of its admission
+	giveWay  context.CancelCauseFunc
 	admitted chan struct{}
 }
 
@@ -56,9 +75,6 @@ func (s *slots) acquire(ctx context.Context, expected int64, alone bool) (*slot,
 // wait for goes before units that nobody waits for yet. Either wait or release must
 // follow.
 func (s *slots) line(expected int64, alone, urgent bool) *slot {
-	if expected <= 0 {
-		expected = defaultPeak
-	}
 	want := &slot{owner: s, expected: expected, alone: alone, admitted: make(chan struct{})}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -89,6 +105,38 @@ func (w *slot) runs(pid int) {
 	w.owner.mu.Unlock()
 }
 
+// within is the context of what can be ended and run again in the slot: it ends with
+// [errGiveWay] when that is needed.
+func (w *slot) within(ctx context.Context) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	w.owner.mu.Lock()
+	w.giveWay = cancel
+	w.owner.mu.Unlock()
+	return ctx, func() { cancel(nil) }
+}
+
+// took tells what the process took at its peak, which is what others of which nothing
+// is known are expected to take.
+func (w *slot) took(peak int64) {
+	s := w.owner
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if peak <= 0 {
+		return
+	}
+	if len(s.peaks) == lessons {
+		s.peaks = s.peaks[1:]
+	}
+	s.peaks = append(s.peaks, peak)
+}
+
+// need is the memory that is expected to be taken in the slot.
+func (w *slot) need() int64 {
+	w.owner.mu.Lock()
+	defer w.owner.mu.Unlock()
+	return w.owner.need(w)
+}
+
 // release gives the slot, or the place in line, back.
 func (w *slot) release() {
 	s := w.owner
@@ -110,20 +158,79 @@ func (s *slots) admit() {
 		first := s.waiting[0]
 		s.waiting = s.waiting[1:]
 		s.running[first] = true
+		s.admitted++
+		first.number = s.admitted
 		close(first.admitted)
 	}
-	if len(s.waiting) > 0 && len(s.running) < s.limit && !s.looking {
+	mayFit := len(s.waiting) > 0 && len(s.running) < s.limit
+	if (mayFit || len(s.running) > 1) && !s.looking {
 		s.looking = true
-		time.AfterFunc(recheck, s.lookAgain)
+		pace := recheck
+		if s.tight {
+			pace = tightRecheck
+		}
+		time.AfterFunc(pace, s.lookAgain)
 	}
 }
 
-// lookAgain admits whom freed memory has made room for.
+// lookAgain ends whom there is no memory for, and admits whom freed memory has made
+// room for.
 func (s *slots) lookAgain() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.looking = false
+	s.makeRoom()
 	s.admit()
+}
+
+// makeRoom has the youngest give way, who have the least to lose, until the others take
+// no more than they may. One stays. s.mu is held.
+func (s *slots) makeRoom() {
+	youngest := make([]*slot, 0, len(s.running))
+	taken := make(map[*slot]int64, len(s.running))
+	var over int64
+	for r := range s.running {
+		youngest = append(youngest, r)
+		taken[r] = s.takenBy(r)
+		over += taken[r]
+	}
+	if over -= s.maxMemory; s.maxMemory <= 0 {
+		over = 0
+	}
+	s.tight = s.maxMemory > 0 && over > -s.maxMemory/4
+	if free := s.available(); free >= 0 {
+		over = max(over, scarce-free)
+	}
+	slices.SortFunc(youngest, func(a, b *slot) int { return cmp.Compare(b.number, a.number) })
+	for _, r := range youngest[:max(0, len(youngest)-1)] {
+		if over <= 0 {
+			return
+		}
+		if r.giveWay != nil && taken[r] > 0 {
+			r.giveWay(errGiveWay) // the second time it does nothing: it is ending
+			over -= taken[r]
+		}
+	}
+}
+
+// takenBy is the memory that a slot's process takes now.
+func (s *slots) takenBy(r *slot) int64 {
+	if r.pid == 0 {
+		return 0
+	}
+	return s.rss(r.pid)
+}
+
+// need is the memory that a slot is expected to take: what is known of it, or else the
+// median of those before.
+func (s *slots) need(w *slot) int64 {
+	switch {
+	case w.expected > 0:
+		return w.expected
+	case len(s.peaks) > 0:
+		return slices.Sorted(slices.Values(s.peaks))[len(s.peaks)/2]
+	}
+	return defaultPeak
 }
 
 func (s *slots) fits(w *slot) bool {
@@ -138,19 +245,17 @@ func (s *slots) fits(w *slot) bool {
 		if r.alone {
 			return false
 		}
-		rss := int64(0)
-		if r.pid > 0 {
-			rss = s.rss(r.pid)
-		}
+		rss := s.takenBy(r)
 		current += rss
-		promised += max(rss, r.expected)
+		promised += max(rss, s.need(r))
 	}
-	if s.maxMemory > 0 && promised+w.expected > s.maxMemory {
+	promised += s.need(w)
+	if s.maxMemory > 0 && promised > s.maxMemory {
 		return false
 	}
 	// What is available excludes what the running ones have taken already.
 	free := s.available()
-	return free < 0 || promised+w.expected <= free+current
+	return free < 0 || promised <= free+current
 }
 
 // counts returns how many have a slot and how many wait for one.

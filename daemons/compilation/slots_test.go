@@ -3,6 +3,7 @@ package compilation
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -94,6 +95,97 @@ func TestSlots(t *testing.T) {
 			t.Fatalf("left: %d waiting, %d running", len(s.waiting), len(s.running))
 		}
 	})
+}
+
+// Those who give way are the youngest, as many as it takes, and never all.
+func TestSlotsGiveWay(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var free atomic.Int64
+		free.Store(1 << 40)
+		var each atomic.Int64
+		s := &slots{limit: 9, maxMemory: 1000 * mb, available: func() int64 { return free.Load() }, running: map[*slot]bool{}}
+		s.rss = func(int) int64 { return each.Load() }
+		var gone [4]context.Context
+		var all [4]*slot
+		for i := range all {
+			all[i], _ = s.acquire(t.Context(), 1*mb, false)
+			all[i].runs(i + 1)
+			if i != 2 { // cannot be run again
+				ctx, done := all[i].within(t.Context())
+				defer done()
+				gone[i] = ctx
+			}
+		}
+		check := func(what string, want ...int) {
+			t.Helper()
+			time.Sleep(recheck + 1)
+			synctest.Wait()
+			for i, ctx := range gone {
+				if ctx != nil && (ctx.Err() != nil) != slices.Contains(want, i) {
+					t.Fatalf("%s: of %d: %v", what, i, context.Cause(ctx))
+				}
+			}
+		}
+		each.Store(250 * mb)
+		check("as much as may be taken")
+		each.Store(260 * mb)
+		check("a little more", 3)
+		if err := context.Cause(gone[3]); !errors.Is(err, errGiveWay) {
+			t.Fatal(err)
+		}
+		all[3].release()
+		check("now it fits", 3)
+		each.Store(400 * mb)
+		check("much more", 1, 3)
+		all[1].release()
+		each.Store(5000 * mb)
+		check("what cannot be run again stays, and so does the oldest", 1, 3)
+		all[2].release()
+		check("one may take what it likes", 1, 3)
+
+		// Without a bound of our own, what is available is the bound.
+		s.mu.Lock()
+		s.maxMemory = 0
+		s.mu.Unlock()
+		each.Store(100 * mb)
+		last, _ := s.acquire(t.Context(), 1*mb, false)
+		last.runs(9)
+		ctx, done := last.within(t.Context())
+		defer done()
+		gone[1] = ctx
+		check("enough", 3)
+		free.Store(scarce - 1)
+		check("memory is scarce", 1, 3)
+		last.release()
+		all[0].release()
+	})
+}
+
+// What is expected of the unknown is what others took.
+func TestSlotsLearn(t *testing.T) {
+	t.Parallel()
+	s := newSlots(9, 0)
+	w, err := s.acquire(t.Context(), 0, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer w.release()
+	if n := w.need(); n != defaultPeak {
+		t.Errorf("at first %d", n)
+	}
+	for _, peak := range []int64{0, 70, 900, 60, 50} { // 0: unknown
+		w.took(peak * mb)
+	}
+	if n := w.need(); n != 70*mb {
+		t.Errorf("expected %d MB, not the median", n/mb)
+	}
+	for range lessons {
+		w.took(1200 * mb)
+	}
+	if n := w.need(); n != 1200*mb || len(s.peaks) != lessons {
+		t.Errorf("expected %d MB of %d", n/mb, len(s.peaks))
+	}
 }
 
 func TestSlotsCancelled(t *testing.T) {
