@@ -84,6 +84,7 @@ type BatchRequest struct {
 type BatchUnit struct {
 	Unit
 	Causes       []Cause `json:"causes,omitempty"`           // why discovery takes it for dirty
+	Set          string  `json:"set,omitempty"`              // what discovery knows its inputs by; see [DirtyNode]
 	ExpectedPeak int64   `json:"expected_peak,omitempty"`    // bytes, from history; 0 = unknown
 	Expected     float64 `json:"expected_seconds,omitempty"` // from history; 0 = unknown
 }

@@ -42,10 +42,12 @@ type SyncReply struct {
 }
 
 // DirtyNode is a recorded node of which something changed. The first cause is the
-// earliest seen; at most eight are kept.
+// earliest seen; at most eight are kept. Set is that of its record, given if nothing but
+// outputs changed.
 type DirtyNode struct {
 	ID     string  `json:"id"`
 	Causes []Cause `json:"causes"`
+	Set    string  `json:"set,omitempty"`
 }
 
 // Kinds of a [Cause].
@@ -109,6 +111,10 @@ type NodeRecord struct {
 	// Unsettled says that the node must not be taken for clean although it was
 	// made: an input changed meanwhile, or it can never be trusted (__TIME__).
 	Unsettled string `json:"unsettled,omitempty"`
+	// Set names the inputs, misses and listings, for a later record with Same, which
+	// leaves them out: they are those that were recorded under that name. "" = no name.
+	Set  string `json:"set,omitempty"`
+	Same bool   `json:"same,omitempty"`
 }
 
 // RecordRequest is a batch of finished nodes. Forget names nodes that are no

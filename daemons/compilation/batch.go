@@ -55,7 +55,7 @@ func (s *Service) CompileBatch(ctx context.Context, req ipc.BatchRequest, report
 	if told := s.auditor.take(); len(told) > 0 {
 		report(ipc.BatchProgress{Notices: told})
 	}
-	reporter := newReporter(w.view, report)
+	reporter := newReporter(w.view, req.Units, report)
 	w.started, w.trace, w.timeTrace = reporter.start, req.Trace, req.TimeTrace
 	b := &batch{work: w, req: &req, reporter: reporter, compilers: make([]*compiler, len(req.Commands))}
 	b.run(ctx)

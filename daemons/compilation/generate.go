@@ -27,7 +27,7 @@ func (s *Service) Generate(ctx context.Context, req ipc.GenerateRequest) (ipc.Ge
 	defer end()
 	r := newStep(w, &req).do(ctx)
 	track := newTrackBuilder(w.view)
-	track.add(r.ID, r.rec)
+	track.add(r.ID, "", r.rec)
 	reply := ipc.GenerateReply{Result: r.UnitResult, Track: track.news()}
 	if ctx.Err() != nil {
 		return reply, cancelledError(ctx, req.Build)

@@ -29,7 +29,7 @@ func (s *Service) Link(ctx context.Context, req ipc.LinkRequest) (ipc.LinkReply,
 	w.trace = req.Trace
 	r := w.do(ctx, newLink(w, &req))
 	track := newTrackBuilder(w.view)
-	track.add(r.ID, r.rec)
+	track.add(r.ID, "", r.rec)
 	reply := ipc.LinkReply{Result: r.UnitResult, Track: track.news()}
 	if ctx.Err() != nil {
 		return reply, cancelledError(ctx, req.Build)

@@ -20,6 +20,7 @@ const (
 // bulk. The sender may be slow; what happens meanwhile goes together.
 type reporter struct {
 	track *trackBuilder
+	known map[string]string // what discovery knows the inputs of units by
 	send  func(ipc.BatchProgress)
 
 	mu       sync.Mutex
@@ -32,8 +33,16 @@ type reporter struct {
 	done     chan struct{}
 }
 
-func newReporter(v *view, send func(ipc.BatchProgress)) *reporter {
-	r := &reporter{track: newTrackBuilder(v), send: send, wake: make(chan struct{}, 1), done: make(chan struct{})}
+func newReporter(v *view, units []ipc.BatchUnit, send func(ipc.BatchProgress)) *reporter {
+	r := &reporter{
+		track: newTrackBuilder(v), known: make(map[string]string), send: send,
+		wake: make(chan struct{}, 1), done: make(chan struct{}),
+	}
+	for _, u := range units {
+		if u.Set != "" {
+			r.known[u.ID] = u.Set
+		}
+	}
 	go r.loop()
 	return r
 }
@@ -131,7 +140,7 @@ func (r *reporter) next() (p ipc.BatchProgress, ok bool) {
 	r.mu.Unlock()
 	for _, res := range batch {
 		p.Finished = append(p.Finished, res.UnitResult)
-		r.track.add(res.ID, res.rec)
+		r.track.add(res.ID, r.known[res.ID], res.rec)
 	}
 	p.Track = r.track.news()
 	return p, true

@@ -26,7 +26,7 @@ func TestReportsInBulk(t *testing.T) {
 			Outputs: []outputRecord{{Path: "a.o"}},
 		}
 		var reports []ipc.BatchProgress
-		r := newReporter(v, func(p ipc.BatchProgress) { reports = append(reports, p) })
+		r := newReporter(v, nil, func(p ipc.BatchProgress) { reports = append(reports, p) })
 		const units = 10_000
 		for i := range units {
 			r.finish(result{rec: rec, UnitResult: ipc.UnitResult{ID: fmt.Sprint(i), Status: ipc.StatusCached, InPlace: true}})
@@ -64,7 +64,7 @@ func TestReportOrder(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		v := newView("/", newTables(), newDigests(0, nil))
 		var got []string
-		r := newReporter(v, func(p ipc.BatchProgress) {
+		r := newReporter(v, nil, func(p ipc.BatchProgress) {
 			for _, s := range p.Started {
 				got = append(got, "start "+s)
 			}

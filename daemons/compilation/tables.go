@@ -1,7 +1,10 @@
 package compilation
 
 import (
+	"crypto/rand"
+	"crypto/sha256"
 	"encoding/binary"
+	"encoding/hex"
 	"iter"
 	"slices"
 	"sync"
@@ -31,6 +34,7 @@ type packedSet struct {
 // units share is kept once. Numbers are never given twice; what is no longer used
 // goes when the state is written and read again.
 type tables struct {
+	name   string // that no other tables have had
 	mu     sync.RWMutex
 	paths  []string
 	pathID map[string]uint32
@@ -48,6 +52,7 @@ type tableFile struct {
 
 func newTables() *tables {
 	return &tables{
+		name:   rand.Text(),
 		pathID: make(map[string]uint32), fileID: make(map[tableFile]uint32), listingID: make(map[cache.Listing]uint32),
 	}
 }
@@ -126,6 +131,17 @@ func (t *tables) pack(set inputSet) packedSet {
 		listings[i] = t.addListing(l)
 	}
 	return packedSet{Files: packNumbers(files), Misses: packNumbers(misses), Listings: packNumbers(listings)}
+}
+
+// nameOf names a set and what else is said of it. Sets are equal where names are: of
+// other tables, as of another process, no set has the same name.
+func (t *tables) nameOf(p packedSet, more []byte) string {
+	h := sha256.New()
+	for _, part := range [][]byte{[]byte(t.name), p.Files, p.Misses, p.Listings, more} {
+		h.Write(binary.AppendUvarint(nil, uint64(len(part))))
+		h.Write(part)
+	}
+	return hex.EncodeToString(h.Sum(nil)[:16])
 }
 
 // numbers returns the files of a set, and the path numbers of its misses.

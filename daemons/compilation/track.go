@@ -2,6 +2,7 @@ package compilation
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 
 	"github.com/RepliBuild/replibuild/cache"
@@ -47,31 +48,54 @@ func (b *trackBuilder) news() ipc.Track {
 	return t
 }
 
-// add adds the node of a record, with the signatures that the view saw.
-func (b *trackBuilder) add(id string, rec *record) {
+// add adds the node of a record, with the signatures that the view saw. known is what
+// discovery knows its inputs by, "" if it does not or they changed.
+func (b *trackBuilder) add(id, known string, rec *record) {
 	if rec == nil {
 		return
 	}
 	node := ipc.NodeRecord{ID: id, Unsettled: rec.Unsettled}
-	b.inputs(&node, rec)
+	if path := b.view.contradiction(rec.Set); path != "" { // seen for another unit since
+		node.Unsettled = cmp.Or(node.Unsettled, path+" changed meanwhile")
+	}
 	for _, o := range rec.Outputs {
 		node.Outputs = append(node.Outputs, b.put(ipc.FileSig{Path: o.Path, Sig: o.Sig}))
 	}
-	node.Misses = b.missing(rec.Set)
-	for _, l := range b.view.tables.foldersOf(rec.Set) {
-		if b.signed(l) {
-			node.Inputs = append(node.Inputs, b.file(b.view.tables.pathNumber(l.Dir)))
-		}
-		if other := otherOf(l); other != "" {
-			node.Inputs = append(node.Inputs, b.file(b.view.tables.pathNumber(other)))
-		}
-		if l.Match == "" {
-			node.Listings = append(node.Listings, b.listing(ipc.Listing{Dir: b.view.tidy(l.Dir), Digest: l.Digest}))
-		}
+	folders := b.folders(rec.Set)
+	if node.Unsettled == "" {
+		node.Set = b.name(rec, folders)
+		node.Same = node.Set == known
 	}
-	slices.Sort(node.Inputs) // what is read and a link to it are one file
-	node.Inputs = slices.Compact(node.Inputs)
+	if !node.Same {
+		b.inputs(&node, rec)
+		b.listed(&node, folders)
+		node.Misses = b.missing(rec.Set)
+		slices.Sort(node.Inputs) // what is read and a link to it are one file
+		node.Inputs = slices.Compact(node.Inputs)
+	}
 	b.track.Nodes = append(b.track.Nodes, node)
+}
+
+// trackedFolder is a listing and whether discovery has to look at the folder itself.
+type trackedFolder struct {
+	cache.Listing
+	signed bool
+}
+
+func (b *trackBuilder) folders(set packedSet) (out []trackedFolder) {
+	for _, l := range b.view.tables.foldersOf(set) {
+		out = append(out, trackedFolder{l, b.signed(l)})
+	}
+	return out
+}
+
+// name names all of a record that discovery gets but for its outputs.
+func (b *trackBuilder) name(rec *record, folders []trackedFolder) string {
+	facts := []bool{rec.Action.IsZero()}
+	for _, f := range folders {
+		facts = append(facts, f.signed)
+	}
+	return b.view.tables.nameOf(rec.Set, fmt.Append(nil, facts))
 }
 
 // inputs adds the files that were read. What the cache has for their content, a file of
@@ -79,13 +103,25 @@ func (b *trackBuilder) add(id string, rec *record) {
 func (b *trackBuilder) inputs(node *ipc.NodeRecord, rec *record) {
 	for number := range eachNumber(rec.Set.Files) {
 		f := b.view.tables.file(number)
-		if b.view.contradicts(f) { // since the record was made, for another unit
-			node.Unsettled = cmp.Or(node.Unsettled, b.view.tables.path(f.path)+" changed meanwhile")
-		}
 		if rec.Action.IsZero() {
 			node.Inputs = append(node.Inputs, b.file(f.path))
 		} else {
 			node.Inputs = append(node.Inputs, b.text(number, f))
+		}
+	}
+}
+
+// listed adds the folders that were listed, and links that were followed.
+func (b *trackBuilder) listed(node *ipc.NodeRecord, folders []trackedFolder) {
+	for _, l := range folders {
+		if l.signed {
+			node.Inputs = append(node.Inputs, b.file(b.view.tables.pathNumber(l.Dir)))
+		}
+		if other := otherOf(l.Listing); other != "" {
+			node.Inputs = append(node.Inputs, b.file(b.view.tables.pathNumber(other)))
+		}
+		if l.Match == "" {
+			node.Listings = append(node.Listings, b.listing(ipc.Listing{Dir: b.view.tidy(l.Dir), Digest: l.Digest}))
 		}
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/RepliBuild/replibuild/cache"
+	"github.com/RepliBuild/replibuild/ipc"
 )
 
 // TestTrack: discovery learns that only the content of inputs matters where the cache
@@ -39,7 +40,7 @@ func TestTrack(t *testing.T) {
 			}
 			b := newTrackBuilder(view)
 			set := inputSet{files: []cache.Input{{Path: "a.h", Digest: tt.read}}}
-			b.add("u", &record{Action: tt.action, Set: tables.pack(set)})
+			b.add("u", "", &record{Action: tt.action, Set: tables.pack(set)})
 			track := b.news()
 			if got := track.Nodes[0].Unsettled; got != tt.unsettled {
 				t.Errorf("unsettled %q, want %q", got, tt.unsettled)
@@ -48,5 +49,55 @@ func TestTrack(t *testing.T) {
 				t.Errorf("%+v, want the digest %q", got, tt.digest)
 			}
 		})
+	}
+}
+
+// TestTrackSame: a record whose inputs, misses and listings discovery knows by their name
+// is told without them, and any other in full.
+func TestTrackSame(t *testing.T) {
+	t.Parallel()
+	root := t.TempDir()
+	if err := os.WriteFile(filepath.Join(root, "a.h"), []byte("one"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	one, two := cache.HashBytes([]byte("one")), cache.HashBytes([]byte("two"))
+	set := inputSet{
+		files: []cache.Input{{Path: "a.h", Digest: one}}, misses: []string{"b/a.h"},
+		listings: []cache.Listing{{Dir: "a", Digest: two.String()}},
+	}
+	ours := newTables()
+	say := func(tables *tables, known string, change func(*inputSet, *record)) ipc.NodeRecord {
+		set, rec := set, &record{Action: one, Outputs: []outputRecord{{Path: "u.o"}}}
+		change(&set, rec)
+		rec.Set = tables.pack(set)
+		view := newView(root, tables, newDigests(0, time.Now))
+		if _, err := view.digestOf("a.h"); err != nil {
+			t.Fatal(err)
+		}
+		b := newTrackBuilder(view)
+		b.add("u", known, rec)
+		return b.news().Nodes[0]
+	}
+	as := func(*inputSet, *record) {}
+	first := say(ours, "", as)
+	if first.Set == "" || first.Same || len(first.Inputs) == 0 || len(first.Misses) == 0 || len(first.Listings) == 0 {
+		t.Fatalf("at first: %+v", first)
+	}
+	if n := say(ours, first.Set, as); !n.Same || n.Set != first.Set || n.Inputs != nil || n.Misses != nil || n.Listings != nil || len(n.Outputs) != 1 {
+		t.Errorf("again: %+v", n)
+	}
+	for what, n := range map[string]ipc.NodeRecord{
+		"other tables":   say(newTables(), first.Set, as),
+		"other content":  say(ours, first.Set, func(s *inputSet, _ *record) { s.files = []cache.Input{{Path: "a.h", Digest: two}} }),
+		"other file":     say(ours, first.Set, func(s *inputSet, _ *record) { s.files = []cache.Input{{Path: "b.h", Digest: one}} }),
+		"no miss":        say(ours, first.Set, func(s *inputSet, _ *record) { s.misses = nil }),
+		"no listing":     say(ours, first.Set, func(s *inputSet, _ *record) { s.listings = nil }),
+		"not cached":     say(ours, first.Set, func(_ *inputSet, r *record) { r.Action = cache.Digest{} }),
+		"not settled":    say(ours, first.Set, func(_ *inputSet, r *record) { r.Unsettled = "why" }),
+		"known by other": say(ours, "x", as),
+	} {
+		if n.Same || n.Set == first.Set && what != "known by other" {
+			t.Errorf("%s: %+v", what, n)
+		}
 	}
 }

@@ -223,12 +223,18 @@ func listFolder(dir string) string {
 	return ipc.ListingDigest(names)
 }
 
-// contradicts reports whether a path is known to have another content than f's.
-func (v *view) contradicts(f tableFile) bool {
+// contradiction says which file of a set has been seen to have another content, "" if
+// none was.
+func (v *view) contradiction(set packedSet) string {
+	files, _ := v.tables.numbers(packedSet{Files: set.Files})
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	s := v.at(f.path)
-	return s.hashed && (s.err != nil || s.digest != f.digest)
+	for _, f := range files {
+		if s := v.at(f.path); s.hashed && (s.err != nil || s.digest != f.digest) {
+			return v.tables.path(f.path)
+		}
+	}
+	return ""
 }
 
 // signAll looks at every file of a set, so that a later look tells whether it has

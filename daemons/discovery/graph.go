@@ -47,12 +47,25 @@ func (e *expectation) key() expectationKey {
 // record is not settled.
 type node struct {
 	id        string
+	set       string // what its record calls all that is not an output
 	expects   packed // numbers of expectations
 	unsettled string
 	broken    int32 // how many of them are broken
+	outputs   int32 // how many of these are outputs
 }
 
 func (n *node) dirty() bool { return n.broken > 0 || n.unsettled != "" }
+
+// onlyOutputs reports whether nothing but outputs makes the node dirty.
+func (n *node) onlyOutputs() bool { return n.broken == n.outputs && n.unsettled == "" }
+
+// count counts an expectation that was broken (1) or mended (-1).
+func (n *node) count(e *expectation, step int32) {
+	n.broken += step
+	if e.kind == makes {
+		n.outputs += step
+	}
+}
 
 // graph is everything that was recorded, and what is there now as far as it was
 // looked at. It does no input or output.
@@ -148,7 +161,7 @@ func (g *graph) set(i uint32, broken bool) {
 		e.since, step = g.flips, 1
 	}
 	for _, n := range e.nodes {
-		g.nodes[n].broken += step
+		g.nodes[n].count(e, step)
 		g.file(n)
 	}
 }
@@ -163,7 +176,7 @@ func (g *graph) file(n uint32) {
 }
 
 // put makes or replaces a node; expects is sorted in place.
-func (g *graph) put(id, unsettled string, expects []uint32) {
+func (g *graph) put(id, set, unsettled string, expects []uint32) {
 	slices.Sort(expects)
 	expects = slices.Compact(expects)
 	n, known := g.nodeByID[id]
@@ -177,9 +190,24 @@ func (g *graph) put(id, unsettled string, expects []uint32) {
 		g.nodes = append(g.nodes, node{})
 	}
 	g.nodeByID[id] = n
-	g.nodes[n].id, g.nodes[n].unsettled = id, unsettled
+	g.nodes[n].id, g.nodes[n].set, g.nodes[n].unsettled = id, set, unsettled
 	g.rely(n, expects)
 	g.file(n)
+}
+
+// expectsOf appends what a node expects of all that is not an output, if its record
+// calls that by this name.
+func (g *graph) expectsOf(id, set string, into []uint32) (expects []uint32, ok bool) {
+	n, ok := g.nodeByID[id]
+	if !ok || set == "" || g.nodes[n].set != set {
+		return into, false
+	}
+	for _, i := range g.nodes[n].expects.unpack(nil) {
+		if g.expects[i].kind != makes {
+			into = append(into, i)
+		}
+	}
+	return into, true
 }
 
 // forget drops a node.
@@ -237,7 +265,7 @@ func (g *graph) join(n, i uint32) {
 		e.nodes = slices.Insert(e.nodes, at, n)
 	}
 	if e.broken {
-		g.nodes[n].broken++
+		g.nodes[n].count(e, 1)
 	}
 }
 
@@ -247,7 +275,7 @@ func (g *graph) leave(n, i uint32) {
 		e.nodes = slices.Delete(e.nodes, at, at+1)
 	}
 	if e.broken {
-		g.nodes[n].broken--
+		g.nodes[n].count(e, -1)
 	}
 	if len(e.nodes) == 0 {
 		g.idle = append(g.idle, i)

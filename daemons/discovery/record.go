@@ -1,6 +1,7 @@
 package discovery
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/hex"
@@ -109,7 +110,13 @@ func (r *recording) node(n ipc.NodeRecord) {
 	for _, i := range n.Listings {
 		expects = append(expects, once(&r.lists[i], func() uint32 { return r.listing(r.track.Listings[i]) }))
 	}
-	r.s.graph.put(n.ID, n.Unsettled, expects)
+	if n.Same {
+		var known bool
+		if expects, known = r.s.graph.expectsOf(n.ID, n.Set, expects); !known {
+			n.Unsettled = cmp.Or(n.Unsettled, "what it was made from is not known")
+		}
+	}
+	r.s.graph.put(n.ID, n.Set, n.Unsettled, expects)
 }
 
 func once(slot *uint32, make func() uint32) uint32 {

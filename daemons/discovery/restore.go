@@ -168,7 +168,7 @@ func (r *reader) set(g *graph, sets *[]string) string {
 
 func (r *reader) nodes(s *Service, g *graph) {
 	r.rows(func() {
-		id, unsettled := r.text(), r.text()
+		id, set, unsettled := r.text(), r.text(), r.text()
 		expects := packed(r.text()).unpack(nil)
 		for _, e := range expects {
 			if int(e) >= len(g.expects) {
@@ -176,7 +176,7 @@ func (r *reader) nodes(s *Service, g *graph) {
 				return
 			}
 		}
-		g.put(id, unsettled, expects)
+		g.put(id, set, unsettled, expects)
 		for _, e := range expects {
 			if g.expects[e].kind == makes {
 				s.ownFolder(g.files[g.expects[e].subject])

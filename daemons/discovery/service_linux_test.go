@@ -776,3 +776,45 @@ func TestConcurrentUse(t *testing.T) {
 		t.Errorf("mode %s", events.Mode)
 	}
 }
+
+// TestSameInputs: a node that was made again from what it is known to be made from is
+// recorded by the name of that. A name that is not known leaves the node dirty.
+func TestSameInputs(t *testing.T) {
+	t.Parallel()
+	tr := newTree(t, nil)
+	tr.write("a.h", "1")
+	tr.write("a.o", "1")
+	track := tr.track(nodeSpec{id: "a", inputs: []string{"a.h"}, outputs: []string{"a.o"}, misses: map[string][]string{"inc": {"a.h"}}})
+	track.Nodes[0].Set = "first"
+	tr.recordTrack(ipc.RecordRequest{Track: track})
+	tr.expect()
+
+	tr.remove("a.o")
+	if r := tr.expect("a: output a.o"); r.Dirty[0].Set != "first" {
+		t.Errorf("known by %q", r.Dirty[0].Set)
+	}
+	tr.write("a.o", "1")
+	again := func(set string) {
+		same := tr.track(nodeSpec{id: "a", outputs: []string{"a.o"}})
+		same.Nodes[0].Set, same.Nodes[0].Same = set, true
+		tr.recordTrack(ipc.RecordRequest{Track: same})
+	}
+	again("first")
+	tr.expect()
+	tr.reopen()
+	tr.expect()
+	tr.remove("a.o")
+	tr.mkdir("inc")
+	tr.write("inc/a.h", "2")
+	if r := tr.expect("a: output a.o, appeared inc/a.h"); r.Dirty[0].Set != "" {
+		t.Errorf("known by %q though a header appeared", r.Dirty[0].Set)
+	}
+	again("first") // it was asked for before the header came
+	tr.expect("a: appeared inc/a.h")
+	tr.remove("inc/a.h")
+	tr.expect()
+	again("second")
+	if r := tr.expect("a: unsettled "); r.Dirty[0].Set != "" {
+		t.Errorf("known by %q", r.Dirty[0].Set)
+	}
+}

@@ -11,7 +11,7 @@ import (
 )
 
 // stateMagic begins the state file and names its version.
-const stateMagic = "replibuild graph 2\n"
+const stateMagic = "replibuild graph 3\n"
 
 // load makes the graph: from the state file, or empty with a new token. All files
 // are as if nobody had looked at them yet, so every node is dirty until someone does.
@@ -233,6 +233,7 @@ func (w *writer) nodes(g *graph, expects []uint32) {
 			continue
 		}
 		w.text(n.id)
+		w.text(n.set)
 		w.text(n.unsettled)
 		list = n.expects.unpack(list[:0])
 		for j, e := range list {

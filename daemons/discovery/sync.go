@@ -47,7 +47,11 @@ func (s *Service) answer(reply *ipc.SyncReply) {
 	reply.Nodes, reply.Files = len(g.nodeByID), g.fileCount()
 	reply.Dirty = make([]ipc.DirtyNode, 0, len(g.dirty))
 	for _, n := range g.dirtyNodes() {
-		reply.Dirty = append(reply.Dirty, ipc.DirtyNode{ID: g.nodes[n].id, Causes: g.causes(n)})
+		d := ipc.DirtyNode{ID: g.nodes[n].id, Causes: g.causes(n)}
+		if g.nodes[n].onlyOutputs() {
+			d.Set = g.nodes[n].set
+		}
+		reply.Dirty = append(reply.Dirty, d)
 	}
 }
 

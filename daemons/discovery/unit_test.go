@@ -107,8 +107,8 @@ func TestEarliestCauseIsKeptAmongMany(t *testing.T) {
 		files = append(files, f)
 		expects = append(expects, g.expect(expectationKey{want: want, subject: f.number, kind: reads}, f.met(want)))
 	}
-	g.put("n", "", expects)
-	g.put("m", "", expects[:2])
+	g.put("n", "", "", expects)
+	g.put("m", "", "", expects[:2])
 	for _, f := range slices.Backward(files) {
 		g.see(f, []byte(nothing))
 	}

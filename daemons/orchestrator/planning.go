@@ -9,6 +9,7 @@ import (
 // changes is what discovery said.
 type changes struct {
 	dirty map[string][]ipc.Cause // by node
+	sets  map[string]string      // what discovery knows the inputs of dirty nodes by, where they are unchanged
 }
 
 // look asks discovery what has changed, after it has taken all records. A discovery
@@ -35,9 +36,12 @@ func (b *build) look() (changes, error) {
 	if !b.believe(reply.Token) {
 		b.startOver()
 	}
-	seen := changes{dirty: make(map[string][]ipc.Cause, len(reply.Dirty))}
+	seen := changes{dirty: make(map[string][]ipc.Cause, len(reply.Dirty)), sets: make(map[string]string)}
 	for _, n := range reply.Dirty {
 		seen.dirty[n.ID] = n.Causes
+		if n.Set != "" {
+			seen.sets[n.ID] = n.Set
+		}
 	}
 	return seen, nil
 }
@@ -172,7 +176,7 @@ func (b *build) unitsToDo(seen changes) []ipc.BatchUnit {
 	for _, u := range b.scope.units {
 		causes, dirty := seen.dirty[u.ID]
 		if dirty || !b.memory.recorded[u.ID] || b.job.req.NoCache {
-			todo = append(todo, ipc.BatchUnit{Unit: u, Causes: causes})
+			todo = append(todo, ipc.BatchUnit{Unit: u, Causes: causes, Set: seen.sets[u.ID]})
 		}
 	}
 	newSchedule(b.plan, b.costs).order(todo)
