@@ -126,17 +126,14 @@ func (w *work) run(ctx context.Context, t *attempt, output string, at *place) pr
 	for alone := false; ; {
 		p := w.runIn(ctx, t, output, at.slot)
 		at.release()
-		need := at.slot.need()
-		switch {
-		case errors.Is(p.outcome.stopped, errGiveWay):
-			need = 2 * max(need, p.outcome.peak)
-		case p.outcome.killed && !alone:
-			alone = true
-		default:
+		gaveWay := errors.Is(p.outcome.stopped, errGiveWay)
+		if !gaveWay && (alone || !p.outcome.killed) {
 			return p
 		}
-		w.s.log.Warn("a process is run again for want of memory", "id", t.id,
-			"alone", alone, "seconds", p.outcome.seconds, "took", p.outcome.peak, "expected", need)
+		alone = !gaveWay
+		need := 2 * max(at.slot.need(), p.outcome.peak)
+		w.s.log.Warn("a process is run again for want of memory", "id", t.id, "alone", alone,
+			"seconds", p.outcome.seconds, "took_mb", p.outcome.peak>>20, "expected_mb", need>>20)
 		at = w.placeFor(need, alone, true)
 		if err := at.wait(ctx); err != nil {
 			p.outcome.stopped = err

@@ -186,20 +186,25 @@ func (s *slots) lookAgain() {
 // makeRoom has the youngest give way, who have the least to lose, until the others take
 // no more than they may. One stays. s.mu is held.
 func (s *slots) makeRoom() {
+	short := int64(0) // of what others on the machine need
+	if free := s.available(); free >= 0 {
+		short = scarce - free
+	}
+	if s.maxMemory <= 0 && short <= 0 {
+		return
+	}
 	youngest := make([]*slot, 0, len(s.running))
 	taken := make(map[*slot]int64, len(s.running))
-	var over int64
+	total := int64(0)
 	for r := range s.running {
 		youngest = append(youngest, r)
 		taken[r] = s.takenBy(r)
-		over += taken[r]
+		total += taken[r]
 	}
-	if over -= s.maxMemory; s.maxMemory <= 0 {
-		over = 0
-	}
-	s.tight = s.maxMemory > 0 && over > -s.maxMemory/4
-	if free := s.available(); free >= 0 {
-		over = max(over, scarce-free)
+	over := short
+	if s.maxMemory > 0 {
+		over = max(over, total-s.maxMemory)
+		s.tight = total > s.maxMemory/4*3
 	}
 	slices.SortFunc(youngest, func(a, b *slot) int { return cmp.Compare(b.number, a.number) })
 	for _, r := range youngest[:max(0, len(youngest)-1)] {

@@ -113,6 +113,7 @@ func (r *recording) node(n ipc.NodeRecord) {
 	if n.Same {
 		var known bool
 		if expects, known = r.s.graph.expectsOf(n.ID, n.Set, expects); !known {
+			n.Set = "" // or the next record by that name would be believed
 			n.Unsettled = cmp.Or(n.Unsettled, "what it was made from is not known")
 		}
 	}

@@ -817,4 +817,6 @@ func TestSameInputs(t *testing.T) {
 	if r := tr.expect("a: unsettled "); r.Dirty[0].Set != "" {
 		t.Errorf("known by %q", r.Dirty[0].Set)
 	}
+	again("second") // said twice it is no better known
+	tr.expect("a: unsettled ")
 }

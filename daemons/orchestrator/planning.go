@@ -33,13 +33,14 @@ func (b *build) look() (changes, error) {
 		})
 		reply = ipc.SyncReply{}
 	}
-	if !b.believe(reply.Token) {
+	believed := b.believe(reply.Token)
+	if !believed {
 		b.startOver()
 	}
 	seen := changes{dirty: make(map[string][]ipc.Cause, len(reply.Dirty)), sets: make(map[string]string)}
 	for _, n := range reply.Dirty {
 		seen.dirty[n.ID] = n.Causes
-		if n.Set != "" {
+		if believed && n.Set != "" { // else discovery is about to forget it
 			seen.sets[n.ID] = n.Set
 		}
 	}
