@@ -184,6 +184,7 @@ func (w *work) runOnce(ctx context.Context, t *attempt, output string, slot *slo
 		w.started(t.id)
 	}
 	p.outcome, p.err = w.s.spawner.run(ctx, job, slot.runs)
+	clearAfter(p.outcome, output)
 	switch {
 	case p.err != nil:
 	case w.preambleFailed(t, p):

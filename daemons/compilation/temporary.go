@@ -83,6 +83,25 @@ func (t *temporary) close() {
 	}
 }
 
+// clearAfter removes what an ended tool has left beside its output: tools write to names
+// that they make from the output's and rename them at last, clang to NAME-xxxxxxxx.o.tmp,
+// lld to NAME.tmpxxxxxxx, llvm-ar to NAME.temp-archive-xxxxxxx.a (LLVM's TempFile and
+// FileOutputBuffer). They remove them on SIGTERM, but not on SIGKILL, and not in the
+// moment between making a file and noting that it is to be removed.
+func clearAfter(o outcome, output string) {
+	dir, name := filepath.Split(output)
+	if o.stopped == nil && o.exit <= 128 || !strings.HasPrefix(name, temporaryPrefix) {
+		return
+	}
+	stem := strings.TrimSuffix(name, filepath.Ext(name))
+	entries, _ := os.ReadDir(dir)
+	for _, e := range entries {
+		if strings.HasPrefix(e.Name(), stem) {
+			_ = os.Remove(dir + e.Name()) // what cannot be removed is swept later
+		}
+	}
+}
+
 // sameMode reports whether there is a file of its own at path with these permissions.
 func sameMode(path string, mode uint32) bool {
 	info, err := os.Lstat(path)

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/RepliBuild/replibuild/ipc"
@@ -298,4 +299,53 @@ func compileOnce(b *testing.B, p *project, by spawner, trace bool) outcome {
 func median(of []float64) float64 {
 	sorted := slices.Sorted(slices.Values(of))
 	return sorted[len(sorted)/2]
+}
+
+// A compiler that has to be killed leaves none of its own temporary files behind, run
+// plainly or by a fork: one that is stopped cannot answer SIGTERM.
+func TestKilledLeavesNothing(t *testing.T) {
+	t.Parallel()
+	p := warmProject(t)
+	p.args = append(p.args, "-fconstexpr-steps=2000000000", "-std=c++17")
+	p.write("src/main.cpp", "constexpr long f(long n) { long s = 0; for (long i = 0; i < n; i++) s += i % 7; return s; }\nconstexpr long x = f(400000000);\nlong y = x;\n")
+	left := func() []string {
+		names, err := filepath.Glob(p.path("build/obj/app/src/.rb-*"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return names
+	}
+	for _, fork := range []int64{0, 1} {
+		ctx, cancel := context.WithCancel(t.Context())
+		s := p.start()
+		if fork > 0 {
+			p.awaitResident()
+		}
+		before := s.warm.forks.Load()
+		end := make(chan error, 1)
+		go func() {
+			_, err := p.run(ctx, p.batch("src/main.cpp"))
+			end <- err
+		}()
+		waitFor(t, "the compiler's own temporary file", func() bool {
+			return slices.ContainsFunc(left(), func(name string) bool { return strings.HasSuffix(name, ".tmp") })
+		})
+		s.slots.mu.Lock()
+		for slot := range s.slots.running {
+			if err := syscall.Kill(slot.pid, syscall.SIGSTOP); err != nil {
+				t.Error(err)
+			}
+		}
+		s.slots.mu.Unlock()
+		cancel()
+		if err := <-end; err == nil {
+			t.Error("the batch was not cancelled")
+		}
+		if names := left(); len(names) > 0 {
+			t.Errorf("left: %q", names)
+		}
+		if n := s.warm.forks.Load() - before; n != fork {
+			t.Errorf("%d forks", n)
+		}
+	}
 }
