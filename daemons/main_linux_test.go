@@ -148,7 +148,7 @@ func testLauncher(p Paths, base int) *Launcher {
 // waiting for those that are just leaving.
 func leftBehind() []string {
 	var left []string
-	for until := time.Now().Add(5 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+	for until := time.Now().Add(time.Minute); ; time.Sleep(20 * time.Millisecond) {
 		left = nil
 		for _, pid := range processesOf("") {
 			left = append(left, fmt.Sprintf("%d (%s)", pid, commandLine(pid)))

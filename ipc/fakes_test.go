@@ -144,7 +144,7 @@ func connect(t *testing.T, port int) *peer {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { c.Close() })
-	c.SetDeadline(time.Now().Add(8 * time.Second)) // a bound for a broken test only
+	c.SetDeadline(time.Now().Add(time.Minute)) // a bound for a broken test only
 	return &peer{t, c, bufio.NewReader(c)}
 }
 
@@ -164,7 +164,7 @@ func (p *peer) line() string {
 // eventually waits for a state.
 func eventually(t *testing.T, what string, state func() bool) {
 	t.Helper()
-	for until := time.Now().Add(5 * time.Second); !state(); time.Sleep(time.Millisecond) {
+	for until := time.Now().Add(time.Minute); !state(); time.Sleep(time.Millisecond) {
 		if time.Now().After(until) {
 			t.Fatalf("never: %s", what)
 		}

@@ -31,7 +31,7 @@ func TestMain(m *testing.M) {
 			fmt.Println("dial:", err)
 			os.Exit(1)
 		}
-		c.SetDeadline(time.Now().Add(8 * time.Second))
+		c.SetDeadline(time.Now().Add(time.Minute))
 		io.WriteString(c, text)
 		answer, _ := io.ReadAll(c)
 		fmt.Printf("%q\n", answer)

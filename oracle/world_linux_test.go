@@ -120,7 +120,7 @@ func (w *world) endAll() {
 	for _, pid := range w.processes() {
 		_ = syscall.Kill(pid, syscall.SIGKILL)
 	}
-	for end := time.Now().Add(20 * time.Second); len(w.processes()) > 0; time.Sleep(time.Millisecond) {
+	for end := time.Now().Add(time.Minute); len(w.processes()) > 0; time.Sleep(time.Millisecond) {
 		if time.Now().After(end) {
 			w.t.Errorf("processes %v are left behind", w.processes())
 			return

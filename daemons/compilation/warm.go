@@ -101,6 +101,8 @@ func (w *warm) start(key residentKey, t task) {
 	switch {
 	case err == nil:
 		w.set(key, waiting)
+	case errors.Is(err, preload.ErrNotResident) && !errors.Is(err, preload.ErrRefused):
+		w.set(key, absent) // it may be one the next time
 	case w.ctx.Err() == nil:
 		w.log.Warn("a program cannot be kept resident", "program", key.exe, "error", err)
 		w.set(key, refused)

@@ -43,7 +43,7 @@ func (e *events) publish(body ipc.EventBody) {
 // await returns the first event that want accepts, those of the past included.
 func (e *events) await(t testing.TB, want func(ipc.EventBody) bool) ipc.EventBody {
 	t.Helper()
-	deadline := time.After(20 * time.Second)
+	deadline := time.After(time.Minute)
 	seen := 0
 	for {
 		e.mu.Lock()

@@ -206,7 +206,9 @@ func signatureOf(path string) (signature, error) {
 	return signature{uint64(st.Dev), st.Ino, st.Size, st.Mtim.Nano(), st.Ctim.Nano()}, nil
 }
 
-// compile builds into a folder of its own and renames: others may build the same.
+// compile builds into a folder of its own and gives the result its name at last: others
+// may build the same. The first one stays, because a program that is being started with
+// an object that is replaced meanwhile seems to have changed.
 func (b Builder) compile(ctx context.Context, cc string, kind binaryKind, to string) error {
 	work, err := os.MkdirTemp(b.Dir, "build-")
 	if err != nil {
@@ -238,7 +240,10 @@ func (b Builder) compile(ctx context.Context, cc string, kind binaryKind, to str
 	if f.Machine != kind.machine || f.Class != kind.class {
 		return fmt.Errorf("build the tracer with %s: it makes code for %v, the program is for %v", cc, f.Machine, kind.machine)
 	}
-	return os.Rename(made, to)
+	if err := os.Link(made, to); err == nil || errors.Is(err, fs.ErrExist) {
+		return nil
+	}
+	return os.Rename(made, to) // a file system without links
 }
 
 // check runs the executable once with the object, unless a note says that this was done.

@@ -16,6 +16,10 @@ var ErrUnsuitable = errors.New("the resident cannot do this request")
 // enough. Nothing of the request has run, or what has run is gone: start it plainly.
 var ErrNotResident = errors.New("not resident")
 
+// ErrRefused is wrapped, beside [ErrNotResident], when no resident of a program will be
+// started any more until its file changes.
+var ErrRefused = errors.New("given up")
+
 // Request is a process to make of a resident.
 type Request struct {
 	Args []string // Args[0] is the name by which the program is called

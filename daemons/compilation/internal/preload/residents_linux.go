@@ -10,8 +10,9 @@ import (
 	"sync"
 )
 
-// maxDeaths is how often in a row a resident may end before it has done a request. Then
-// its program is run plainly until one of its files changes.
+// maxDeaths is how often in a row a resident may end before it has done a request, or not
+// begin: once may be an upgrade of its libraries just then, or a machine that has no time
+// to spare. Then its program is run plainly until its file changes.
 const maxDeaths = 3
 
 // Residents keeps a resident for each program that is asked for. It may be used by many
@@ -103,7 +104,7 @@ func (p *place) start(ctx context.Context, s *Residents, lib Library, exe string
 	r, err := StartResident(ctx, lib, exe, env)
 	if err != nil {
 		if errors.Is(err, ErrNotResident) && ctx.Err() == nil {
-			p.refusal, p.refused = err, sig
+			return p.died(err, sig)
 		}
 		return err
 	}
@@ -132,10 +133,19 @@ func (p *place) count(err error) {
 		p.deaths = 0
 		return
 	}
-	if p.deaths++; p.deaths >= maxDeaths && p.now != nil {
-		p.refusal = fmt.Errorf("%w: it ended %d times in a row", ErrNotResident, p.deaths)
-		p.refused, _ = signatureOf(p.now.exe)
+	if p.now != nil {
+		sig, _ := signatureOf(p.now.exe) // of no file if it is gone: the next one differs
+		_ = p.died(err, sig)             // which is for those who come next
 	}
+}
+
+// died counts an end, or a start that failed, and says what came of it; mu is held.
+func (p *place) died(err error, sig signature) error {
+	if p.deaths++; p.deaths < maxDeaths {
+		return err
+	}
+	p.refusal, p.refused = fmt.Errorf("%w: %w %d times in a row", err, ErrRefused, p.deaths), sig
+	return p.refusal
 }
 
 // Pids are the residents that wait or work now, by the path of their program.
