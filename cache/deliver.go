@@ -51,7 +51,7 @@ func (s *Store) Deliver(o Output, dst string) error {
 	if err = errors.Join(err, tmp.Close()); err != nil {
 		return fmt.Errorf("deliver %s: %w", dst, err)
 	}
-	if err := os.Rename(tmp.Name(), dst); err != nil {
+	if err := Replace(tmp.Name(), dst); err != nil {
 		return fmt.Errorf("deliver %s: %w", dst, err)
 	}
 	return nil

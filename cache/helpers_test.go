@@ -86,7 +86,21 @@ func tryPut(s *Store, dir string, d Digest, size int) (*Entry, error) {
 		return nil, err
 	}
 	e := &Entry{Action: d, Diagnostics: "\x1b[31mwarning\x1b[0m\n", Seconds: 1.5, Peak: 7}
-	return e, s.Put(e, map[string]string{"output": object})
+	return e, putFiles(s, e, map[string]string{"output": object})
+}
+
+// putFiles stores an entry with the files at these paths.
+func putFiles(s *Store, e *Entry, paths map[string]string) error {
+	files := map[string]*os.File{}
+	for name, path := range paths {
+		f, err := os.Open(path)
+		if err != nil {
+			return err
+		}
+		defer f.Close()
+		files[name] = f
+	}
+	return s.Put(e, files)
 }
 
 // get reads an entry and checks that what is delivered is right; it returns why it

@@ -27,19 +27,22 @@ var errReadOnly = errors.New("the cache is read-only for now")
 // cache's.
 var errSource = errors.New("cannot read what is to be stored")
 
-// Put stores an entry and copies in the files that it names: files maps the name
-// of an output to the path of the finished file. It fills in e.Outputs, sorted by
-// name. An error means that nothing was stored; no build needs to care.
-func (s *Store) Put(e *Entry, files map[string]string) error {
+// Put stores an entry and copies in the files that it names: files maps the name of an
+// output to the finished file, open at its beginning. What e.Outputs says of a file's
+// content must be true: others may have been able to change it since. Put fills in
+// e.Outputs, sorted by name. An error means that nothing was stored; no build needs to
+// care.
+func (s *Store) Put(e *Entry, files map[string]*os.File) error {
 	if err := s.writable(); err != nil {
 		return err
 	}
 	if err := roomFor(s.dir); err != nil {
 		return s.block(err)
 	}
+	promised := e.Outputs
 	e.Outputs = nil
 	for _, name := range slices.Sorted(maps.Keys(files)) {
-		o, err := s.putBlob(name, files[name])
+		o, err := s.putBlob(name, files[name], promised)
 		if errors.Is(err, errSource) {
 			return err
 		}
@@ -82,15 +85,10 @@ func (s *Store) noteStored(e *Entry, size int64) {
 
 // putBlob copies a file in under its content's digest, by a clone where the file
 // system can.
-func (s *Store) putBlob(name, path string) (Output, error) {
-	in, err := os.Open(path)
-	if err != nil {
-		return Output{}, fmt.Errorf("%w: %w", errSource, err)
-	}
-	defer in.Close()
+func (s *Store) putBlob(name string, in *os.File, promised []Output) (Output, error) {
 	info, err := in.Stat()
 	if err != nil || !info.Mode().IsRegular() {
-		return Output{}, fmt.Errorf("%w: %s is no regular file", errSource, path)
+		return Output{}, fmt.Errorf("%w: %s is no regular file", errSource, in.Name())
 	}
 	tmp, err := s.temp(s.path("blobs"))
 	if err != nil {
@@ -100,6 +98,9 @@ func (s *Store) putBlob(name, path string) (Output, error) {
 	digest, n, err := copyHashed(tmp, in)
 	if err = errors.Join(err, tmp.Close()); err != nil {
 		return Output{}, err
+	}
+	if slices.ContainsFunc(promised, func(p Output) bool { return p.Name == name && p.Blob != digest }) {
+		return Output{}, fmt.Errorf("%w: %s has changed", errSource, in.Name())
 	}
 	o := Output{Name: name, Blob: digest, Size: n, Mode: uint32(info.Mode().Perm())}
 	return o, s.rename(tmp.Name(), s.file("blobs", o.Blob))

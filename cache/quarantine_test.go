@@ -22,7 +22,7 @@ func TestQuarantine(t *testing.T) {
 		// Two actions name one blob: the other's entry stays as it is.
 		bad, good := HashBytes(fmt.Append(nil, "bad", i)), HashBytes(fmt.Append(nil, "good", i))
 		for _, action := range []Digest{bad, good} {
-			if err := s.Put(&Entry{Action: action, Command: "cc -c a.c"}, map[string]string{"output": object}); err != nil {
+			if err := putFiles(s, &Entry{Action: action, Command: "cc -c a.c"}, map[string]string{"output": object}); err != nil {
 				t.Fatal(err)
 			}
 		}

@@ -51,7 +51,7 @@ func TestSeveralOutputsAndEqualOnes(t *testing.T) {
 		}
 	}
 	e := &Entry{Action: action(1)}
-	if err := s.Put(e, paths); err != nil {
+	if err := putFiles(s, e, paths); err != nil {
 		t.Fatal(err)
 	}
 	var names []string
@@ -68,12 +68,21 @@ func TestSeveralOutputsAndEqualOnes(t *testing.T) {
 	if st := s.Stats(); st.Bytes != 0 || len(files(t, filepath.Join(s.Dir(), "blobs"))) != 0 {
 		t.Errorf("after removal: %+v", st)
 	}
-	missing := &Entry{Action: action(2)}
-	if err := s.Put(missing, map[string]string{"o": filepath.Join(src, "none")}); err == nil {
-		t.Error("stored a file that is not there")
+	for name, wrong := range map[string]string{"a folder": src, "a file that has changed": paths["a"]} {
+		e := &Entry{Action: action(2), Outputs: []Output{{Name: "o", Blob: action(3)}}}
+		if err := putFiles(s, e, map[string]string{"o": wrong}); err == nil {
+			t.Errorf("stored %s", name)
+		}
+		if st := s.Stats(); st.ReadOnly != "" {
+			t.Errorf("%s made the cache read-only: %s", name, st.ReadOnly)
+		}
 	}
-	if st := s.Stats(); st.ReadOnly != "" {
-		t.Errorf("a missing source made the cache read-only: %s", st.ReadOnly)
+	if _, why := s.Get(action(2)); why != New {
+		t.Errorf("what could not be stored is %q", why)
+	}
+	good := &Entry{Action: action(2), Outputs: []Output{{Name: "o", Blob: HashBytes([]byte("the same"))}}}
+	if err := putFiles(s, good, map[string]string{"o": paths["a"]}); err != nil {
+		t.Errorf("a file with the content that was promised: %v", err)
 	}
 }
 

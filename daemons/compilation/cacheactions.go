@@ -9,6 +9,7 @@ import (
 
 // CacheStats implements [ipc.Compilation].
 func (s *Service) CacheStats(context.Context, ipc.CacheStatsRequest) (ipc.CacheStatsReply, error) {
+	s.storing.settle()
 	st := s.store.Stats()
 	reply := ipc.CacheStatsReply{
 		Dir: s.store.Dir(), Bytes: st.Bytes, MaxBytes: st.MaxBytes, Entries: st.Entries,
@@ -24,6 +25,7 @@ func (s *Service) CacheStats(context.Context, ipc.CacheStatsRequest) (ipc.CacheS
 
 // CacheClear implements [ipc.Compilation].
 func (s *Service) CacheClear(context.Context, ipc.CacheClearRequest) (ipc.CacheClearReply, error) {
+	s.storing.settle()
 	r, err := s.store.Clear()
 	if err != nil {
 		return ipc.CacheClearReply{}, ipc.Errorf(ipc.CodeUnavailable, "%v", err).
@@ -34,6 +36,7 @@ func (s *Service) CacheClear(context.Context, ipc.CacheClearRequest) (ipc.CacheC
 
 // CacheRestore implements [ipc.Compilation].
 func (s *Service) CacheRestore(_ context.Context, req ipc.CacheRestoreRequest) (ipc.CacheRestoreReply, error) {
+	s.storing.settle()
 	r, err := s.store.Restore(req.Token)
 	if err != nil {
 		return ipc.CacheRestoreReply{}, ipc.Errorf(ipc.CodeNotFound, "%v", err)

@@ -46,6 +46,7 @@ func (p *project) link(target ipc.Target, objects ...string) ipc.UnitResult {
 		p.t.Fatal(err)
 	}
 	p.noteTrack(reply.Track)
+	p.s.storing.settle()
 	return reply.Result
 }
 

@@ -17,6 +17,7 @@ func (w *work) lookup(t *attempt) *result {
 		return nil
 	}
 	t.looked = true
+	w.s.storing.await(t.base)
 	if r := w.lookupRecord(t); r != nil {
 		return r
 	}

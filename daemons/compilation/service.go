@@ -67,6 +67,7 @@ type Service struct {
 	libs      *libraryPaths
 	lines     *linkLines
 	flights   *flights
+	storing   *storing
 	builds    *builds
 	saver     *saver
 	sweeper   sweeper
@@ -89,7 +90,7 @@ func New(cfg Config) (*Service, error) {
 		cfg: cfg, log: cfg.Log, store: cfg.Store,
 		tables: newTables(), records: newRecords(), clock: newClock(cfg.Root),
 		slots: newSlots(cfg.Jobs, cfg.MaxMemory), runner: newRunner(),
-		texts: newTexts(), flights: newFlights(), builds: newBuilds(),
+		texts: newTexts(), flights: newFlights(), storing: newStoring(), builds: newBuilds(),
 	}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
@@ -130,6 +131,7 @@ func (s *Service) shutdown() error {
 		s.warm.close()
 	}
 	s.tracers.close()
+	s.storing.settle()
 	return s.saver.close()
 }
 

@@ -14,8 +14,8 @@ import (
 	"github.com/RepliBuild/replibuild/ipc"
 )
 
-// settle finds out what a process has read, stores what is safe to store, puts the
-// output in its place and records all that.
+// settle finds out what a process has read, puts the output in its place, records all
+// that, and has stored what is safe to store.
 func (w *work) settle(t *attempt, p product, temp *temporary, reason ipc.Reason) result {
 	t.use.addPreamble(w.view, p.seen)
 	set, doubt := w.inputsOf(p.seen, p.since)
@@ -38,7 +38,15 @@ func (w *work) settle(t *attempt, p product, temp *temporary, reason ipc.Reason)
 		rec.Uncacheable = cmp.Or(rec.Uncacheable, "the output is empty")
 	}
 	diagnostics := t.use.diagnostics(w.view, strings.ReplaceAll(p.outcome.output, temp.path, t.output))
-	content, err := w.store(t, rec, set, p, temp, diagnostics)
+	content, _, err := cache.HashFile(temp.path)
+	if err == nil && rec.Unsettled == "" && rec.Uncacheable == "" {
+		rec.Action = actionKey(t.use.base(t.base), set)
+		w.storeLater(t, temp.path, set, &cache.Entry{
+			Action: rec.Action, Diagnostics: diagnostics, Seconds: p.outcome.seconds, CPU: p.outcome.cpu, Peak: p.outcome.peak,
+			Created: time.Now(), Command: strings.Join(t.line, " "), Mode: rec.Mode,
+			Outputs: []cache.Output{{Name: "output", Blob: content}},
+		})
+	}
 	if err == nil {
 		err = temp.deliver(content == t.before)
 	}
@@ -50,28 +58,6 @@ func (w *work) settle(t *attempt, p product, temp *temporary, reason ipc.Reason)
 		ID: t.id, Status: ipc.StatusCompiled, Changed: content != t.before, Reason: reason, Key: keyText(rec.Action),
 		Seconds: p.outcome.seconds, CPU: p.outcome.cpu, Peak: p.outcome.peak, Bytes: info.Size(), Diagnostics: diagnostics,
 	}}
-}
-
-// store stores an output if it may be, and returns its content.
-func (w *work) store(t *attempt, rec *record, set inputSet, p product, temp *temporary, diagnostics string) (cache.Digest, error) {
-	if rec.Unsettled != "" || rec.Uncacheable != "" {
-		sum, _, err := cache.HashFile(temp.path)
-		return sum, err
-	}
-	base := t.use.base(t.base)
-	rec.Action = actionKey(base, set)
-	e := &cache.Entry{
-		Action: rec.Action, Diagnostics: diagnostics, Seconds: p.outcome.seconds, CPU: p.outcome.cpu, Peak: p.outcome.peak,
-		Created: time.Now(), Command: strings.Join(t.line, " "), Mode: t.use.mode(),
-	}
-	w.s.store.Pin(w.pin, rec.Action)
-	if err := w.s.store.Put(e, map[string]string{"output": temp.path}); err != nil || len(e.Outputs) != 1 {
-		sum, _, err := cache.HashFile(temp.path)
-		return sum, err
-	}
-	// Without the set the entry is not found again, and costs nothing but its room.
-	_ = w.s.store.AddInputSet(base, set.toCache(rec.Action))
-	return e.Outputs[0].Blob, nil
 }
 
 // recordOutputs signs what lies in its place now.

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/RepliBuild/replibuild/cache"
 )
 
 const (
@@ -63,8 +65,8 @@ func (w *work) outputFor(a *action) (*temporary, error) {
 	return t, nil
 }
 
-// deliver puts the output in its place, by a rename, which replaces a link or a
-// name of another file and never writes through it. The same content is left alone,
+// deliver puts the output in its place by another name for it, which replaces a link or
+// a name of another file and never writes through it. The same content is left alone,
 // so that whoever compares stamps sees that nothing has changed.
 func (t *temporary) deliver(same bool) error {
 	if t.path == t.final {
@@ -73,7 +75,7 @@ func (t *temporary) deliver(same bool) error {
 	if info, err := os.Lstat(t.path); same && err == nil && sameMode(t.final, uint32(info.Mode().Perm())) {
 		return nil
 	}
-	return os.Rename(t.path, t.final)
+	return cache.Replace(t.path, t.final)
 }
 
 // close removes what was not delivered.

@@ -31,7 +31,12 @@ func (p *project) spoil(source string) {
 	wrong := filepath.Join(p.t.TempDir(), "wrong.o")
 	text := p.read(unitOf(source).Object)
 	p.writeAbs(wrong, text[:len(text)-1]+string(text[len(text)-1]^1))
-	if err := p.store.Put(&cache.Entry{Action: rec.Action, Seconds: 1}, map[string]string{"output": wrong}); err != nil {
+	file, err := os.Open(wrong)
+	if err == nil {
+		defer file.Close()
+		err = p.store.Put(&cache.Entry{Action: rec.Action, Seconds: 1}, map[string]*os.File{"output": file})
+	}
+	if err != nil {
 		p.t.Fatal(err)
 	}
 	if err := os.Remove(object); err != nil {

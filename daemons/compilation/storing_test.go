@@ -1,0 +1,48 @@
+package compilation
+
+import (
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+
+	"github.com/RepliBuild/replibuild/cache"
+)
+
+// Nobody waits for a copy but those who look for the same, those who want to know that
+// all is there, and who comes when too many wait already.
+func TestStoring(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := newStoring()
+		goOn := make(chan struct{})
+		var copied, waited atomic.Int32
+		key := func(i int) cache.Digest { return cache.HashBytes([]byte{byte(i)}) }
+		slow := func() {
+			<-goOn
+			copied.Add(1)
+		}
+		for i := range maxStoring {
+			s.later(key(i), slow)
+		}
+		s.later(key(maxStoring), func() { waited.Add(1) })
+		s.await(key(maxStoring))
+		for _, wait := range []func(){func() { s.await(key(1)) }, func() { s.later(key(1), slow) }, s.settle} {
+			go func() {
+				wait()
+				waited.Add(1)
+			}()
+		}
+		synctest.Wait()
+		if n := waited.Load(); n != 1 {
+			t.Errorf("before anything is copied %d of 4 go on, not only the one too many, with its own copy", n)
+		}
+		for range maxStoring + 1 {
+			goOn <- struct{}{}
+			synctest.Wait()
+		}
+		s.settle()
+		if copied.Load() != maxStoring+1 || waited.Load() != 4 || len(s.copies) != 0 {
+			t.Errorf("%d copied, %d went on, left %v", copied.Load(), waited.Load(), s.copies)
+		}
+	})
+}
