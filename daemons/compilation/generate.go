@@ -174,6 +174,7 @@ func (p *step) prepare() (before []cache.Digest, err error) {
 // settle looks at what the command has made.
 func (p *step) settle(o outcome, since int64, before []cache.Digest, reason ipc.Reason) result {
 	set, doubt := p.w.inputsOf(&observation{files: p.files, misses: p.misses}, since)
+	p.addStamps(&set)
 	rec := &record{Recipe: p.recipeID, Base: p.base, Set: p.w.s.tables.pack(set), Peak: o.peak, Unsettled: doubt}
 	changed := false
 	var size int64

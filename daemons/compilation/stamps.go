@@ -1,6 +1,9 @@
 package compilation
 
 import (
+	"io"
+	"os"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -47,6 +50,31 @@ func (w *work) addStamps(seen *observation, set *inputSet, gcc bool) {
 			}
 		}
 	}
+}
+
+// addStamps adds when the inputs of a step were written, if it made a precompiled header
+// or a module of clang's: those keep the times, and clang refuses one of which a header
+// has another time now ("has been modified since the precompiled header was built").
+func (p *step) addStamps(set *inputSet) {
+	if !slices.ContainsFunc(p.req.Step.Outputs, func(out string) bool { return isClangAST(p.w.view.abs(out)) }) {
+		return
+	}
+	for _, f := range p.files {
+		p.w.addFact(set, f, writtenAt)
+	}
+}
+
+// isClangAST reports whether a file is clang's serialized AST: it begins with "CPCH"
+// (clang/lib/Frontend/ASTUnit.cpp, clang/Serialization/ASTReader.cpp).
+func isClangAST(path string) bool {
+	f, err := os.Open(path)
+	if err != nil {
+		return false
+	}
+	defer f.Close()
+	magic := make([]byte, 4)
+	_, err = io.ReadFull(f, magic)
+	return err == nil && string(magic) == "CPCH"
 }
 
 func (w *work) addFact(set *inputSet, path, match string) {

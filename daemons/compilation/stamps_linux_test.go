@@ -2,6 +2,7 @@ package compilation
 
 import (
 	"os"
+	"strings"
 	"testing"
 	"time"
 
@@ -34,6 +35,41 @@ func TestTimestamp(t *testing.T) {
 			p.sameAsPlain("main.cpp")
 		}
 	})
+}
+
+// TestPrecompiledByStep: clang refuses a precompiled header of which a part was touched,
+// so the step that made it runs again; one that made anything else does not.
+func TestPrecompiledByStep(t *testing.T) {
+	t.Parallel()
+	tool, ok := toolchains(t)["clang"]
+	if !ok || tracerDir == "" {
+		t.Skip("clang-19 is not installed, or nothing is traced on this system")
+	}
+	const pch, list = "build/gen/all.pch", "build/gen/list.txt"
+	p := newProject(t, tool)
+	precompile := strings.Join(append([]string{tool.CXX}, p.args...), " ") + " -x c++-header include/all.h -o " + pch
+	const concatenate = "cat include/*.h > " + list
+	p.args = append(p.args, "-include-pch", pch)
+	p.write("api.txt", "")
+	p.write("include/part.h", "inline int part() { return 1; }\n")
+	p.write("include/all.h", "#include \"part.h\"\n")
+	p.write("main.cpp", "int f() { return part(); }\n")
+	p.generate(precompile, pch)
+	p.generate(concatenate, list)
+	p.build("main.cpp")
+	p.touch("include/part.h", time.Date(2001, 1, 1, 0, 0, 0, 0, time.UTC))
+	if r := p.generate(concatenate, list); !r.InPlace {
+		t.Errorf("a step that keeps no times: %+v", r)
+	}
+	if r := p.generate(precompile, pch); r.Status != ipc.StatusCompiled || r.Reason.Path != "include/part.h" {
+		t.Errorf("touched: %+v", r)
+	}
+	if r := p.generate(precompile, pch); !r.InPlace {
+		t.Errorf("again: %+v", r)
+	}
+	p.write("main.cpp", "int f() { return part() + 1; }\n")
+	p.build("main.cpp")
+	p.sameAsPlain("main.cpp")
 }
 
 // TestCopiesOfOneHeader: whether a header with #pragma once, or one that is imported, is
