@@ -157,28 +157,31 @@ func (m *Model) smallFrame() []string {
 	return lines
 }
 
-// tabs is the line of a single pane's layout: all panes, the one that is seen marked.
+// tabs is the line of a single pane's layout: all panes, the one that is seen marked, and
+// how many daemons are up; where that has no room, their pane is marked if one is down.
 func (m *Model) tabs(y int) string {
-	l := m.ctx.P.Line(m.w)
+	l, short := m.ctx.P.Line(m.w), m.w < 62
+	up, of := m.state.Up()
 	for p := PaneDaemons; p < paneEnd; p++ {
 		name := strings.ToUpper(p.String()[:1]) + p.String()[1:]
-		if m.w < 62 {
+		if short {
 			name = name[:3]
 		}
-		role := paint.Dim
+		role, mark := paint.Dim, " "
 		if p == m.arrange.Focus {
 			role = paint.Focus
+			if m.ctx.P.Tier <= paint.Mono {
+				mark = ">"
+			}
+		}
+		if p == PaneDaemons && short && up < of {
+			role, mark = paint.Bad, "!"
 		}
 		from := l.Width()
-		l.Put(paint.Key, fmt.Sprintf(" %d", p))
-		if p == m.arrange.Focus && m.ctx.P.Tier <= paint.Mono {
-			l.Put(role, ">"+name)
-		} else {
-			l.Put(role, " "+name)
-		}
+		l.Put(paint.Key, fmt.Sprintf(" %d", p)).Put(role, mark+name)
 		m.footer = append(m.footer, footerItem{Action("pane_" + p.String()), y, from, l.Width() - from})
 	}
-	if up, of := m.state.Up(); of > 0 && l.Left() > 10 {
+	if of > 0 && l.Left() > 10 {
 		role := paint.Good
 		if up < of {
 			role = paint.Bad
