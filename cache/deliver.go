@@ -22,7 +22,7 @@ type signature struct {
 }
 
 // Deliver puts an output at dst: a clone where the file system can, else a copy,
-// in a temporary file beside dst that is then renamed over it. Never a hard link,
+// in a temporary file beside dst that then takes its name. Never a hard link,
 // which a tool could write through, and never through a link that lies at dst. The
 // content is checked on the way. An error that matches [ErrDamaged] means that the
 // output is not to be had from the cache: a blob with wrong content is deleted, and
@@ -51,7 +51,7 @@ func (s *Store) Deliver(o Output, dst string) error {
 	if err = errors.Join(err, tmp.Close()); err != nil {
 		return fmt.Errorf("deliver %s: %w", dst, err)
 	}
-	if err := Replace(tmp.Name(), dst); err != nil {
+	if err := s.Replace(tmp.Name(), dst); err != nil {
 		return fmt.Errorf("deliver %s: %w", dst, err)
 	}
 	return nil

@@ -11,7 +11,7 @@ const keySchema = 2
 
 // Key hashes named fields into a digest. Every name, value and count is preceded
 // by its length, so two different sequences of fields never give the same bytes.
-type Key struct{ text []byte }
+type Key struct{ buf []byte }
 
 // NewKey starts a key of a kind ("compile", "link", …); kinds never collide.
 func NewKey(kind string) *Key {
@@ -27,7 +27,7 @@ func (k *Key) Field(name string, values ...string) *Key {
 	for _, v := range values {
 		size += 8 + len(v)
 	}
-	k.text = slices.Grow(k.text, size) // thousands of names
+	k.buf = slices.Grow(k.buf, size) // thousands of names
 	k.add(name)
 	k.number(uint64(len(values)))
 	for _, v := range values {
@@ -40,11 +40,11 @@ func (k *Key) Field(name string, values ...string) *Key {
 func (k *Key) Digest(name string, d Digest) *Key { return k.Field(name, d.String()) }
 
 // Sum returns the digest of all that was added.
-func (k *Key) Sum() Digest { return HashBytes(k.text) }
+func (k *Key) Sum() Digest { return HashBytes(k.buf) }
 
-func (k *Key) number(n uint64) { k.text = binary.LittleEndian.AppendUint64(k.text, n) }
+func (k *Key) number(n uint64) { k.buf = binary.LittleEndian.AppendUint64(k.buf, n) }
 
 func (k *Key) add(s string) {
 	k.number(uint64(len(s)))
-	k.text = append(k.text, s...)
+	k.buf = append(k.buf, s...)
 }

@@ -28,9 +28,9 @@ var errReadOnly = errors.New("the cache is read-only for now")
 var errSource = errors.New("cannot read what is to be stored")
 
 // Put stores an entry and copies in the files that it names: files maps the name of an
-// output to the finished file, open at its beginning. What e.Outputs says of a file's
-// content must be true: others may have been able to change it since. Put fills in
-// e.Outputs, sorted by name. An error means that nothing was stored; no build needs to
+// output to the finished file, open at its beginning. Of a file that e.Outputs describes
+// already, which others may have been able to change since, the content must be the one
+// that it says, and the mode is taken from there. Put fills in e.Outputs, sorted by name. An error means that nothing was stored; no build needs to
 // care.
 func (s *Store) Put(e *Entry, files map[string]*os.File) error {
 	if err := s.writable(); err != nil {
@@ -39,10 +39,10 @@ func (s *Store) Put(e *Entry, files map[string]*os.File) error {
 	if err := roomFor(s.dir); err != nil {
 		return s.block(err)
 	}
-	promised := e.Outputs
+	described := e.Outputs
 	e.Outputs = nil
 	for _, name := range slices.Sorted(maps.Keys(files)) {
-		o, err := s.putBlob(name, files[name], promised)
+		o, err := s.putBlob(name, files[name], described)
 		if errors.Is(err, errSource) {
 			return err
 		}
@@ -85,7 +85,7 @@ func (s *Store) noteStored(e *Entry, size int64) {
 
 // putBlob copies a file in under its content's digest, by a clone where the file
 // system can.
-func (s *Store) putBlob(name string, in *os.File, promised []Output) (Output, error) {
+func (s *Store) putBlob(name string, in *os.File, described []Output) (Output, error) {
 	info, err := in.Stat()
 	if err != nil || !info.Mode().IsRegular() {
 		return Output{}, fmt.Errorf("%w: %s is no regular file", errSource, in.Name())
@@ -99,10 +99,13 @@ func (s *Store) putBlob(name string, in *os.File, promised []Output) (Output, er
 	if err = errors.Join(err, tmp.Close()); err != nil {
 		return Output{}, err
 	}
-	if slices.ContainsFunc(promised, func(p Output) bool { return p.Name == name && p.Blob != digest }) {
-		return Output{}, fmt.Errorf("%w: %s has changed", errSource, in.Name())
-	}
 	o := Output{Name: name, Blob: digest, Size: n, Mode: uint32(info.Mode().Perm())}
+	if i := slices.IndexFunc(described, func(d Output) bool { return d.Name == name }); i >= 0 {
+		if described[i].Blob != digest {
+			return Output{}, fmt.Errorf("%w: %s has changed", errSource, in.Name())
+		}
+		o.Mode = described[i].Mode
+	}
 	return o, s.rename(tmp.Name(), s.file("blobs", o.Blob))
 }
 

@@ -4,5 +4,7 @@ package cache
 
 import "os"
 
+const maxBehind = 0
+
 // Replace gives the finished file tmp the name dst, and what had the name is gone.
-func Replace(tmp, dst string) error { return os.Rename(tmp, dst) }
+func (s *Store) Replace(tmp, dst string) error { return os.Rename(tmp, dst) }

@@ -10,7 +10,7 @@ import (
 // stays, and the error says so.
 func TestReplace(t *testing.T) {
 	t.Parallel()
-	dir := t.TempDir()
+	s, dir := open(t, t.TempDir(), Options{}), t.TempDir()
 	tmp, dst, other := filepath.Join(dir, ".rb-new"), filepath.Join(dir, "dst"), filepath.Join(dir, "other")
 	write := func(path, text string) {
 		t.Helper()
@@ -38,7 +38,7 @@ func TestReplace(t *testing.T) {
 	} {
 		before()
 		write(tmp, "new")
-		if err := Replace(tmp, dst); err != nil {
+		if err := s.Replace(tmp, dst); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
 		if text, err := os.ReadFile(dst); err != nil || string(text) != "new" {
@@ -60,7 +60,7 @@ func TestReplace(t *testing.T) {
 		t.Fatal(err)
 	}
 	write(tmp, "new")
-	if err := Replace(tmp, dst); err == nil {
+	if err := s.Replace(tmp, dst); err == nil {
 		t.Error("a folder was replaced")
 	}
 	if info, err := os.Stat(dst); err != nil || !info.IsDir() {

@@ -46,6 +46,7 @@ type Store struct {
 
 	flushing   sync.Mutex     // one flush at a time
 	background sync.WaitGroup // trims that Close waits for
+	behind     chan struct{}  // places for what Replace does behind its callers' backs
 }
 
 // Open returns the store in dir and makes the folder when something is stored. It
@@ -53,7 +54,8 @@ type Store struct {
 // and says why in [Stats].
 func Open(dir string, o Options) *Store {
 	s := &Store{
-		dir: dir, options: o, log: o.Log, now: o.Now,
+		behind: make(chan struct{}, maxBehind),
+		dir:    dir, options: o, log: o.Log, now: o.Now,
 		loading:  make(chan struct{}),
 		pins:     make(map[string]map[Digest]bool),
 		verified: make(map[Digest]signature),

@@ -80,9 +80,9 @@ func TestSeveralOutputsAndEqualOnes(t *testing.T) {
 	if _, why := s.Get(action(2)); why != New {
 		t.Errorf("what could not be stored is %q", why)
 	}
-	good := &Entry{Action: action(2), Outputs: []Output{{Name: "o", Blob: HashBytes([]byte("the same"))}}}
-	if err := putFiles(s, good, map[string]string{"o": paths["a"]}); err != nil {
-		t.Errorf("a file with the content that was promised: %v", err)
+	good := &Entry{Action: action(2), Outputs: []Output{{Name: "o", Blob: HashBytes([]byte("the same")), Mode: 0o711}}}
+	if err := putFiles(s, good, map[string]string{"o": paths["a"]}); err != nil || good.Outputs[0].Mode != 0o711 || good.Outputs[0].Size != 8 {
+		t.Errorf("a file as it was described: %+v, %v", good.Outputs, err)
 	}
 }
 

@@ -135,14 +135,14 @@ func (w *work) newAttempt(a *action, rec *record) *attempt {
 
 // begin brings an action as far as it goes without a process. It returns nil if the
 // output has to be made, or if another leads (then t.leave is nil).
-func (w *work) begin(t *attempt) *result {
+func (w *work) begin(ctx context.Context, t *attempt) *result {
 	leave, other := w.s.flights.try(t.base)
 	if other != nil {
 		t.leave = nil
 		return nil
 	}
 	t.leave = leave
-	return w.lookup(t)
+	return w.lookup(ctx, t)
 }
 
 // finish brings an action to its end, whatever it takes. place is its place in the
@@ -154,7 +154,7 @@ func (w *work) finish(ctx context.Context, t *attempt, place *place) result {
 			return w.skipped(t, err)
 		}
 		t.leave = leave
-		if r := w.lookup(t); r != nil {
+		if r := w.lookup(ctx, t); r != nil {
 			leave()
 			return *r
 		}
@@ -174,7 +174,7 @@ func (w *work) do(ctx context.Context, a *action) result {
 		return whenInPlace(a, rec)
 	}
 	t := w.newAttempt(a, rec)
-	if r := w.begin(t); r != nil {
+	if r := w.begin(ctx, t); r != nil {
 		t.leave()
 		return w.timed(t, *r, ipc.SpanLookup)
 	}

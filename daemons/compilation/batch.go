@@ -138,7 +138,7 @@ func (b *batch) unit(ctx context.Context, u ipc.BatchUnit) {
 		return
 	}
 	t := b.newAttempt(a, rec)
-	if r := b.begin(t); r != nil {
+	if r := b.begin(ctx, t); r != nil {
 		t.leave()
 		b.reporter.finish(b.timed(t, *r, ipc.SpanLookup))
 		return

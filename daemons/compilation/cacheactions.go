@@ -2,14 +2,21 @@ package compilation
 
 import (
 	"context"
+	"time"
 
 	"github.com/RepliBuild/replibuild/cache"
 	"github.com/RepliBuild/replibuild/ipc"
 )
 
+// statsPatience is how long statistics wait for what is being stored: a dashboard asks
+// for them all the time, and large programs on slow disks take longer.
+const statsPatience = 150 * time.Millisecond
+
 // CacheStats implements [ipc.Compilation].
-func (s *Service) CacheStats(context.Context, ipc.CacheStatsRequest) (ipc.CacheStatsReply, error) {
-	s.storing.settle()
+func (s *Service) CacheStats(ctx context.Context, _ ipc.CacheStatsRequest) (ipc.CacheStatsReply, error) {
+	ctx, cancel := context.WithTimeout(ctx, statsPatience)
+	defer cancel()
+	s.storing.drain(ctx)
 	st := s.store.Stats()
 	reply := ipc.CacheStatsReply{
 		Dir: s.store.Dir(), Bytes: st.Bytes, MaxBytes: st.MaxBytes, Entries: st.Entries,
@@ -24,8 +31,8 @@ func (s *Service) CacheStats(context.Context, ipc.CacheStatsRequest) (ipc.CacheS
 }
 
 // CacheClear implements [ipc.Compilation].
-func (s *Service) CacheClear(context.Context, ipc.CacheClearRequest) (ipc.CacheClearReply, error) {
-	s.storing.settle()
+func (s *Service) CacheClear(ctx context.Context, _ ipc.CacheClearRequest) (ipc.CacheClearReply, error) {
+	s.storing.drain(ctx)
 	r, err := s.store.Clear()
 	if err != nil {
 		return ipc.CacheClearReply{}, ipc.Errorf(ipc.CodeUnavailable, "%v", err).
@@ -35,8 +42,8 @@ func (s *Service) CacheClear(context.Context, ipc.CacheClearRequest) (ipc.CacheC
 }
 
 // CacheRestore implements [ipc.Compilation].
-func (s *Service) CacheRestore(_ context.Context, req ipc.CacheRestoreRequest) (ipc.CacheRestoreReply, error) {
-	s.storing.settle()
+func (s *Service) CacheRestore(ctx context.Context, req ipc.CacheRestoreRequest) (ipc.CacheRestoreReply, error) {
+	s.storing.drain(ctx)
 	r, err := s.store.Restore(req.Token)
 	if err != nil {
 		return ipc.CacheRestoreReply{}, ipc.Errorf(ipc.CodeNotFound, "%v", err)

@@ -10,13 +10,13 @@
 //   - What may not be what the inputs make is delivered but neither stored nor
 //     trusted: an input that changed while it was read, a result that failed, one
 //     that depends on the clock.
-//   - An output is never written through: it comes by a rename, so links and other
+//   - An output is never written through: it gets its name when it is finished, so links and other
 //     names of the old file stay what they were.
 //   - Every process has a group of its own, which ends with its request, its
 //     timeout or this process.
 //
 // The way of a unit, link or step is that of an [action]: in place, else from the
-// cache, else made, then settled, stored, delivered and recorded. Two of the same
+// cache, else made, then settled, delivered, recorded and stored. Two of the same
 // key at the same moment are made once.
 //
 // Two small interfaces keep the parts apart that differ by platform: a [spawner]

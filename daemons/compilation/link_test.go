@@ -46,7 +46,7 @@ func (p *project) link(target ipc.Target, objects ...string) ipc.UnitResult {
 		p.t.Fatal(err)
 	}
 	p.noteTrack(reply.Track)
-	p.s.storing.settle()
+	p.s.storing.drain(p.t.Context())
 	return reply.Result
 }
 

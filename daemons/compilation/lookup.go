@@ -1,6 +1,7 @@
 package compilation
 
 import (
+	"context"
 	"errors"
 	"time"
 
@@ -11,13 +12,13 @@ import (
 // lookup asks the cache, in two steps: the base key leads to the sets of inputs
 // known for it; the one that is what is there now leads to the entry. It delivers
 // what it finds, and returns nil if it finds nothing.
-func (w *work) lookup(t *attempt) *result {
+func (w *work) lookup(ctx context.Context, t *attempt) *result {
 	t.before = w.contentOf(t.action, t.rec)
 	if t.forced || t.never != "" || t.noBase != nil {
 		return nil
 	}
 	t.looked = true
-	w.s.storing.await(t.base)
+	w.s.storing.await(ctx, t.base)
 	if r := w.lookupRecord(t); r != nil {
 		return r
 	}

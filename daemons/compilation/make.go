@@ -70,7 +70,7 @@ type product struct {
 	err     error // the process could not be run or its trace not be read
 }
 
-// make runs the tool, then settles, stores, delivers and records what it made.
+// make runs the tool, then settles what it made: delivers, records and has it stored.
 func (w *work) make(ctx context.Context, t *attempt, place *place) result {
 	t.mark(ipc.SpanLookup)
 	if err := place.wait(ctx); err != nil {

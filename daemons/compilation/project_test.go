@@ -252,7 +252,7 @@ func (p *project) run(ctx context.Context, req ipc.BatchRequest) (map[string]ipc
 		all.Files = append(all.Files, b.Track.Files...) // which go on
 		p.noteTrack(ipc.Track{Files: all.Files, Nodes: b.Track.Nodes})
 	})
-	p.s.storing.settle() // tests look into the cache themselves
+	p.s.storing.drain(context.Background()) // tests look into the cache themselves
 	return out, err
 }
 

@@ -131,7 +131,7 @@ func (s *Service) shutdown() error {
 		s.warm.close()
 	}
 	s.tracers.close()
-	s.storing.settle()
+	s.storing.drain(context.Background())
 	return s.saver.close()
 }
 

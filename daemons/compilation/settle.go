@@ -44,11 +44,11 @@ func (w *work) settle(t *attempt, p product, temp *temporary, reason ipc.Reason)
 		w.storeLater(t, temp.path, set, &cache.Entry{
 			Action: rec.Action, Diagnostics: diagnostics, Seconds: p.outcome.seconds, CPU: p.outcome.cpu, Peak: p.outcome.peak,
 			Created: time.Now(), Command: strings.Join(t.line, " "), Mode: rec.Mode,
-			Outputs: []cache.Output{{Name: "output", Blob: content}},
+			Outputs: []cache.Output{{Name: "output", Blob: content, Mode: uint32(info.Mode().Perm())}},
 		})
 	}
 	if err == nil {
-		err = temp.deliver(content == t.before)
+		err = temp.deliver(w.s.store, content == t.before)
 	}
 	if err != nil {
 		return *w.failed(t, outcome{exit: -1}, diagnostics+err.Error()+"\n")

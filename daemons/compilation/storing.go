@@ -1,7 +1,10 @@
 package compilation
 
 import (
+	"context"
+	"maps"
 	"os"
+	"slices"
 	"sync"
 
 	"github.com/RepliBuild/replibuild/cache"
@@ -21,20 +24,24 @@ type storing struct {
 
 func newStoring() *storing { return &storing{copies: make(map[cache.Digest]chan struct{})} }
 
-// later has an output copied that was made for a base key.
-func (s *storing) later(base cache.Digest, copy func()) {
-	s.await(base)
+// later has an output stored that was made for a base key. Only who leads the key's flight
+// may call it, so there is one at a time for each.
+func (s *storing) later(base cache.Digest, store func()) {
 	s.mu.Lock()
-	if len(s.copies) >= maxStoring {
+	before := s.copies[base]
+	if len(s.copies) >= maxStoring || before != nil {
 		s.mu.Unlock()
-		copy()
+		if before != nil {
+			<-before
+		}
+		store()
 		return
 	}
 	done := make(chan struct{})
 	s.copies[base] = done
 	s.mu.Unlock()
 	go func() {
-		copy()
+		store()
 		s.mu.Lock()
 		delete(s.copies, base)
 		s.mu.Unlock()
@@ -42,26 +49,27 @@ func (s *storing) later(base cache.Digest, copy func()) {
 	}()
 }
 
-// await waits until what was made for a base key is in the cache.
-func (s *storing) await(base cache.Digest) {
+// await waits until what was made for a base key is in the cache, or ctx ends.
+func (s *storing) await(ctx context.Context, base cache.Digest) {
 	s.mu.Lock()
 	done := s.copies[base]
 	s.mu.Unlock()
-	if done != nil {
-		<-done
+	if done == nil {
+		return
+	}
+	select {
+	case <-done:
+	case <-ctx.Done():
 	}
 }
 
-// settle waits until all that was made so far is in the cache.
-func (s *storing) settle() {
+// drain waits until all that was made so far is in the cache, or ctx ends.
+func (s *storing) drain(ctx context.Context) {
 	s.mu.Lock()
-	var all []chan struct{}
-	for _, done := range s.copies {
-		all = append(all, done)
-	}
+	bases := slices.Collect(maps.Keys(s.copies))
 	s.mu.Unlock()
-	for _, done := range all {
-		<-done
+	for _, base := range bases {
+		s.await(ctx, base)
 	}
 }
 

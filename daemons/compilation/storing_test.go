@@ -1,9 +1,11 @@
 package compilation
 
 import (
+	"context"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/RepliBuild/replibuild/cache"
 )
@@ -25,13 +27,16 @@ func TestStoring(t *testing.T) {
 			s.later(key(i), slow)
 		}
 		s.later(key(maxStoring), func() { waited.Add(1) })
-		s.await(key(maxStoring))
-		for _, wait := range []func(){func() { s.await(key(1)) }, func() { s.later(key(1), slow) }, s.settle} {
+		s.await(t.Context(), key(maxStoring))
+		for _, wait := range []func(){func() { s.await(t.Context(), key(1)) }, func() { s.later(key(1), slow) }, func() { s.drain(t.Context()) }} {
 			go func() {
 				wait()
 				waited.Add(1)
 			}()
 		}
+		short, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		s.drain(short) // returns, nothing is copied
 		synctest.Wait()
 		if n := waited.Load(); n != 1 {
 			t.Errorf("before anything is copied %d of 4 go on, not only the one too many, with its own copy", n)
@@ -40,7 +45,7 @@ func TestStoring(t *testing.T) {
 			goOn <- struct{}{}
 			synctest.Wait()
 		}
-		s.settle()
+		s.drain(t.Context())
 		if copied.Load() != maxStoring+1 || waited.Load() != 4 || len(s.copies) != 0 {
 			t.Errorf("%d copied, %d went on, left %v", copied.Load(), waited.Load(), s.copies)
 		}

@@ -68,14 +68,14 @@ func (w *work) outputFor(a *action) (*temporary, error) {
 // deliver puts the output in its place by another name for it, which replaces a link or
 // a name of another file and never writes through it. The same content is left alone,
 // so that whoever compares stamps sees that nothing has changed.
-func (t *temporary) deliver(same bool) error {
+func (t *temporary) deliver(store *cache.Store, same bool) error {
 	if t.path == t.final {
 		return nil
 	}
 	if info, err := os.Lstat(t.path); same && err == nil && sameMode(t.final, uint32(info.Mode().Perm())) {
 		return nil
 	}
-	return cache.Replace(t.path, t.final)
+	return store.Replace(t.path, t.final)
 }
 
 // close removes what was not delivered.
@@ -92,13 +92,14 @@ func (t *temporary) close() {
 // moment between making a file and noting that it is to be removed.
 func clearAfter(o outcome, output string) {
 	dir, name := filepath.Split(output)
-	if o.stopped == nil && o.exit <= 128 || !strings.HasPrefix(name, temporaryPrefix) {
+	random, ours := strings.CutPrefix(name, temporaryPrefix)
+	random, _, _ = strings.Cut(random, ".")
+	if o.stopped == nil && o.exit <= 128 || !ours || random == "" {
 		return
 	}
-	stem := strings.TrimSuffix(name, filepath.Ext(name))
 	entries, _ := os.ReadDir(dir)
 	for _, e := range entries {
-		if strings.HasPrefix(e.Name(), stem) {
+		if strings.HasPrefix(e.Name(), temporaryPrefix+random) {
 			_ = os.Remove(dir + e.Name()) // what cannot be removed is swept later
 		}
 	}

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/RepliBuild/replibuild/daemons/compilation/internal/preload"
+	"github.com/RepliBuild/replibuild/ipc"
 )
 
 // warm spawns processes by forking from resident programs where it can, and plainly
@@ -25,9 +26,10 @@ type warm struct {
 	cancel    context.CancelFunc
 	starting  sync.WaitGroup
 
-	mu    sync.Mutex
-	known map[residentKey]state
-	forks atomic.Int64
+	mu      sync.Mutex
+	known   map[residentKey]state
+	refused map[residentKey]ipc.Signature // of the programs that are
+	forks   atomic.Int64
 }
 
 // residentKey names a program, with the object that is loaded into it.
@@ -43,11 +45,11 @@ const (
 	absent state = iota
 	comingUp
 	waiting
-	refused // the program cannot be resident
+	refused // the program cannot be resident, as it is now
 )
 
 func newWarm(plain *runner, log *slog.Logger) *warm {
-	w := &warm{plain: plain, residents: preload.NewResidents(), log: log, known: make(map[residentKey]state)}
+	w := &warm{plain: plain, residents: preload.NewResidents(), log: log, known: make(map[residentKey]state), refused: make(map[residentKey]ipc.Signature)}
 	w.ctx, w.cancel = context.WithCancel(context.Background())
 	return w
 }
@@ -86,6 +88,9 @@ func (w *warm) resident(t task) (key residentKey, ok bool) {
 	key = residentKey{exe, *t.library}
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	if w.known[key] == refused && ipc.StatSignature(exe) != w.refused[key] {
+		w.known[key] = absent
+	}
 	if w.known[key] == absent && w.ctx.Err() == nil {
 		w.known[key] = comingUp
 		w.starting.Go(func() { w.start(key, t) })
@@ -95,17 +100,20 @@ func (w *warm) resident(t task) (key residentKey, ok bool) {
 
 // start starts a resident by having it do next to nothing.
 func (w *warm) start(key residentKey, t task) {
+	sig := ipc.StatSignature(key.exe)
 	_, err := w.residents.Run(w.ctx, key.library, key.exe, preload.Request{
 		Args: []string{t.args[0], "--version"}, Dir: "/", Env: key.library.Env(t.env, nil),
 	})
 	switch {
 	case err == nil:
 		w.set(key, waiting)
-	case errors.Is(err, preload.ErrNotResident) && !errors.Is(err, preload.ErrRefused):
+	case !errors.Is(err, preload.ErrRefused):
 		w.set(key, absent) // it may be one the next time
 	case w.ctx.Err() == nil:
 		w.log.Warn("a program cannot be kept resident", "program", key.exe, "error", err)
-		w.set(key, refused)
+		w.mu.Lock()
+		w.known[key], w.refused[key] = refused, sig
+		w.mu.Unlock()
 	}
 }
 

@@ -240,10 +240,11 @@ func (b Builder) compile(ctx context.Context, cc string, kind binaryKind, to str
 	if f.Machine != kind.machine || f.Class != kind.class {
 		return fmt.Errorf("build the tracer with %s: it makes code for %v, the program is for %v", cc, f.Machine, kind.machine)
 	}
-	if err := os.Link(made, to); err == nil || errors.Is(err, fs.ErrExist) {
+	err = unix.Renameat2(unix.AT_FDCWD, made, unix.AT_FDCWD, to, unix.RENAME_NOREPLACE)
+	if err == nil || errors.Is(err, unix.EEXIST) {
 		return nil
 	}
-	return os.Rename(made, to) // a file system without links
+	return os.Rename(made, to) // a file system that cannot
 }
 
 // check runs the executable once with the object, unless a note says that this was done.

@@ -51,7 +51,7 @@ func (s *Residents) Run(ctx context.Context, lib Library, exe string, q Request)
 	}
 	defer users.Done()
 	res, err := r.Run(ctx, q)
-	p.count(err)
+	p.count(r, err)
 	return res, err
 }
 
@@ -126,16 +126,19 @@ func (p *place) start(ctx context.Context, s *Residents, lib Library, exe string
 }
 
 // count remembers how a request ended; the result of the process is none of its business.
-func (p *place) count(err error) {
+// A resident dies once, however many requests it had.
+func (p *place) count(r *Resident, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if !errors.Is(err, ErrNotResident) {
 		p.deaths = 0
 		return
 	}
-	if p.now != nil {
-		sig, _ := signatureOf(p.now.exe) // of no file if it is gone: the next one differs
-		_ = p.died(err, sig)             // which is for those who come next
+	if p.now == r {
+		p.now = nil
+		p.users.Done()
+		sig, _ := signatureOf(r.exe) // of no file if it is gone: the next one differs
+		_ = p.died(err, sig)         // which is for those who come next
 	}
 }
 
@@ -144,7 +147,7 @@ func (p *place) died(err error, sig signature) error {
 	if p.deaths++; p.deaths < maxDeaths {
 		return err
 	}
-	p.refusal, p.refused = fmt.Errorf("%w: %w %d times in a row", err, ErrRefused, p.deaths), sig
+	p.refusal, p.refused = fmt.Errorf("%w (%d times in a row): %w", ErrRefused, p.deaths, err), sig
 	return p.refusal
 }
 
