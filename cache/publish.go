@@ -30,8 +30,8 @@ var errSource = errors.New("cannot read what is to be stored")
 // Put stores an entry and copies in the files that it names: files maps the name of an
 // output to the finished file, open at its beginning. Of a file that e.Outputs describes
 // already, which others may have been able to change since, the content must be the one
-// that it says, and the mode is taken from there. Put fills in e.Outputs, sorted by name. An error means that nothing was stored; no build needs to
-// care.
+// that it says, and the mode is taken from there. Put fills in e.Outputs, sorted by name.
+// An error means that nothing was stored; no build needs to care.
 func (s *Store) Put(e *Entry, files map[string]*os.File) error {
 	if err := s.writable(); err != nil {
 		return err

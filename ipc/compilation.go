@@ -126,7 +126,7 @@ const (
 	SpanLookup = "lookup" // signatures, action key, cache
 	SpanWait   = "wait"   // for a slot and memory
 	SpanRun    = "run"    // the compiler, linker or command
-	SpanStore  = "store"  // what it read, cache, delivery
+	SpanStore  = "store"  // what it read, delivery
 )
 
 // Span is a stretch of time.

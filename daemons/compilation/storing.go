@@ -25,7 +25,8 @@ type storing struct {
 func newStoring() *storing { return &storing{copies: make(map[cache.Digest]chan struct{})} }
 
 // later has an output stored that was made for a base key. Only who leads the key's flight
-// may call it, so there is one at a time for each.
+// may call it. A copy for the same key can still be under way: who was asked not to look
+// anything up has not waited for it.
 func (s *storing) later(base cache.Digest, store func()) {
 	s.mu.Lock()
 	before := s.copies[base]
