@@ -89,10 +89,10 @@ type BatchUnit struct {
 	Expected     float64 `json:"expected_seconds,omitempty"` // from history; 0 = unknown
 }
 
-// BatchProgress is a step of a running batch. Track holds the records of the
-// finished units for discovery; its tables go on from step to step, so that what the
-// units of a batch share travels once: a number counts from the first entry of the
-// first step.
+// BatchProgress is a step of a running batch. Track holds records for discovery of
+// units that finished in this step or in one before; its tables go on from step to
+// step, so that what the units of a batch share travels once: a number counts from the
+// first entry of the first step.
 type BatchProgress struct {
 	Started  []string     `json:"started,omitempty"` // unit IDs whose compiler has been started
 	Finished []UnitResult `json:"finished,omitempty"`

@@ -8,20 +8,25 @@ import (
 )
 
 const (
-	// maxReport is how many units one report finishes: with 2,000 inputs and misses
-	// each as indices some 5 MB, far below what a line on the wire may have.
+	// maxReport is how many units one report finishes.
 	maxReport = 500
+	// maxRecords is how many records go together. Somebody may wait for what becomes of
+	// the next unit, which is told after them.
+	maxRecords = 32
 	// gather is how long units in place are kept back, so that thousands of them
 	// become a few reports.
 	gather = 20 * time.Millisecond
 )
 
 // reporter sends the progress of a batch: what is news at once, units in place in
-// bulk. The sender may be slow; what happens meanwhile goes together.
+// bulk. The sender may be slow; what happens meanwhile goes together. The records of
+// units follow when there is no news: of a unit with a thousand inputs and misses they
+// take some milliseconds, in which its target can be linked.
 type reporter struct {
-	track *trackBuilder
-	known map[string]string // what discovery knows the inputs of units by
-	send  func(ipc.BatchProgress)
+	track  *trackBuilder
+	known  map[string]string // what discovery knows the inputs of units by
+	send   func(ipc.BatchProgress)
+	untold []result // their records are to be sent; the loop's own
 
 	mu       sync.Mutex
 	started  []string
@@ -104,12 +109,7 @@ func (r *reporter) loop() {
 			r.mu.Unlock()
 			later = nil
 		}
-		for {
-			p, more := r.next()
-			if !more {
-				break
-			}
-			r.send(p)
+		for r.sendNext() {
 		}
 		r.mu.Lock()
 		waiting, end := len(r.finished) > 0, r.closed
@@ -125,23 +125,40 @@ func (r *reporter) loop() {
 	}
 }
 
+// sendNext sends what is to be sent next. It returns false if there is nothing.
+func (r *reporter) sendNext() bool {
+	if p, news := r.next(); news {
+		r.send(p)
+		return true
+	}
+	if len(r.untold) == 0 {
+		return false
+	}
+	n := min(len(r.untold), maxRecords)
+	for _, res := range r.untold[:n] {
+		r.track.add(res.ID, r.known[res.ID], res.rec)
+	}
+	r.untold = r.untold[n:]
+	r.send(ipc.BatchProgress{Track: r.track.news()})
+	return true
+}
+
 // next takes what there is to send, if it is time to.
 func (r *reporter) next() (p ipc.BatchProgress, ok bool) {
 	r.mu.Lock()
+	defer r.mu.Unlock()
 	if !(r.news || r.closed) || len(r.started)+len(r.finished) == 0 {
-		r.mu.Unlock()
 		return p, false
 	}
 	n := min(len(r.finished), maxReport)
-	batch := r.finished[:n:n]
 	p.Started, r.started = r.started, nil
+	for _, res := range r.finished[:n] {
+		p.Finished = append(p.Finished, res.UnitResult)
+		if res.rec != nil {
+			r.untold = append(r.untold, res)
+		}
+	}
 	r.finished = r.finished[n:]
 	r.news = len(r.finished) >= maxReport
-	r.mu.Unlock()
-	for _, res := range batch {
-		p.Finished = append(p.Finished, res.UnitResult)
-		r.track.add(res.ID, r.known[res.ID], res.rec)
-	}
-	p.Track = r.track.news()
 	return p, true
 }

@@ -36,6 +36,7 @@ type batch struct {
 	mu       sync.Mutex
 	units    []ipc.BatchUnit // in the order in which they are to be compiled
 	owed     map[string]ipc.BatchUnit
+	failed   []ipc.UnitResult
 	attempts int
 }
 
@@ -93,15 +94,17 @@ func (t *batch) report(attempt int, stream *tables, news ipc.BatchProgress) {
 			t.b.unitStarted(u)
 		}
 	}
-	// The records go first: they are sent in this order, a link's after its objects'.
-	t.b.recorder.addTo(stream.join(unsettleFailed(news.Track, news.Finished...)))
 	for _, r := range news.Finished {
 		if u, owed := t.owed[r.ID]; owed {
 			delete(t.owed, r.ID)
 			t.b.unitFinished(u, r)
 			t.links.unitDone(u, r)
 		}
+		if r.Status == ipc.StatusFailed {
+			t.failed = append(t.failed, r)
+		}
 	}
+	t.b.recorder.addTo(stream.join(unsettleFailed(news.Track, t.failed...)))
 }
 
 // close gives what is still owed an outcome: err is why there is none.

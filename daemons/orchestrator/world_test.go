@@ -376,7 +376,8 @@ func (c *fakeCompilation) unit(ctx context.Context, u ipc.BatchUnit, force bool,
 		return c.w.text(inputs...) + c.w.object(&u.Unit), c.w.object(&u.Unit), inputs
 	}, u.Object, func() { fn(ipc.BatchProgress{Started: []string{u.ID}}) })
 	if ctx.Err() == nil {
-		fn(ipc.BatchProgress{Finished: []ipc.UnitResult{r}, Track: track})
+		fn(ipc.BatchProgress{Finished: []ipc.UnitResult{r}})
+		fn(ipc.BatchProgress{Track: track})
 	}
 }
 
