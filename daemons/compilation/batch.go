@@ -57,7 +57,10 @@ func (s *Service) CompileBatch(ctx context.Context, req ipc.BatchRequest, report
 	}
 	reporter := newReporter(w.view, req.Units, report)
 	w.started, w.trace, w.timeTrace = reporter.start, req.Trace, req.TimeTrace
-	b := &batch{work: w, req: &req, reporter: reporter, compilers: make([]*compiler, len(req.Commands))}
+	b := &batch{
+		work: w, req: &req, reporter: reporter,
+		compilers: make([]*compiler, len(req.Commands)), turns: newTurns(len(req.Units)),
+	}
 	b.run(ctx)
 	reply := ipc.BatchReply{Counts: reporter.close()}
 	if ctx.Err() != nil {
@@ -87,6 +90,7 @@ type batch struct {
 	*work
 	req      *ipc.BatchRequest
 	reporter *reporter
+	turns    *turns // of the units, to take their places in the line
 
 	mu        sync.Mutex
 	compilers []*compiler // by command, made when first needed
@@ -94,15 +98,17 @@ type batch struct {
 }
 
 // run brings all units up to date. A few workers go through them in order and do
-// what needs no process; a unit that needs one takes its place in the line, also in
-// order, and leaves its worker.
+// what needs no process; a unit that needs one takes its place in the line and leaves
+// its worker. Places are taken in order, too, however long it takes to find out that a
+// process is needed: the first unit, which has every shared input looked at, is the
+// longest, and what starts last decides when the build ends.
 func (b *batch) run(ctx context.Context) {
 	next := make(chan int)
 	var workers sync.WaitGroup
 	for range min(len(b.req.Units), 2*runtime.GOMAXPROCS(0)) {
 		workers.Go(func() {
 			for i := range next {
-				b.unit(ctx, b.req.Units[i])
+				b.unit(ctx, i)
 			}
 		})
 	}
@@ -124,7 +130,9 @@ func (b *batch) compiler(i int) *compiler {
 }
 
 // unit does what needs no process.
-func (b *batch) unit(ctx context.Context, u ipc.BatchUnit) {
+func (b *batch) unit(ctx context.Context, i int) {
+	defer b.turns.pass(i)
+	u := b.req.Units[i]
 	if ctx.Err() != nil {
 		b.reporter.finish(result{UnitResult: ipc.UnitResult{
 			ID: u.ID, Status: ipc.StatusSkipped, Reason: cancelledReason(context.Cause(ctx)),
@@ -145,6 +153,7 @@ func (b *batch) unit(ctx context.Context, u ipc.BatchUnit) {
 	}
 	var at *place
 	if t.leave != nil {
+		b.turns.await(i)
 		at = b.line(a, rec)
 	}
 	b.making.Go(func() { b.reporter.finish(b.timed(t, b.finish(ctx, t, at), ipc.SpanStore)) })

@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/RepliBuild/replibuild/cache"
@@ -53,12 +54,46 @@ func TestBatchOrderAndJobs(t *testing.T) {
 	if ipc.StatSignature(p.path("two")).Exists() {
 		t.Error("two at a time")
 	}
-	// Four workers decide at once, so a unit may overtake those next to it.
 	for i, id := range started {
-		want := slices.Index(sources, id[len("app:"):])
-		if want < i-4 || want > i+4 {
+		if id != "app:"+sources[i] {
 			t.Errorf("order %q", started)
+			break
 		}
+	}
+}
+
+// A unit is not overtaken because it takes longer to find out that it must be compiled.
+func TestBatchOrderOfSlowLookups(t *testing.T) {
+	t.Parallel()
+	p := anyCompiler(t)
+	p.cfg.Jobs = 1
+	var includes strings.Builder
+	for i := range 400 {
+		p.write(fmt.Sprintf("h%d.h", i), "\n")
+		fmt.Fprintf(&includes, "#include \"h%d.h\"\n", i)
+	}
+	sources := []string{"many.cpp"}
+	p.write(sources[0], includes.String()+"int many;\n")
+	for i := range 10 {
+		sources = append(sources, fmt.Sprintf("s%d.cpp", i))
+		p.write(sources[1+i], fmt.Sprintf("int f%d;\n", i))
+	}
+	req := p.batch(sources...)
+	if out, err := p.run(t.Context(), req); err != nil || len(out) != len(sources) {
+		t.Fatalf("%v, %v", out, err)
+	}
+	p.write("h399.h", "int last;\n")
+	for _, s := range sources[1:] {
+		p.write(s, "long other;\n")
+	}
+	p.ready()
+	var started []string
+	_, err := p.start().CompileBatch(t.Context(), req, func(b ipc.BatchProgress) { started = append(started, b.Started...) })
+	if err != nil || len(started) != len(sources) {
+		t.Fatalf("%q, %v", started, err)
+	}
+	if started[0] != "app:many.cpp" {
+		t.Errorf("order %q", started)
 	}
 }
 
