@@ -21,8 +21,23 @@ type cookies struct {
 
 	mu      sync.Mutex
 	waiting map[string]chan struct{}
+	hurry   chan struct{} // closed when the next Sync begins to wait; nil if nobody minds
 	next    uint64
 	prefix  string
+}
+
+// hurried returns what is closed when a Sync begins to wait for its cookie, nil if one
+// does already.
+func (c *cookies) hurried() <-chan struct{} {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if len(c.waiting) > 0 {
+		return nil
+	}
+	if c.hurry == nil {
+		c.hurry = make(chan struct{})
+	}
+	return c.hurry
 }
 
 func (c *cookies) expect() (base string, seen chan struct{}) {
@@ -37,6 +52,10 @@ func (c *cookies) expect() (base string, seen chan struct{}) {
 	base = c.prefix + hex.EncodeToString([]byte{byte(c.next >> 24), byte(c.next >> 16), byte(c.next >> 8), byte(c.next)})
 	seen = make(chan struct{})
 	c.waiting[base] = seen
+	if c.hurry != nil {
+		close(c.hurry)
+		c.hurry = nil
+	}
 	return base, seen
 }
 

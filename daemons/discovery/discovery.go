@@ -33,6 +33,8 @@ type Config struct {
 	wrapAdd func(*fsnotify.Watcher) func(string) error
 	// cookieWait is how long a Sync waits for its cookie; 0 = cookieLimit.
 	cookieWait time.Duration
+	// gathering replaces the constant of that name; 0 = that.
+	gathering time.Duration
 	// quiet is how long no further change may come before one is published; 0 = settleQuiet.
 	quiet time.Duration
 	// impatient lets Syncs return before the tick of the newest change is over.
@@ -73,7 +75,7 @@ type Service struct {
 
 // counters are the numbers that Stats tells.
 type counters struct {
-	syncs, cookieTimeouts, rescans, overflows, audits, events, looks, late, saves, reread atomic.Uint64
+	syncs, cookieTimeouts, rescans, overflows, audits, events, bursts, looks, late, saves, reread atomic.Uint64
 
 	auditNanos atomic.Int64
 }
@@ -91,6 +93,7 @@ type Stats struct {
 	Rescans        uint64  `json:"rescans"`
 	Overflows      uint64  `json:"overflows"`
 	Events         uint64  `json:"events"`
+	Bursts         uint64  `json:"bursts"`     // times that events were taken, all that had gathered
 	Looks          uint64  `json:"looks"`      // files stat'ed
 	Audits         uint64  `json:"audits"`     // rounds
 	FoundLate      uint64  `json:"found_late"` // changes that an audit found before any event
@@ -205,7 +208,7 @@ func (s *Service) Stats(ctx context.Context) (any, error) {
 		Nodes: len(s.graph.nodeByID), Dirty: len(s.graph.dirty), Files: s.graph.fileCount(),
 		Folders: len(s.graph.placeOf), Unvouched: len(s.looseAt) + len(s.loose),
 		Syncs: c.syncs.Load(), CookieTimeouts: c.cookieTimeouts.Load(), Rescans: c.rescans.Load(),
-		Overflows: c.overflows.Load(), Events: c.events.Load(), Looks: c.looks.Load(), Audits: c.audits.Load(),
+		Overflows: c.overflows.Load(), Events: c.events.Load(), Bursts: c.bursts.Load(), Looks: c.looks.Load(), Audits: c.audits.Load(),
 		FoundLate: c.late.Load(), AuditSeconds: time.Duration(c.auditNanos.Load()).Seconds(), Saves: c.saves.Load(),
 		Reread: c.reread.Load(),
 	}

@@ -10,7 +10,8 @@ import (
 )
 
 // follow digests events until the service ends. Each is digested, with every look
-// that it asks for, before the next one is read: a cookie proves that.
+// that it asks for, before the next one is read: a cookie proves that. Between bursts
+// they may gather, see [Service.gather].
 func (s *Service) follow() {
 	timer := time.NewTimer(time.Hour)
 	timer.Stop()
@@ -34,16 +35,21 @@ func (s *Service) follow() {
 // followOne handles what comes from one watcher, until there is another or the
 // service ends (false).
 func (s *Service) followOne(events <-chan fsnotify.Event, failures <-chan error, timer *time.Timer) bool {
+	pause := time.NewTimer(time.Hour)
+	pause.Stop()
 	for {
 		select {
 		case e, ok := <-events:
 			if !ok {
 				return s.ctx.Err() == nil
 			}
-			s.counts.events.Add(1)
-			s.acquire()
-			s.digest(e)
-			s.unlock()
+			for ; ok; e, ok = ready(events) {
+				s.counts.events.Add(1)
+				s.acquire()
+				s.digest(e)
+				s.unlock()
+			}
+			s.gather(pause)
 		case err, ok := <-failures:
 			if !ok {
 				return s.ctx.Err() == nil

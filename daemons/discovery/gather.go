@@ -1,0 +1,51 @@
+package discovery
+
+import (
+	"runtime"
+	"time"
+
+	"github.com/fsnotify/fsnotify"
+)
+
+// gathering is how long events may gather in the kernel's queue (16,384 by default) while
+// no Sync waits for them. A compiler that writes makes an event every few hundred
+// microseconds; to wake up for each costs more than all that is done about it.
+const gathering = 8 * time.Millisecond
+
+// yields is how often fsnotify is let go on before it is taken to have no event: it sends
+// those that it has read one by one.
+const yields = 3
+
+// ready returns an event that is there, without waiting for one.
+func ready(events <-chan fsnotify.Event) (e fsnotify.Event, ok bool) {
+	for range yields {
+		select {
+		case e, ok = <-events:
+			return e, ok
+		default:
+			runtime.Gosched()
+		}
+	}
+	return e, false
+}
+
+// gather returns when events have had time to gather, at once while a Sync waits for its
+// cookie.
+func (s *Service) gather(timer *time.Timer) {
+	s.counts.bursts.Add(1)
+	wait := s.cfg.gathering
+	if wait == 0 {
+		wait = gathering
+	}
+	hurry := s.cookies.hurried()
+	if hurry == nil {
+		return
+	}
+	timer.Reset(wait)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-hurry:
+	case <-s.ctx.Done():
+	}
+}
