@@ -23,7 +23,7 @@ func TestEventsGather(t *testing.T) {
 	before, begin := stats(), time.Now()
 	for i := range 500 {
 		tr.write(fmt.Sprintf("%d.o", i), "") // the kernel joins events of one file
-		stats() // lets the service have its turn, as a compiler would
+		stats()                              // lets the service have its turn, as a compiler would
 	}
 	now := stats()
 	if most := 2 + uint64(time.Since(begin)/pause); now.Bursts-before.Bursts > most {

@@ -221,11 +221,30 @@ func (b *build) learn(err error) {
 		b.s.lastFailed.Store(!good)
 	}
 	switch {
-	case !good:
-		delete(m.good, scopeKey(req))
-	case b.plan != nil && m.recorded[planNode]:
+	case good && b.plan == nil: // there was nothing to do
+	case good && b.allRecorded():
 		m.remember(scopeKey(req), b.scope.goodness())
+	default:
+		delete(m.good, scopeKey(req))
 	}
+}
+
+// allRecorded reports whether discovery knows all nodes of the scope. It says nothing of
+// a node that it does not know, and that is not the same as nothing to do: a service may
+// die between a result and its record.
+func (b *build) allRecorded() bool {
+	recorded := b.memory.recorded
+	all := recorded[planNode]
+	for _, s := range b.plan.Steps {
+		all = all && recorded[s.ID]
+	}
+	for _, u := range b.scope.units {
+		all = all && recorded[u.ID]
+	}
+	for _, t := range b.scope.targets {
+		all = all && recorded[linkNode(t.Name)]
+	}
+	return all
 }
 
 // settle waits until discovery has all records, and notes which they are. A record

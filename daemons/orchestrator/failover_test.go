@@ -212,6 +212,26 @@ func TestNextBuildTriesTheDaemonAgain(t *testing.T) {
 	}
 }
 
+// A unit whose record is lost is asked for again: of what discovery does not know it
+// cannot say that it changed.
+func TestLostRecord(t *testing.T) {
+	t.Parallel()
+	w := newWorld()
+	s := w.service(t, func(cfg *Config) { w.remotes(cfg) })
+	w.compilation.unrecorded, w.compilation.breakErr = "app:src/util.cpp", errGone
+	built(t, s)
+	w.compilation.unrecorded = ""
+	w.compilation.taken()
+	w.write("src/util.cpp", "new")
+	built(t, s)
+	if got, want := w.output("build/app"), w.want("app"); got != want {
+		t.Errorf("the program is stale:\n got %s\nwant %s", got, want)
+	}
+	w.write("src/util.cpp", "newer")
+	built(t, s)
+	equal(t, "made", w.compilation.taken(), []string{"app:src/util.cpp", "app:src/util.cpp", "link:app", "link:app"})
+}
+
 func TestNoStandInEndsTheBuildWithItsCause(t *testing.T) {
 	t.Parallel()
 	w := newWorld()

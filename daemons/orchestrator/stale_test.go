@@ -87,6 +87,9 @@ func (j *journey) steps() map[string]func() {
 			}
 		},
 		"compilation dies": func() { w.compilation.breakAt, w.compilation.breakErr = j.unit(), errGone },
+		"compilation dies before a record": func() {
+			w.compilation.unrecorded, w.compilation.breakErr = j.unit(), errGone
+		},
 		"edit in mid-build": func() {
 			at, file := j.unit(), j.file()
 			w.compilation.during = func(_ context.Context, id string) {
@@ -120,7 +123,7 @@ func (j *journey) calm() {
 	w := j.w
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.compilation.during, w.compilation.breakAt, w.discovery.down = nil, "", nil
+	w.compilation.during, w.compilation.breakAt, w.compilation.unrecorded, w.discovery.down = nil, "", "", nil
 }
 
 func (j *journey) build(req ipc.BuildRequest) {

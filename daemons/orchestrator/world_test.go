@@ -327,7 +327,9 @@ type fakeCompilation struct {
 	links    []string // targets that were asked for
 	cancels  []string
 	breakAt  string // the connection ends when this unit is begun
-	breakErr error
+	// unrecorded: the connection ends after all results, before the record of this unit.
+	unrecorded string
+	breakErr   error
 }
 
 func (c *fakeCompilation) CompileBatch(ctx context.Context, r ipc.BatchRequest, fn func(ipc.BatchProgress)) (ipc.BatchReply, error) {
@@ -367,6 +369,9 @@ func (c *fakeCompilation) CompileBatch(ctx context.Context, r ipc.BatchRequest, 
 		})
 	}
 	wg.Wait()
+	if slices.ContainsFunc(r.Units, func(u ipc.BatchUnit) bool { return u.ID == c.unrecorded }) {
+		return ipc.BatchReply{}, c.breakErr
+	}
 	return ipc.BatchReply{}, ctx.Err()
 }
 
@@ -377,7 +382,9 @@ func (c *fakeCompilation) unit(ctx context.Context, u ipc.BatchUnit, force bool,
 	}, u.Object, func() { fn(ipc.BatchProgress{Started: []string{u.ID}}) })
 	if ctx.Err() == nil {
 		fn(ipc.BatchProgress{Finished: []ipc.UnitResult{r}})
-		fn(ipc.BatchProgress{Track: track})
+		if u.ID != c.unrecorded {
+			fn(ipc.BatchProgress{Track: track})
+		}
 	}
 }
 
