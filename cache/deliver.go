@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"syscall"
 	"time"
 )
 
@@ -38,6 +39,13 @@ func (s *Store) Deliver(o Output, dst string) error {
 	}
 	if err := os.MkdirAll(filepath.Dir(dst), 0o755); err != nil {
 		return fmt.Errorf("deliver %s: %w", dst, err)
+	}
+	if o.Mode&0o111 != 0 {
+		// A process that is started meanwhile has the file open for writing until it has
+		// become another program, and what is open for writing cannot be run (ETXTBSY;
+		// go.dev/issue/22315).
+		syscall.ForkLock.RLock()
+		defer syscall.ForkLock.RUnlock()
 	}
 	tmp, err := os.OpenFile(filepath.Join(filepath.Dir(dst), ".rb-"+rand.Text()), os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o600)
 	if err != nil {

@@ -2,9 +2,14 @@ package cache
 
 import (
 	"bytes"
+	"context"
 	"errors"
+	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"runtime"
+	"sync"
 	"testing"
 )
 
@@ -96,4 +101,48 @@ func TestDeliveryOfAMissingBlob(t *testing.T) {
 		t.Error("something was delivered")
 	}
 	mustMiss(t, s, action(1), Evicted)
+}
+
+// A program can be run as soon as it has been delivered, whatever is started meanwhile.
+func TestDeliveredProgramRuns(t *testing.T) {
+	t.Parallel()
+	program, err := exec.LookPath("true")
+	if err != nil || runtime.GOOS == "windows" {
+		t.Skip("there is no program true")
+	}
+	s := open(t, t.TempDir(), Options{})
+	text, err := os.ReadFile(program)
+	if err != nil {
+		t.Fatal(err)
+	}
+	o := Output{Name: "output", Blob: HashBytes(text), Mode: 0o755}
+	dir := t.TempDir()
+	from := filepath.Join(dir, "from")
+	if err := os.WriteFile(from, text, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := putFiles(s, &Entry{Action: action(1), Outputs: []Output{o}}, map[string]string{"output": from}); err != nil {
+		t.Fatal(err)
+	}
+	e, _ := s.Get(action(1))
+	ctx, cancel := context.WithCancel(t.Context())
+	var others sync.WaitGroup
+	defer others.Wait()
+	defer cancel()
+	for range 4 {
+		others.Go(func() {
+			for ctx.Err() == nil {
+				_ = exec.CommandContext(ctx, program).Run()
+			}
+		})
+	}
+	for i := range 300 {
+		dst := filepath.Join(dir, fmt.Sprint(i))
+		if err := s.Deliver(e.Outputs[0], dst); err != nil {
+			t.Fatal(err)
+		}
+		if err := exec.Command(dst).Run(); err != nil {
+			t.Fatalf("run %d: %v", i, err)
+		}
+	}
 }
