@@ -10,8 +10,8 @@
 //   - What may not be what the inputs make is delivered but neither stored nor
 //     trusted: an input that changed while it was read, a result that failed, one
 //     that depends on the clock.
-//   - An output is never written through: it gets its name when it is finished, so links and other
-//     names of the old file stay what they were.
+//   - An output is never written through: it gets its name when it is finished, so
+//     links and other names of the old file stay what they were.
 //   - Every process has a group of its own, which ends with its request, its
 //     timeout or this process.
 //

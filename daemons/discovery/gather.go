@@ -1,6 +1,7 @@
 package discovery
 
 import (
+	"cmp"
 	"runtime"
 	"time"
 
@@ -31,20 +32,14 @@ func ready(events <-chan fsnotify.Event) (e fsnotify.Event, ok bool) {
 
 // gather returns when events have had time to gather, at once while a Sync waits for its
 // cookie.
-func (s *Service) gather(timer *time.Timer) {
+func (s *Service) gather() {
 	s.counts.bursts.Add(1)
-	wait := s.cfg.gathering
-	if wait == 0 {
-		wait = gathering
-	}
 	hurry := s.cookies.hurried()
 	if hurry == nil {
 		return
 	}
-	timer.Reset(wait)
-	defer timer.Stop()
 	select {
-	case <-timer.C:
+	case <-time.After(cmp.Or(s.cfg.gathering, gathering)):
 	case <-hurry:
 	case <-s.ctx.Done():
 	}

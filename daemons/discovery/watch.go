@@ -35,8 +35,6 @@ func (s *Service) follow() {
 // followOne handles what comes from one watcher, until there is another or the
 // service ends (false).
 func (s *Service) followOne(events <-chan fsnotify.Event, failures <-chan error, timer *time.Timer) bool {
-	pause := time.NewTimer(time.Hour)
-	pause.Stop()
 	for {
 		select {
 		case e, ok := <-events:
@@ -49,7 +47,7 @@ func (s *Service) followOne(events <-chan fsnotify.Event, failures <-chan error,
 				s.digest(e)
 				s.unlock()
 			}
-			s.gather(pause)
+			s.gather()
 		case err, ok := <-failures:
 			if !ok {
 				return s.ctx.Err() == nil
