@@ -27,6 +27,9 @@ func (s Signature) IsDir() bool { return s.Exists() && isDirMode(s.Mode) }
 // IsRegular reports whether the file was a regular file.
 func (s Signature) IsRegular() bool { return s.Exists() && isRegularMode(s.Mode) }
 
+// IsLink reports whether the file was a symbolic link; only [LinkSignature] meets one.
+func (s Signature) IsLink() bool { return s.Exists() && isLinkMode(s.Mode) }
+
 // MarshalText implements encoding.TextMarshaler.
 func (s Signature) MarshalText() ([]byte, error) {
 	b := make([]byte, 0, 72)

@@ -41,3 +41,4 @@ func signatureOf(fi fs.FileInfo) Signature {
 
 func isDirMode(mode uint32) bool     { return mode&unix.S_IFMT == unix.S_IFDIR }
 func isRegularMode(mode uint32) bool { return mode&unix.S_IFMT == unix.S_IFREG }
+func isLinkMode(mode uint32) bool    { return mode&unix.S_IFMT == unix.S_IFLNK }

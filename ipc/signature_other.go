@@ -32,3 +32,4 @@ func signatureOf(fi fs.FileInfo) Signature {
 
 func isDirMode(mode uint32) bool     { return fs.FileMode(mode).IsDir() }
 func isRegularMode(mode uint32) bool { return fs.FileMode(mode).IsRegular() }
+func isLinkMode(mode uint32) bool    { return fs.FileMode(mode)&fs.ModeSymlink != 0 }

@@ -66,7 +66,7 @@ func (p *planner) chainFor(t *target) (int, error) {
 // addChain returns the index of a toolchain, the same for two ways of asking for it.
 func (p *planner) addChain(chain probed) int {
 	for i, known := range p.chains {
-		if known.Toolchain == chain.Toolchain && slices.Equal(known.CXXArgs, chain.CXXArgs) && slices.Equal(known.CCArgs, chain.CCArgs) {
+		if known.Toolchain.Equal(chain.Toolchain) && slices.Equal(known.CXXArgs, chain.CXXArgs) && slices.Equal(known.CCArgs, chain.CCArgs) {
 			return i
 		}
 	}

@@ -88,7 +88,9 @@ func (p *prober) ask(ctx context.Context, w watcher, d drivers, linker string, l
 	if err := ctx.Err(); err != nil {
 		return t, err
 	}
-	t.Identity, err = p.identity(w, t, all)
+	programs, files, dirs := p.parts(w, t, all)
+	t.Programs = ownPrograms(programs, t, all)
+	t.Identity, err = p.identify(w, programs, files, dirs)
 	if err != nil {
 		t.Why = err.Error()
 	}
@@ -163,10 +165,9 @@ func (p *prober) linker(ctx context.Context, w watcher, d drivers, f driverFacts
 	return "", p.program(w, f, "ld"), why
 }
 
-// identity hashes everything that takes part in compiling and linking.
-func (p *prober) identity(w watcher, t probed, all []driverFacts) (string, error) {
-	programs := []string{t.CXX, t.AR}
-	var files, dirs []string
+// parts are the programs, files and folders that take part in compiling and linking.
+func (p *prober) parts(w watcher, t probed, all []driverFacts) (programs, files, dirs []string) {
+	programs = []string{t.CXX, t.AR}
 	add := func(file string) {
 		if file != "" && !slices.Contains(programs, file) {
 			programs = append(programs, file)
@@ -192,5 +193,5 @@ func (p *prober) identity(w watcher, t probed, all []driverFacts) (string, error
 		files = append(files, f.configs...)
 		dirs = append(dirs, f.resources...)
 	}
-	return p.identify(w, programs, files, dirs)
+	return programs, files, dirs
 }
