@@ -280,6 +280,7 @@ func TestKilledCompilerRunsAgain(t *testing.T) {
 	p.depfile = true // a trace shows that the wrapper reads what it has just written
 	small(p)
 	p.wrap(`[ -e $PWD/killed ] && exec $real "$@"; touch $PWD/killed; kill -9 $$`)
+	p.tool.Programs = append(p.tool.Programs, p.tool.CXX) // as if it were the compiler itself
 	p.expect("killed once", "src/main.cpp", ipc.StatusCompiled, ipc.ReasonNew)
 	p.sameAsPlain("src/main.cpp")
 	p.wrap(`kill -9 $$`)

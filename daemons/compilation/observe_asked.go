@@ -46,7 +46,7 @@ func zoneFiles(about *subject) []string {
 }
 
 // addAsked adds what programs that are not the toolchain's own may know besides contents:
-// where PATH let them look, mode and times of what they asked about, texts of links. The
+// where PATH and the loader let them look, mode and times of what they asked about, texts of links. The
 // times of folders that the compile itself writes to are left out, of those for temporary
 // files, and of those that lead to the project, which every shell asks about when it starts.
 func (w *traceWitness) addAsked(o preload.Observation, seen *observation) {
@@ -55,6 +55,9 @@ func (w *traceWitness) addAsked(o preload.Observation, seen *observation) {
 	}
 	v := w.about.view
 	seen.listings = append(seen.listings, v.variable("PATH"))
+	for _, program := range w.foreignPrograms(o) {
+		addLoaderSearch(v, program, seen)
+	}
 	busy := ancestors(v.root, []string{v.root + "/.", w.about.output}, o.Written)
 	for _, dir := range temporaryFolders(w.about.env) {
 		busy[dir] = true

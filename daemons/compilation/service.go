@@ -103,6 +103,7 @@ func New(cfg Config) (*Service, error) {
 	}
 	s.paths, s.libs, s.lines = newSearchPaths(s.spawner), newLibraryPaths(s.spawner), newLinkLines()
 	s.tracers = newTracers(cfg.TracerDir, s.log)
+	s.tracers.prepare()
 	s.compiles = &traced{s.tracers, &depfileCompiles{texts: s.texts, paths: s.paths}}
 	s.links = &traced{s.tracers, &depfileLinks{paths: s.libs}}
 	s.archives = &traced{s.tracers, readsNothing{}}

@@ -59,6 +59,10 @@ func newTracers(dir string, log *slog.Logger) *tracers {
 	return t
 }
 
+// prepare begins to build the object that most programs share, before it is known which
+// compiler the first request needs.
+func (t *tracers) prepare() { t.of(stepShell, []string{"PATH=/usr/local/bin:/usr/bin:/bin"}) }
+
 // close ends what is being built.
 func (t *tracers) close() {
 	t.mu.Lock()

@@ -81,6 +81,14 @@ func TestHelpersOfWrappers(t *testing.T) {
 			helper: "int f(void);" + fmt.Sprintf(count, "n = f();"), flags: []string{"-Wl,-rpath,$ORIGIN"},
 			run: "tools/helper", change: func(p *project) { p.helperProgram("tools/libf.so", "int f(void) { return 2; }", "-shared", "-fPIC") },
 		},
+		"a library that comes first": {
+			before: func(p *project) {
+				p.helperProgram("tools/libf.so", "int f(void) { return 1; }", "-shared", "-fPIC")
+				p.write("first/none", "")
+			},
+			helper: "int f(void);" + fmt.Sprintf(count, "n = f();"), flags: []string{"-Wl,-rpath,$ORIGIN/../first:$ORIGIN"},
+			run:    "tools/helper", change: func(p *project) { p.helperProgram("first/libf.so", "int f(void) { return 2; }", "-shared", "-fPIC") },
+		},
 		"another PATH": {
 			before: func(p *project) {
 				for i, dir := range []string{"b1", "b2"} {
@@ -110,7 +118,7 @@ func TestHelpersOfWrappers(t *testing.T) {
 				}
 				if tt.helper != "" {
 					flags := tt.flags
-					if name == "a library of its own" {
+					if strings.HasPrefix(name, "a library ") {
 						flags = append([]string{"-L" + p.path("tools"), "-lf"}, flags...)
 					}
 					p.helperProgram("tools/helper", "#include <stdlib.h>\n"+tt.helper, flags...)

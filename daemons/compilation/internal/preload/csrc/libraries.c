@@ -5,7 +5,7 @@
 
 #include <link.h>
 
-static int at_start;
+static int first_libraries;
 static int unnoted; /* a dlopen happened since the last look */
 
 static int count(struct dl_phdr_info *info, size_t size, void *n) {
@@ -14,7 +14,7 @@ static int count(struct dl_phdr_info *info, size_t size, void *n) {
 	return 0;
 }
 
-__attribute__((constructor)) static void count_libraries(void) { dl_iterate_phdr(count, &at_start); }
+__attribute__((constructor)) static void count_libraries(void) { dl_iterate_phdr(count, &first_libraries); }
 
 /* is_go reports whether an object holds code that Go's own compiler made, by the note that
  * its linker writes (cmd/link/internal/ld/elf.go, ELFNOTENAME "Go\0\0"). Such code makes
@@ -59,7 +59,7 @@ void note_libraries_at_start(void) { dl_iterate_phdr(note_at_start, NULL); }
 static int note_library(struct dl_phdr_info *info, size_t size, void *n) {
 	(void)size;
 	struct stamp s;
-	if (++*(int *)n <= at_start || !info->dlpi_name || !info->dlpi_name[0])
+	if (++*(int *)n <= first_libraries || !info->dlpi_name || !info->dlpi_name[0])
 		return 0;
 	if (is_go(info))
 		note_flags(RAW_CALLS);
@@ -76,6 +76,11 @@ void note_new_libraries(void) {
 	int n = 0;
 	dl_iterate_phdr(note_library, &n);
 }
+
+#ifndef __clang__ /* which makes jumps of such calls at all levels that we use */
+#pragma GCC push_options
+#pragma GCC optimize("O2")
+#endif
 
 /* The loader tells by the return address who calls, whose RUNPATH counts and whose
  * namespace is meant. So the call is handed on by a jump (the compiler makes one of a
@@ -95,3 +100,7 @@ WRAP(void *, dlopen, (const char *path, int flags)) {
 	}
 	return REAL(dlopen)(path, flags);
 }
+
+#ifndef __clang__
+#pragma GCC pop_options
+#endif

@@ -133,7 +133,6 @@ static void before_call(long n, long a, long b, long c, struct stamp *before) {
 	}
 }
 
-#undef syscall
 WRAP(long, syscall, (long n, long a, long b, long c, long d, long e, long f)) {
 	struct stamp before;
 	if (n == SYS_execve)
