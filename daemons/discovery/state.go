@@ -11,7 +11,7 @@ import (
 )
 
 // stateMagic begins the state file and names its version.
-const stateMagic = "replibuild graph 3\n"
+const stateMagic = "replibuild graph 4\n"
 
 // load makes the graph: from the state file, or empty with a new token. All files
 // are as if nobody had looked at them yet, so every node is dirty until someone does.
@@ -95,7 +95,7 @@ func (s *Service) encode() []byte {
 	g := s.graph
 	w := writer{}
 	w.raw(stateMagic)
-	w.text(g.root)
+	w.text(string(s.root))
 	w.text(s.token)
 	w.number(s.changes.generation)
 	places := w.places(g)

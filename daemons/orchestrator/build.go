@@ -173,7 +173,7 @@ func (b *build) lock() *buildLock {
 	if err == nil && lock.held() {
 		return lock
 	}
-	b.memory = openMemory("", b.s.log)
+	b.memory = openMemory("", b.s.root, b.s.log)
 	switch {
 	case b.job.ctx.Err() != nil:
 	case err != nil:

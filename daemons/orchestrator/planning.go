@@ -100,6 +100,10 @@ func (b *build) loadPlan(seen changes) error {
 	if reply.Plan == nil {
 		return ipc.Errorf(ipc.CodeInternal, "setup answered without a plan")
 	}
+	if reply.Plan.Root != b.s.cfg.Root {
+		return ipc.Errorf(ipc.CodeInternal, "setup sent the plan of another folder, %s", reply.Plan.Root).
+			WithHint("`replibuild restart` makes the daemons read the project again")
+	}
 	if err := checkPlan(reply.Plan); err != nil {
 		return err
 	}
