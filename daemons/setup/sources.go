@@ -70,7 +70,11 @@ func (p *planner) addSources(t *target, w word, found map[string]bool) {
 	switch {
 	case languageOf(name) == "" && !p.w.isDir(file):
 		p.problems.at(w.place, "C and C++ files end in .c, .cc, .cpp, .cxx or .C", "%s is not a C or C++ source", name)
-	case p.made[name] != nil || p.w.isFile(file):
+	case p.made[name] != nil:
+		found[name] = true
+	case underneath(name, p.genDir()):
+		p.problems.at(w.place, "name it in the outputs of a step", "no step makes %s", name)
+	case p.w.isFile(file):
 		found[name] = true
 	case p.w.isDir(file):
 		p.problems.at(w.place, fmt.Sprintf("write source_dirs = [%q], or %q", name, name+"/**/*.cpp"), "%s is a folder", name)
@@ -164,8 +168,9 @@ func (p *planner) addMatches(t *target, dir, match string, found map[string]bool
 	inside := planPath(p.root, dir)
 	for _, name := range names {
 		file := path.Join(inside, name)
-		ours := underneath(file, p.buildDir) && !underneath(inside, p.genDir()) || underneath(file, ".replibuild") || underneath(file, ".git")
-		if !ours && p.made[file] == nil {
+		// What lies in the build folder, generated files included, is there because a
+		// build made it: only what a step makes now counts.
+		if ours := underneath(file, p.buildDir) || underneath(file, ".replibuild") || underneath(file, ".git"); !ours {
 			add(file)
 		}
 	}
