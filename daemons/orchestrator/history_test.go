@@ -207,3 +207,21 @@ func TestReadLines(t *testing.T) {
 		equal(t, fmt.Sprintf("%.20q", c.text), got, c.want)
 	}
 }
+
+func TestHistoryOfAnotherRoot(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	h := openHistory(dir, "root a", quietLog)
+	h.add(record("a", 1))
+	h.costs.add(ipc.UnitResult{ID: "a", Status: ipc.StatusCompiled, Seconds: 1})
+	h.flush()
+	h = openHistory(dir, "root b", quietLog)
+	equal(t, "of a copy", names(h), []string(nil))
+	equal(t, "costs of a copy", len(h.costs.snapshot()), 0)
+	h.add(record("b", 1))
+	h.costs.add(ipc.UnitResult{ID: "b", Status: ipc.StatusCompiled, Seconds: 1})
+	h.flush()
+	h = openHistory(dir, "root b", quietLog)
+	equal(t, "its own", names(h), []string{"b"})
+	equal(t, "its own costs", len(h.costs.snapshot()), 1)
+}
