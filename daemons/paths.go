@@ -7,7 +7,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"runtime"
 	"unicode/utf8"
 
 	"github.com/RepliBuild/replibuild/ipc"
@@ -78,27 +77,6 @@ func FindRoot(dir string) (string, error) {
 				WithHint("make one with `replibuild init`, or name the project's folder with --project DIR")
 		}
 	}
-}
-
-// HomeDir returns RepliBuild's own folder by the given environment (os.Getenv):
-// REPLIBUILD_HOME, else %LOCALAPPDATA%\RepliBuild on Windows, ~/.replibuild
-// elsewhere.
-func HomeDir(env func(string) string) (string, error) {
-	if home := env("REPLIBUILD_HOME"); home != "" {
-		return filepath.Abs(home)
-	}
-	if runtime.GOOS == "windows" {
-		if local := env("LOCALAPPDATA"); local != "" {
-			return filepath.Join(local, "RepliBuild"), nil
-		}
-		return "", ipc.Errorf(ipc.CodeUnavailable, "LOCALAPPDATA is not set, so there is no place for RepliBuild's files").
-			WithHint("set REPLIBUILD_HOME to a folder of your own")
-	}
-	if home := env("HOME"); filepath.IsAbs(home) {
-		return filepath.Join(home, ".replibuild"), nil
-	}
-	return "", ipc.Errorf(ipc.CodeUnavailable, "HOME is not set, so there is no place for RepliBuild's files").
-		WithHint("set HOME, or REPLIBUILD_HOME to a folder of your own")
 }
 
 // CacheBase is the folder that holds a folder per project.
