@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"unicode/utf8"
 
 	"github.com/RepliBuild/replibuild/ipc"
@@ -67,7 +68,7 @@ func FindRoot(dir string) (string, error) {
 	for at := canonical; ; at = filepath.Dir(at) {
 		fi, err := os.Stat(filepath.Join(at, projectFile))
 		if err == nil && !fi.IsDir() {
-			return at, nil
+			return at, checkRoot(at)
 		}
 		if errors.Is(err, fs.ErrPermission) && closed == "" {
 			closed = " (" + at + " may not be searched)"
@@ -77,6 +78,21 @@ func FindRoot(dir string) (string, error) {
 				WithHint("make one with `replibuild init`, or name the project's folder with --project DIR")
 		}
 	}
+}
+
+// checkRoot refuses a project whose path would not reach compilers and daemons as it is:
+// JSON has UTF-8 only, and dependency files have no way to write a newline.
+func checkRoot(root string) error {
+	what := ""
+	switch {
+	case !utf8.ValidString(root):
+		what = "is not UTF-8"
+	case strings.ContainsAny(root, "\n\r"):
+		what = "has a newline"
+	default:
+		return nil
+	}
+	return ipc.Errorf(ipc.CodeNoProject, "the path of the project %q %s", root, what).WithHint("rename the folder")
 }
 
 // CacheBase is the folder that holds a folder per project.

@@ -123,6 +123,9 @@ func (p *planner) sharedFlags(t *target) []string {
 	case "windows":
 		return []string{"-shared"}
 	}
+	if strings.Contains(name, ",") { // which parts the arguments of -Wl
+		return []string{"-shared", "-Xlinker", "-soname", "-Xlinker", name}
+	}
 	return []string{"-shared", "-Wl,-soname," + name}
 }
 

@@ -150,7 +150,7 @@ func (p *planner) stepPattern(s *step, w word) {
 	found := false
 	for _, name := range names {
 		file := planPath(p.root, path.Join(filepath.ToSlash(dir), name))
-		if !underneath(file, p.genDir()) && p.w.isFile(absolute(p.root, file)) {
+		if !underneath(file, p.genDir()) && !leftByEditor(file) && p.w.isFile(absolute(p.root, file)) {
 			s.addInput(file)
 			found = true
 		}
