@@ -55,7 +55,7 @@ func (w *work) outputFor(a *action) (*temporary, error) {
 	}
 	if !a.direct {
 		w.s.sweeper.sweep(dir)
-		t.path = dir + temporaryPrefix + rand.Text() + filepath.Ext(name)
+		t.path = dir + temporaryPrefix + rand.Text() + ending(name)
 		return t, nil
 	}
 	t.path = t.final
@@ -63,6 +63,14 @@ func (w *work) outputFor(a *action) (*temporary, error) {
 		return nil, fmt.Errorf("make a place for %s: %w", a.output, err)
 	}
 	return t, nil
+}
+
+// ending is what tools tell the kind of an output by.
+func ending(name string) string {
+	if ext := filepath.Ext(name); len(ext) <= 16 {
+		return ext
+	}
+	return "" // the end of a long name with a dot in it
 }
 
 // deliver puts the output in its place by another name for it, which replaces a link or

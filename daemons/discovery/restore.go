@@ -19,8 +19,8 @@ func (s *Service) decode(text []byte) error {
 		return errDamaged
 	}
 	r := &reader{rest: string(text[len(stateMagic):body])}
-	if root := r.text(); root != s.graph.root {
-		return errors.New("the file belongs to another project: " + root)
+	if root := r.text(); root != string(s.root) {
+		return errors.New("the file belongs to another folder: " + root)
 	}
 	token := r.text()
 	generation := r.number()

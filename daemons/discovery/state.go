@@ -95,7 +95,7 @@ func (s *Service) encode() []byte {
 	g := s.graph
 	w := writer{}
 	w.raw(stateMagic)
-	w.text(g.root)
+	w.text(string(s.root))
 	w.text(s.token)
 	w.number(s.changes.generation)
 	places := w.places(g)

@@ -43,6 +43,9 @@ func (p *planner) chainFor(t *target) (int, error) {
 		p.noCompiler(at, no.suggestion, no.message)
 		return -1, nil
 	}
+	if linkerOf(d.CXXArgs) != "" && !t.table.linker.given() {
+		linker = "default" // what came with the compiler says it
+	}
 	prober := &prober{root: p.root, env: p.env, state: p.state}
 	chain, err := prober.probe(p.ctx, p.w, d, linker, lto)
 	switch {

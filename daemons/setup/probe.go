@@ -80,6 +80,9 @@ func (p *prober) ask(ctx context.Context, w watcher, d drivers, linker string, l
 	t.Family, t.Version, t.Triple = facts.family, facts.version, facts.triple
 	t.IncludeDirs, t.LibraryDirs = facts.includes, facts.libraries
 	t.AR = p.archiver(w, facts)
+	if own := ipc.EnvValue(p.env, "AR"); own != "" && t.AR != w.findProgram(p.root, own, p.env) {
+		t.Notices = append(t.Notices, fmt.Sprintf("AR is %q, which is no program without arguments; RepliBuild runs %s", own, t.AR))
+	}
 	if t.AR == "" {
 		t.Why = "there is no archiver: looked for ar, llvm-ar and gcc-ar"
 		return t, nil
