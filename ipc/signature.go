@@ -68,5 +68,14 @@ func StatSignature(path string) Signature {
 	return s
 }
 
+// LinkSignature is [StatSignature] of the path itself: a symbolic link is not followed.
+func LinkSignature(path string) Signature {
+	s, err := linkSignature(path)
+	if err != nil {
+		return Signature{}
+	}
+	return s
+}
+
 // SignatureOf turns what os.Stat returned into a Signature.
 func SignatureOf(fi fs.FileInfo) Signature { return signatureOf(fi) }
