@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/RepliBuild/replibuild/cache"
+	"github.com/RepliBuild/replibuild/internal/stamps"
 	"github.com/RepliBuild/replibuild/ipc"
 )
 
@@ -59,7 +60,8 @@ func (v *view) sameFact(l cache.Listing) (kind string) {
 // asked about once. The zero value is ready.
 type links struct {
 	targets map[string]string // of links, by their path without links; "" = not a link
-	newest  int64             // ctime of the links, ns
+	newest  int64             // when the last of the links may have been made, ns
+	disks   stamps.Disks
 }
 
 // maxLinks is how many links the kernel follows on the way to a file.
@@ -111,7 +113,7 @@ func (l *links) target(p string) (target string, there bool) {
 	if info, err := os.Lstat(p); err == nil {
 		target = ""
 		if info.Mode()&os.ModeSymlink != 0 {
-			l.newest = max(l.newest, ipc.SignatureOf(info).Ctime)
+			l.newest = max(l.newest, l.disks.Latest(path.Dir(p), ipc.SignatureOf(info)))
 			if target, err = os.Readlink(p); err != nil {
 				target = nowhere
 			}

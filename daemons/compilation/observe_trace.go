@@ -182,7 +182,7 @@ func (w *traceWitness) addListings(o preload.Observation, seen *observation) {
 	v := w.about.view
 	for _, dir := range o.Listed {
 		names := listFolder(v.abs(dir))
-		if sig := ipc.StatSignature(v.abs(dir)); max(sig.Mtime, sig.Ctime) >= w.about.since {
+		if sig := ipc.StatSignature(v.abs(dir)); v.disks.Latest(v.abs(dir), sig) >= w.about.since {
 			seen.doubt = cmp.Or(seen.doubt, "other files came to "+dir+" while it was "+w.about.recipe.verb())
 		}
 		seen.listings = append(seen.listings, cache.Listing{Dir: dir, Digest: names})
