@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/RepliBuild/replibuild/cache"
+	"github.com/RepliBuild/replibuild/internal/stamps"
 	"github.com/RepliBuild/replibuild/ipc"
 )
 
@@ -105,7 +106,7 @@ func (p *step) do(ctx context.Context) result {
 	if err := p.w.untilSettled(ctx, p.files); err != nil {
 		return p.w.skipped(p.attempt, err)
 	}
-	since := p.w.s.clock.now()
+	since := stamps.Now()
 	args := append([]string{p.w.view.abs(p.program)}, p.req.Step.Command[1:]...)
 	o, read, err := p.run(ctx, task{args: args, dir: p.w.root, env: p.w.env, timeout: p.w.timeout}, since, at.slot.runs)
 	p.files = append(p.files, read...)

@@ -9,6 +9,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"github.com/RepliBuild/replibuild/internal/stamps"
 	"github.com/RepliBuild/replibuild/ipc"
 )
 
@@ -90,7 +91,7 @@ func (l *linkLines) get(given string, renew func(old *linkLine) *linkLine) *link
 func (w *work) askDriver(ctx context.Context, use *tool, output string) *linkLine {
 	job := task{args: append(slices.Clone(use.args), "-###"), dir: w.root, env: w.env, timeout: askTimeout, resident: true}
 	about := use.subject
-	about.view, about.env, about.since, about.output, about.tool = w.view, w.env, w.s.clock.now(), output, job.args
+	about.view, about.env, about.since, about.output, about.tool = w.view, w.env, stamps.Now(), output, job.args
 	watched, err := (&traced{w.s.tracers, knowsNothing{}}).watch(ctx, &job, &about)
 	if err != nil {
 		return nil

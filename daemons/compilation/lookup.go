@@ -155,9 +155,9 @@ func (w *work) contentOf(a *action, rec *record) cache.Digest {
 	if rec != nil && len(rec.Outputs) > 0 && rec.Outputs[0].Path == a.output && rec.Outputs[0].Sig == sig {
 		return rec.Outputs[0].Digest
 	}
-	sum, _, err := w.s.digests.of(path, sig)
+	is, err := w.s.digests.of(path, sig)
 	if err != nil {
 		return cache.Digest{}
 	}
-	return sum
+	return is.digest
 }

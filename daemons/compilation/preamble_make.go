@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/RepliBuild/replibuild/cache"
+	"github.com/RepliBuild/replibuild/internal/stamps"
 	"github.com/RepliBuild/replibuild/ipc"
 )
 
@@ -186,7 +187,7 @@ func (m *preambles) compile(ctx context.Context, w *work, job *preambleJob, fron
 
 // watched runs the compiler with an observer.
 func (m *preambles) watched(ctx context.Context, w *work, job *preambleJob, args []string, p *preamble) (set inputSet, diagnostics string, err error) {
-	k, since := job.block.compiler, m.s.clock.now()
+	k, since := job.block.compiler, stamps.Now()
 	virtual := job.block.source + preambleSuffix
 	hidden := &hiddenFiles{root: w.root, dir: spell(w.root, p.dir), block: &source{virtual, scanText(job.stub.text)}}
 	about := subject{

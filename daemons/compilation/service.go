@@ -54,7 +54,6 @@ type Service struct {
 	digests *digests
 	records *records
 	slots   *slots
-	clock   clock
 
 	runner   *runner
 	warm     *warm    // nil = none are resident
@@ -90,14 +89,14 @@ func New(cfg Config) (*Service, error) {
 	}
 	s := &Service{
 		cfg: cfg, root: rootid.Of(cfg.Root), log: cfg.Log, store: cfg.Store,
-		tables: newTables(), records: newRecords(), clock: newClock(cfg.Root),
+		tables: newTables(), records: newRecords(),
 		slots: newSlots(cfg.Jobs, cfg.MaxMemory), runner: newRunner(),
 		texts: newTexts(), flights: newFlights(), storing: newStoring(), builds: newBuilds(),
 	}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
 	}
-	s.digests = newDigests(s.clock.tick, time.Now)
+	s.digests = newDigests(time.Now)
 	s.spawner = s.runner
 	if cfg.Warm {
 		s.warm = newWarm(s.runner, s.log)
