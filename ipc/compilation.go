@@ -68,6 +68,7 @@ type BatchRequest struct {
 	Root       string      `json:"root"`
 	BuildDir   string      `json:"build_dir"`
 	Env        []string    `json:"env"`
+	Caller     *Caller     `json:"caller,omitempty"`
 	Toolchains []Toolchain `json:"toolchains"`
 	Commands   []Command   `json:"commands"`
 	Units      []BatchUnit `json:"units"`
@@ -155,6 +156,7 @@ type LinkRequest struct {
 	Root      string    `json:"root"`
 	BuildDir  string    `json:"build_dir"`
 	Env       []string  `json:"env"`
+	Caller    *Caller   `json:"caller,omitempty"`
 	Toolchain Toolchain `json:"toolchain"`
 	Target    Target    `json:"target"`
 	Objects   []string  `json:"objects"`
@@ -175,6 +177,7 @@ type GenerateRequest struct {
 	Build   string   `json:"build"`
 	Root    string   `json:"root"`
 	Env     []string `json:"env"`
+	Caller  *Caller  `json:"caller,omitempty"`
 	Step    Step     `json:"step"`
 	Causes  []Cause  `json:"causes,omitempty"`
 	Timeout float64  `json:"timeout_seconds,omitempty"`

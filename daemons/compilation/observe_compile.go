@@ -3,11 +3,9 @@ package compilation
 import (
 	"cmp"
 	"context"
-	"crypto/rand"
 	"fmt"
 	"maps"
 	"os"
-	"path/filepath"
 	"slices"
 
 	"github.com/RepliBuild/replibuild/cache"
@@ -22,7 +20,7 @@ type depfileCompiles struct {
 }
 
 func (d *depfileCompiles) watch(t *task, about *subject) (witness, error) {
-	file := filepath.Join(filepath.Dir(about.output), temporaryPrefix+rand.Text()+".d")
+	file := besideOutput(about.output, ".d")
 	t.args = append(t.args, "-MD", "-MF", file)
 	return &compileWitness{depfileCompiles: d, about: about, file: file}, nil
 }
