@@ -70,6 +70,7 @@ type BatchRequest struct {
 	Root       string      `json:"root"`
 	BuildDir   string      `json:"build_dir"`
 	Env        []string    `json:"env"`
+	Caller     *Caller     `json:"caller,omitempty"`
 	Toolchains []Toolchain `json:"toolchains"`
 	Commands   []Command   `json:"commands"`
 	Units      []BatchUnit `json:"units"`
@@ -157,6 +158,7 @@ type LinkRequest struct {
 	Root      string    `json:"root"`
 	BuildDir  string    `json:"build_dir"`
 	Env       []string  `json:"env"`
+	Caller    *Caller   `json:"caller,omitempty"`
 	Toolchain Toolchain `json:"toolchain"`
 	Target    Target    `json:"target"`
 	Objects   []string  `json:"objects"`
@@ -177,6 +179,7 @@ type GenerateRequest struct {
 	Build   string   `json:"build"`
 	Root    string   `json:"root"`
 	Env     []string `json:"env"`
+	Caller  *Caller  `json:"caller,omitempty"`
 	Step    Step     `json:"step"`
 	Causes  []Cause  `json:"causes,omitempty"`
 	Timeout float64  `json:"timeout_seconds,omitempty"`

@@ -3,6 +3,7 @@ package compilation
 import (
 	"context"
 	"errors"
+	"path/filepath"
 	"time"
 
 	"github.com/RepliBuild/replibuild/cache"
@@ -113,8 +114,11 @@ func (w *work) deliver(t *attempt, e *cache.Entry, set packedSet) (*result, erro
 	if len(e.Outputs) != 1 {
 		return nil, cache.ErrDamaged
 	}
-	out, reason := e.Outputs[0], w.hitReason(t) // which looks at what the delivery replaces
+	out, reason := w.withPermissions(e.Outputs[0]), w.hitReason(t) // which looks at what the delivery replaces
 	path := w.view.abs(t.output)
+	if err := w.makeFolder(filepath.Dir(path)); err != nil {
+		return nil, err
+	}
 	if t.before != out.Blob || !sameMode(path, out.Mode) {
 		if err := w.s.store.Deliver(out, path); err != nil {
 			return nil, err

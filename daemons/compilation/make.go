@@ -163,7 +163,7 @@ func (w *work) runOnce(ctx context.Context, t *attempt, output string, slot *slo
 	tool := t.tool(output)
 	w.withPreamble(t, &tool)
 	directly := w.linkDirectly(ctx, t, &tool, output)
-	job := task{args: tool.args, dir: w.root, env: w.env, timeout: w.timeout, resident: tool.resident}
+	job := task{args: tool.args, dir: w.root, env: w.env, caller: w.caller, timeout: w.timeout, resident: tool.resident}
 	if err := w.untilSettled(ctx, tool.also); err != nil {
 		return product{outcome: outcome{stopped: err}}, false
 	}
