@@ -35,6 +35,7 @@ type built struct {
 func (w *world) build(m *moment) *built {
 	w.t.Helper()
 	w.builds++
+	w.inPlace, w.starts = w.objects(), time.Now()
 	b := &built{units: map[string]ipc.UnitFinished{}, linked: map[string]ipc.LinkFinished{}}
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
@@ -115,6 +116,10 @@ func (w *world) judge(b *built, quiet bool) []string {
 		w.failing = true
 		return j.wrong
 	}
+	if why := w.lacksFolder(); why != "" && (b.err != nil || !b.result.Success && len(b.units) == 0) {
+		w.failing = true
+		return nil
+	}
 	if b.err != nil {
 		j.complain("the build ended with: %v (%q)", b.err, b.said)
 		return j.wrong
@@ -126,7 +131,7 @@ func (w *world) judge(b *built, quiet bool) []string {
 		j.complain("there is no plan: %v", err)
 		return j.wrong
 	}
-	for _, check := range []func(){j.checkPlan, j.checkGenerated, j.compilePlainly, j.checkUnits, j.checkTargets, j.checkEnd} {
+	for _, check := range []func(){j.checkPlan, j.checkGenerated, j.compilePlainly, j.checkUnits, j.checkTargets, j.checkEnd, j.checkLeft} {
 		if check(); len(j.wrong) > 0 {
 			break
 		}
@@ -143,17 +148,23 @@ func (w *world) plainDoubts() []string { return w.plain.doubts }
 
 // unbuildable says why setup must refuse the project, "" if it must not.
 func (w *world) unbuildable() string {
-	for _, dir := range w.settings.includeDirs {
-		if !ipc.StatSignature(inRoot(w.root(), dir)).IsDir() {
-			return "there is no folder " + dir
-		}
-	}
 	if w.settings.generated && !w.isFile("p/gen.in") {
 		return "there is no gen.in"
 	}
 	for _, t := range w.settings.targets {
 		if len(w.sourcesOf(t)) == 0 {
 			return "target " + t.name + " has no sources"
+		}
+	}
+	return ""
+}
+
+// lacksFolder names a folder to search that is not there. A build may be refused
+// because of it.
+func (w *world) lacksFolder() string {
+	for _, dir := range w.settings.includeDirs {
+		if !ipc.StatSignature(inRoot(w.root(), dir)).IsDir() {
+			return "there is no folder " + dir
 		}
 	}
 	return ""
@@ -167,26 +178,31 @@ func (j *judgement) checkPlan() {
 			want[t.name+":"+strings.TrimPrefix(s, "p/")] = true
 		}
 	}
+	if j.plan.Root != j.root() {
+		j.complain("the plan is that of %s", j.plan.Root)
+		return
+	}
 	for i := range j.plan.Units {
 		u := &j.plan.Units[i]
 		if !want[u.ID] {
-			j.complain("the plan has %s, which is not there", u.ID)
+			j.complain("the plan has %q, which is not there", u.ID)
 		}
 		delete(want, u.ID)
 		j.checkArgs(u)
 	}
 	for id := range want {
-		j.complain("the plan lacks %s", id)
+		j.complain("the plan lacks %q", id)
 	}
+	j.checkLinkFlags()
 }
 
 func (j *judgement) checkArgs(u *ipc.Unit) {
 	line := j.plan.CommandLine(u)
 	var want []string
-	for _, d := range j.settings.defines {
+	for _, d := range j.settings.allDefines() {
 		want = append(want, "-D"+d)
 	}
-	want = append(want, j.settings.flags...)
+	want = append(want, j.settings.allFlags()...)
 	for _, d := range j.settings.includeDirs {
 		if dir := "-I" + d; !slices.Contains(want, dir) {
 			want = append(want, dir)
@@ -244,6 +260,8 @@ func (j *judgement) checkUnits() {
 			continue
 		}
 		j.checkFile(u.ID, u.Object, want.output, event.Reason, j.mayLackDebug)
+		j.checkStamp(u, want.output)
+		j.checkMode(u.ID, u.Object, want.mode)
 		j.checkNeed(u.ID, event.Status, event.Reason, j.unitState(j.plan, u, want))
 	}
 }
@@ -255,7 +273,7 @@ func (j *judgement) checkFile(what, file string, want []byte, reason ipc.Reason,
 	switch {
 	case err != nil:
 		j.complain("%s: %v", what, err)
-	case !bytes.Equal(is, want) && (asGood == nil || !asGood(is, want)):
+	case !bytes.Equal(j.withoutStamp(is), j.withoutStamp(want)) && (asGood == nil || !asGood(is, want)):
 		j.complain("%s: WRONG, %s is not what a plain build makes (%d and %d bytes); the reason given: %s", what, file, len(is), len(want), reason.Text)
 	case !info.Mode().IsRegular():
 		j.complain("%s: %s is %v", what, file, info.Mode())
@@ -301,6 +319,7 @@ func (j *judgement) checkTargets() {
 			continue
 		}
 		j.checkFile("link of "+t.Name, t.Output, want.output, event.Reason, nil)
+		j.checkMode("link of "+t.Name, t.Output, want.mode)
 		j.checkNeed("link of "+t.Name, event.Status, event.Reason, j.linkState(j.plan, t, objects))
 	}
 }
