@@ -9,9 +9,9 @@ func assemblerKind() kind {
 		w.save("p/asm/table.inc", ".long 12345\n", true)
 		w.save("p/asm/blob.bin", "12345", true)
 	}, source: func(_ *world, function, _ string) string {
-		return fmt.Sprintf(`asm(".pushsection .rodata\n.globl %[1]s_table\n%[1]s_table:\n.include \"asm/table.inc\"\n.popsection");
+		return fmt.Sprintf(`__asm__(".pushsection .rodata\n.globl %[1]s_table\n%[1]s_table:\n.include \"asm/table.inc\"\n.popsection");
 #define INCLUDE_BYTES ".inc" "bin"
-asm(".pushsection .rodata\n.globl %[1]s_blob\n%[1]s_blob:\n" INCLUDE_BYTES " \"asm/blob.bin\"\n.popsection");
+__asm__(".pushsection .rodata\n.globl %[1]s_blob\n%[1]s_blob:\n" INCLUDE_BYTES " \"asm/blob.bin\"\n.popsection");
 `, function)
 	}, turns: []turn{
 		{2, "include", func(w *world) []string { return w.assemblerTurn("p/asm/table.inc") }},

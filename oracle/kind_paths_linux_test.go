@@ -16,7 +16,8 @@ func pathKind() kind {
 		w.shm = dir
 		w.must(os.Symlink(dir, w.abs("ext/shm")))
 		w.must(os.MkdirAll(w.abs("p/inc4"), 0o755))
-		w.settings.includeDirs = append(w.settings.includeDirs, dir, "/proc/self/cwd/inc4")
+		w.settings.includeDirs = append(w.settings.includeDirs, dir)
+		w.settings.fixed = append(w.settings.fixed, "-I/proc/self/cwd/inc4")
 	}, source: func(_ *world, function, _ string) string {
 		var b strings.Builder
 		for i, h := range oddHeaders {

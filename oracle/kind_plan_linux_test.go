@@ -81,7 +81,7 @@ func (w *world) toggleTarget() []string {
 }
 
 func (w *world) changeLibs() []string {
-	w.settings.libs = pick(w, [][]string{nil, {"m"}, {"m", "pthread", "m"}, {"pthread", "m"}, {"m", "dl", "pthread", "dl", "m"}})
+	w.settings.libs = pick(w, [][]string{nil, {"m"}, {"m", "dl", "m"}, {"dl", "m"}, {"m", "dl", "rt", "dl", "m"}})
 	w.settings.linkFlags = pick(w, [][]string{nil, {"-Wl,--as-needed"}, {"-Xlinker", "--as-needed", "-Xlinker", "--no-as-needed"}, {"-Wl,--as-needed", "-Wl,--no-as-needed", "-Wl,--as-needed"}})
 	w.note("link_libs = %s, link_flags = %s", list(w.settings.libs), list(w.settings.linkFlags))
 	w.saveSettings()

@@ -12,7 +12,11 @@ import (
 // swapKind puts other files into place while a compile has read the ones before, in
 // ways that leave the times of those files as they were.
 func swapKind() kind {
-	k := kind{name: "swaps", open: openSwaps, prepare: (*world).makeGate}
+	k := kind{name: "swaps", open: openSwaps, prepare: func(w *world) {
+		w.makeGate()
+		w.must(os.MkdirAll(w.abs("p/swap"), 0o755))
+		w.settings.fixed = append(w.settings.fixed, "-Iswap") // holds nothing else
+	}}
 	for _, s := range []struct {
 		name string
 		do   func(w *world, header string) (ready func())
@@ -30,22 +34,38 @@ func swapKind() kind {
 }
 
 // swapWhileCompiling prepares a swap, has a compile held that reads the header, and
-// swaps. The builds after it must have what is there now.
+// swaps. The builds after it must have what is there now. Mostly that compile is the
+// first that reads the header, so that nothing is known of it before.
 func (w *world) swapWhileCompiling(swap func(w *world, header string) func()) []string {
-	source, header := pick(w, w.sources()), pick(w, []string{"p/include", "p/inc1"})+"/swap.h"
-	if !w.isFile(header) {
-		w.save(header, fmt.Sprintf("#define SWAP %d\n", w.number()), true)
+	source, header := pick(w, w.sources()), pick(w, []string{"p/include", "p/inc1", "p/swap", "p/swap", "p/swap", "p/swap"})+"/swap.h"
+	for _, dir := range []string{"p/include", "p/inc1", "p/swap"} {
+		w.must(os.RemoveAll(w.abs(dir + "/swap.h")))
 	}
-	if text := w.read(source); !strings.Contains(text, "<swap.h>") {
-		w.save(source, text+"#include <swap.h>\nint "+nameOf(source)+"_swap = SWAP;\n", true)
+	w.save(header, fmt.Sprintf("#define SWAP %d\n", w.number()), true)
+	text := w.read(source)
+	known := strings.Contains(text, includeSwap)
+	switch {
+	case known && w.chance(70):
+		text, _, _ = strings.Cut(text, includeSwap)
+		known = false
+	case !known && w.chance(30):
+		known = true
 	}
-	if wrong := w.needsGood(); wrong != nil {
+	including := text
+	if !strings.Contains(text, includeSwap) {
+		including += includeSwap + "int " + nameOf(source) + "_swap = SWAP;\n"
+	}
+	if known {
+		text = including
+	}
+	w.save(source, text, true)
+	if wrong := w.needsGood(); len(wrong) > 0 {
 		return wrong
 	}
 	ready := swap(w, header)
 	w.olderThanATick()
 	w.note("edit %s, and while it is compiled:", source)
-	w.save(source, w.otherNumber(w.read(source))+fmt.Sprintf("int %s_more%d;\n", nameOf(source), w.more()), true)
+	w.save(source, w.otherNumber(including)+fmt.Sprintf("int %s_more%d;\n", nameOf(source), w.more()), true)
 	end := w.openGate(false, ready)
 	w.build(nil)
 	if !end() {
@@ -53,6 +73,8 @@ func (w *world) swapWhileCompiling(swap func(w *world, header string) func()) []
 	}
 	return w.twice()
 }
+
+const includeSwap = "#include <swap.h>\n"
 
 // needsGood builds, for what follows needs a project that compiles; it returns what is
 // wrong, or an empty list if the project does not compile.

@@ -86,6 +86,9 @@ func (w *world) helperTurn(h *helper) []string {
 	if h.cannot != nil && h.cannot() {
 		return w.buildAndJudge()
 	}
+	if w.chance(70) {
+		w.useSet()
+	}
 	if w.wrapper.name != h.name {
 		w.useHelper(h)
 		if wrong := w.settleHelper(h); len(wrong) > 0 {

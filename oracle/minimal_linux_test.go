@@ -113,7 +113,7 @@ func twins(root string, inputs []string) (parts []string) {
 
 // linkState is the state of a target: how it is linked, and the content of what.
 func (w *world) linkState(plan *ipc.Plan, t *ipc.Target, objects []string) state {
-	parts := []string{t.Name, t.Kind, t.Output, t.LinkLang, strings.Join(plan.Env, "\x00"), plan.Toolchains[t.Toolchain].CXX}
+	parts := []string{t.Name, t.Kind, t.Output, t.LinkLang, strings.Join(plan.Env, "\x00"), plan.Toolchains[t.Toolchain].CXX, w.beside()}
 	parts = append(parts, slices.Concat(t.LinkFlags, t.Libs)...)
 	for _, m := range slices.Concat(objects, t.LinkInputs) {
 		text, err := os.ReadFile(inRoot(plan.Root, m))

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"strconv"
+	"strings"
 	"testing"
 )
 
@@ -83,6 +84,9 @@ func runProject(t *testing.T, seed uint64, steps int, only string, sum *tally) {
 			w.report(wrong)
 			return
 		}
+	}
+	if testing.Verbose() && only != "" {
+		t.Logf("steps:\n  %s", strings.Join(w.log, "\n  "))
 	}
 	t.Logf("%s: %d steps, %d builds; plainly compiled %d, from memory %d", w.kindNames(), steps, w.builds, w.plain.ran, w.plain.remembered)
 }
