@@ -153,7 +153,7 @@ func (w *world) saveSettings() { w.save("p/replibuild.toml", w.settings.toml(), 
 // daemonConfig gives some projects another way to be built.
 func (w *world) daemonConfig() string {
 	verify := "watch"
-	w.auto = w.chance(15) && !w.has("places") // a build in a place that was left would be one by nobody
+	w.auto = w.chance(15) && !w.has("places") && !w.has("clock") && !w.has("caller") // there it matters who built last
 	if w.chance(25) {
 		verify = "stat"
 	}

@@ -73,7 +73,7 @@ func (w *world) stampTurn(way string) []string {
 		}
 	}
 	w.note("the time by %s", way)
-	w.settings.stamp, w.doubtful = way, way != "timestamp"
+	w.settings.stamp, w.doubtful = way, true // none of these is kept
 	w.must(os.RemoveAll(w.abs("p/stamp")))
 	w.save(stampHeader, stampWays[way], true)
 	w.saveSettings()

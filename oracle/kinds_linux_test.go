@@ -62,25 +62,39 @@ func (w *world) drawKinds(only string) {
 }
 
 func (w *world) addKind(item string) {
-	name, only, one := strings.Cut(item, "/")
-	if name == "basic" {
+	if item == "basic" {
 		return
 	}
-	i := slices.IndexFunc(allKinds(), func(k kind) bool { return k.name == name })
-	if i < 0 {
-		w.t.Fatalf("there is no kind %q", name)
+	k := kindOf(item)
+	if k.name == "" {
+		w.t.Fatalf("there is no kind %q", item)
 	}
-	k := allKinds()[i]
 	if k.cannot != nil {
 		if why := k.cannot(w); why != "" {
-			w.t.Logf("without %s: %s", name, why)
+			w.t.Logf("without %s: %s", k.name, why)
 			return
 		}
 	}
-	if one {
+	w.addTurns(k, item)
+}
+
+// kindOf is the kind that "KIND" or "KIND/TURN" names, without a name if there is none.
+func kindOf(item string) kind {
+	name, _, _ := strings.Cut(item, "/")
+	for _, k := range allKinds() {
+		if k.name == name {
+			return k
+		}
+	}
+	return kind{}
+}
+
+// addTurns adds a kind with all of its turns, or the one that item names.
+func (w *world) addTurns(k kind, item string) {
+	if _, only, one := strings.Cut(item, "/"); one {
 		k.turns = slices.DeleteFunc(k.turns, func(t turn) bool { return t.name != only })
 		if len(k.turns) == 0 {
-			w.t.Fatalf("kind %s has no turn %q", name, only)
+			w.t.Fatalf("kind %s has no turn %q", k.name, only)
 		}
 	}
 	w.kinds = append(w.kinds, k)
