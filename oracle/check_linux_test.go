@@ -116,10 +116,6 @@ func (w *world) judge(b *built, quiet bool) []string {
 		w.failing = true
 		return j.wrong
 	}
-	if why := w.lacksFolder(); why != "" && (b.err != nil || !b.result.Success && len(b.units) == 0) {
-		w.failing = true
-		return nil
-	}
 	if b.err != nil {
 		j.complain("the build ended with: %v (%q)", b.err, b.said)
 		return j.wrong
@@ -154,17 +150,6 @@ func (w *world) unbuildable() string {
 	for _, t := range w.settings.targets {
 		if len(w.sourcesOf(t)) == 0 {
 			return "target " + t.name + " has no sources"
-		}
-	}
-	return ""
-}
-
-// lacksFolder names a folder to search that is not there. A build may be refused
-// because of it.
-func (w *world) lacksFolder() string {
-	for _, dir := range w.settings.includeDirs {
-		if !ipc.StatSignature(inRoot(w.root(), dir)).IsDir() {
-			return "there is no folder " + dir
 		}
 	}
 	return ""

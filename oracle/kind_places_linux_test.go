@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"golang.org/x/sys/unix"
 )
 
 // places are the folders that hold the project besides the one that is built: where it
@@ -127,10 +129,8 @@ func (w *world) exchangeProjects() []string {
 	}
 	other := pick(w, w.otherPlaces())
 	w.note("exchange %s and %s", w.at, other)
-	one, two, aside := filepath.Join(w.base, w.at), filepath.Join(w.base, other), filepath.Join(w.base, "aside")
-	w.must(os.Rename(one, aside))
-	w.must(os.Rename(two, one))
-	w.must(os.Rename(aside, two))
+	// At once: a daemon that finds its folder gone in between may make it again.
+	w.must(unix.Renameat2(unix.AT_FDCWD, filepath.Join(w.base, w.at), unix.AT_FDCWD, filepath.Join(w.base, other), unix.RENAME_EXCHANGE))
 	mine, theirs := w.settings.clone(), w.places.others[other]
 	w.settings = theirs.settings.clone()
 	w.places.others[other] = place{w.fingerprint(other), mine}
