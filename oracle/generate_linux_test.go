@@ -18,6 +18,13 @@ type settings struct {
 	debug        bool
 	generated    bool // gen.h is copied from gen.in by a step
 	targets      []target
+	fixed        []string // flags that no change takes away
+	libs         []string
+	steps        []string // further ones, as they stand in the file
+	gated        bool     // the assembler waits at the gate
+	assign       string   // a variable of the compiler, as in "env NAME=VALUE g++"
+	linkFlags    []string
+	stamp        string // how the time of a compile gets into objects
 }
 
 type target struct {
@@ -27,7 +34,7 @@ type target struct {
 
 func (s settings) clone() settings {
 	s.includeDirs, s.defines, s.flags = slices.Clone(s.includeDirs), slices.Clone(s.defines), slices.Clone(s.flags)
-	s.targets = slices.Clone(s.targets)
+	s.targets, s.libs, s.steps = slices.Clone(s.targets), slices.Clone(s.libs), slices.Clone(s.steps)
 	return s
 }
 
@@ -41,15 +48,39 @@ func list(items []string) string {
 
 func (s settings) toml() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "[project]\nname = \"oracle\"\n[compilation]\ncompiler = %q\noptimization = %q\ndebug = %v\n", s.compiler, s.optimization, s.debug)
-	fmt.Fprintf(&b, "include_dirs = %s\ndefines = %s\ncxx_flags = %s\nc_flags = %s\n", list(s.includeDirs), list(s.defines), list(s.flags), list(s.flags))
+	fmt.Fprintf(&b, "[project]\nname = \"oracle\"\n[compilation]\ncompiler = %q\noptimization = %q\ndebug = %v\n", strings.TrimSpace(s.assign+" "+s.compiler), s.optimization, s.debug)
+	fmt.Fprintf(&b, "include_dirs = %s\ndefines = %s\ncxx_flags = %s\nc_flags = %s\nlink_libs = %s\nlink_flags = %s\n", list(s.includeDirs), list(s.allDefines()), list(s.allFlags()), list(s.allFlags()), list(s.libs), list(s.linkFlags))
 	for _, t := range s.targets {
 		fmt.Fprintf(&b, "[targets.%s]\nkind = %q\nsource_dirs = [\"src/%s\"]\ndepends = %s\n", t.name, t.kind, t.name, list(t.depends))
 	}
 	if s.generated {
 		b.WriteString("[[generate]]\ncommand = [\"cp\", \"gen.in\", \"{out}/gen.h\"]\ninputs = [\"gen.in\"]\noutputs = [\"gen.h\"]\n")
 	}
+	for _, step := range s.steps {
+		b.WriteString(step)
+	}
 	return b.String()
+}
+
+// allFlags are those of C and C++ in the order of the file.
+func (s settings) allFlags() []string {
+	flags := slices.Concat(s.flags, s.fixed)
+	if s.gated {
+		flags = append(flags, gateFlags(s.compiler)...)
+	}
+	return append(flags, stampFlags(s.stamp)...)
+}
+
+func (s settings) allDefines() []string {
+	return append(slices.Clone(s.defines), stampDefines(s.stamp)...)
+}
+
+// assigned are the variables that the compiler gets besides those of the plan.
+func (s settings) assigned() []string {
+	if i := strings.LastIndexByte(s.assign, ' '); s.assign != "" {
+		return []string{s.assign[i+1:]}
+	}
+	return nil
 }
 
 // shapes are how a project may be divided.
@@ -85,9 +116,9 @@ func (w *world) searched() []string {
 // generate makes the project.
 func (w *world) generate() {
 	s := &w.settings
-	s.compiler, s.optimization = pick(w, compilers(w.t)), "0"
-	if w.chance(70) {
-		s.compiler = compilers(w.t)[0]
+	s.optimization = "0"
+	if s.compiler = pick(w, compilers(w.t)); w.chance(40) { // each campaign has all of them
+		s.compiler = compilers(w.t)[w.seed%uint64(len(compilers(w.t)))]
 	}
 	s.includeDirs = []string{"include", "inc1"}
 	s.targets = slices.Clone(pick(w, shapes))
@@ -106,6 +137,7 @@ func (w *world) generate() {
 	}
 	w.save("ext/v1/link.h", w.header(4), true)
 	w.save("ext/v2/link.h", w.header(4), true)
+	w.prepareKinds()
 	for _, t := range s.targets {
 		for range 1 + w.between(3) {
 			w.addSource(t)
@@ -121,7 +153,7 @@ func (w *world) saveSettings() { w.save("p/replibuild.toml", w.settings.toml(), 
 // daemonConfig gives some projects another way to be built.
 func (w *world) daemonConfig() string {
 	verify := "watch"
-	w.auto = w.chance(15)
+	w.auto = w.chance(15) && !w.has("places") && !w.has("clock") && !w.has("caller") // there it matters who built last
 	if w.chance(25) {
 		verify = "stat"
 	}
@@ -211,6 +243,9 @@ func (w *world) addSource(t target) string {
 	w.fresh++
 	name, first := fmt.Sprintf("%s_u%d", t.name, w.fresh), len(w.sourcesOf(t)) == 0
 	ending := pick(w, []string{".c", ".cpp"})
+	if w.wrapper.name != "" { // it stands for a C++ compiler only
+		ending = ".cpp"
+	}
 	function := name
 	if first && t.kind == "executable" {
 		name, function, ending = "main", "main", ".cpp"
@@ -223,7 +258,7 @@ func (w *world) addSource(t target) string {
 }
 
 func (w *world) sourcesOf(t target) []string {
-	return w.files(func(p string) bool { return isSource(p) && path.Dir(p) == "p/src/"+t.name })
+	return w.files(func(p string) bool { return isSource(p) && strings.HasPrefix(p, "p/src/"+t.name+"/") })
 }
 
 // source is the text of a source file: every header that it reaches leaves a value in
@@ -251,6 +286,7 @@ func (w *world) source(t target, function, ending string) string {
 		fmt.Fprintf(&b, "#ifdef TYPE_%s\nint %s_type_%s = sizeof(struct type_%s);\n#endif\n", v, function, v, v)
 	}
 	fmt.Fprintf(&b, "#ifdef FLAG0\nint %s_flag = FLAG0;\n#endif\n", function)
+	b.WriteString(w.kindSource(function, ending))
 	if function != "main" {
 		fmt.Fprintf(&b, "%sint %s(void) { return %d; }\n", open, function, w.number())
 		return b.String()

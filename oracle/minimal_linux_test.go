@@ -47,8 +47,9 @@ func (w *world) unitState(plan *ipc.Plan, u *ipc.Unit, r plainResult) state {
 	line := plan.CommandLine(u)
 	source, err := os.ReadFile(inRoot(plan.Root, u.Source))
 	w.must(err)
-	base := digestOf(strings.Join(line[:len(line)-2], "\x00"), strings.Join(plan.Env, "\x00"), string(source))
-	search := searchDirs(line, plan.Env)
+	base := digestOf(strings.Join(line[:len(line)-2], "\x00"), strings.Join(plan.Env, "\x00"), string(source), w.beside(),
+		w.sourceTime(inRoot(plan.Root, u.Source)), strings.Join(w.settings.assigned(), "\x00"))
+	search := searchDirs(line, slices.Concat(plan.Env, w.settings.assigned()))
 	parts := []string{string(base[:])}
 	looked := map[string]bool{}
 	look := func(p string) {
@@ -112,7 +113,7 @@ func twins(root string, inputs []string) (parts []string) {
 
 // linkState is the state of a target: how it is linked, and the content of what.
 func (w *world) linkState(plan *ipc.Plan, t *ipc.Target, objects []string) state {
-	parts := []string{t.Name, t.Kind, t.Output, t.LinkLang, strings.Join(plan.Env, "\x00"), plan.Toolchains[t.Toolchain].CXX}
+	parts := []string{t.Name, t.Kind, t.Output, t.LinkLang, strings.Join(plan.Env, "\x00"), plan.Toolchains[t.Toolchain].CXX, w.beside()}
 	parts = append(parts, slices.Concat(t.LinkFlags, t.Libs)...)
 	for _, m := range slices.Concat(objects, t.LinkInputs) {
 		text, err := os.ReadFile(inRoot(plan.Root, m))
@@ -124,6 +125,9 @@ func (w *world) linkState(plan *ipc.Plan, t *ipc.Target, objects []string) state
 }
 
 func inRoot(root, p string) string {
+	if rest, ok := strings.CutPrefix(p, "/proc/self/cwd/"); ok { // of the compiler
+		p = rest
+	}
 	if filepath.IsAbs(p) {
 		return p
 	}

@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"io/fs"
 	"maps"
 	"os"
 	"os/exec"
@@ -31,9 +32,10 @@ func digestOf(parts ...string) digest {
 
 // plainResult is what a command made when it was simply run.
 type plainResult struct {
-	output []byte   // nil if it failed
-	text   string   // what it printed
-	inputs []string // of a compile that succeeded: the files that it read, as spelled
+	output []byte      // nil if it failed
+	text   string      // what it printed
+	mode   fs.FileMode // of the output
+	inputs []string    // of a compile that succeeded: the files that it read, as spelled
 }
 
 // plainCompiler runs the command lines of a plan from scratch. It runs a command
@@ -74,7 +76,7 @@ func (w *world) forest() (forest, map[string]string) {
 		entries, _ := os.ReadDir(abs)
 		for _, e := range entries {
 			p := abs + "/" + e.Name()
-			if rel, _ := filepath.Rel(w.base, p); ours(rel) {
+			if ours(w.rel(p)) || e.Type()&(fs.ModeNamedPipe|fs.ModeSocket) != 0 {
 				continue
 			}
 			byName[e.Name()] = append(byName[e.Name()], p)
@@ -135,7 +137,8 @@ func (c *plainCompiler) compile(plan *ipc.Plan, u *ipc.Unit, byName forest, text
 	if !filepath.IsAbs(source) {
 		source = plan.Root + "/" + source
 	}
-	key := digestOf(strings.Join(line, "\x00"), strings.Join(plan.Env, "\x00"), c.w.reach(byName, texts, source))
+	key := digestOf(strings.Join(line, "\x00"), strings.Join(plan.Env, "\x00"), c.w.reach(byName, texts, source), c.w.beside(),
+		c.w.sourceTime(source), c.w.caller.prefix)
 	return c.remember(u.ID, key, func() plainResult {
 		dep := c.w.abs("plain/dep")
 		r := c.run(plan, append(slices.Clone(line), "-MD", "-MF", dep), "object")
@@ -157,7 +160,7 @@ func (c *plainCompiler) remember(what string, key digest, make func() plainResul
 	}
 	r := make()
 	c.ran++
-	if ok && !bytes.Equal(known.output, r.output) {
+	if ok && !bytes.Equal(c.w.withoutStamp(known.output), c.w.withoutStamp(r.output)) {
 		c.doubts = append(c.doubts, "the test's own memory of "+what+" is wrong")
 	}
 	c.memory[key] = r
@@ -170,8 +173,8 @@ func (c *plainCompiler) run(plan *ipc.Plan, line []string, what string) plainRes
 	_ = os.Remove(out)
 	var text []byte
 	for tries := 0; ; tries++ {
-		cmd := exec.Command(line[0], append(slices.Clone(line[1:]), "-o", out)...)
-		cmd.Dir, cmd.Env = plan.Root, append(slices.Clone(plan.Env), "PWD="+plan.Root)
+		cmd := c.w.caller.command(append(slices.Clone(line), "-o", out))
+		cmd.Dir, cmd.Env = plan.Root, slices.Concat(plan.Env, c.w.settings.assigned(), []string{"PWD=" + plan.Root})
 		var err error
 		if text, err = cmd.CombinedOutput(); err == nil {
 			break
@@ -183,7 +186,9 @@ func (c *plainCompiler) run(plan *ipc.Plan, line []string, what string) plainRes
 	}
 	made, err := os.ReadFile(out)
 	c.w.must(err)
-	return plainResult{output: made, text: string(text)}
+	info, err := os.Stat(out)
+	c.w.must(err)
+	return plainResult{output: made, text: string(text), mode: info.Mode()}
 }
 
 // link is what makes a target of the objects and libraries that lie in the build
@@ -198,7 +203,7 @@ func (c *plainCompiler) link(plan *ipc.Plan, t *ipc.Target, objects []string) pl
 	if t.LinkLang == "c" {
 		line[0] = chain.CC
 	}
-	parts := []string{t.Kind, strings.Join(line, "\x00"), strings.Join(plan.Env, "\x00")}
+	parts := []string{t.Kind, c.w.caller.prefix, strings.Join(line, "\x00"), strings.Join(plan.Env, "\x00")}
 	for _, m := range members {
 		text, err := os.ReadFile(plan.Root + "/" + m)
 		c.w.must(err)
@@ -215,14 +220,16 @@ func (c *plainCompiler) link(plan *ipc.Plan, t *ipc.Target, objects []string) pl
 func (c *plainCompiler) archive(plan *ipc.Plan, chain ipc.Toolchain, members []string) plainResult {
 	out := c.w.abs("plain/archive.a")
 	_ = os.Remove(out)
-	cmd := exec.Command(chain.AR, append([]string{"qcsD", out}, members...)...)
+	cmd := c.w.caller.command(append([]string{chain.AR, "qcsD", out}, members...))
 	cmd.Dir, cmd.Env = plan.Root, plan.Env
 	if text, err := cmd.CombinedOutput(); err != nil {
 		return plainResult{text: string(text)}
 	}
 	made, err := os.ReadFile(out)
 	c.w.must(err)
-	return plainResult{output: made}
+	info, err := os.Stat(out)
+	c.w.must(err)
+	return plainResult{output: made, mode: info.Mode()}
 }
 
 // searchDirs are the folders in which a command line and environment have headers

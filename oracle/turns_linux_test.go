@@ -21,6 +21,9 @@ func (w *world) makeStep() []string {
 		w.restore(w.good)
 		return w.buildAndJudge()
 	}
+	if turns := w.turns(); len(turns) > 0 && w.chance(w.share()) {
+		return w.takeTurn(turns)
+	}
 	for range 1 + w.between(3)*w.between(2) {
 		w.change()
 	}
@@ -59,7 +62,8 @@ func (w *world) buildAndJudge() []string {
 }
 
 func (w *world) finish(b *built, quiet bool) []string {
-	wrong := append(w.judge(b, quiet), w.victimLives()...)
+	wrong := append(w.judge(b, quiet && !w.doubtful), w.victimLives()...)
+	wrong = append(wrong, w.othersUntouched()...)
 	if len(wrong) == 0 && b.err == nil && b.result.Success {
 		w.good = w.snapshot()
 	}

@@ -15,6 +15,7 @@ import (
 	"syscall"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/RepliBuild/replibuild"
 	"github.com/RepliBuild/replibuild/ipc"
@@ -55,6 +56,19 @@ type world struct {
 	byPreamble map[digest]bool
 
 	through string // a link by which the project is opened, "" = none
+
+	kinds     []kind // of what may go wrong, beside the changes that every project sees
+	only      string // the kinds that were asked for, "" = what the seed draws
+	at        string // the folder in which the project "p" lies now
+	places    places
+	wrapper   wrapper
+	gate      *gate
+	caller    caller
+	shm       string            // a folder beneath /dev/shm
+	starts    time.Time         // of the last build
+	inPlace   map[string][]byte // the objects that were there before the last build
+	doubtful  bool              // compiles cannot be observed, so each may run again
+	mountable string            // a folder on a coarse file system
 }
 
 // between returns a number from 0 to n-1, chance whether something happens in so many
@@ -68,9 +82,12 @@ func (w *world) note(format string, args ...any) {
 	w.log = append(w.log, fmt.Sprintf("%d: ", w.step)+fmt.Sprintf(format, args...))
 }
 
-func newWorld(t *testing.T, seed uint64) *world {
+// newWorld makes the project of a seed; only names the kinds that it has, "" = what
+// the seed draws.
+func newWorld(t *testing.T, seed uint64, only string) *world {
 	t.Helper()
 	w := newFolder(t, seed)
+	w.drawKinds(only)
 	w.generate()
 	return w
 }
@@ -85,7 +102,7 @@ func newFolder(t *testing.T, seed uint64) *world {
 	w := &world{
 		t: t, seed: seed, rng: rand.New(rand.NewPCG(seed, 0x5eed)), base: base,
 		old: map[string][]string{}, branches: map[string]*snapshot{}, known: newKnownStates(),
-		tally: new(tally), byPreamble: map[digest]bool{},
+		tally: new(tally), byPreamble: map[digest]bool{}, at: "p",
 	}
 	w.env = []string{
 		"PATH=/usr/local/bin:/usr/bin:/bin", "HOME=" + base, "LANG=C.UTF-8",
@@ -99,7 +116,22 @@ func newFolder(t *testing.T, seed uint64) *world {
 
 func (w *world) root() string { return w.abs("p") }
 
-func (w *world) abs(path string) string { return filepath.Join(w.base, path) }
+// abs is where a path of the world lies: "p" is the project, wherever it was moved to.
+func (w *world) abs(path string) string {
+	if rest, ok := strings.CutPrefix(path, "p"); ok && (rest == "" || rest[0] == '/') {
+		path = w.at + rest
+	}
+	return filepath.Join(w.base, path)
+}
+
+// rel is the opposite of abs.
+func (w *world) rel(abs string) string {
+	path, _ := filepath.Rel(w.base, abs)
+	if rest, ok := strings.CutPrefix(path, w.at); ok && (rest == "" || rest[0] == '/') {
+		path = "p" + rest
+	}
+	return path
+}
 
 // project is the project as a shell with the world's environment sees it now.
 func (w *world) project() *replibuild.Project {
@@ -108,12 +140,15 @@ func (w *world) project() *replibuild.Project {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	p, err := replibuild.Open(w.abs(cmp.Or(w.through, "p")), replibuild.Options{Env: slices.Concat(w.env, w.extra), Executable: exe})
+	p, err := replibuild.Open(w.abs(cmp.Or(w.through, "p")), replibuild.Options{Env: w.environ(), Executable: exe})
 	if err != nil {
 		w.t.Fatal(err)
 	}
 	return p
 }
+
+// environ is the environment of a build.
+func (w *world) environ() []string { return slices.Concat(w.env, w.extra) }
 
 // endAll stops the set and kills what does not stop: some were left hanging.
 func (w *world) endAll() {
@@ -165,8 +200,15 @@ func ours(path string) bool {
 
 // node is a file, link or folder of a tree.
 type node struct {
-	kind byte   // 'f', 'l', 'd'
+	kind byte   // 'f', 'x' if it can be executed, 'l', 'd'
 	text string // content, or what a link leads to
+}
+
+// real is the file that a path leads to.
+func (w *world) real(path string) string {
+	abs, err := filepath.EvalSymlinks(w.abs(path))
+	w.must(err)
+	return abs
 }
 
 // tree reads all that is not made by builds, links as links.
@@ -177,7 +219,7 @@ func (w *world) tree() map[string]node {
 			if err != nil {
 				return err
 			}
-			path, _ := filepath.Rel(w.base, abs)
+			path := w.rel(abs)
 			switch {
 			case ours(path):
 				return filepath.SkipDir
@@ -187,9 +229,9 @@ func (w *world) tree() map[string]node {
 				to, err := os.Readlink(abs)
 				out[path] = node{'l', to}
 				return err
-			default:
+			case d.Type().IsRegular():
 				text, err := os.ReadFile(abs)
-				out[path] = node{'f', string(text)}
+				out[path] = node{kindOfFile(d), string(text)}
 				return err
 			}
 			return nil
@@ -199,6 +241,13 @@ func (w *world) tree() map[string]node {
 		}
 	}
 	return out
+}
+
+func kindOfFile(d fs.DirEntry) byte {
+	if info, err := d.Info(); err == nil && info.Mode()&0o100 != 0 {
+		return 'x'
+	}
+	return 'f'
 }
 
 // snapshot is a state of the project to come back to, as a branch is.
@@ -231,6 +280,9 @@ func (w *world) restore(s *snapshot) {
 			w.must(os.Symlink(want.text, w.abs(path)))
 		default:
 			w.save(path, want.text, w.chance(50))
+			if want.kind == 'x' {
+				w.must(os.Chmod(w.abs(path), 0o755))
+			}
 		}
 	}
 }
@@ -285,7 +337,7 @@ func (w *world) files(accept func(path string) bool) []string {
 func isHeader(path string) bool { return strings.HasSuffix(path, ".h") }
 
 func isSource(path string) bool {
-	return strings.HasPrefix(path, "p/src/") && (strings.HasSuffix(path, ".c") || strings.HasSuffix(path, ".cpp"))
+	return strings.HasPrefix(path, "p/src/") && (strings.HasSuffix(path, ".c") || strings.HasSuffix(path, ".cpp")) && !ofAnEditor(path)
 }
 
 func (w *world) headers() []string { return w.files(isHeader) }
@@ -299,7 +351,8 @@ func (w *world) report(wrong []string) {
 	for _, s := range wrong {
 		fmt.Fprintf(&b, "  %s\n", s)
 	}
-	fmt.Fprintf(&b, "again: make oracle SEED=%d STEPS=%d\nsteps:\n  %s\n", w.seed, w.step+1, strings.Join(w.log, "\n  "))
+	fmt.Fprintf(&b, "again: ORACLE_ONLY=%s make oracle SEED=%d STEPS=%d\n", w.only, w.seed, w.step+1)
+	fmt.Fprintf(&b, "kinds: %s\nsteps:\n  %s\n", w.kindNames(), strings.Join(w.log, "\n  "))
 	fmt.Fprintf(&b, "environment: %q\nproject:\n", w.extra)
 	tree := w.tree()
 	for _, path := range slices.Sorted(maps.Keys(tree)) {
@@ -309,8 +362,16 @@ func (w *world) report(wrong []string) {
 		case 'l':
 			fmt.Fprintf(&b, "-- %s -> %s --\n", path, n.text)
 		default:
-			fmt.Fprintf(&b, "-- %s --\n%s", path, n.text)
+			fmt.Fprintf(&b, "-- %s --\n%s", path, printable(n.text))
 		}
 	}
 	w.t.Error(b.String())
+}
+
+// printable is a file's text, or how long it is if it is none.
+func printable(text string) string {
+	if !utf8.ValidString(text) || strings.Contains(text, "\x00") {
+		return fmt.Sprintf("(%d bytes)\n", len(text))
+	}
+	return text
 }

@@ -6,7 +6,6 @@ import (
 	"path"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/RepliBuild/replibuild/cache"
@@ -19,9 +18,8 @@ import (
 // More of them are in stamps.go.
 const (
 	// modeAndTime: Dir has the mode and the time of the last change that Digest says, as
-	// `test -x` and `test -nt` ask; modeOnly: the mode alone.
+	// `test -x` and `test -nt` ask.
 	modeAndTime = "?"
-	modeOnly    = "%"
 	// linkText: the symbolic link Dir says Digest, wherever that leads.
 	linkText = "'"
 	// variable: the environment variable Dir has the value Digest.
@@ -58,7 +56,7 @@ func (v *view) sameFact(l cache.Listing) (kind string) {
 		if v.links.resolve(v.root, l.Dir) == l.Digest {
 			return ""
 		}
-	case modeAndTime, modeOnly, linkText, variable:
+	case modeAndTime, linkText, variable:
 		if v.asked(l) == l.Digest {
 			return ""
 		}
@@ -91,9 +89,6 @@ func (v *view) asked(l cache.Listing) string {
 		return isText + text
 	}
 	sig := v.signature(l.Dir)
-	if l.Match == modeOnly {
-		return strconv.FormatUint(uint64(sig.Mode), 8)
-	}
 	return fmt.Sprintf("%o %d", sig.Mode, sig.Mtime)
 }
 

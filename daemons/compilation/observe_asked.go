@@ -46,9 +46,9 @@ func zoneFiles(about *subject) []string {
 }
 
 // addAsked adds what programs that are not the toolchain's own may know besides contents:
-// where PATH and the loader let them look, mode and times of what they asked about, texts of links. The
-// times of folders that the compile itself writes to are left out, of those for temporary
-// files, and of those that lead to the project, which every shell asks about when it starts.
+// where PATH and the loader let them look, mode and times of what they asked about, texts
+// of links. Folders are left out that the compile itself writes to, those for temporary
+// files, and those that lead to the project, which every shell asks about when it starts.
 func (w *traceWitness) addAsked(o preload.Observation, seen *observation) {
 	if o.Foreign == "" {
 		return
@@ -66,11 +66,9 @@ func (w *traceWitness) addAsked(o preload.Observation, seen *observation) {
 		if w.isOurs(p) || slices.Contains(o.Written, p) {
 			continue
 		}
-		match := modeAndTime
-		if busy[p] || busy[spell(v.root, path.Clean(v.abs(p)))] {
-			match = modeOnly
+		if !busy[p] && !busy[spell(v.root, path.Clean(v.abs(p)))] {
+			seen.listings = append(seen.listings, v.askedFact(p, modeAndTime))
 		}
-		seen.listings = append(seen.listings, v.askedFact(p, match))
 		if text := v.askedFact(p, linkText); text.Digest != "" && slices.Contains(o.Links, p) {
 			seen.listings = append(seen.listings, text)
 		}
