@@ -30,6 +30,7 @@ func rows() []row {
 		{id: "edit9", title: "the same, a file of nine std headers", tools: every, projects: []string{"nine"}, fixed: true, measure: edit},
 		{id: "touch", title: "a header written anew, same content", tools: every, projects: []string{"leveldb", "gen40", "gen1000"}, measure: touch},
 		{id: "first", title: "first build, nothing cached, set started", tools: []string{toolDaemons, toolProcess, toolNinja, toolMake}, projects: append(real, "gen40", "gen1000"), measure: first},
+		{id: "cold", title: "first build on an empty home: daemons, probes and tracer included", tools: []string{toolDaemons, toolProcess, toolNinja}, projects: append(real, "gen40"), measure: cold},
 		{id: "branch", title: "branch switched there and back", tools: []string{toolDaemons, toolNinja, toolCcache}, projects: []string{"leveldb", "gen40"}, measure: branch},
 		{id: "start", title: "four daemons from nothing to ready", tools: []string{toolDaemons}, projects: []string{"leveldb", "gen40"}, measure: start},
 		{id: "memory", title: "memory and idle CPU of the set", tools: []string{toolDaemons}, projects: []string{"leveldb", "gen40", "gen10000"}, measure: memory},
@@ -218,6 +219,16 @@ func rewrite(path string) error {
 func first(ctx context.Context, b *bench, project string, trees []*tree) ([]line, error) {
 	s, err := turns(ctx, trees, b.runs, func(t *tree, _ int) error { return t.clear(ctx) })
 	return []line{{samples: s, against: toolNinja, goal: 1.00}}, err
+}
+
+// cold measures the very first build: nothing of RepliBuild is there, no daemon runs.
+func cold(ctx context.Context, b *bench, project string, trees []*tree) ([]line, error) {
+	s, err := turns(ctx, trees, b.runs, func(t *tree, _ int) error { return t.forget(ctx) })
+	l := line{samples: s, against: toolNinja}
+	if project == "leveldb" {
+		l.goal = 1.00
+	}
+	return []line{l}, err
 }
 
 // branch switches a tenth of the sources to other content and back, as a checkout

@@ -79,8 +79,13 @@ func toolEnv(dir string) []string {
 			env = append(env, kv)
 		}
 	}
-	return append(env, "REPLIBUILD_HOME="+dir+".home", "CCACHE_DIR="+dir+".ccache", "CCACHE_BASEDIR=", "NO_COLOR=1", "TERM=dumb")
+	return append(env, "REPLIBUILD_HOME="+homeOf(dir), "CCACHE_DIR="+dir+".ccache", "CCACHE_BASEDIR=", "NO_COLOR=1", "TERM=dumb")
 }
+
+// homeOf is where RepliBuild keeps what it has of a tree.
+func homeOf(dir string) string { return dir + ".home" }
+
+func (t *tree) home() string { return homeOf(t.dir) }
 
 // run builds and returns the time from start to exit.
 func (t *tree) run(ctx context.Context) (time.Duration, error) {
@@ -136,6 +141,19 @@ func (t *tree) counts(ctx context.Context) (ipc.BuildFinished, error) {
 func (t *tree) clear(ctx context.Context) error {
 	if t.ours() {
 		if err := t.replibuild(ctx, "cache", "clear"); err != nil {
+			return err
+		}
+	}
+	return removeOutputs(t.dir, t.plan)
+}
+
+// forget ends RepliBuild's daemons and deletes its home, its state and all outputs.
+func (t *tree) forget(ctx context.Context) error {
+	if t.ours() {
+		if err := t.replibuild(ctx, "stop"); err != nil {
+			return err
+		}
+		if err := errors.Join(os.RemoveAll(t.home()), os.RemoveAll(filepath.Join(t.dir, ".replibuild", "state"))); err != nil {
 			return err
 		}
 	}
