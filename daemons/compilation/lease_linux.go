@@ -10,10 +10,13 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/RepliBuild/replibuild/internal/rootid"
 )
 
 // A service that is killed leaves processes behind: the kernel ends only those that it
@@ -33,6 +36,7 @@ const (
 // lease is that of a running service. A nil lease does nothing.
 type lease struct {
 	dir    string
+	root   rootid.ID
 	token  string   // its name, which the names of its temporary files begin with
 	about  *os.File // the description, locked
 	handed *os.File // what processes inherit
@@ -44,20 +48,21 @@ type lease struct {
 
 // leaseText is the description of a lease.
 type leaseText struct {
-	PID        int      `json:"pid"`
-	StartTicks uint64   `json:"start_ticks"`
-	Namespace  string   `json:"pid_namespace"`
-	Session    int      `json:"session"`
-	Groups     []int    `json:"groups"`
-	Folders    []string `json:"folders"`
+	Root       rootid.ID `json:"root"` // of the project: a copy brings its original's lease along
+	PID        int       `json:"pid"`
+	StartTicks uint64    `json:"start_ticks"`
+	Namespace  string    `json:"pid_namespace"`
+	Session    int       `json:"session"`
+	Groups     []int     `json:"groups"`
+	Folders    []string  `json:"folders"`
 }
 
-// newLease makes a lease in a folder.
-func newLease(dir string) (*lease, error) {
+// newLease makes a lease in a folder of a project.
+func newLease(dir string, root rootid.ID) (*lease, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("make a lease: %w", err)
 	}
-	l := &lease{dir: dir, token: rand.Text()[:10], groups: make(map[int]bool), folders: make(map[string]bool)}
+	l := &lease{dir: dir, root: root, token: rand.Text()[:10], groups: make(map[int]bool), folders: make(map[string]bool)}
 	err := l.create()
 	if err != nil {
 		l.close()
@@ -95,7 +100,7 @@ func (l *lease) write() error {
 	}
 	self := readProcess(os.Getpid())
 	text, err := json.Marshal(leaseText{
-		PID: os.Getpid(), StartTicks: self.startTicks, Namespace: pidNamespace(), Session: session,
+		Root: l.root, PID: os.Getpid(), StartTicks: self.startTicks, Namespace: pidNamespace(), Session: session,
 		Groups: slices.Sorted(maps.Keys(l.groups)), Folders: slices.Sorted(maps.Keys(l.folders)),
 	})
 	if err != nil {
@@ -181,32 +186,40 @@ func (l *lease) endDead(ctx context.Context) error {
 		if name == l.path(leaseAbout) {
 			continue
 		}
-		if err := endIfDead(ctx, name); err != nil {
+		if err := l.endIfDead(ctx, name); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// endIfDead ends what a service has left, unless that lives.
-func endIfDead(ctx context.Context, about string) error {
+// endIfDead ends what a service has left, unless that lives. The lease of another folder's
+// service says nothing here: it came with a copy, and is removed.
+func (l *lease) endIfDead(ctx context.Context, about string) error {
 	f, err := os.OpenFile(about, os.O_RDWR, 0)
 	if err != nil {
 		return nil // it is gone, or not ours
 	}
 	defer f.Close()
 	var text leaseText
-	if json.NewDecoder(f).Decode(&text) != nil || text.Namespace != pidNamespace() {
-		return nil // its processes cannot be told from here
-	}
-	if !lockOfDead(ctx, f, text) {
+	if json.NewDecoder(f).Decode(&text) != nil {
 		return nil
+	}
+	if text.Root != l.root {
+		return removeLease(about)
+	}
+	if text.Namespace != pidNamespace() || !lockOfDead(ctx, f, text) {
+		return nil // its processes cannot be told from here, or it lives
 	}
 	d := &deadService{leaseText: text, token: trimEnding(about)}
 	if err := d.end(ctx); err != nil {
 		return err
 	}
-	return errors.Join(os.Remove(about), os.Remove(filepath.Join(filepath.Dir(about), d.token+leaseEnding)))
+	return removeLease(about)
+}
+
+func removeLease(about string) error {
+	return errors.Join(os.Remove(about), os.Remove(strings.TrimSuffix(about, leaseAbout)+leaseEnding))
 }
 
 // lockOfDead takes the lock of a dead service's description. One that is being killed
@@ -216,11 +229,14 @@ func lockOfDead(ctx context.Context, f *os.File, text leaseText) bool {
 	defer cancel()
 	for {
 		err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+		service := readProcess(text.PID)
+		if service.startTicks == text.StartTicks && !service.dying() {
+			return false // it lives, whoever has the lock
+		}
 		if err == nil {
 			return true
 		}
-		service := readProcess(text.PID)
-		if !errors.Is(err, unix.EWOULDBLOCK) || service.startTicks == text.StartTicks && !service.dying() {
+		if !errors.Is(err, unix.EWOULDBLOCK) {
 			return false
 		}
 		if pauseFor(ctx, 2*time.Millisecond) != nil {

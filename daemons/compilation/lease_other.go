@@ -5,12 +5,14 @@ package compilation
 import (
 	"context"
 	"os"
+
+	"github.com/RepliBuild/replibuild/internal/rootid"
 )
 
 // lease needs process groups and /proc: there is none here.
 type lease struct{}
 
-func newLease(string) (*lease, error) { return nil, nil }
+func newLease(string, rootid.ID) (*lease, error) { return nil, nil }
 
 func (*lease) inherited() []*os.File { return nil }
 

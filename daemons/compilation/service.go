@@ -134,7 +134,7 @@ func openLease(cfg Config) *lease {
 	if cfg.LeaseDir == "" {
 		return nil
 	}
-	l, err := newLease(cfg.LeaseDir)
+	l, err := newLease(cfg.LeaseDir, rootid.Of(cfg.Root))
 	if err != nil && cfg.Log != nil {
 		cfg.Log.Warn("what a kill of this service leaves will not be found", "error", err)
 	}
