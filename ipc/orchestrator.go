@@ -59,12 +59,15 @@ type BuildRequest struct {
 // BuildReply ends a build. OK is Go's name for what the reply's own "ok" cannot
 // say: a build that failed was still answered.
 type BuildReply struct {
-	Build   string  `json:"build"` // id
-	Success bool    `json:"success"`
-	Joined  bool    `json:"joined,omitempty"` // an equal build was running already
-	Counts          // how the units ended
-	Seconds float64 `json:"seconds"`
-	Detail  string  `json:"detail,omitempty"` // why it did not succeed, one line
+	Build   string `json:"build"` // id
+	Success bool   `json:"success"`
+	Joined  bool   `json:"joined,omitempty"` // an equal build was running already
+	// Cancelled: somebody stopped it. Success is false then.
+	Cancelled bool    `json:"cancelled,omitempty"`
+	Refused   bool    `json:"refused,omitempty"` // see [BuildFinished]
+	Counts            // how the units ended
+	Seconds   float64 `json:"seconds"`
+	Detail    string  `json:"detail,omitempty"` // why it did not succeed, one line
 }
 
 // Counts says how the units of a build ended.
@@ -181,12 +184,14 @@ type HistoryRequest struct {
 	Build string `json:"build,omitempty"` // only this one, with its units
 	Units bool   `json:"units,omitempty"` // with the units of each
 	Slow  int    `json:"slow,omitempty"`  // also so many of the slowest units and costliest headers
+	Last  bool   `json:"last,omitempty"`  // also the last record of every unit, link and step
 }
 
 // HistoryReply is past builds.
 type HistoryReply struct {
 	Builds []BuildRecord `json:"builds"`
 	Slow   *Slow         `json:"slow,omitempty"` // if it was asked for
+	Last   []ExplainFact `json:"last,omitempty"` // if it was asked for, sorted by ID
 }
 
 // Slow is where the time of a whole build goes, by what each unit took when it was
@@ -211,8 +216,10 @@ type BuildRecord struct {
 	Seconds float64   `json:"seconds"`
 	Trigger string    `json:"trigger"`
 	Success bool      `json:"success"`
-	Detail  string    `json:"detail,omitempty"`
-	Plan    string    `json:"plan,omitempty"`
+	// Cancelled: somebody stopped it. Success is false then.
+	Cancelled bool   `json:"cancelled,omitempty"`
+	Detail    string `json:"detail,omitempty"`
+	Plan      string `json:"plan,omitempty"`
 	Counts
 	Hits  int          `json:"hits"` // units delivered from the cache
 	Units []UnitRecord `json:"units,omitempty"`

@@ -31,6 +31,7 @@ type build struct {
 	costs    map[string]unitCost
 	total    int         // units of the request
 	learned  bool        // there is something to write down
+	refused  bool        // the request names a target or file that does not exist
 	distrust bool        // discovery's stand-in has been asked: it knows nothing of before
 	working  atomic.Bool // compilation was asked for something that can be cancelled
 
@@ -54,6 +55,7 @@ func (s *Service) run(j *job) {
 	b.compilation = newSession(s.compilation, b.takenOver)
 	b.recorder = &recorder{send: b.record}
 
+	s.shown.begins(j)
 	b.emit(ipc.BuildStarted{
 		Project: b.projectName(), Root: s.cfg.Root, Trigger: j.req.Trigger, Daemons: !s.cfg.InProcess,
 		Targets: j.req.Targets, Files: j.req.Files,
@@ -108,6 +110,7 @@ func (b *build) round() error {
 	}
 	b.phase("plan", start)
 	if b.scope, err = newScope(b.plan, b.job.req); err != nil {
+		b.refused = true
 		return err
 	}
 	return b.work(seen)
@@ -215,7 +218,7 @@ func (b *build) learn(err error) {
 		m.token = "" // the daemon has other records than the stand-in
 	}
 	good := err == nil && b.failures() == 0 && b.counts().Skipped == 0
-	if len(req.Files) == 0 {
+	if len(req.Files) == 0 && !b.refused {
 		m.targets = req.Targets
 		b.s.last.Store(&ipc.BuildRequest{Env: req.Env, Targets: req.Targets})
 		b.s.lastFailed.Store(!good)
@@ -271,10 +274,17 @@ func (b *build) finish(err error) {
 	switch {
 	case err != nil:
 		reply.Detail = err.Error()
+		reply.Cancelled, reply.Refused = b.job.ctx.Err() != nil, b.refused
 	case len(b.failed) > 0:
 		reply.Detail = list(b.failed, 3) + " failed"
 	}
-	b.s.history.add(b.historyRecord(reply))
+	if !reply.Refused {
+		b.s.history.add(b.historyRecord(reply))
+	}
+	if b.s.viewers.any() {
+		b.s.tellDirty(b.s.ctx)
+	}
+	b.s.shown.ended(b.job, reply.Refused)
 	b.job.finish(reply, b.links, publicError(err))
 }
 

@@ -25,7 +25,7 @@ func TestFirstBuildMakesEverything(t *testing.T) {
 	equal(t, "counts", o.Counts, ipc.Counts{Compiled: 3})
 	equal(t, "app", w.output("build/app"), w.want("app"))
 	planned := bodies[ipc.BuildPlanned](o)
-	equal(t, "planned", planned, []ipc.BuildPlanned{{Units: 3, Targets: 2, Dirty: 3}})
+	equal(t, "planned", planned, []ipc.BuildPlanned{{Units: 3, Targets: 2, Dirty: 3, Nodes: []string{"math:src/math.cpp", "app:src/main.cpp", "app:src/util.cpp"}}})
 	for _, u := range bodies[ipc.UnitFinished](o) {
 		equal(t, "reason of "+u.File, u.Reason, ipc.Reason{Code: ipc.ReasonNew, Text: "never compiled before"})
 	}

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"maps"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -34,10 +36,11 @@ type history struct {
 
 	mu      sync.Mutex
 	records []ipc.BuildRecord
-	units   int // unit records in records
-	written int // lines in the file
-	bytes   int // size of the file
-	pending int // records at the end that are not in the file
+	units   int   // unit records in records
+	written int   // lines in the file
+	bytes   int   // size of the file
+	seen    int64 // size of the file after it was last read or written here
+	pending int   // records at the end that are not in the file
 	costs   *costs
 }
 
@@ -47,10 +50,43 @@ func openHistory(dir string, log *slog.Logger) *history {
 		return h
 	}
 	h.path = filepath.Join(dir, "history.jsonl")
-	if err := h.read(); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		log.Warn("read history", "file", h.path, "error", err)
-	}
+	h.readAll()
 	return h
+}
+
+func (h *history) readAll() {
+	if err := h.read(); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		h.log.Warn("read history", "file", h.path, "error", err)
+	}
+	h.seen = fileSize(h.path)
+}
+
+// reload reads the file again if another process has written to it: a command that
+// could not reach the orchestrator builds by itself. It reports whether it did.
+func (h *history) reload() bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.path == "" || fileSize(h.path) == h.seen {
+		return false
+	}
+	unwritten := slices.Clone(h.records[len(h.records)-h.pending:])
+	h.records, h.units, h.written, h.bytes, h.pending = nil, 0, 0, 0, 0
+	h.readAll()
+	for _, r := range unwritten {
+		h.append(r)
+		h.pending++
+	}
+	h.trim()
+	return true
+}
+
+// fileSize is the size of a file, 0 if there is none.
+func fileSize(path string) int64 {
+	fi, err := os.Stat(path)
+	if err != nil {
+		return 0
+	}
+	return fi.Size()
 }
 
 func (h *history) read() error {
@@ -120,7 +156,7 @@ func (h *history) flush() error {
 	if err := h.write(); err != nil {
 		return fmt.Errorf("write history: %w", err)
 	}
-	h.pending = 0
+	h.pending, h.seen = 0, fileSize(h.path)
 	return h.costs.save()
 }
 
@@ -183,6 +219,27 @@ func (h *history) facts(fits func(ipc.UnitRecord) bool, limit int) []ipc.Explain
 		}
 	}
 	return found
+}
+
+// last returns what became of every node when it was last made, sorted by ID. Of a
+// node whose builds are forgotten only the cost is left.
+func (h *history) last() []ipc.ExplainFact {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	found := map[string]ipc.ExplainFact{}
+	for id, cost := range h.costs.snapshot() {
+		found[id] = ipc.ExplainFact{UnitRecord: ipc.UnitRecord{ID: id, Status: ipc.StatusCompiled, Seconds: cost.Seconds, Peak: cost.Peak}}
+	}
+	for _, r := range h.records {
+		for _, u := range r.Units {
+			if u.Status != ipc.StatusSkipped {
+				found[u.ID] = ipc.ExplainFact{Build: r.Build, Time: r.Started, UnitRecord: u}
+			}
+		}
+	}
+	all := slices.Collect(maps.Values(found))
+	slices.SortFunc(all, func(a, b ipc.ExplainFact) int { return strings.Compare(a.ID, b.ID) })
+	return all
 }
 
 // target reports the target part of a link's ID.

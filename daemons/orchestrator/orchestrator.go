@@ -71,6 +71,8 @@ type Service struct {
 	cache   atomic.Pointer[ipc.CacheSummary]
 	last    atomic.Pointer[ipc.BuildRequest] // what an automatic build repeats
 	viewers *viewers
+	dirty   dirtiness
+	shown   shownBuild
 
 	lastFailed atomic.Bool // the last build of targets did not succeed
 }
@@ -203,12 +205,16 @@ func (s *Service) Queue(context.Context, ipc.QueueRequest) (ipc.QueueReply, erro
 
 // History implements [ipc.Orchestrator].
 func (s *Service) History(ctx context.Context, req ipc.HistoryRequest) (ipc.HistoryReply, error) {
+	s.history.reload()
 	builds := s.history.builds(req)
 	if req.Build != "" && len(builds) == 0 {
 		return ipc.HistoryReply{}, ipc.Errorf(ipc.CodeNotFound, "no build %s in the history", req.Build).
 			WithHint("`replibuild history` lists the builds that are remembered")
 	}
 	reply := ipc.HistoryReply{Builds: builds}
+	if req.Last {
+		reply.Last = s.history.last()
+	}
 	if req.Slow > 0 {
 		reply.Slow = s.slow(ctx, req.Slow)
 	}

@@ -187,9 +187,13 @@ func (b *build) unitsToDo(seen changes) []ipc.BatchUnit {
 // announce says what there is to do, as far as it is known now.
 func (b *build) announce(units []ipc.BatchUnit, seen changes) {
 	s := newSchedule(b.plan, b.costs)
+	nodes := make([]string, len(units))
+	for i, u := range units {
+		nodes[i] = u.ID
+	}
 	b.emit(ipc.BuildPlanned{
 		Units: len(b.scope.units), Targets: b.targetsToDo(units, seen), Dirty: len(units),
-		Expected: s.expected(units, b.slots()),
+		Expected: s.expected(units, b.slots()), Nodes: nodes,
 	})
 }
 

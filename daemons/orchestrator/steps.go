@@ -32,6 +32,7 @@ func (b *build) runSteps(seen changes) (broken []ipc.Step, now changes, err erro
 type stepRun struct {
 	b       *build
 	ran     bool              // at least one did something
+	started bool              // the start of the present one was told
 	changed map[string]bool   // outputs with other content than before
 	missing map[string]string // outputs that could not be made, with the step's name
 	broken  []ipc.Step        // that failed or were skipped
@@ -53,6 +54,10 @@ func (r *stepRun) visit(step ipc.Step, causes []ipc.Cause) error {
 	}
 	if len(causes) == 0 && !changed && known {
 		return nil
+	}
+	if len(causes) > 0 || !known {
+		r.b.emit(ipc.StepStarted{Step: step.ID, Expected: r.b.costs[step.ID].Seconds})
+		r.started = true
 	}
 	reply, err := r.b.generate(step, causes)
 	if r.b.job.ctx.Err() != nil {
@@ -88,7 +93,7 @@ func (b *build) generate(step ipc.Step, causes []ipc.Cause) (reply ipc.GenerateR
 }
 
 // finished notes and tells what became of a step. One that was in place already is
-// no news.
+// no news, unless its start was told.
 func (r *stepRun) finished(step ipc.Step, result ipc.UnitResult) {
 	result.ID = step.ID
 	switch {
@@ -103,12 +108,15 @@ func (r *stepRun) finished(step ipc.Step, result ipc.UnitResult) {
 		}
 	}
 	r.ran = r.ran || result.Status != ipc.StatusSkipped
-	if result.InPlace {
+	if result.InPlace && !r.started {
 		return
 	}
+	r.started = false
 	b := r.b
-	b.s.history.costs.add(result)
-	b.noteWork(unitRecord(result, "", ""), stepName(step))
+	if !result.InPlace {
+		b.s.history.costs.add(result)
+		b.noteWork(unitRecord(result, "", ""), stepName(step))
+	}
 	b.emit(ipc.StepFinished{
 		Step: step.ID, Status: result.Status, Reason: result.Reason, Seconds: result.Seconds,
 		Changed: result.Changed, Diagnostics: result.Diagnostics,

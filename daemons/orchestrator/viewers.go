@@ -67,10 +67,14 @@ func (s *Service) Subscribe(ctx context.Context, req ipc.SubscribeRequest, fn fu
 
 // snapshot is what a new subscriber has to know.
 func (s *Service) snapshot(ctx context.Context) ipc.Event {
+	s.history.reload()
+	s.tellDirty(ctx)
 	return ipc.NewEvent("", ipc.Snapshot{
 		Status: s.setStatus(ctx),
 		Queue:  s.queue.reply(),
 		Recent: s.history.builds(ipc.HistoryRequest{Limit: recentBuilds}),
+		Dirty:  s.dirty.last(),
+		Build:  s.shown.events(),
 	})
 }
 
@@ -142,6 +146,10 @@ func (s *Service) watchDaemons() {
 		told := map[string]ipc.DaemonStatus{}
 		for s.viewers.any() {
 			s.tellDaemons(told)
+			s.tellDirty(s.ctx)
+			if s.history.reload() { // a command built without this daemon
+				s.publish(s.snapshot(s.ctx))
+			}
 			if pause(s.ctx, watchEvery) != nil {
 				return
 			}
