@@ -122,7 +122,7 @@ func (l *Launcher) judgeLocked(s *sighting) {
 		s.status.State = ipc.StateStarting
 	default:
 		s.status.State = ipc.StateUnresponsive
-		s.status.LastError = "it lives but does not answer"
+		s.status.LastError = "alive, not answering"
 	}
 }
 

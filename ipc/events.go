@@ -124,9 +124,10 @@ type (
 	BuildFinished struct {
 		OK bool `json:"ok"`
 		Counts
-		Links   int     `json:"links"` // linkers and archivers that ran
-		Seconds float64 `json:"seconds"`
-		Detail  string  `json:"detail,omitempty"`
+		Links     int     `json:"links"` // linkers and archivers that ran
+		Seconds   float64 `json:"seconds"`
+		Cancelled bool    `json:"cancelled,omitempty"` // it did not succeed because it was cancelled
+		Detail    string  `json:"detail,omitempty"`
 	}
 )
 

@@ -59,12 +59,13 @@ type BuildRequest struct {
 // BuildReply ends a build. OK is Go's name for what the reply's own "ok" cannot
 // say: a build that failed was still answered.
 type BuildReply struct {
-	Build   string  `json:"build"` // id
-	Success bool    `json:"success"`
-	Joined  bool    `json:"joined,omitempty"` // an equal build was running already
-	Counts          // how the units ended
-	Seconds float64 `json:"seconds"`
-	Detail  string  `json:"detail,omitempty"` // why it did not succeed, one line
+	Build     string  `json:"build"` // id
+	Success   bool    `json:"success"`
+	Joined    bool    `json:"joined,omitempty"` // an equal build was running already
+	Counts            // how the units ended
+	Seconds   float64 `json:"seconds"`
+	Cancelled bool    `json:"cancelled,omitempty"` // it did not succeed because it was cancelled
+	Detail    string  `json:"detail,omitempty"`    // why it did not succeed, one line
 }
 
 // Counts says how the units of a build ended.
@@ -206,13 +207,14 @@ type SlowUnit struct {
 
 // BuildRecord is one past build. Units that were in place are counted, not listed.
 type BuildRecord struct {
-	Build   string    `json:"build"`
-	Started time.Time `json:"started"`
-	Seconds float64   `json:"seconds"`
-	Trigger string    `json:"trigger"`
-	Success bool      `json:"success"`
-	Detail  string    `json:"detail,omitempty"`
-	Plan    string    `json:"plan,omitempty"`
+	Build     string    `json:"build"`
+	Started   time.Time `json:"started"`
+	Seconds   float64   `json:"seconds"`
+	Trigger   string    `json:"trigger"`
+	Success   bool      `json:"success"`
+	Cancelled bool      `json:"cancelled,omitempty"` // it did not succeed because it was cancelled
+	Detail    string    `json:"detail,omitempty"`
+	Plan      string    `json:"plan,omitempty"`
 	Counts
 	Hits  int          `json:"hits"` // units delivered from the cache
 	Units []UnitRecord `json:"units,omitempty"`

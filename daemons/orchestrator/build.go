@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/RepliBuild/replibuild/internal/words"
 	"github.com/RepliBuild/replibuild/ipc"
 )
 
@@ -152,7 +153,7 @@ func (b *build) work(seen changes) error {
 // stopReason is the reason of what is not tried because the build ends early.
 func (b *build) stopReason(err error) ipc.Reason {
 	if b.job.ctx.Err() != nil {
-		return cancelledReason()
+		return words.BuildCancelled()
 	}
 	return ipc.Reason{Code: ipc.ReasonError, Text: "the build stopped: " + err.Error()}
 }
@@ -267,6 +268,7 @@ func (b *build) finish(err error) {
 	reply := ipc.BuildReply{
 		Build: b.job.id, Success: err == nil && len(b.failed) == 0 && counts.Skipped == 0,
 		Counts: counts, Seconds: time.Since(b.started).Seconds(),
+		Cancelled: err != nil && ipc.CodeOf(err) == ipc.CodeCancelled,
 	}
 	switch {
 	case err != nil:

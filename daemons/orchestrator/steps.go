@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/RepliBuild/replibuild/internal/words"
 	"github.com/RepliBuild/replibuild/ipc"
 )
 
@@ -43,7 +44,7 @@ func (r *stepRun) visit(step ipc.Step, causes []ipc.Cause) error {
 	known, changed := r.b.memory.recorded[step.ID], false
 	for _, in := range step.Inputs {
 		if by, missing := r.missing[in]; missing {
-			r.finished(step, ipc.UnitResult{Status: ipc.StatusSkipped, Reason: dependencyReason(by)})
+			r.finished(step, ipc.UnitResult{Status: ipc.StatusSkipped, Reason: words.NeededFailed(by)})
 			return nil
 		}
 		changed = changed || r.changed[in]
@@ -133,7 +134,7 @@ func (b *build) withoutBlocked(units []ipc.BatchUnit, broken []ipc.Step) (free, 
 			free = append(free, u)
 		}
 	}
-	return free, blocked, dependencyReason(stepName(broken[0]))
+	return free, blocked, words.NeededFailed(stepName(broken[0]))
 }
 
 // readersOf names the nodes that read outputs of the steps, and the outputs; nil if

@@ -1,6 +1,7 @@
 package words
 
 import (
+	"cmp"
 	"fmt"
 	"path"
 	"strings"
@@ -61,7 +62,7 @@ func Cause(c ipc.Cause) ipc.Reason {
 	case ipc.CauseOutput:
 		return Output(c.Path, OutputMissingOrChanged)
 	case ipc.CauseUnsettled:
-		r.Text = ChangedMeanwhile().Text
+		r.Text = cmp.Or(c.Text, ChangedMeanwhile().Text)
 	}
 	return r
 }
