@@ -8,22 +8,22 @@ import (
 	"github.com/RepliBuild/replibuild/ipc"
 )
 
-// reasonFor is the reason of a node for which compilation gave none: what discovery
-// saw, or that nobody has made it before.
-func reasonFor(id string, causes []ipc.Cause, seen bool) ipc.Reason {
-	if len(causes) > 0 {
+// completeReason fills in a reason that compilation did not give: what discovery saw, or
+// that the node was never made. Compilation says "never" of what it has no record of;
+// history (seen) remembers more.
+func completeReason(r ipc.Reason, id string, causes []ipc.Cause, seen bool) ipc.Reason {
+	switch {
+	case r.Code == "" && len(causes) > 0:
 		return words.Cause(causes[0])
-	}
-	if !seen {
+	case r.Code == "" && seen:
+		return words.Unchanged()
+	case r.Code == "":
 		return words.Never(verbOf(id))
-	}
-	return words.Unchanged()
-}
-
-// madeBefore corrects a reason of compilation, which says of what it has no record
-// that it was never made: history remembers more.
-func madeBefore(r ipc.Reason, seen bool) ipc.Reason {
-	if r.Code == ipc.ReasonNew && seen {
+	case r.Code == ipc.ReasonNew && seen && len(causes) > 0:
+		why := words.Cause(causes[0])
+		why.Preamble = r.Preamble
+		return why
+	case r.Code == ipc.ReasonNew && seen:
 		r.Text = words.NoRecord().Text
 	}
 	return r

@@ -64,10 +64,8 @@ func (r *stepRun) visit(step ipc.Step, causes []ipc.Cause) error {
 		result = ipc.UnitResult{Status: ipc.StatusFailed, Reason: ipc.Reason{Code: ipc.ReasonError, Text: err.Error()}}
 	}
 	result.ID = step.ID
-	if result.Reason.Code == "" {
-		_, seen := r.b.costs[step.ID]
-		result.Reason = reasonFor(step.ID, causes, seen)
-	}
+	_, seen := r.b.costs[step.ID]
+	result.Reason = completeReason(result.Reason, step.ID, causes, seen)
 	r.b.recorder.add(unsettleFailed(reply.Track, result))
 	r.finished(step, result)
 	return nil

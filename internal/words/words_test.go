@@ -120,3 +120,14 @@ func TestEveryCodeHasAText(t *testing.T) {
 		}
 	}
 }
+
+func TestNode(t *testing.T) {
+	t.Parallel()
+	for id, want := range map[string]string{
+		"plan": "replibuild.toml", "link:app": "target app", "step:gen.h": "step gen.h", "app:src/a.cc": "src/a.cc", "odd": "odd",
+	} {
+		if got := words.Node(id); got != want {
+			t.Errorf("Node(%s) = %q, want %q", id, got, want)
+		}
+	}
+}
