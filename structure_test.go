@@ -29,7 +29,7 @@ var arrows = map[string][]string{
 	"ipc":                  {},
 	"cache":                {},
 	"internal/termtext":    {},
-	"internal/words":       {"ipc"},
+	"internal/words":       {"ipc", "internal/termtext"},
 	"daemons":              {"ipc", "internal/words"},
 	"daemons/discovery":    {"ipc"},
 	"daemons/setup":        {"ipc"},

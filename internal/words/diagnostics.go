@@ -6,6 +6,8 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+
+	"github.com/RepliBuild/replibuild/internal/termtext"
 )
 
 // Diagnostic is one error of a compiler or linker. Line and Column count from 1; they
@@ -18,8 +20,6 @@ type Diagnostic struct {
 }
 
 var (
-	// sgr matches what colours a compiler's output: SGR and erase-to-end-of-line.
-	sgr = regexp.MustCompile("\x1b\\[[0-9;]*[mK]")
 	// placed matches "src/a.cpp:60:15: error: expected expression" of gcc and clang.
 	placed = regexp.MustCompile(`^(.+?):(\d+):(?:(\d+):)? (?:fatal )?error: (.*)$`)
 	// named matches "ld.lld: error: undefined symbol: f()" and "clang++: error: …".
@@ -31,7 +31,7 @@ var (
 // FirstError finds the first error in what a compiler or linker printed.
 func FirstError(diagnostics string) (d Diagnostic, found bool) {
 	for line := range strings.Lines(diagnostics) {
-		line = strings.TrimRight(sgr.ReplaceAllString(line, ""), "\r\n")
+		line = termtext.Line(strings.TrimRight(line, "\r\n"))
 		if m := placed.FindStringSubmatch(line); m != nil {
 			row, _ := strconv.Atoi(m[2])
 			column, _ := strconv.Atoi(m[3])

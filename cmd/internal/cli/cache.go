@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"fmt"
 	"sort"
 
 	"github.com/spf13/cobra"
@@ -44,10 +43,10 @@ func (a *app) printCacheStats(s ipc.CacheStatsReply) error {
 			ipc.CacheStatsReply
 		}{ipc.Schema, s})
 	}
-	fmt.Fprintf(a.Stdout, "Cache directory: %s\n", s.Dir)
-	fmt.Fprintf(a.Stdout, "Cache size: %s of %s, %d entries\n", megabytes(s.Bytes), megabytes(s.MaxBytes), s.Entries)
-	fmt.Fprintf(a.Stdout, "Cache hits: %d\n", s.Hits)
-	fmt.Fprintf(a.Stdout, "Cache misses: %d\n", s.Misses)
+	a.printf("Cache directory: %s\n", s.Dir)
+	a.printf("Cache size: %s of %s, %d entries\n", megabytes(s.Bytes), megabytes(s.MaxBytes), s.Entries)
+	a.printf("Cache hits: %d\n", s.Hits)
+	a.printf("Cache misses: %d\n", s.Misses)
 	reasons := make([]string, 0, len(s.MissReasons))
 	for r := range s.MissReasons {
 		reasons = append(reasons, r)
@@ -59,12 +58,12 @@ func (a *app) printCacheStats(s ipc.CacheStatsReply) error {
 		return reasons[i] < reasons[j]
 	})
 	for _, r := range reasons {
-		fmt.Fprintf(a.Stdout, "  %-13s %d\n", r, s.MissReasons[r])
+		a.printf("  %-13s %d\n", r, s.MissReasons[r])
 	}
-	fmt.Fprintf(a.Stdout, "Stored: %d, evicted: %d, damaged: %d\n", s.Stored, s.Evicted, s.Damaged)
-	fmt.Fprintf(a.Stdout, "Compile time saved: %s\n", seconds(s.SavedSeconds))
+	a.printf("Stored: %d, evicted: %d, damaged: %d\n", s.Stored, s.Evicted, s.Damaged)
+	a.printf("Compile time saved: %s\n", seconds(s.SavedSeconds))
 	if s.ReadOnly != "" {
-		fmt.Fprintf(a.Stdout, "Read-only: %s\n", s.ReadOnly)
+		a.printf("Read-only: %s\n", s.ReadOnly)
 	}
 	return nil
 }
@@ -87,8 +86,8 @@ func (a *app) cacheClearCommand() *cobra.Command {
 					ipc.CacheClearReply
 				}{ipc.Schema, r})
 			}
-			fmt.Fprintf(a.Stdout, "🧹 Cleared %s, %d objects\n", megabytes(r.Bytes), r.Entries)
-			fmt.Fprintf(a.Stdout, "   `replibuild cache restore %s` undoes it for %.0f seconds\n", r.Token, r.UndoSeconds)
+			a.printf("🧹 Cleared %s, %d objects\n", megabytes(r.Bytes), r.Entries)
+			a.printf("   `replibuild cache restore %s` undoes it for %.0f seconds\n", r.Token, r.UndoSeconds)
 			return nil
 		},
 	})
@@ -106,7 +105,7 @@ func (a *app) cacheRestoreCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			fmt.Fprintf(a.Stdout, "✅ Restored %s, %d objects\n", megabytes(r.Bytes), r.Entries)
+			a.printf("✅ Restored %s, %d objects\n", megabytes(r.Bytes), r.Entries)
 			return nil
 		},
 	}
@@ -152,22 +151,22 @@ func (a *app) printVerified(r ipc.CacheVerifyReply, readOnly bool) error {
 	}
 	list := func(lines []string) {
 		for _, l := range lines {
-			fmt.Fprintf(a.Stdout, "  %s\n", l)
+			a.printf("  %s\n", l)
 		}
 	}
-	fmt.Fprintf(a.Stdout, "Checked %d entries, %d damaged\n", r.Checked, len(r.Damaged))
+	a.printf("Checked %d entries, %d damaged\n", r.Checked, len(r.Damaged))
 	list(r.Damaged)
 	if readOnly {
 		return nil
 	}
-	fmt.Fprintf(a.Stdout, "Compiled %d objects again, %d different\n", r.Recomputed, len(r.Different))
+	a.printf("Compiled %d objects again, %d different\n", r.Recomputed, len(r.Different))
 	list(r.Different)
 	if len(r.Unsteady) > 0 {
-		fmt.Fprintf(a.Stdout, "Of %d nothing can be said: the plain compiler does not make the same twice\n", len(r.Unsteady))
+		a.printf("Of %d nothing can be said: the plain compiler does not make the same twice\n", len(r.Unsteady))
 		list(r.Unsteady)
 	}
 	if r.Absent > 0 {
-		fmt.Fprintf(a.Stdout, "For %d units the cache has no object as their files are now\n", r.Absent)
+		a.printf("For %d units the cache has no object as their files are now\n", r.Absent)
 	}
 	return nil
 }
@@ -180,7 +179,7 @@ func (a *app) cachePathCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			fmt.Fprintln(a.Stdout, p.Paths().CacheDir())
+			a.printPath(p.Paths().CacheDir())
 			return nil
 		},
 	}

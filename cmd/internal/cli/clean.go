@@ -1,8 +1,6 @@
 package cli
 
 import (
-	"fmt"
-
 	"github.com/spf13/cobra"
 )
 
@@ -22,7 +20,7 @@ func (a *app) cleanCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			fmt.Fprintf(a.Stdout, "🧹 Removed %s\n", plural(removed, "file"))
+			a.printf("🧹 Removed %s\n", plural(removed, "file"))
 			return nil
 		},
 	}

@@ -33,11 +33,12 @@ func Main(c Caller) int {
 	ctx, stop := signal.NotifyContext(context.Background(), interrupts()...)
 	defer stop()
 	a := &app{Caller: c}
+	a.Stdout, a.Stderr = a.newStream(c.Stdout), a.newStream(c.Stderr)
 	root := a.rootCommand()
 	root.SetArgs(c.Args)
 	root.SetIn(c.Stdin)
-	root.SetOut(c.Stdout)
-	root.SetErr(c.Stderr)
+	root.SetOut(a.Stdout)
+	root.SetErr(a.Stderr)
 	return a.finish(ctx, root.ExecuteContext(ctx))
 }
 

@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"fmt"
 	"path/filepath"
 
 	"github.com/spf13/cobra"
@@ -73,25 +72,25 @@ func (a *app) printConfig(p *replibuild.Project, plan *ipc.Plan, modules []ipc.M
 			Steps: plan.Steps, Modules: used, Daemons: p.Config(), Notices: plan.Notices,
 		})
 	}
-	fmt.Fprintf(a.Stdout, "%s %s in %s: %s, %s\n", plan.Project, plan.Version, plan.Root,
+	a.printf("%s %s in %s: %s, %s\n", plan.Project, plan.Version, plan.Root,
 		plural(len(plan.Targets), "target"), plural(len(plan.Units), "unit"))
 	for _, t := range plan.Toolchains {
-		fmt.Fprintf(a.Stdout, "compiler  %s (%s, linker %s)\n", t.CXX, t.Version, orDefault(t.Linker))
+		a.printf("compiler  %s (%s, linker %s)\n", t.CXX, t.Version, orDefault(t.Linker))
 	}
 	for _, t := range plan.Targets {
-		fmt.Fprintf(a.Stdout, "target    %s: %s %s\n", t.Name, t.Kind, t.Output)
+		a.printf("target    %s: %s %s\n", t.Name, t.Kind, t.Output)
 	}
 	for _, c := range plan.Commands {
-		fmt.Fprintf(a.Stdout, "flags     %s: %v\n", c.Lang, c.Args)
+		a.printf("flags     %s: %v\n", c.Lang, c.Args)
 	}
 	for _, s := range plan.Steps {
-		fmt.Fprintf(a.Stdout, "generate  %v: %v\n", s.Outputs, s.Command)
+		a.printf("generate  %v: %v\n", s.Outputs, s.Command)
 	}
 	for _, m := range used {
-		fmt.Fprintf(a.Stdout, "module    %s %s (%s)\n", m.Name, m.Version, m.Source)
+		a.printf("module    %s %s (%s)\n", m.Name, m.Version, m.Source)
 	}
 	for _, n := range plan.Notices {
-		fmt.Fprintf(a.Stdout, "notice    %s\n", n)
+		a.printf("notice    %s\n", n)
 	}
 	return nil
 }
@@ -122,7 +121,7 @@ func (a *app) configCheckCommand() *cobra.Command {
 				}{ipc.Schema, r})
 			} else {
 				for _, problem := range r.Problems {
-					fmt.Fprintln(a.Stdout, problem)
+					a.printf("%s\n", problem.String())
 				}
 			}
 			switch {
@@ -131,7 +130,7 @@ func (a *app) configCheckCommand() *cobra.Command {
 			case len(r.Problems) > 0:
 				return exitStatus(exitConfig)
 			case !a.json:
-				fmt.Fprintf(a.Stdout, "✅ No mistakes in %s\n", plural(len(r.Files), "file"))
+				a.printf("✅ No mistakes in %s\n", plural(len(r.Files), "file"))
 			}
 			return nil
 		},
@@ -146,7 +145,7 @@ func (a *app) configPathCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			fmt.Fprintln(a.Stdout, filepath.Clean(home))
+			a.printPath(filepath.Clean(home))
 			return nil
 		},
 	}

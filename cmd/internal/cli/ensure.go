@@ -32,7 +32,7 @@ func (a *app) ensure(cmd *cobra.Command) error {
 	}
 	for _, d := range set {
 		if d.State != ipc.StateRunning && d.State != ipc.StateDisabled {
-			fmt.Fprintf(a.Stderr, "   %s\n", startLine(d))
+			a.eprintf("   %s\n", startLine(d))
 		}
 	}
 	fmt.Fprintln(a.Stderr, "Warning: Some daemons failed to restart")

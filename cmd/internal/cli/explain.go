@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"fmt"
 	"path"
 	"slices"
 	"strings"
@@ -56,7 +55,7 @@ type explanation struct {
 }
 
 func (x explanation) say(format string, args ...any) {
-	fmt.Fprintf(x.app.Stdout, format+"\n", args...)
+	x.app.printf(format+"\n", args...)
 }
 
 func (x explanation) print() {

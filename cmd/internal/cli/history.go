@@ -63,10 +63,10 @@ func (a *app) printHistory(reply ipc.HistoryReply) error {
 		if !b.Success {
 			mark = "❌"
 		}
-		fmt.Fprintf(a.Stdout, "%s %s  %s  %6s  %-7s  %d compiled, %d cached, %d failed, %d skipped\n", mark, b.Build,
+		a.printf("%s %s  %s  %6s  %-7s  %d compiled, %d cached, %d failed, %d skipped\n", mark, b.Build,
 			b.Started.Local().Format(time.DateTime), seconds(b.Seconds), b.Trigger, b.Compiled, b.Cached, b.Failed, b.Skipped)
 		for _, u := range b.Units {
-			fmt.Fprintf(a.Stdout, "   %-8s %6s  %s: %s\n", u.Status, seconds(u.Seconds), unitName(u), u.Reason.Text)
+			a.printf("   %-8s %6s  %s: %s\n", u.Status, seconds(u.Seconds), unitName(u), u.Reason.Text)
 		}
 	}
 	return nil

@@ -67,7 +67,7 @@ func (a *app) tui(ctx context.Context, f tuiFlags) error {
 func (a *app) terminalFiles(ascii bool) (in, out *os.File, err error) {
 	const hint = "`replibuild status --watch` prints a line for every change"
 	in, inOK := a.Stdin.(*os.File)
-	out, outOK := a.Stdout.(*os.File)
+	out, outOK := raw(a.Stdout).(*os.File)
 	if !inOK || !outOK || !isTerminal(in) || !isTerminal(out) {
 		return nil, nil, ipc.Errorf(ipc.CodeBadRequest, "the dashboard needs a terminal, and standard input or output is none").WithHint(hint)
 	}

@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"fmt"
 	"runtime"
 
 	"github.com/spf13/cobra"
@@ -19,7 +18,7 @@ func (a *app) versionCommand() *cobra.Command {
 					"os": runtime.GOOS, "arch": runtime.GOARCH,
 				})
 			}
-			fmt.Fprintf(a.Stdout, "replibuild %s (protocol %d, %s %s/%s)\n", a.Version, ipc.Protocol, runtime.Version(), runtime.GOOS, runtime.GOARCH)
+			a.printf("replibuild %s (protocol %d, %s %s/%s)\n", a.Version, ipc.Protocol, runtime.Version(), runtime.GOOS, runtime.GOARCH)
 			return nil
 		},
 	})
