@@ -157,6 +157,9 @@ type DaemonStatus struct {
 	RSS       int64   `json:"rss_bytes,omitempty"`
 	Requests  uint64  `json:"requests,omitempty"`
 	LastError string  `json:"last_error,omitempty"`
+	// LastCrash says of a daemon that was restarted after a crash which process ended,
+	// and when; "" if it never crashed since it was stopped.
+	LastCrash string `json:"last_crash,omitempty"`
 }
 
 // CacheSummary is the cache in three numbers.

@@ -12,7 +12,7 @@ func (a *app) cacheCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "cache",
 		Short: "Show, empty or check the cache of compiled objects",
-		Args:  cobra.NoArgs,
+		Args:  subcommand,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	c.AddCommand(a.cacheStatsCommand(), a.cacheClearCommand(), a.cacheRestoreCommand(), a.cacheVerifyCommand(), a.cachePathCommand())
@@ -21,7 +21,7 @@ func (a *app) cacheCommand() *cobra.Command {
 
 func (a *app) cacheStatsCommand() *cobra.Command {
 	return a.jsonFlag(&cobra.Command{
-		Use: "stats", Short: "Show size, hits and misses with their reasons", Args: cobra.NoArgs,
+		Use: "stats", Short: "Show size, hits and misses with their reasons", Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			p, err := a.open()
 			if err != nil {
@@ -70,7 +70,7 @@ func (a *app) printCacheStats(s ipc.CacheStatsReply) error {
 
 func (a *app) cacheClearCommand() *cobra.Command {
 	return a.jsonFlag(&cobra.Command{
-		Use: "clear", Short: "Empty the project's cache", Args: cobra.NoArgs,
+		Use: "clear", Short: "Empty the project's cache", Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			p, err := a.open()
 			if err != nil {
@@ -115,7 +115,7 @@ func (a *app) cacheVerifyCommand() *cobra.Command {
 	var sample int
 	var readOnly bool
 	c := a.jsonFlag(&cobra.Command{
-		Use: "verify", Short: "Check what is stored; exit 5 if anything is damaged or wrong", Args: cobra.NoArgs,
+		Use: "verify", Short: "Check what is stored; exit 5 if anything is damaged or wrong", Args: noArguments,
 		Long: "Reads back what is stored, then compiles again, with the plain compiler, every object that\n" +
 			"the cache has for the project's files as they are now, and compares. An object that\n" +
 			"differs, while two plain compiles agree, is put aside and compiled by the next build.",
@@ -173,7 +173,7 @@ func (a *app) printVerified(r ipc.CacheVerifyReply, readOnly bool) error {
 
 func (a *app) cachePathCommand() *cobra.Command {
 	return &cobra.Command{
-		Use: "path", Short: "Print the folder of the project's cache", Args: cobra.NoArgs,
+		Use: "path", Short: "Print the folder of the project's cache", Args: noArguments,
 		RunE: func(*cobra.Command, []string) error {
 			p, err := a.open()
 			if err != nil {

@@ -61,13 +61,15 @@ func (a *app) rootCommand() *cobra.Command {
 		Short: "Build C++ projects, nearly free after the first time",
 		Long: "RepliBuild builds C++ projects from one replibuild.toml. Four small daemons watch the\n" +
 			"project, know how each file is compiled and never compile the same thing twice.",
-		Version:       a.Version,
-		SilenceErrors: true,
-		SilenceUsage:  true,
-		Args:          cobra.NoArgs,
-		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		Version:           a.Version,
+		SilenceErrors:     true,
+		SilenceUsage:      true,
+		Args:              subcommand,
+		PersistentPreRunE: checkNumbers,
+		RunE:              func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError(err) })
+	root.SetFlagErrorFunc(flagError)
+	root.SetHelpCommand(helpCommand())
 	root.SetVersionTemplate("replibuild {{.Version}}\n")
 	root.PersistentFlags().StringVar(&a.projectDir, "project", "", "the project's `folder` (default: found upwards from here)")
 	root.AddGroup(

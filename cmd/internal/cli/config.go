@@ -13,7 +13,7 @@ func (a *app) configCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "config",
 		Short: "Show or check the project's configuration",
-		Args:  cobra.NoArgs,
+		Args:  subcommand,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	c.AddCommand(a.configShowCommand(), a.configCheckCommand(), a.configPathCommand())
@@ -39,7 +39,7 @@ type shownConfig struct {
 
 func (a *app) configShowCommand() *cobra.Command {
 	return a.jsonFlag(&cobra.Command{
-		Use: "show", Short: "Print what the project comes to: compilers, targets, flags, modules, daemon settings", Args: cobra.NoArgs,
+		Use: "show", Short: "Print what the project comes to: compilers, targets, flags, modules, daemon settings", Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			p, err := a.open()
 			if err != nil {
@@ -104,7 +104,7 @@ func orDefault(linker string) string {
 
 func (a *app) configCheckCommand() *cobra.Command {
 	return a.jsonFlag(&cobra.Command{
-		Use: "check", Short: "Report every mistake in the configuration; exit 4 if there is one", Args: cobra.NoArgs,
+		Use: "check", Short: "Report every mistake in the configuration; exit 4 if there is one", Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			p, err := a.open()
 			if err != nil {
@@ -139,7 +139,7 @@ func (a *app) configCheckCommand() *cobra.Command {
 
 func (a *app) configPathCommand() *cobra.Command {
 	return &cobra.Command{
-		Use: "path", Short: "Print RepliBuild's own folder", Args: cobra.NoArgs,
+		Use: "path", Short: "Print RepliBuild's own folder", Args: noArguments,
 		RunE: func(*cobra.Command, []string) error {
 			home, err := replibuild.DirOf(a.Env)
 			if err != nil {

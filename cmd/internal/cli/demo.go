@@ -21,7 +21,7 @@ func (a *app) demoCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "demo [DIR]",
 		Short: "Show the main job on a small C++ project: cold build, warm build, one edit, status",
-		Args:  cobra.MaximumNArgs(1),
+		Args:  atMostOne("DIR"),
 		RunE:  func(cmd *cobra.Command, args []string) error { return a.demo(cmd, args, keep) },
 	}
 	c.Flags().BoolVar(&keep, "keep", false, "leave the project and its daemons, to play with")

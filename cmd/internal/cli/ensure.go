@@ -12,7 +12,7 @@ func (a *app) ensureCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "ensure",
 		Short: "Start what does not run, restart what crashed; exit 0 only if all enabled daemons run",
-		Args:  cobra.NoArgs,
+		Args:  noArguments,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return a.ensure(cmd) },
 	}
 }

@@ -15,7 +15,7 @@ func (a *app) historyCommand() *cobra.Command {
 	c := a.jsonFlag(&cobra.Command{
 		Use:   "history [BUILD]",
 		Short: "List past builds, or what one of them did and why",
-		Args:  cobra.MaximumNArgs(1),
+		Args:  atMostOne("BUILD"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 1 {
 				request.Build, request.Units = args[0], true

@@ -12,7 +12,7 @@ func (a *app) initCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "init [DIR]",
 		Short: "Look at a folder of C++ and write a replibuild.toml that builds it",
-		Args:  cobra.MaximumNArgs(1),
+		Args:  atMostOne("DIR"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			dir := a.projectDir
 			if len(args) == 1 {

@@ -17,9 +17,9 @@ import (
 func (a *app) printError(err error) {
 	var e *ipc.Error
 	if !errors.As(err, &e) {
-		e = usageError(err).(*ipc.Error)
+		e = usageError("%v", err)
 	}
-	if a.json {
+	if a.wantsJSON() {
 		a.printJSON(map[string]any{"schema": ipc.Schema, "ok": false, "error": e})
 		return
 	}

@@ -12,7 +12,7 @@ func (a *app) startCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "start",
 		Short: "Start the project's daemons",
-		Args:  cobra.NoArgs,
+		Args:  noArguments,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return a.start(cmd) },
 	}
 }

@@ -14,7 +14,7 @@ func (a *app) statusCommand() *cobra.Command {
 	c := a.jsonFlag(&cobra.Command{
 		Use:   "status",
 		Short: "Show the daemons' state and the cache's hits and misses",
-		Args:  cobra.NoArgs,
+		Args:  noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			p, err := a.open()
 			if err != nil {

@@ -32,7 +32,7 @@ func (a *app) tuiCommand() *cobra.Command {
 		Long: "The dashboard shows the daemons, builds with every file and its reason, the cache and the logs,\n" +
 			"live, and has keys to build, to restart what crashed and to clear the cache. `?` lists the keys.\n" +
 			"In pipes and for screen readers `replibuild status --watch` tells the same in plain lines.",
-		Args: cobra.NoArgs,
+		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error { return a.tui(cmd.Context(), f) },
 	}
 	c.Flags().StringVar(&f.replay, "replay", "", "play an event log from `FILE` instead (compile --record writes one)")
