@@ -18,10 +18,12 @@ const (
 // record is what the launcher remembers of a daemon over its restarts, until it is
 // stopped on purpose.
 type record struct {
-	Restarts int         `json:"restarts"` // starts after a crash
+	Restarts int         `json:"restarts"` // starts after a crash or by `restart`
 	Crashes  []time.Time `json:"crashes"`  // the last ones, oldest first
 	Noted    identity    `json:"noted"`    // the process whose crash was counted last
 	DiedIn   string      `json:"died_in"`  // boot in which the last start ended in a crash, "" if it did not
+	// LastCrash says which process crashed last, and when; "" if none did.
+	LastCrash string `json:"last_crash,omitempty"`
 }
 
 func (p Paths) recordFile(name string) string {

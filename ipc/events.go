@@ -136,15 +136,12 @@ type (
 	// BuildFinished: how it ended. Cached counts all units for which nothing was
 	// compiled.
 	BuildFinished struct {
-		OK        bool `json:"ok"`
-		Cancelled bool `json:"cancelled,omitempty"`
-		// Refused: the request names a target or file that does not exist. Nothing was
-		// built, and the history has no such build.
-		Refused bool `json:"refused,omitempty"`
+		OK bool `json:"ok"`
 		Counts
-		Links   int     `json:"links"` // linkers and archivers that ran
-		Seconds float64 `json:"seconds"`
-		Detail  string  `json:"detail,omitempty"`
+		Links     int     `json:"links"` // linkers and archivers that ran
+		Seconds   float64 `json:"seconds"`
+		Cancelled bool    `json:"cancelled,omitempty"` // it did not succeed because it was cancelled
+		Detail    string  `json:"detail,omitempty"`
 	}
 )
 

@@ -1,14 +1,14 @@
 package ipc
 
 import (
-	"sort"
+	"slices"
 	"strings"
 )
 
-// nearest returns the name that differs from word by the fewest edits, at most a
+// Nearest returns the name that differs from word by the fewest edits, at most a
 // third of its length, or only by case; else "".
-func nearest(word string, names []string) string {
-	sort.Strings(names)
+func Nearest(word string, names []string) string {
+	names = slices.Sorted(slices.Values(names))
 	best, distance := "", 1+max(1, min(len(word), 32)/3)
 	for _, name := range names {
 		if strings.EqualFold(name, word) {

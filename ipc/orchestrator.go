@@ -59,15 +59,13 @@ type BuildRequest struct {
 // BuildReply ends a build. OK is Go's name for what the reply's own "ok" cannot
 // say: a build that failed was still answered.
 type BuildReply struct {
-	Build   string `json:"build"` // id
-	Success bool   `json:"success"`
-	Joined  bool   `json:"joined,omitempty"` // an equal build was running already
-	// Cancelled: somebody stopped it. Success is false then.
-	Cancelled bool    `json:"cancelled,omitempty"`
-	Refused   bool    `json:"refused,omitempty"` // see [BuildFinished]
+	Build     string  `json:"build"` // id
+	Success   bool    `json:"success"`
+	Joined    bool    `json:"joined,omitempty"` // an equal build was running already
 	Counts            // how the units ended
 	Seconds   float64 `json:"seconds"`
-	Detail    string  `json:"detail,omitempty"` // why it did not succeed, one line
+	Cancelled bool    `json:"cancelled,omitempty"` // it did not succeed because it was cancelled
+	Detail    string  `json:"detail,omitempty"`    // why it did not succeed, one line
 }
 
 // Counts says how the units of a build ended.
@@ -159,6 +157,9 @@ type DaemonStatus struct {
 	RSS       int64   `json:"rss_bytes,omitempty"`
 	Requests  uint64  `json:"requests,omitempty"`
 	LastError string  `json:"last_error,omitempty"`
+	// LastCrash says of a daemon that was restarted after a crash which process ended,
+	// and when; "" if it never crashed since it was stopped.
+	LastCrash string `json:"last_crash,omitempty"`
 }
 
 // CacheSummary is the cache in three numbers.
@@ -211,15 +212,14 @@ type SlowUnit struct {
 
 // BuildRecord is one past build. Units that were in place are counted, not listed.
 type BuildRecord struct {
-	Build   string    `json:"build"`
-	Started time.Time `json:"started"`
-	Seconds float64   `json:"seconds"`
-	Trigger string    `json:"trigger"`
-	Success bool      `json:"success"`
-	// Cancelled: somebody stopped it. Success is false then.
-	Cancelled bool   `json:"cancelled,omitempty"`
-	Detail    string `json:"detail,omitempty"`
-	Plan      string `json:"plan,omitempty"`
+	Build     string    `json:"build"`
+	Started   time.Time `json:"started"`
+	Seconds   float64   `json:"seconds"`
+	Trigger   string    `json:"trigger"`
+	Success   bool      `json:"success"`
+	Cancelled bool      `json:"cancelled,omitempty"` // it did not succeed because it was cancelled
+	Detail    string    `json:"detail,omitempty"`
+	Plan      string    `json:"plan,omitempty"`
 	Counts
 	Hits  int          `json:"hits"` // units delivered from the cache
 	Units []UnitRecord `json:"units,omitempty"`

@@ -353,7 +353,7 @@ func (g *graph) causes(n uint32) []ipc.Cause {
 		}
 	}
 	if u := g.nodes[n].unsettled; u != "" {
-		c := ipc.Cause{Kind: ipc.CauseUnsettled}
+		c := ipc.Cause{Kind: ipc.CauseUnsettled, Text: u}
 		if g.fileAt(u) != nil {
 			c.Path = u
 		}

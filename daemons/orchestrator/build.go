@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/RepliBuild/replibuild/internal/words"
 	"github.com/RepliBuild/replibuild/ipc"
 )
 
@@ -31,7 +32,6 @@ type build struct {
 	costs    map[string]unitCost
 	total    int         // units of the request
 	learned  bool        // there is something to write down
-	refused  bool        // the request names a target or file that does not exist
 	distrust bool        // discovery's stand-in has been asked: it knows nothing of before
 	working  atomic.Bool // compilation was asked for something that can be cancelled
 
@@ -55,7 +55,7 @@ func (s *Service) run(j *job) {
 	b.compilation = newSession(s.compilation, b.takenOver)
 	b.recorder = &recorder{send: b.record}
 
-	s.shown.begins(j)
+	s.shown.Store(j)
 	b.emit(ipc.BuildStarted{
 		Project: b.projectName(), Root: s.cfg.Root, Trigger: j.req.Trigger, Daemons: !s.cfg.InProcess,
 		Targets: j.req.Targets, Files: j.req.Files,
@@ -110,7 +110,6 @@ func (b *build) round() error {
 	}
 	b.phase("plan", start)
 	if b.scope, err = newScope(b.plan, b.job.req); err != nil {
-		b.refused = true
 		return err
 	}
 	return b.work(seen)
@@ -155,7 +154,7 @@ func (b *build) work(seen changes) error {
 // stopReason is the reason of what is not tried because the build ends early.
 func (b *build) stopReason(err error) ipc.Reason {
 	if b.job.ctx.Err() != nil {
-		return cancelledReason()
+		return words.BuildCancelled()
 	}
 	return ipc.Reason{Code: ipc.ReasonError, Text: "the build stopped: " + err.Error()}
 }
@@ -218,7 +217,7 @@ func (b *build) learn(err error) {
 		m.token = "" // the daemon has other records than the stand-in
 	}
 	good := err == nil && b.failures() == 0 && b.counts().Skipped == 0
-	if len(req.Files) == 0 && !b.refused {
+	if len(req.Files) == 0 {
 		m.targets = req.Targets
 		b.s.last.Store(&ipc.BuildRequest{Env: req.Env, Targets: req.Targets})
 		b.s.lastFailed.Store(!good)
@@ -270,21 +269,18 @@ func (b *build) finish(err error) {
 	reply := ipc.BuildReply{
 		Build: b.job.id, Success: err == nil && len(b.failed) == 0 && counts.Skipped == 0,
 		Counts: counts, Seconds: time.Since(b.started).Seconds(),
+		Cancelled: err != nil && ipc.CodeOf(err) == ipc.CodeCancelled,
 	}
 	switch {
 	case err != nil:
 		reply.Detail = err.Error()
-		reply.Cancelled, reply.Refused = b.job.ctx.Err() != nil, b.refused
 	case len(b.failed) > 0:
 		reply.Detail = list(b.failed, 3) + " failed"
 	}
-	if !reply.Refused {
-		b.s.history.add(b.historyRecord(reply))
-	}
+	b.s.history.add(b.historyRecord(reply))
 	if b.s.viewers.any() {
 		b.s.tellDirty(b.s.ctx)
 	}
-	b.s.shown.ended(b.job, reply.Refused)
 	b.job.finish(reply, b.links, publicError(err))
 }
 

@@ -69,12 +69,8 @@ func TestRefusedRequestIsNoBuild(t *testing.T) {
 	s := w.service(t)
 	good := built(t, s)
 	for _, req := range []ipc.BuildRequest{{Targets: []string{"typo"}}, {Files: []string{"README.md"}}} {
-		o := build1(t, s, req)
-		end := bodies[ipc.BuildFinished](o)
-		if len(end) != 1 || !end[0].Refused || !o.Refused {
-			t.Errorf("the end: %+v", end)
-		}
-		waitIdle(s)
+		_, err := s.Build(t.Context(), req, func(e ipc.Event) { t.Errorf("an event: %+v", e) })
+		equal(t, "code", ipc.CodeOf(err), ipc.CodeUnknownFile)
 	}
 	history, err := s.History(t.Context(), ipc.HistoryRequest{})
 	if err != nil || len(history.Builds) != 1 {

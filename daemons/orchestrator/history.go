@@ -181,6 +181,31 @@ func (h *history) write() error {
 	return appendLines(h.path, text.Bytes())
 }
 
+// find returns the ID of the build that id names: its whole ID, or the end of it where no
+// other build has the same end.
+func (h *history) find(id string) (string, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	var ends []string
+	for _, r := range h.records {
+		if r.Build == id {
+			return id, nil
+		}
+		if strings.HasSuffix(r.Build, id) {
+			ends = append(ends, r.Build)
+		}
+	}
+	switch len(ends) {
+	case 0:
+		return "", ipc.Errorf(ipc.CodeNotFound, "no build %s in the history", id).
+			WithHint("`replibuild history` lists the builds")
+	case 1:
+		return ends[0], nil
+	}
+	return "", ipc.Errorf(ipc.CodeNotFound, "%d builds have an ID that ends in %s", len(ends), id).
+		WithHint("type more of it: %s", list(ends, 3))
+}
+
 // builds answers a HistoryRequest, newest first.
 func (h *history) builds(req ipc.HistoryRequest) []ipc.BuildRecord {
 	h.mu.Lock()

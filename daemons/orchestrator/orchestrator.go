@@ -72,7 +72,7 @@ type Service struct {
 	last    atomic.Pointer[ipc.BuildRequest] // what an automatic build repeats
 	viewers *viewers
 	dirty   dirtiness
-	shown   shownBuild
+	shown   atomic.Pointer[job] // that runs, or ran last; nil = none yet
 
 	lastFailed atomic.Bool // the last build of targets did not succeed
 }
@@ -127,11 +127,16 @@ func (s *Service) Build(ctx context.Context, req ipc.BuildRequest, fn func(ipc.E
 	if err := ctx.Err(); err != nil {
 		return ipc.BuildReply{}, ipc.Errorf(ipc.CodeCancelled, "build: %v", err)
 	}
-	j, joined, err := s.queue.submit(s.completed(req), req.Detach)
+	detach := req.Detach
+	req = s.completed(req)
+	if err := s.checkNames(ctx, req); err != nil {
+		return ipc.BuildReply{}, err
+	}
+	j, joined, err := s.queue.submit(req, detach)
 	if err != nil {
 		return ipc.BuildReply{}, err
 	}
-	if req.Detach {
+	if detach {
 		return ipc.BuildReply{Build: j.id, Joined: joined, Success: true}, nil
 	}
 	reader := j.events.reader()
@@ -206,11 +211,14 @@ func (s *Service) Queue(context.Context, ipc.QueueRequest) (ipc.QueueReply, erro
 // History implements [ipc.Orchestrator].
 func (s *Service) History(ctx context.Context, req ipc.HistoryRequest) (ipc.HistoryReply, error) {
 	s.history.reload()
-	builds := s.history.builds(req)
-	if req.Build != "" && len(builds) == 0 {
-		return ipc.HistoryReply{}, ipc.Errorf(ipc.CodeNotFound, "no build %s in the history", req.Build).
-			WithHint("`replibuild history` lists the builds that are remembered")
+	if req.Build != "" {
+		id, err := s.history.find(req.Build)
+		if err != nil {
+			return ipc.HistoryReply{}, err
+		}
+		req.Build = id
 	}
+	builds := s.history.builds(req)
 	reply := ipc.HistoryReply{Builds: builds}
 	if req.Last {
 		reply.Last = s.history.last()

@@ -65,10 +65,7 @@ func (b *build) emitCached(count int, files []string) {
 // counted.
 func (b *build) unitFinished(u ipc.BatchUnit, r ipc.UnitResult) {
 	_, seen := b.costs[u.ID]
-	if r.Reason.Code == "" {
-		r.Reason = reasonFor(u.ID, u.Causes, seen)
-	}
-	r.Reason = madeBefore(r.Reason, seen)
+	r.Reason = completeReason(r.Reason, u.ID, u.Causes, seen)
 	b.mu.Lock()
 	if before, again := b.outcomes[u.ID]; !again || !r.InPlace || before.Status == ipc.StatusFailed {
 		b.outcomes[u.ID] = r

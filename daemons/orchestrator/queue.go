@@ -30,7 +30,7 @@ func newQueue(limit int, publish func(ipc.Event), start func(*job)) *queue {
 // Causes of a job's cancellation, for those who look at its context.
 var (
 	errAbandoned = errors.New("its caller went away")
-	errCancelled = errors.New("somebody cancelled it")
+	errCancelled = errors.New("by request")
 	errClosed    = errors.New("the orchestrator is shutting down")
 )
 
@@ -161,7 +161,7 @@ func (q *queue) stopAndUnlock(j *job, why error) {
 	q.mu.Unlock()
 	if at >= 0 {
 		err := cancelled(j.id, why.Error())
-		j.finish(ipc.BuildReply{Build: j.id, Detail: err.Message, Cancelled: true}, 0, err)
+		j.finish(ipc.BuildReply{Build: j.id, Cancelled: true, Detail: err.Message}, 0, err)
 		tellPositions(waiting)
 	}
 }
@@ -255,7 +255,7 @@ func (j *job) tellPosition(position int) {
 func (j *job) finish(reply ipc.BuildReply, links int, err error) {
 	j.reply, j.err = reply, err
 	j.events.add(j.id, ipc.BuildFinished{
-		OK: reply.Success, Cancelled: reply.Cancelled, Refused: reply.Refused,
+		OK: reply.Success, Cancelled: reply.Cancelled,
 		Counts: reply.Counts, Links: links, Seconds: reply.Seconds, Detail: reply.Detail,
 	})
 }

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/RepliBuild/replibuild/internal/words"
 	"github.com/RepliBuild/replibuild/ipc"
 )
 
@@ -44,7 +45,7 @@ func (r *stepRun) visit(step ipc.Step, causes []ipc.Cause) error {
 	known, changed := r.b.memory.recorded[step.ID], false
 	for _, in := range step.Inputs {
 		if by, missing := r.missing[in]; missing {
-			r.finished(step, ipc.UnitResult{Status: ipc.StatusSkipped, Reason: dependencyReason(by)})
+			r.finished(step, ipc.UnitResult{Status: ipc.StatusSkipped, Reason: words.NeededFailed(by)})
 			return nil
 		}
 		changed = changed || r.changed[in]
@@ -68,10 +69,8 @@ func (r *stepRun) visit(step ipc.Step, causes []ipc.Cause) error {
 		result = ipc.UnitResult{Status: ipc.StatusFailed, Reason: ipc.Reason{Code: ipc.ReasonError, Text: err.Error()}}
 	}
 	result.ID = step.ID
-	if result.Reason.Code == "" {
-		_, seen := r.b.costs[step.ID]
-		result.Reason = reasonFor(step.ID, causes, seen)
-	}
+	_, seen := r.b.costs[step.ID]
+	result.Reason = completeReason(result.Reason, step.ID, causes, seen)
 	r.b.recorder.add(unsettleFailed(reply.Track, result))
 	r.finished(step, result)
 	return nil
@@ -141,7 +140,7 @@ func (b *build) withoutBlocked(units []ipc.BatchUnit, broken []ipc.Step) (free, 
 			free = append(free, u)
 		}
 	}
-	return free, blocked, dependencyReason(stepName(broken[0]))
+	return free, blocked, words.NeededFailed(stepName(broken[0]))
 }
 
 // readersOf names the nodes that read outputs of the steps, and the outputs; nil if

@@ -74,8 +74,17 @@ func (s *Service) snapshot(ctx context.Context) ipc.Event {
 		Queue:  s.queue.reply(),
 		Recent: s.history.builds(ipc.HistoryRequest{Limit: recentBuilds}),
 		Dirty:  s.dirty.last(),
-		Build:  s.shown.events(),
+		Build:  s.shownEvents(),
 	})
+}
+
+// shownEvents are the events of the build that runs, or ran last.
+func (s *Service) shownEvents() []ipc.Event {
+	j := s.shown.Load()
+	if j == nil {
+		return nil
+	}
+	return j.events.condensed()
 }
 
 // SetStatus implements [ipc.Orchestrator].

@@ -1,8 +1,6 @@
 package cli
 
 import (
-	"fmt"
-
 	"github.com/spf13/cobra"
 )
 
@@ -12,7 +10,7 @@ func (a *app) cleanCommand() *cobra.Command {
 		Short: "Remove what builds have made; the cache stays",
 		Long: "Remove the objects, targets and generated files of the project. Nothing ever needs this:\n" +
 			"it is for disk space. The cache stays, so the next build delivers from it.",
-		Args: cobra.NoArgs,
+		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			p, err := a.open()
 			if err != nil {
@@ -22,7 +20,7 @@ func (a *app) cleanCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			fmt.Fprintf(a.Stdout, "🧹 Removed %s\n", plural(removed, "file"))
+			a.printf("🧹 Removed %s\n", plural(removed, "file"))
 			return nil
 		},
 	}

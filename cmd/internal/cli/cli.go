@@ -33,11 +33,12 @@ func Main(c Caller) int {
 	ctx, stop := signal.NotifyContext(context.Background(), interrupts()...)
 	defer stop()
 	a := &app{Caller: c}
+	a.Stdout, a.Stderr = a.newStream(c.Stdout), a.newStream(c.Stderr)
 	root := a.rootCommand()
 	root.SetArgs(c.Args)
 	root.SetIn(c.Stdin)
-	root.SetOut(c.Stdout)
-	root.SetErr(c.Stderr)
+	root.SetOut(a.Stdout)
+	root.SetErr(a.Stderr)
 	return a.finish(ctx, root.ExecuteContext(ctx))
 }
 
@@ -60,13 +61,15 @@ func (a *app) rootCommand() *cobra.Command {
 		Short: "Build C++ projects, nearly free after the first time",
 		Long: "RepliBuild builds C++ projects from one replibuild.toml. Four small daemons watch the\n" +
 			"project, know how each file is compiled and never compile the same thing twice.",
-		Version:       a.Version,
-		SilenceErrors: true,
-		SilenceUsage:  true,
-		Args:          cobra.NoArgs,
-		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		Version:           a.Version,
+		SilenceErrors:     true,
+		SilenceUsage:      true,
+		Args:              subcommand,
+		PersistentPreRunE: checkNumbers,
+		RunE:              func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError(err) })
+	root.SetFlagErrorFunc(flagError)
+	root.SetHelpCommand(helpCommand())
 	root.SetVersionTemplate("replibuild {{.Version}}\n")
 	root.PersistentFlags().StringVar(&a.projectDir, "project", "", "the project's `folder` (default: found upwards from here)")
 	root.AddGroup(

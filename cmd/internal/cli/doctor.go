@@ -20,7 +20,7 @@ func (a *app) doctorCommand() *cobra.Command {
 	return a.jsonFlag(&cobra.Command{
 		Use:   "doctor",
 		Short: "Look for what could keep builds from working, and say what to do",
-		Args:  cobra.NoArgs,
+		Args:  noArguments,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return a.doctor(cmd.Context()) },
 	})
 }
@@ -65,9 +65,9 @@ func (a *app) doctor(ctx context.Context) error {
 func (a *app) printFindings(findings []finding) {
 	marks := map[string]string{levelOK: "✅", levelWarning: "⚠️", levelProblem: "❌"}
 	for _, f := range findings {
-		fmt.Fprintf(a.Stdout, "%s %s: %s\n", marks[f.Level], f.Check, f.Text)
+		a.printf("%s %s: %s\n", marks[f.Level], f.Check, f.Text)
 		if f.Hint != "" {
-			fmt.Fprintf(a.Stdout, "   %s\n", f.Hint)
+			a.printf("   %s\n", f.Hint)
 		}
 	}
 }

@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"fmt"
 	"path"
 	"slices"
 	"strings"
@@ -19,7 +18,7 @@ func (a *app) explainCommand() *cobra.Command {
 		Long: "Says from recorded facts when and why a source file was compiled, a target linked or a\n" +
 			"header's readers compiled, what it cost and saved, what has changed since, what it\n" +
 			"depends on, by the shortest chain of includes, and what depends on it.",
-		Args: cobra.ExactArgs(1),
+		Args: oneArgument("FILE or TARGET"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			p, err := a.open()
 			if err != nil {
@@ -56,7 +55,7 @@ type explanation struct {
 }
 
 func (x explanation) say(format string, args ...any) {
-	fmt.Fprintf(x.app.Stdout, format+"\n", args...)
+	x.app.printf(format+"\n", args...)
 }
 
 func (x explanation) print() {

@@ -15,7 +15,7 @@ func (a *app) historyCommand() *cobra.Command {
 	c := a.jsonFlag(&cobra.Command{
 		Use:   "history [BUILD]",
 		Short: "List past builds, or what one of them did and why",
-		Args:  cobra.MaximumNArgs(1),
+		Args:  atMostOne("BUILD"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 1 {
 				request.Build, request.Units = args[0], true
@@ -63,10 +63,10 @@ func (a *app) printHistory(reply ipc.HistoryReply) error {
 		if !b.Success {
 			mark = "❌"
 		}
-		fmt.Fprintf(a.Stdout, "%s %s  %s  %6s  %-7s  %d compiled, %d cached, %d failed, %d skipped\n", mark, b.Build,
+		a.printf("%s %s  %s  %6s  %-7s  %d compiled, %d cached, %d failed, %d skipped\n", mark, b.Build,
 			b.Started.Local().Format(time.DateTime), seconds(b.Seconds), b.Trigger, b.Compiled, b.Cached, b.Failed, b.Skipped)
 		for _, u := range b.Units {
-			fmt.Fprintf(a.Stdout, "   %-8s %6s  %s: %s\n", u.Status, seconds(u.Seconds), unitName(u), u.Reason.Text)
+			a.printf("   %-8s %6s  %s: %s\n", u.Status, seconds(u.Seconds), unitName(u), u.Reason.Text)
 		}
 	}
 	return nil

@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/RepliBuild/replibuild/daemons"
+	"github.com/RepliBuild/replibuild/internal/termtext"
 	"github.com/RepliBuild/replibuild/ipc"
 )
 
@@ -38,12 +39,12 @@ func (a *app) printLog(l daemons.LogLine) {
 		fmt.Fprintln(a.Stdout, l.Raw)
 		return
 	}
-	level := l.Level
-	switch level {
+	level := styled(termtext.Line(l.Level))
+	switch l.Level {
 	case "ERROR":
-		level = a.style(a.Stdout, red, level)
+		level = style(a.Stdout, red, l.Level)
 	case "WARN":
-		level = a.style(a.Stdout, yellow, level)
+		level = style(a.Stdout, yellow, l.Level)
 	}
-	fmt.Fprintf(a.Stdout, "%s %-12s %s %s%s\n", l.Time.Local().Format(time.TimeOnly), l.Daemon, level, l.Message, l.Attrs)
+	a.printf("%s %-12s %s %s%s\n", l.Time.Local().Format(time.TimeOnly), l.Daemon, level, l.Message, l.Attrs)
 }

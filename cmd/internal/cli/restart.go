@@ -31,7 +31,7 @@ func (a *app) restart(cmd *cobra.Command, names []string) error {
 	set, err := p.Restart(cmd.Context(), names...)
 	for _, d := range set {
 		if len(names) == 0 || slices.Contains(names, d.Name) {
-			fmt.Fprintf(a.Stdout, "   %s\n", startLine(d))
+			a.printf("   %s\n", startLine(d))
 		}
 	}
 	if err != nil {

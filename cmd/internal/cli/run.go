@@ -61,7 +61,7 @@ func executables(plan *ipc.Plan) []string {
 // streams and exit code.
 func (a *app) exec(cmd *cobra.Command, program string, args []string) error {
 	c := exec.CommandContext(cmd.Context(), program, args...)
-	c.Env, c.Stdin, c.Stdout, c.Stderr = a.Env, a.Stdin, a.Stdout, a.Stderr
+	c.Env, c.Stdin, c.Stdout, c.Stderr = a.Env, a.Stdin, raw(a.Stdout), raw(a.Stderr)
 	err := c.Run()
 	var exit *exec.ExitError
 	switch {

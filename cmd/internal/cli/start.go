@@ -12,7 +12,7 @@ func (a *app) startCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "start",
 		Short: "Start the project's daemons",
-		Args:  cobra.NoArgs,
+		Args:  noArguments,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return a.start(cmd) },
 	}
 }
@@ -25,7 +25,7 @@ func (a *app) start(cmd *cobra.Command) error {
 	fmt.Fprintln(a.Stdout, "🚀 Starting RepliBuild daemons...")
 	set, err := p.Start(cmd.Context())
 	for _, d := range set {
-		fmt.Fprintf(a.Stdout, "   %s\n", startLine(d))
+		a.printf("   %s\n", startLine(d))
 	}
 	if err != nil {
 		return err

@@ -14,7 +14,7 @@ func (a *app) statusCommand() *cobra.Command {
 	c := a.jsonFlag(&cobra.Command{
 		Use:   "status",
 		Short: "Show the daemons' state and the cache's hits and misses",
-		Args:  cobra.NoArgs,
+		Args:  noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			p, err := a.open()
 			if err != nil {
@@ -37,15 +37,15 @@ func (a *app) printStatus(set ipc.SetStatus) error {
 	fmt.Fprintln(a.Stdout, "RepliBuild Daemon Status:")
 	var uptime float64
 	for _, d := range set.Daemons {
-		fmt.Fprintf(a.Stdout, "  %-13s %s\n", title(d.Name)+":", stateWords(d))
+		a.printf("  %-13s %s\n", title(d.Name)+":", stateWords(d))
 		uptime = max(uptime, d.Uptime)
 	}
 	fmt.Fprintln(a.Stdout)
 	if uptime > 0 {
-		fmt.Fprintf(a.Stdout, "Uptime: %s\n", longDuration(time.Duration(uptime*float64(time.Second))))
+		a.printf("Uptime: %s\n", longDuration(time.Duration(uptime*float64(time.Second))))
 	}
-	fmt.Fprintf(a.Stdout, "Cache hits: %d\n", set.Cache.Hits)
-	fmt.Fprintf(a.Stdout, "Cache misses: %d\n", set.Cache.Misses)
+	a.printf("Cache hits: %d\n", set.Cache.Hits)
+	a.printf("Cache misses: %d\n", set.Cache.Misses)
 	return nil
 }
 

@@ -79,7 +79,7 @@ func (w *buildWatch) jsonFailure(e ipc.Event, status string) {
 }
 
 func (w *buildWatch) print(build, format string, args ...any) {
-	fmt.Fprintf(w.app.Stdout, "build %s: %s\n", shortBuild(build), fmt.Sprintf(format, args...))
+	w.app.printf("build %s: %s\n", shortBuild(build), fmt.Sprintf(format, args...))
 }
 
 // shortBuild is the part of a build's id that tells it from others.
@@ -164,7 +164,7 @@ func (w *buildWatch) changed(b ipc.FilesChanged) {
 	case n > 1:
 		what = fmt.Sprintf("%s and %d more changed; ", b.Paths[0], n-1)
 	}
-	fmt.Fprintf(w.app.Stdout, "files: %s%d to be made anew\n", what, b.Dirty)
+	w.app.printf("files: %s%d to be made anew\n", what, b.Dirty)
 }
 
 func (w *buildWatch) notice(b ipc.Notice) {
@@ -172,7 +172,7 @@ func (w *buildWatch) notice(b ipc.Notice) {
 	if b.Hint != "" {
 		hint = " (" + b.Hint + ")"
 	}
-	fmt.Fprintf(w.app.Stdout, "%s: %s%s\n", b.Level, b.Message, hint)
+	w.app.printf("%s: %s%s\n", b.Level, b.Message, hint)
 }
 
 func forWhat(targets, files []string) string {

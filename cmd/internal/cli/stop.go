@@ -10,7 +10,7 @@ func (a *app) stopCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "stop",
 		Short: "Stop the project's daemons",
-		Args:  cobra.NoArgs,
+		Args:  noArguments,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return a.stop(cmd) },
 	}
 }
@@ -23,7 +23,7 @@ func (a *app) stop(cmd *cobra.Command) error {
 	fmt.Fprintln(a.Stdout, "🛑 Stopping RepliBuild daemons...")
 	stopped, err := p.Stop(cmd.Context())
 	for _, d := range stopped {
-		fmt.Fprintf(a.Stdout, "   ✅ %s daemon stopped\n", title(d.Name))
+		a.printf("   ✅ %s daemon stopped\n", title(d.Name))
 	}
 	if err != nil {
 		return err

@@ -106,7 +106,7 @@ func (r *textReporter) unit(b ipc.UnitFinished) {
 	case ipc.StatusCompiled:
 		r.print("   %s %s... %s%s", verb, b.File, seconds(b.Seconds), r.why(b.Reason))
 	case ipc.StatusFailed:
-		r.print("   %s %s... %s", verb, b.File, r.app.style(r.app.Stdout, red, "failed"))
+		r.print("   %s %s... %s", verb, b.File, style(r.app.Stdout, red, "failed"))
 		r.failures = append(r.failures, b.File)
 		if b.Diagnostics == "" || b.Reason.Code == ipc.ReasonTimeout {
 			r.print("   %s: %s", b.File, b.Reason.Text)
@@ -130,7 +130,7 @@ func (r *textReporter) step(b ipc.StepFinished) {
 	case ipc.StatusCompiled:
 		r.print("   Generating %s... %s%s", name, seconds(b.Seconds), r.why(b.Reason))
 	case ipc.StatusFailed:
-		r.print("   Generating %s... %s", name, r.app.style(r.app.Stdout, red, "failed"))
+		r.print("   Generating %s... %s", name, style(r.app.Stdout, red, "failed"))
 		r.failures = append(r.failures, name)
 		if b.Diagnostics == "" {
 			r.print("   %s: %s", name, b.Reason.Text)
@@ -153,7 +153,7 @@ func (r *textReporter) link(b ipc.LinkFinished) {
 	case ipc.StatusCached:
 		r.print("   Using cached %s ✅", b.Output)
 	case ipc.StatusFailed:
-		r.print("   Linking%s... %s", name, r.app.style(r.app.Stdout, red, "failed"))
+		r.print("   Linking%s... %s", name, style(r.app.Stdout, red, "failed"))
 		r.failures = append(r.failures, b.Output)
 		if b.Diagnostics == "" {
 			r.print("   %s: %s", b.Output, b.Reason.Text)
@@ -180,16 +180,13 @@ func (r *textReporter) diagnostics(text string) {
 	if text == "" {
 		return
 	}
-	if !r.app.colour(r.app.Stdout) {
-		text = plain(text)
-	}
 	r.progress.clear()
 	fmt.Fprint(r.app.Stdout, strings.TrimRight(text, "\n")+"\n")
 }
 
 func (r *textReporter) print(format string, args ...any) {
 	r.progress.clear()
-	fmt.Fprintf(r.app.Stdout, format+"\n", args...)
+	r.app.printf(format+"\n", args...)
 }
 
 func (r *textReporter) done(result replibuild.Result, err error, detached bool) {

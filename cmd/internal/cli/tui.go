@@ -32,7 +32,7 @@ func (a *app) tuiCommand() *cobra.Command {
 		Long: "The dashboard shows the daemons, builds with every file and its reason, the cache and the logs,\n" +
 			"live, and has keys to build, to restart what crashed and to clear the cache. `?` lists the keys.\n" +
 			"In pipes and for screen readers `replibuild status --watch` tells the same in plain lines.",
-		Args: cobra.NoArgs,
+		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error { return a.tui(cmd.Context(), f) },
 	}
 	c.Flags().StringVar(&f.replay, "replay", "", "play an event log from `FILE` instead (compile --record writes one)")
@@ -67,7 +67,7 @@ func (a *app) tui(ctx context.Context, f tuiFlags) error {
 func (a *app) terminalFiles(ascii bool) (in, out *os.File, err error) {
 	const hint = "`replibuild status --watch` prints a line for every change"
 	in, inOK := a.Stdin.(*os.File)
-	out, outOK := a.Stdout.(*os.File)
+	out, outOK := raw(a.Stdout).(*os.File)
 	if !inOK || !outOK || !isTerminal(in) || !isTerminal(out) {
 		return nil, nil, ipc.Errorf(ipc.CodeBadRequest, "the dashboard needs a terminal, and standard input or output is none").WithHint(hint)
 	}

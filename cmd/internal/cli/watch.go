@@ -13,7 +13,7 @@ func (a *app) watchCommand() *cobra.Command {
 	c := a.jsonFlag(&cobra.Command{
 		Use:   "watch",
 		Short: "Build now, and again after every save",
-		Args:  cobra.NoArgs,
+		Args:  noArguments,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return a.watch(cmd, f) },
 	})
 	f.add(c)
