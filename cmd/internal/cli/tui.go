@@ -53,14 +53,23 @@ func (a *app) tui(ctx context.Context, f tuiFlags) error {
 	if err != nil {
 		return err
 	}
-	parting, err := tui.Run(ctx, config, in, out)
-	if err != nil {
-		return err
+	for {
+		outcome, err := tui.Run(ctx, config, in, out)
+		if err != nil {
+			return err
+		}
+		if outcome.Parting != "" {
+			fmt.Fprintln(a.Stdout, outcome.Parting)
+		}
+		if outcome.Next == "" {
+			return nil
+		}
+		p, err := replibuild.Open(outcome.Next, replibuild.Options{Env: a.Env})
+		if err != nil {
+			return err
+		}
+		attach(&config, p)
 	}
-	if parting != "" {
-		fmt.Fprintln(a.Stdout, parting)
-	}
-	return nil
 }
 
 // terminalFiles are the two ends of the terminal, on which the dashboard can draw.
@@ -98,7 +107,11 @@ func (a *app) tuiConfig(f tuiFlags) (tui.Config, error) {
 		off := false
 		settings.Mouse = &off
 	}
-	c := tui.Config{Settings: settings, Env: a.Env, Speed: f.speed, From: f.from}
+	c := tui.Config{
+		Settings: settings, Env: a.Env, Speed: f.speed, From: f.from,
+		Saved: filepath.Join(home, "saved"), Memory: filepath.Join(home, "tui-state.json"),
+		Sets: func() ([]string, error) { return roots(home) },
+	}
 	if f.replay != "" {
 		c.Replay, err = tui.ReadRecorded(f.replay)
 		return c, err
@@ -114,8 +127,18 @@ func (a *app) tuiConfig(f tuiFlags) (tui.Config, error) {
 // attach makes c the dashboard of a project, whose daemons may run or not.
 func attach(c *tui.Config, p *replibuild.Project) {
 	set := &daemons.Launcher{Paths: p.Paths(), Config: p.Config()}
-	c.Root, c.Set, c.Dir = p.Root(), p.Set(), p.Root()
+	c.Root, c.Set = p.Root(), p.Set()
 	c.Project = p
 	c.Alive = set.Alive
 	c.Orchestrator = orchestratorOf(p)
+}
+
+// roots are the projects whose daemons run.
+func roots(home string) ([]string, error) {
+	sets, err := daemons.Sets(home)
+	var all []string
+	for _, s := range sets {
+		all = append(all, s.Root)
+	}
+	return all, err
 }
