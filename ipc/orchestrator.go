@@ -221,8 +221,10 @@ type BuildRecord struct {
 	Detail    string    `json:"detail,omitempty"`
 	Plan      string    `json:"plan,omitempty"`
 	Counts
-	Hits  int          `json:"hits"` // units delivered from the cache
-	Units []UnitRecord `json:"units,omitempty"`
+	Hits int `json:"hits"` // units delivered from the cache
+	// Expected is how long its units were expected to take, by their cost alone.
+	Expected float64      `json:"expected_seconds,omitempty"`
+	Units    []UnitRecord `json:"units,omitempty"`
 }
 
 // UnitRecord is a unit, step or link in a past build.

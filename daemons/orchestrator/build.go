@@ -31,6 +31,7 @@ type build struct {
 	scope    scope
 	costs    map[string]unitCost
 	total    int         // units of the request
+	expected float64     // seconds by the cost of the units alone, 0 = unknown
 	learned  bool        // there is something to write down
 	distrust bool        // discovery's stand-in has been asked: it knows nothing of before
 	working  atomic.Bool // compilation was asked for something that can be cancelled

@@ -246,6 +246,33 @@ func (h *history) facts(fits func(ipc.UnitRecord) bool, limit int) []ipc.Explain
 	return found
 }
 
+// Bounds of pace: how many builds it looks at, and how far it goes.
+const (
+	paceBuilds = 9
+	maxPace    = 4.0
+)
+
+// pace is how much longer builds have taken lately than their units by themselves: links,
+// the load of the machine, the daemons' own work. It is the median of the last builds
+// that compiled something, 1 if there are none.
+func (h *history) pace() float64 {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	var ratios []float64
+	for _, r := range slices.Backward(h.records) {
+		if len(ratios) == paceBuilds {
+			break
+		}
+		if r.Success && r.Expected > 0 && r.Compiled > 0 {
+			ratios = append(ratios, r.Seconds/r.Expected)
+		}
+	}
+	if len(ratios) == 0 {
+		return 1
+	}
+	return max(1/maxPace, min(medianOf(ratios), maxPace))
+}
+
 // last returns what became of every node when it was last made, sorted by ID. Of a
 // node whose builds are forgotten only the cost is left.
 func (h *history) last() []ipc.ExplainFact {

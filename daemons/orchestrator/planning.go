@@ -191,9 +191,10 @@ func (b *build) announce(units []ipc.BatchUnit, seen changes) {
 	for i, u := range units {
 		nodes[i] = u.ID
 	}
+	b.expected = s.expected(units, b.slots())
 	b.emit(ipc.BuildPlanned{
 		Units: len(b.scope.units), Targets: b.targetsToDo(units, seen), Dirty: len(units),
-		Expected: s.expected(units, b.slots()), Nodes: nodes,
+		Expected: b.expected * b.s.history.pace(), Nodes: nodes,
 	})
 }
 

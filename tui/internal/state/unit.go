@@ -22,7 +22,7 @@ const (
 	StatusDirty    = "dirty"
 	StatusUpToDate = words.UpToDate
 	StatusToCheck  = "to check" // nothing watches: it may have changed
-	StatusNotBuilt = words.NotBuilt
+	StatusNotBuilt = "not built"
 )
 
 // Unit is a source file of a target, a link or a generating step, in one build. It
