@@ -235,8 +235,8 @@ func TestSaveLogAndEvents(t *testing.T) {
 	m.update(planMsg{plan})
 	m.press("5", "ctrl+s")
 	m.wantText(t, "saved 72 lines")
-	m.press("esc", "E")
-	path := m.cfg.Saved + "/replibuild-events-20260314-120437.jsonl"
+	m.press("esc", "W")
+	path := m.cfg.Saved + "/app-events-20260314-120437.jsonl"
 	saved, err := ReadRecorded(path)
 	if err != nil {
 		t.Fatal(err)
@@ -253,7 +253,7 @@ func TestSaveLogAndEvents(t *testing.T) {
 	if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("the file is readable by others: %v %v", info.Mode(), err)
 	}
-	m.press("esc", "E") // never over another file
+	m.press("esc", "W") // never over another file
 	m.wantText(t, "file exists")
 }
 
