@@ -38,6 +38,7 @@ var arrows = map[string][]string{
 	"tui":                  {"ipc", "daemons", "internal/termtext", "internal/words"},
 	"tui/quiet":            {},
 	"examples":             {},
+	"screenshots/animate":  {"tui"},
 	"bench":                {"", "ipc"},
 	"oracle":               {"", "ipc"},
 	"cmd/internal/cli":     {"", "ipc", "cache", "daemons", "internal/termtext", "internal/words", "tui", "tui/quiet", "examples"},

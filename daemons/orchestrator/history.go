@@ -248,7 +248,7 @@ func (h *history) facts(fits func(ipc.UnitRecord) bool, limit int) []ipc.Explain
 
 // Bounds of pace: how many builds it looks at, and how far it goes.
 const (
-	paceBuilds = 9
+	paceBuilds = 5
 	maxPace    = 4.0
 )
 
