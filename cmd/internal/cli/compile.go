@@ -32,7 +32,11 @@ func (a *app) compileCommand() *cobra.Command {
 	c := a.jsonFlag(&cobra.Command{
 		Use:   "compile [FILE…]",
 		Short: "Build the project, or compile only the files named",
-		RunE:  func(cmd *cobra.Command, files []string) error { return a.compile(cmd, f, files) },
+		Long: "Builds all targets, the targets that -t names, or compiles only the files named. The daemons\n" +
+			"are started if they do not run.",
+		Example: "  replibuild compile\n  replibuild compile -t hello -v\n  replibuild compile src/main.cpp\n" +
+			"  replibuild compile --trace t.json    # for ui.perfetto.dev",
+		RunE: func(cmd *cobra.Command, files []string) error { return a.compile(cmd, f, files) },
 	})
 	f.add(c)
 	c.Flags().BoolVar(&f.options.Detach, "detach", false, "return at once; the daemons build on")

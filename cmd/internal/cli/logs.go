@@ -17,6 +17,7 @@ func (a *app) logsCommand() *cobra.Command {
 	c := a.jsonFlag(&cobra.Command{
 		Use:       "logs [DAEMON…]",
 		Short:     "Show the daemons' logs",
+		Example:   "  replibuild logs\n  replibuild logs compilation -f\n  replibuild logs -n 20",
 		ValidArgs: ipc.DaemonNames(),
 		RunE: func(cmd *cobra.Command, names []string) error {
 			if err := checkDaemonNames(names); err != nil {

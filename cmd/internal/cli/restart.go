@@ -14,6 +14,7 @@ func (a *app) restartCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:       "restart [DAEMON…]",
 		Short:     "Restart all daemons, or those named",
+		Example:   "  replibuild restart\n  replibuild restart compilation",
 		ValidArgs: ipc.DaemonNames(),
 		RunE:      func(cmd *cobra.Command, names []string) error { return a.restart(cmd, names) },
 	}

@@ -6,15 +6,17 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/RepliBuild/replibuild/internal/words"
 	"github.com/RepliBuild/replibuild/ipc"
 )
 
 func (a *app) statusCommand() *cobra.Command {
 	var watch bool
 	c := a.jsonFlag(&cobra.Command{
-		Use:   "status",
-		Short: "Show the daemons' state and the cache's hits and misses",
-		Args:  noArguments,
+		Use:     "status",
+		Short:   "Show the daemons' state and the cache's hits and misses",
+		Example: "  replibuild status\n  replibuild status --json\n  replibuild status --watch",
+		Args:    noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			p, err := a.open()
 			if err != nil {
@@ -42,7 +44,7 @@ func (a *app) printStatus(set ipc.SetStatus) error {
 	}
 	fmt.Fprintln(a.Stdout)
 	if uptime > 0 {
-		a.printf("Uptime: %s\n", longDuration(time.Duration(uptime*float64(time.Second))))
+		a.printf("Uptime: %s\n", words.Duration(time.Duration(uptime*float64(time.Second))))
 	}
 	a.printf("Cache hits: %d\n", set.Cache.Hits)
 	a.printf("Cache misses: %d\n", set.Cache.Misses)

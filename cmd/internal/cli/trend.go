@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/RepliBuild/replibuild/internal/words"
 	"github.com/RepliBuild/replibuild/ipc"
 )
 
@@ -72,7 +73,7 @@ func (a *app) printSlow(s *ipc.Slow) {
 	}
 	fmt.Fprintln(a.Stdout, "Headers by the units that read them, which a change of one compiles again:")
 	for _, h := range s.Headers {
-		a.printf("  %8s %4.0f%% %9s  %s\n", seconds(h.Seconds), share(h.Seconds, s.Seconds), plural(h.Units, "unit"), h.Path)
+		a.printf("  %8s %4.0f%% %9s  %s\n", seconds(h.Seconds), share(h.Seconds, s.Seconds), words.Plural(h.Units, "unit"), h.Path)
 	}
 }
 

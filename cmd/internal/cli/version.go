@@ -11,6 +11,7 @@ import (
 func (a *app) versionCommand() *cobra.Command {
 	return a.jsonFlag(&cobra.Command{
 		Use: "version", Short: "Print the version", Args: noArguments,
+		Example: "  replibuild version\n  replibuild version --json",
 		RunE: func(*cobra.Command, []string) error {
 			if a.json {
 				return a.printJSON(map[string]any{
