@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"os"
 	"path/filepath"
 
 	"github.com/spf13/cobra"
@@ -121,10 +120,6 @@ func projectFiles(root string, files []string) ([]string, error) {
 		if err != nil || !filepath.IsLocal(rel) {
 			return nil, ipc.Errorf(ipc.CodeUnknownFile, "%s is not in the project %s", f, root).
 				WithHint("name a source file of the project, or use --project")
-		}
-		if _, err := os.Stat(abs); err != nil {
-			return nil, ipc.Errorf(ipc.CodeUnknownFile, "%s: no such file", f).
-				WithHint("`replibuild compile` without a file builds everything")
 		}
 		out = append(out, filepath.ToSlash(rel))
 	}

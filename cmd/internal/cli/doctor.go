@@ -52,7 +52,11 @@ func (a *app) doctor(ctx context.Context) error {
 		}
 	}
 	if a.json {
-		if err := a.printJSON(map[string]any{"schema": ipc.Schema, "problems": problems, "findings": findings}); err != nil {
+		if err := a.printJSON(struct {
+			Schema   int       `json:"schema"`
+			Problems int       `json:"problems"`
+			Findings []finding `json:"findings"`
+		}{ipc.Schema, problems, findings}); err != nil {
 			return err
 		}
 	} else {

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"cmp"
+	"os"
 	"path"
 	"slices"
 	"strings"
@@ -45,6 +46,9 @@ func (a *app) explainCommand() *cobra.Command {
 
 // subjectOf is a file as the project spells it, or the name of a target.
 func subjectOf(root, arg string) string {
+	if _, err := os.Stat(arg); err != nil {
+		return arg
+	}
 	if files, err := projectFiles(root, []string{arg}); err == nil {
 		return files[0]
 	}

@@ -19,7 +19,11 @@ func (a *app) printError(err error) {
 		e = usageError("%v", err)
 	}
 	if a.wantsJSON() {
-		a.printJSON(map[string]any{"schema": ipc.Schema, "ok": false, "error": e})
+		a.printJSON(struct {
+			Schema int        `json:"schema"`
+			OK     bool       `json:"ok"`
+			Error  *ipc.Error `json:"error"`
+		}{ipc.Schema, false, e})
 		return
 	}
 	a.eprintf("%s %s\n", style(a.Stderr, red, "error:"), e.Message)

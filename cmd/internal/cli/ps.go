@@ -39,7 +39,10 @@ func (a *app) psCommand() *cobra.Command {
 
 func (a *app) printSets(sets []ipc.SetStatus) error {
 	if a.json {
-		return a.printJSON(map[string]any{"schema": ipc.Schema, "sets": sets})
+		return a.printJSON(struct {
+			Schema int             `json:"schema"`
+			Sets   []ipc.SetStatus `json:"sets"`
+		}{ipc.Schema, sets})
 	}
 	if len(sets) == 0 {
 		a.printf("No daemons run\n")
