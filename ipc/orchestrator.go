@@ -219,8 +219,10 @@ type BuildRecord struct {
 	Detail    string    `json:"detail,omitempty"`
 	Plan      string    `json:"plan,omitempty"`
 	Counts
-	Hits  int          `json:"hits"` // units delivered from the cache
-	Units []UnitRecord `json:"units,omitempty"`
+	Hits int `json:"hits"` // units delivered from the cache
+	// Expected is how long it would have taken by what each unit took last; 0 = unknown.
+	Expected float64      `json:"expected_seconds,omitempty"`
+	Units    []UnitRecord `json:"units,omitempty"`
 }
 
 // UnitRecord is a unit, step or link in a past build.

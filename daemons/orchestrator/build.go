@@ -27,13 +27,15 @@ type build struct {
 	compilation *session[ipc.Compilation]
 	recorder    *recorder
 
-	plan     *ipc.Plan // nil until known
-	scope    scope
-	costs    map[string]unitCost
-	total    int         // units of the request
-	learned  bool        // there is something to write down
-	distrust bool        // discovery's stand-in has been asked: it knows nothing of before
-	working  atomic.Bool // compilation was asked for something that can be cancelled
+	plan       *ipc.Plan // nil until known
+	scope      scope
+	costs      map[string]unitCost
+	expected   float64     // seconds, by the costs of the units; 0 = unknown
+	correction float64     // what estimates are multiplied with
+	total      int         // units of the request
+	learned    bool        // there is something to write down
+	distrust   bool        // discovery's stand-in has been asked: it knows nothing of before
+	working    atomic.Bool // compilation was asked for something that can be cancelled
 
 	mu       sync.Mutex
 	outcomes map[string]ipc.UnitResult // units that were not in place from the start
