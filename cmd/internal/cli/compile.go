@@ -18,12 +18,13 @@ type compileFlags struct {
 	deep    bool   // --time-trace
 }
 
-func (f *compileFlags) add(c *cobra.Command) {
+func (f *compileFlags) add(a *app, c *cobra.Command) {
 	c.Flags().BoolVar(&f.options.NoDaemon, "no-daemon", false, "do all the work in this process")
 	c.Flags().IntVarP(&f.options.Jobs, "jobs", "j", 0, "at most `N` compilers at a time (0: one a core)")
 	c.Flags().StringSliceVarP(&f.options.Targets, "target", "t", nil, "build only this `target` and what it depends on")
 	c.Flags().StringVar(&f.record, "record", "", "also write the events as JSON lines to `FILE`")
 	c.Flags().BoolVarP(&f.verbose, "verbose", "v", false, "say why each unit was compiled")
+	completeFlag(c, "target", a.completeTargets)
 }
 
 func (a *app) compileCommand() *cobra.Command {
@@ -37,7 +38,8 @@ func (a *app) compileCommand() *cobra.Command {
 			"  replibuild compile --trace t.json    # for ui.perfetto.dev",
 		RunE: func(cmd *cobra.Command, files []string) error { return a.compile(cmd, f, files) },
 	})
-	f.add(c)
+	f.add(a, c)
+	c.ValidArgsFunction = completion(a.completeSources)
 	c.Flags().BoolVar(&f.options.Detach, "detach", false, "return at once; the daemons build on")
 	c.Flags().StringVar(&f.trace, "trace", "", "write where the time went to `FILE`, for chrome://tracing or ui.perfetto.dev")
 	c.Flags().BoolVar(&f.deep, "time-trace", false, "with --trace: also what clang's -ftime-trace says of each compile")

@@ -21,8 +21,9 @@ func (a *app) explainCommand() *cobra.Command {
 		Long: "Shows when and why a source file was compiled, a target linked or the files that include a\n" +
 			"header compiled: what it cost and saved, what has changed since, what it depends on, by the\n" +
 			"shortest chain of includes, and what depends on it.",
-		Example: "  replibuild explain src/main.cpp\n  replibuild explain include/app.h\n  replibuild explain hello    # a target",
-		Args:    oneArgument("FILE or TARGET"),
+		Example:           "  replibuild explain src/main.cpp\n  replibuild explain include/app.h\n  replibuild explain hello    # a target",
+		Args:              oneArgument("FILE or TARGET"),
+		ValidArgsFunction: completion(a.completeSubjects),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			p, err := a.open()
 			if err != nil {

@@ -18,8 +18,9 @@ func (a *app) graphCommand() *cobra.Command {
 		Long: "Shows the tree of includes below a source file or header, as the last compile read them.\n" +
 			"For each file: its size, how many units read it, and the seconds that these units take\n" +
 			"together, which is what a change of it costs.",
-		Example: "  replibuild graph src/main.cpp\n  replibuild graph --dot include/app.h | dot -Tsvg >app.svg",
-		Args:    oneArgument("FILE"),
+		Example:           "  replibuild graph src/main.cpp\n  replibuild graph --dot include/app.h | dot -Tsvg >app.svg",
+		Args:              oneArgument("FILE"),
+		ValidArgsFunction: completion(a.completeFile),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			p, err := a.open()
 			if err != nil {

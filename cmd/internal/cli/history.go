@@ -19,8 +19,9 @@ func (a *app) historyCommand() *cobra.Command {
 		Short: "List past builds, or what one of them did and why",
 		Long: "Lists past builds, newest first, or with BUILD what that build did and why. The end of a\n" +
 			"build's ID is enough.",
-		Example: "  replibuild history\n  replibuild history --slow\n  replibuild history 33fa2b7c",
-		Args:    atMostOne("BUILD"),
+		Example:           "  replibuild history\n  replibuild history --slow\n  replibuild history 33fa2b7c",
+		Args:              atMostOne("BUILD"),
+		ValidArgsFunction: completion(a.completeBuilds),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 1 {
 				request.Build, request.Units = args[0], true

@@ -8,17 +8,16 @@ import (
 
 	"github.com/RepliBuild/replibuild/daemons"
 	"github.com/RepliBuild/replibuild/internal/termtext"
-	"github.com/RepliBuild/replibuild/ipc"
 )
 
 func (a *app) logsCommand() *cobra.Command {
 	var follow bool
 	var lines int
 	c := a.jsonFlag(&cobra.Command{
-		Use:       "logs [DAEMON…]",
-		Short:     "Show the daemons' logs",
-		Example:   "  replibuild logs\n  replibuild logs compilation -f\n  replibuild logs -n 20",
-		ValidArgs: ipc.DaemonNames(),
+		Use:               "logs [DAEMON…]",
+		Short:             "Show the daemons' logs",
+		Example:           "  replibuild logs\n  replibuild logs compilation -f\n  replibuild logs -n 20",
+		ValidArgsFunction: completion(completeDaemons),
 		RunE: func(cmd *cobra.Command, names []string) error {
 			if err := checkDaemonNames(names); err != nil {
 				return err

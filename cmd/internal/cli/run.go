@@ -23,7 +23,8 @@ func (a *app) runCommand() *cobra.Command {
 		Example: "  replibuild run\n  replibuild run hello -- --verbose input.txt",
 		RunE:    func(cmd *cobra.Command, args []string) error { return a.run(cmd, f, args) },
 	}
-	f.add(c)
+	f.add(a, c)
+	c.ValidArgsFunction = completion(a.completePrograms)
 	return c
 }
 

@@ -13,10 +13,10 @@ import (
 func (a *app) stopCommand() *cobra.Command {
 	var all bool
 	c := &cobra.Command{
-		Use:       "stop [DAEMON…]",
-		Short:     "Stop the project's daemons, or those named",
-		Example:   "  replibuild stop\n  replibuild stop compilation\n  replibuild stop --all    # of all projects",
-		ValidArgs: ipc.DaemonNames(),
+		Use:               "stop [DAEMON…]",
+		Short:             "Stop the project's daemons, or those named",
+		Example:           "  replibuild stop\n  replibuild stop compilation\n  replibuild stop --all    # of all projects",
+		ValidArgsFunction: completion(completeDaemons),
 		RunE: func(cmd *cobra.Command, names []string) error {
 			if all {
 				return a.stopAll(cmd, names)

@@ -40,6 +40,7 @@ func (a *app) tuiCommand() *cobra.Command {
 	c.Flags().Float64Var(&f.speed, "speed", 1, "how fast a replay goes; 0 holds it where it starts")
 	c.Flags().DurationVar(&f.from, "from", 0, "start a replay that `long` after its beginning")
 	c.Flags().StringVar(&f.theme, "theme", "", "dark, light or auto")
+	completeFlag(c, "theme", func(context.Context, []string) []cobra.Completion { return tui.ThemeNames() })
 	c.Flags().BoolVar(&f.ascii, "ascii", false, "no box characters, no other signs than ASCII")
 	c.Flags().BoolVar(&f.noMouse, "no-mouse", false, "leave the mouse to the terminal")
 	return c

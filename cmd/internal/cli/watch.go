@@ -19,7 +19,7 @@ func (a *app) watchCommand() *cobra.Command {
 		Args:    noArguments,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return a.watch(cmd, f) },
 	})
-	f.add(c)
+	f.add(a, c)
 	return c
 }
 
