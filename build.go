@@ -5,6 +5,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"runtime"
 
 	"github.com/RepliBuild/replibuild/daemons/orchestrator"
@@ -41,6 +43,7 @@ func (p *Project) Compile(ctx context.Context, o CompileOptions) (Result, error)
 		Env: ipc.CallerEnv(p.env), Targets: o.Targets, Files: o.Files, Jobs: o.Jobs,
 		NoCache: o.NoCache, Trigger: o.Trigger, Detach: o.Detach, Trace: o.Trace, TimeTrace: o.TimeTrace,
 	}
+	p.tellHome(onEvent)
 	if o.Jobs == 0 && !o.Detach {
 		tokens, jobs, notice := takeTokens(p.env, p.slots())
 		defer p.returnTokens(tokens, onEvent)
@@ -57,6 +60,21 @@ func (p *Project) Compile(ctx context.Context, o CompileOptions) (Result, error)
 		return p.buildHere(ctx, request, false, onEvent)
 	}
 	return p.buildThroughDaemons(ctx, request, onEvent)
+}
+
+// tellHome says that RepliBuild's own folder is a temporary one, once for each such folder.
+func (p *Project) tellHome(onEvent func(ipc.Event)) {
+	if p.homeNotice == "" {
+		return
+	}
+	f, err := os.OpenFile(filepath.Join(p.paths.Home, "told"), os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return // told, or another process is doing so
+	}
+	f.Close()
+	onEvent(ipc.NewEvent("", ipc.Notice{
+		Level: "warning", Message: p.homeNotice, Hint: "set HOME, or REPLIBUILD_HOME to a folder of your own",
+	}))
 }
 
 // slots is how many compilers a build runs if nobody limits it further.
@@ -128,7 +146,10 @@ func (p *Project) reviveCrashed(ctx context.Context, onEvent func(ipc.Event)) bo
 	if !gone {
 		return false
 	}
-	crashed := false
+	crashed, what := false, "; starting it again"
+	if !p.config.Daemons.AutoStart {
+		what = "; building without it"
+	}
 	for _, d := range p.Status(ctx).Daemons {
 		if d.State != ipc.StateCrashed {
 			continue
@@ -136,7 +157,7 @@ func (p *Project) reviveCrashed(ctx context.Context, onEvent func(ipc.Event)) bo
 		crashed = true
 		onEvent(ipc.NewEvent("", ipc.Notice{
 			Level: "warning", Code: ipc.CodeUnreachable,
-			Message: fmt.Sprintf("the %s daemon has crashed; starting it again", d.Name),
+			Message: fmt.Sprintf("the %s daemon has crashed%s", d.Name, what),
 			Hint:    fmt.Sprintf("`replibuild logs %s` shows what happened", d.Name),
 		}))
 	}

@@ -23,7 +23,7 @@ func (s *Service) newWork(ctx context.Context, build, root string, env []string,
 	}
 	w := &work{
 		s: s, build: build, pin: build + "/" + rand.Text(), root: root, env: processEnv(env, root),
-		timeout: s.cfg.Timeout, view: newView(root, s.tables, s.digests),
+		timeout: s.cfg.Timeout, view: newView(root, env, s.tables, s.digests),
 	}
 	if timeout > 0 {
 		w.timeout = time.Duration(timeout * float64(time.Second))
@@ -141,7 +141,7 @@ func (b *batch) unit(ctx context.Context, i int) {
 	}
 	a := b.compiler(u.Command).unit(b.work, u, b.req.NoCache)
 	rec := b.s.records.get(a.id)
-	if b.inPlace(a, rec) {
+	if b.inPlace(ctx, a, rec) {
 		b.reporter.finish(whenInPlace(a, rec))
 		return
 	}

@@ -19,11 +19,11 @@ func (w *work) lookup(ctx context.Context, t *attempt) *result {
 	}
 	t.looked = true
 	w.s.storing.await(ctx, t.base)
-	if r := w.lookupRecord(t); r != nil {
+	if r := w.lookupRecord(ctx, t); r != nil {
 		return r
 	}
 	for _, base := range w.s.preambles.bases(t.action, t.base) {
-		if r := w.lookupBase(t, base); r != nil {
+		if r := w.lookupBase(ctx, t, base); r != nil {
 			return r
 		}
 	}
@@ -35,7 +35,7 @@ func (w *work) lookup(ctx context.Context, t *attempt) *result {
 
 // lookupRecord looks for what the action made the last time, if everything that it read
 // is what it was: no set has to be read for that.
-func (w *work) lookupRecord(t *attempt) *result {
+func (w *work) lookupRecord(ctx context.Context, t *attempt) *result {
 	rec := t.rec
 	if rec == nil || rec.Action.IsZero() || rec.Recipe != t.recipeID || rec.Base != t.base ||
 		rec.Mode != "" && w.s.preambles.refuses(t.action) != "" || w.view.compare(rec.Set) != nil {
@@ -43,7 +43,7 @@ func (w *work) lookupRecord(t *attempt) *result {
 	}
 	w.s.store.Pin(w.pin, rec.Action)
 	entry, _ := w.s.store.Get(rec.Action)
-	if entry == nil {
+	if entry == nil || w.observedWorse(ctx, t.action, entry.Observed) {
 		return nil // lookupBase finds out why, or another
 	}
 	r, err := w.deliver(t, entry, rec.Set)
@@ -54,7 +54,7 @@ func (w *work) lookupRecord(t *attempt) *result {
 }
 
 // lookupBase is lookup for one way of making the output.
-func (w *work) lookupBase(t *attempt, base cache.Digest) *result {
+func (w *work) lookupBase(ctx context.Context, t *attempt, base cache.Digest) *result {
 	for _, set := range w.s.store.InputSets(base) {
 		known := fromCache(set)
 		if d := w.view.compareSet(known); d != nil {
@@ -67,6 +67,9 @@ func (w *work) lookupBase(t *attempt, base cache.Digest) *result {
 		entry, why := w.s.store.Get(set.Action)
 		if entry == nil {
 			t.missed = why
+			continue
+		}
+		if w.observedWorse(ctx, t.action, entry.Observed) {
 			continue
 		}
 		r, err := w.deliver(t, entry, w.s.tables.pack(known))
@@ -82,6 +85,16 @@ func (w *work) lookupBase(t *attempt, base cache.Digest) *result {
 		return w.failed(t, outcome{exit: -1}, err.Error()+"\n")
 	}
 	return nil
+}
+
+// observedWorse reports whether the inputs of a result were found in a worse way than is
+// possible now. Such a result is not used.
+func (w *work) observedWorse(ctx context.Context, a *action, way string) bool {
+	if way == byTrace {
+		return false
+	}
+	_, err := w.s.tracers.library(ctx, a.tool("").args[0], w.env)
+	return err == nil
 }
 
 // whyGone says what became of the entry that the record leads to, where the sets of
@@ -116,7 +129,7 @@ func (w *work) deliver(t *attempt, e *cache.Entry, set packedSet) (*result, erro
 	}
 	rec := &record{
 		Recipe: t.recipeID, Base: t.base, Action: e.Action, Set: set,
-		Outputs: []outputRecord{{Path: t.output, Sig: sig, Digest: out.Blob}}, Peak: e.Peak, Mode: e.Mode,
+		Outputs: []outputRecord{{Path: t.output, Sig: sig, Digest: out.Blob}}, Peak: e.Peak, Mode: e.Mode, Observed: e.Observed,
 	}
 	w.remember(t, rec)
 	return &result{rec: rec, UnitResult: ipc.UnitResult{

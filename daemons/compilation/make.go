@@ -170,17 +170,21 @@ func (w *work) runOnce(ctx context.Context, t *attempt, output string, slot *slo
 	p = product{output: output, since: w.s.clock.now()}
 	tool.subject.view, tool.subject.since, tool.subject.env = w.view, p.since, w.env
 	tool.subject.output = output
-	watched, err := tool.watch.watch(&job, &tool.subject)
+	watched, err := tool.watch.watch(ctx, &job, &tool.subject)
+	if ctx.Err() != nil && err != nil {
+		return product{outcome: outcome{stopped: context.Cause(ctx)}}, false
+	}
 	if err != nil {
 		return product{err: err}, false
 	}
 	defer watched.close()
 	job.args = append(job.args, w.timeTraceFlag(t, &tool.subject)...)
-	short, err := shorten(&job)
+	response, err := shorten(&job)
 	if err != nil {
 		return product{err: err}, false
 	}
-	defer short()
+	defer response.remove()
+	tool.subject.made = append(tool.subject.made, response.path)
 	if w.started != nil {
 		w.started(t.id)
 	}

@@ -39,7 +39,7 @@ func (c *cannot) Error() string { return c.why }
 // more than that are needed: the driver tells the command, a preprocessed form what
 // state the block leaves open, and the unit is compiled with it, to see that it serves.
 func (m *preambles) make(ctx context.Context, job *preambleJob) error {
-	w := &work{s: m.s, root: job.root, env: job.env, timeout: job.timeout, view: newView(job.root, m.s.tables, m.s.digests)}
+	w := &work{s: m.s, root: job.root, env: job.env, timeout: job.timeout, view: newView(job.root, job.env, m.s.tables, m.s.digests)}
 	if m.store.has(w.view, job.stub.key) {
 		return nil
 	}
@@ -191,10 +191,10 @@ func (m *preambles) watched(ctx context.Context, w *work, job *preambleJob, args
 	hidden := &hiddenFiles{root: w.root, dir: spell(w.root, p.dir), block: &source{virtual, scanText(job.stub.text)}}
 	about := subject{
 		view: w.view, since: since, recipe: k.recipe, key: k.recipeID.String(), tool: k.tool, env: w.env,
-		flags: k.flags, source: virtual, output: p.pch(), hidden: hidden,
+		flags: k.flags, source: virtual, output: p.pch(), hidden: hidden, programs: k.programs,
 	}
 	t := task{args: args, dir: w.root, env: w.env, timeout: w.timeout}
-	watched, err := m.s.compiles.watch(&t, &about)
+	watched, err := m.s.compiles.watch(ctx, &t, &about)
 	if err != nil {
 		return set, "", err
 	}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/RepliBuild/replibuild/cache"
+	"github.com/RepliBuild/replibuild/internal/rootid"
 	"github.com/RepliBuild/replibuild/ipc"
 )
 
@@ -46,6 +47,7 @@ type Config struct {
 // goroutines.
 type Service struct {
 	cfg     Config
+	root    rootid.ID
 	log     *slog.Logger
 	store   *cache.Store
 	tables  *tables
@@ -87,7 +89,7 @@ func New(cfg Config) (*Service, error) {
 		cfg.Jobs = runtime.GOMAXPROCS(0) // minds the quota of a control group
 	}
 	s := &Service{
-		cfg: cfg, log: cfg.Log, store: cfg.Store,
+		cfg: cfg, root: rootid.Of(cfg.Root), log: cfg.Log, store: cfg.Store,
 		tables: newTables(), records: newRecords(), clock: newClock(cfg.Root),
 		slots: newSlots(cfg.Jobs, cfg.MaxMemory), runner: newRunner(),
 		texts: newTexts(), flights: newFlights(), storing: newStoring(), builds: newBuilds(),
@@ -103,11 +105,12 @@ func New(cfg Config) (*Service, error) {
 	}
 	s.paths, s.libs, s.lines = newSearchPaths(s.spawner), newLibraryPaths(s.spawner), newLinkLines()
 	s.tracers = newTracers(cfg.TracerDir, s.log)
+	s.tracers.prepare()
 	s.compiles = &traced{s.tracers, &depfileCompiles{texts: s.texts, paths: s.paths}}
 	s.links = &traced{s.tracers, &depfileLinks{paths: s.libs}}
 	s.archives = &traced{s.tracers, readsNothing{}}
 	if cfg.StateFile != "" {
-		if err := loadState(cfg.StateFile, s.records, s.tables, s.digests); err != nil {
+		if err := loadState(cfg.StateFile, s.root, s.records, s.tables, s.digests); err != nil {
 			s.log.Warn("the state of earlier builds is lost", "error", err)
 		}
 	}
@@ -139,7 +142,7 @@ func (s *Service) save() error {
 	if s.cfg.StateFile == "" {
 		return nil
 	}
-	return saveState(s.cfg.StateFile, s.records, s.tables, s.digests)
+	return saveState(s.cfg.StateFile, s.root, s.records, s.tables, s.digests)
 }
 
 // Stats is what the service tells about itself.

@@ -18,6 +18,7 @@ import (
 // signatures seen here and notices.
 type view struct {
 	root    string
+	env     []string // of the request
 	tables  *tables
 	digests *digests
 
@@ -45,8 +46,8 @@ type difference struct {
 	old, new cache.Digest
 }
 
-func newView(root string, t *tables, d *digests) *view {
-	return &view{root: root, tables: t, digests: d, folders: make(map[string]string)}
+func newView(root string, env []string, t *tables, d *digests) *view {
+	return &view{root: root, env: env, tables: t, digests: d, folders: make(map[string]string)}
 }
 
 // at returns the entry of a path number. v.mu is held.
@@ -289,6 +290,7 @@ func spell(root, p string) string {
 	for strings.Contains(p, "//") {
 		p = strings.ReplaceAll(p, "//", "/")
 	}
+	p = withoutProc(p)
 	if rest, ok := strings.CutPrefix(p, root+"/"); ok && rest != "" {
 		p = rest
 	}
@@ -296,6 +298,19 @@ func spell(root, p string) string {
 		p = p[2:]
 	}
 	return p
+}
+
+// withoutProc resolves names by way of the process that gave them: it runs in the root.
+func withoutProc(p string) string {
+	for {
+		if rest, ok := strings.CutPrefix(p, "/proc/self/cwd/"); ok && rest != "" {
+			p = rest
+		} else if rest, ok := strings.CutPrefix(p, "/proc/self/root/"); ok {
+			p = "/" + rest
+		} else {
+			return p
+		}
+	}
 }
 
 // tidy gives a path the form that discovery and people know: without "..". It is

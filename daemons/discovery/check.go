@@ -72,13 +72,13 @@ func each(n, workers int, fn func(i int)) {
 // glimpse changes nothing but what p knows of its file system.
 func (g *graph) glimpse(p *place) glimpse {
 	out := glimpse{place: p}
-	bases := make([]string, 0, len(p.files))
+	keys := make([]fileKey, 0, len(p.files))
 	out.files = make([]*file, 0, len(p.files))
-	for base, f := range p.files {
-		bases, out.files = append(bases, base), append(out.files, f)
+	for key, f := range p.files {
+		keys, out.files = append(keys, key), append(out.files, f)
 	}
-	if len(bases) > 0 {
-		out.sights = lookIn(p.abs, bases)
+	if len(keys) > 0 {
+		out.sights = lookIn(p.abs, keys)
 	}
 	g.search(p, &out)
 	return out
@@ -101,7 +101,7 @@ func (g *graph) search(p *place, out *glimpse) {
 	}
 	for _, n := range candidates {
 		out.missed = append(out.missed, n)
-		out.found = append(out.found, look(p.abs+"/"+g.names[n]))
+		out.found = append(out.found, look(p.abs, fileKey{base: g.names[n]}))
 	}
 }
 
@@ -148,7 +148,7 @@ func (s *Service) take(o *glimpse) int {
 // lookAt looks at one file.
 func (s *Service) lookAt(f *file) {
 	s.counts.looks.Add(1)
-	s.see(f, look(f.abs()))
+	s.see(f, look(f.place.abs, f.fileKey))
 }
 
 // see takes what a look at a file showed.
@@ -178,15 +178,16 @@ func (s *Service) see(f *file, now sight) {
 // find takes what a look at a missed name showed.
 func (s *Service) find(p *place, n uint32, now sight) {
 	if s.graph.find(p, n, now) {
-		f := p.files[s.graph.names[n]]
-		s.note(p.join(s.graph.names[n]), f != nil && f.ours(), now.sig.Ctime)
+		base := s.graph.names[n]
+		f := p.files[fileKey{base: base}]
+		s.note(p.join(base), f != nil && f.ours(), now.sig.Ctime)
 	}
 }
 
 // findBase is find for one name by a look of its own.
 func (s *Service) findBase(p *place, n uint32) {
 	s.counts.looks.Add(1)
-	s.find(p, n, look(p.abs+"/"+s.graph.names[n]))
+	s.find(p, n, look(p.abs, fileKey{base: s.graph.names[n]}))
 }
 
 func (s *Service) setLoose(f *file, loose bool) {

@@ -88,7 +88,7 @@ func (s *Service) unread() []*file {
 			continue
 		}
 		now, want := unpackSignature(f.now), unpackSignature(e.want)
-		if now.IsRegular() && now.Size == want.Size && now.Mode == want.Mode && now.Size <= maxReread {
+		if (now.IsRegular() || f.link) && now.Size == want.Size && now.Mode == want.Mode && now.Size <= maxReread {
 			found[f] = true
 			out = append(out, f)
 		}
@@ -99,9 +99,31 @@ func (s *Service) unread() []*file {
 // reread reads files, several at a time.
 func (s *Service) reread(files []*file) {
 	each(len(files), min(runtime.GOMAXPROCS(0), len(files)), func(i int) {
-		files[i].content = readContent(files[i].abs(), files[i].now, s.tick)
+		if f := files[i]; f.link {
+			f.content = readLink(f.abs(), f.now, s.tick)
+		} else {
+			f.content = readContent(f.abs(), f.now, s.tick)
+		}
 	})
 	s.counts.reread.Add(uint64(len(files)))
+}
+
+// readLink is readContent for the text of a symbolic link.
+func readLink(path, now string, tick time.Duration) string {
+	begin := time.Now().UnixNano()
+	same := func() bool {
+		sig := ipc.LinkSignature(path)
+		return packSignature(sig) == now && begin-sig.Ctime >= int64(tick)
+	}
+	if !same() {
+		return ""
+	}
+	text, err := os.Readlink(path)
+	if err != nil || !same() {
+		return ""
+	}
+	sum := sha256.Sum256([]byte(text))
+	return string(sum[:])
 }
 
 // readContent returns the SHA-256 of a file that has the packed signature now before

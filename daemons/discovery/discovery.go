@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/RepliBuild/replibuild/internal/rootid"
 	"github.com/RepliBuild/replibuild/ipc"
 	"github.com/fsnotify/fsnotify"
 )
@@ -44,6 +45,7 @@ type Config struct {
 // Service is discovery as a value.
 type Service struct {
 	cfg    Config
+	root   rootid.ID
 	log    *slog.Logger
 	ctx    context.Context // ends with Close
 	cancel context.CancelFunc
@@ -116,7 +118,7 @@ func New(ctx context.Context, cfg Config) (*Service, error) {
 		cfg.WatchInterval = time.Second
 	}
 	s := &Service{
-		cfg: cfg, log: cfg.Log, lock: make(chan struct{}, 1),
+		cfg: cfg, root: rootid.Of(cfg.Root), log: cfg.Log, lock: make(chan struct{}, 1),
 		looseAt: map[*place]struct{}{}, loose: map[*file]struct{}{},
 		warned: map[string]bool{}, ignored: cfg.Ignored,
 		tick: tickAt(cfg.Root), wake: make(chan struct{}, 1), save: make(chan struct{}, 1),

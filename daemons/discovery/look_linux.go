@@ -11,42 +11,43 @@ const eventsTrusted = true
 
 // sight is what one look at a path shows.
 type sight struct {
-	sig     ipc.Signature // following links, as [ipc.StatSignature]
-	linked  bool          // the last component is a symbolic link
+	sig     ipc.Signature // [ipc.StatSignature], or [ipc.LinkSignature] of the path itself
+	linked  bool          // the last component is a symbolic link, and was followed
 	aliased bool          // the file has other names (hard links)
 }
 
 // plain reports whether an event must come for every change of what was seen, as
-// long as it comes through its folder's names: nothing at all, or a regular file
-// with this name only.
+// long as it comes through its folder's names: nothing at all, a regular file
+// with this name only, or a symbolic link itself, whose text never changes.
 func (s sight) plain() bool {
-	return !s.sig.Exists() || s.sig.IsRegular() && !s.aliased
+	return !s.sig.Exists() || s.sig.IsRegular() && !s.aliased || s.sig.Mode&unix.S_IFMT == unix.S_IFLNK
 }
 
-// look looks at a path: one lstat, for links a stat besides.
-func look(path string) sight { return lookFrom(unix.AT_FDCWD, path) }
+// look looks at a name in a folder: one lstat, for links that are followed a stat
+// besides.
+func look(dir string, key fileKey) sight { return lookFrom(unix.AT_FDCWD, dir+"/"+key.base, key.link) }
 
 // lookIn looks at several names in a folder, which is found once: half the time for
 // the paths of an average project.
-func lookIn(dir string, bases []string) []sight {
-	out := make([]sight, len(bases))
+func lookIn(dir string, keys []fileKey) []sight {
+	out := make([]sight, len(keys))
 	fd, err := unix.Open(dir, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
 	if err != nil {
-		for i, base := range bases {
-			out[i] = look(dir + "/" + base)
+		for i, key := range keys {
+			out[i] = look(dir, key)
 		}
 		return out
 	}
 	defer unix.Close(fd)
-	for i, base := range bases {
-		out[i] = lookFrom(fd, base)
+	for i, key := range keys {
+		out[i] = lookFrom(fd, key.base, key.link)
 	}
 	return out
 }
 
-func lookFrom(fd int, path string) sight {
+func lookFrom(fd int, path string, link bool) sight {
 	st, ok := stat(fd, path, unix.AT_SYMLINK_NOFOLLOW)
-	linked := ok && st.Mode&unix.S_IFMT == unix.S_IFLNK
+	linked := ok && !link && st.Mode&unix.S_IFMT == unix.S_IFLNK
 	if linked {
 		st, ok = stat(fd, path, 0)
 	}

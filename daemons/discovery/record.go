@@ -141,7 +141,7 @@ func (s *Service) placeFor(dir string) *place {
 // at one that is new or seems to have another.
 func (r *recording) file(k kind, rec ipc.FileSig, content string) uint32 {
 	s, g := r.s, r.s.graph
-	f := g.fileFor(rec.Path)
+	f := g.fileFor(rec.Path, rec.Link)
 	if f.place.route == nil || f.now == "" {
 		s.placeFor(f.place.dir)
 	}

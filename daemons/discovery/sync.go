@@ -87,7 +87,7 @@ func (s *Service) remounted() bool {
 		return false
 	}
 	for _, point := range s.mounts.points() {
-		if s.watches.concerns(point) || s.graph.fileAt(point) != nil {
+		if s.watches.concerns(point) || s.graph.knows(point) {
 			s.log.Info("a mount changed; looking at every file", "at", point)
 			return true
 		}

@@ -20,7 +20,8 @@ type build struct {
 	job     *job
 	started time.Time
 	envHash string
-	memory  *memory // the service's, or an empty one while another process builds
+	memory  *memory    // the service's, or an empty one while another process builds
+	outputs *outputLog // nil without the build lock
 
 	discovery   *session[ipc.Discovery]
 	setup       *session[ipc.Setup]
@@ -106,7 +107,7 @@ func (b *build) round() error {
 	}
 	b.learned = true
 	start = time.Now()
-	if err := b.loadPlan(seen); err != nil {
+	if seen, err = b.loadPlan(seen); err != nil {
 		return err
 	}
 	b.phase("plan", start)
@@ -174,9 +175,10 @@ func (b *build) lock() *buildLock {
 		b.emit(ipc.Notice{Level: "info", Code: NoticeLocked, Message: "another process builds here; waiting for it"})
 	})
 	if err == nil && lock.held() {
+		b.outputs = newOutputLog(b.s.cfg.BuildLock, b.s.cfg.Root, b.s.root, b.s.log)
 		return lock
 	}
-	b.memory = openMemory("", b.s.log)
+	b.memory = openMemory("", b.s.root, b.s.log)
 	switch {
 	case b.job.ctx.Err() != nil:
 	case err != nil:
@@ -331,5 +333,6 @@ func (b *build) record(ctx context.Context, req ipc.RecordRequest) (reply ipc.Re
 		reply, err = d.Record(ctx, req)
 		return err
 	})
+	b.outputs.note(req.Track)
 	return reply, err
 }

@@ -4,6 +4,7 @@ import (
 	"log/slog"
 	"testing"
 
+	"github.com/RepliBuild/replibuild/internal/rootid"
 	"github.com/RepliBuild/replibuild/ipc"
 )
 
@@ -11,7 +12,7 @@ import (
 // change them, and a build of everything says nothing of one of a file.
 func TestEstimatesAreCorrected(t *testing.T) {
 	t.Parallel()
-	h := openHistory("", slog.New(slog.DiscardHandler))
+	h := openHistory("", rootid.Of(t.TempDir()), slog.New(slog.DiscardHandler))
 	add := func(units int, expected, seconds float64, success bool) {
 		h.add(ipc.BuildRecord{
 			Build: "b", Success: success, Seconds: seconds, Expected: expected,

@@ -3,15 +3,14 @@ package orchestrator
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io/fs"
 	"log/slog"
 	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
 
+	"github.com/RepliBuild/replibuild/internal/rootid"
 	"github.com/RepliBuild/replibuild/ipc"
 )
 
@@ -29,7 +28,7 @@ const (
 // On disk it is one JSON line a build, appended, rewritten when twice as long as it
 // may be; a line that cannot be read is skipped.
 type history struct {
-	path string // "" = memory only
+	file lineFile
 	log  *slog.Logger
 
 	mu      sync.Mutex
@@ -41,20 +40,20 @@ type history struct {
 	costs   *costs
 }
 
-func openHistory(dir string, log *slog.Logger) *history {
-	h := &history{log: log, costs: openCosts(dir, log)}
+func openHistory(dir string, root rootid.ID, log *slog.Logger) *history {
+	h := &history{log: log, costs: openCosts(dir, root, log)}
 	if dir == "" {
 		return h
 	}
-	h.path = filepath.Join(dir, "history.jsonl")
-	if err := h.read(); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		log.Warn("read history", "file", h.path, "error", err)
+	h.file = lineFile{path: filepath.Join(dir, "history.jsonl"), root: root}
+	if err := h.read(); err != nil {
+		log.Warn("read history", "file", h.file.path, "error", err)
 	}
 	return h
 }
 
 func (h *history) read() error {
-	return readLines(h.path, maxLine, func(line []byte) {
+	return h.file.read(func(line []byte) {
 		h.written++
 		h.bytes += len(line) + 1
 		var r ipc.BuildRecord
@@ -114,7 +113,7 @@ func (h *history) trim() {
 func (h *history) flush() error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if h.path == "" || h.pending == 0 {
+	if h.file.path == "" || h.pending == 0 {
 		return nil
 	}
 	if err := h.write(); err != nil {
@@ -138,11 +137,11 @@ func (h *history) write() error {
 	}
 	if rewrite {
 		h.written, h.bytes = len(h.records), text.Len()
-		return writeFile(h.path, text.Bytes())
+		return h.file.replace(text.Bytes())
 	}
 	h.written += h.pending
 	h.bytes += text.Len()
-	return appendLines(h.path, text.Bytes())
+	return h.file.append(text.Bytes())
 }
 
 // find returns the ID of the build that id names: its whole ID, or the end of it where no

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 
+	"github.com/RepliBuild/replibuild/internal/rootid"
 	"github.com/RepliBuild/replibuild/ipc"
 )
 
@@ -16,6 +17,7 @@ import (
 // record that was made here; [memory.trust] drops it otherwise.
 type memory struct {
 	path string // of the state file, "" = none
+	root rootid.ID
 	log  *slog.Logger
 
 	plan     *ipc.Plan // nil after a start: only its id is known then
@@ -46,6 +48,7 @@ const maxGood = 32
 // savedMemory is the state file.
 type savedMemory struct {
 	Schema  int                 `json:"schema"`
+	Root    rootid.ID           `json:"root"`
 	PlanID  string              `json:"plan_id"`
 	Project string              `json:"project"`
 	EnvHash string              `json:"env_hash"`
@@ -59,10 +62,10 @@ type savedMemory struct {
 	BuildDir    string `json:"build_dir,omitempty"`
 }
 
-// openMemory reads the state file in dir. One that is missing, damaged or of
-// another schema is an empty memory: the next build looks at everything.
-func openMemory(dir string, log *slog.Logger) *memory {
-	m := &memory{log: log, recorded: map[string]bool{}, good: map[string]goodness{}}
+// openMemory reads the state file in dir. One that is missing, damaged, or of another
+// schema or root is an empty memory: the next build looks at everything.
+func openMemory(dir string, root rootid.ID, log *slog.Logger) *memory {
+	m := &memory{root: root, log: log, recorded: map[string]bool{}, good: map[string]goodness{}}
 	if dir == "" {
 		return m
 	}
@@ -72,8 +75,8 @@ func openMemory(dir string, log *slog.Logger) *memory {
 		return m
 	}
 	var saved savedMemory
-	if err := json.Unmarshal(text, &saved); err != nil || saved.Schema != ipc.Schema {
-		log.Warn("forget the last build", "file", m.path, "error", err, "schema", saved.Schema)
+	if err := json.Unmarshal(text, &saved); err != nil || saved.Schema != ipc.Schema || saved.Root != root {
+		log.Warn("forget the last build", "file", m.path, "error", err, "schema", saved.Schema, "root", saved.Root)
 		return m
 	}
 	m.planID, m.project, m.token, m.restored = saved.PlanID, saved.Project, saved.Token, true
@@ -92,7 +95,7 @@ func (m *memory) save() {
 		return
 	}
 	text, err := json.Marshal(savedMemory{
-		Schema: ipc.Schema, PlanID: m.planID, Project: m.project, EnvHash: m.envHash, Env: m.env,
+		Schema: ipc.Schema, Root: m.root, PlanID: m.planID, Project: m.project, EnvHash: m.envHash, Env: m.env,
 		Targets: m.targets, Token: m.token, Missing: m.notRecorded(), Good: m.good,
 		CommandsFor: m.commandsFor, BuildDir: m.buildDir,
 	})

@@ -22,6 +22,7 @@ type listKey struct{ Dir, Match string }
 
 type listed struct {
 	names  []string
+	odd    map[string]bool // see globber
 	digest string
 	err    error
 }
@@ -42,7 +43,8 @@ func (l *look) sign(file string) ipc.Signature {
 func (l *look) list(key listKey) listed {
 	got, ok := l.lists[key]
 	if !ok {
-		got.names, got.err = listNames(key.Dir, key.Match)
+		g := glob(key.Dir, key.Match)
+		got.names, got.odd, got.err = g.names, g.odd, g.err
 		got.digest = ipc.ListingDigest(got.names)
 		l.lists[key] = got
 	}
@@ -151,6 +153,37 @@ func (w watcher) list(dir, match string) ([]string, error) {
 	got := w.look.list(key)
 	w.Listings[key] = got.digest
 	return got.names, got.err
+}
+
+// files returns the names in dir that match and are files, or links to files. The answer
+// will be dirty when another of the names becomes one.
+func (w watcher) files(dir, match string) ([]string, error) {
+	names, err := w.list(dir, match)
+	odd := w.look.list(listKey{dir, match}).odd
+	if len(odd) == 0 {
+		return names, err
+	}
+	var files []string
+	for _, name := range names {
+		if !odd[name] || w.leadsToFile(filepath.Join(dir, name)) {
+			files = append(files, name)
+		}
+	}
+	return files, err
+}
+
+// leadsToFile reports whether a name that is no regular file is a link to one.
+func (w watcher) leadsToFile(file string) bool {
+	sig := w.sign(file)
+	switch {
+	case sig.IsRegular():
+		return true
+	case sig.Exists(): // the name stays when a file takes the place of a folder or socket
+		w.Files[file] = sig
+	default:
+		w.Misses[file] = true
+	}
+	return false
 }
 
 // track turns a basis into the record of the node "plan".

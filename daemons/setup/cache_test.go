@@ -258,7 +258,7 @@ func TestModules(t *testing.T) {
 	for name, want := range map[string]string{
 		"Own":     " .replibuild/modules/Own.toml true [cached] [-DOWN=1] []",
 		"zlib":    "1.2.13 pkg-config true [cached] [-I/fake/include] [-L/fake/lib -lz]",
-		"top":     "2.0 pkg-config true [cached] [-DTOP=1 -I/fake/include] [-pthread -ltop]",
+		"top":     "2.0 pkg-config true [cached] [-DTOP=1 -I/fake/include] [-ltop -pthread]",
 		"Zlib":    "1.2.13 built-in false [] [-I/fake/include] [-L/fake/lib -lz]",
 		"Threads": " built-in false [] [-pthread] [-pthread]",
 		"Shared":  "9 " + filepath.ToSlash(w.fake) + "/modules/Shared.toml false [] [] [-lplain]",

@@ -86,6 +86,9 @@ func (a *app) examine(ctx context.Context) []finding {
 	if err != nil {
 		return append(all, finding{"project", levelProblem, err.Error(), hintOf(err)})
 	}
+	if notice := p.HomeNotice(); notice != "" {
+		all = append(all, finding{"folder", levelWarning, notice, "set HOME, or REPLIBUILD_HOME to a folder of your own"})
+	}
 	all = append(all, checkConfiguration(ctx, p)...)
 	all = append(all, checkDaemons(p.Status(ctx))...)
 	all = append(all, checkPorts(p, p.Status(ctx))...)

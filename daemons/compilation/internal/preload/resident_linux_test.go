@@ -165,7 +165,7 @@ func TestRequestChildren(t *testing.T) {
 	if _, got := output(t, r, Request{Args: []string{exe, "start", "file"}, Dir: dir, Env: lib.Env(testEnv(), trace)}); got != "content" {
 		t.Errorf("printed %q", got)
 	}
-	o := NewReader(dir).Observe(trace, nil)
+	o := NewReader(dir).Observe(trace, nil, nil)
 	expect(t, "read", o.Read, "file")
 	if !o.Complete {
 		t.Error(o.WhyNot)
@@ -406,7 +406,7 @@ func TestNothingLeaks(t *testing.T) {
 		defer trace.Close()
 		res, err := r.Run(t.Context(), Request{Args: append(args[:5:5], name), Dir: dir, Env: lib.Env(testEnv(), trace)})
 		got, _ := os.ReadFile(filepath.Join(dir, name))
-		o := NewReader(dir).Observe(trace, []string{name})
+		o := NewReader(dir).Observe(trace, []string{name}, nil)
 		if err != nil || res.Exit != 0 || !bytes.Equal(got, want) || !o.Complete || len(beneath(o.Read)) != 2 {
 			t.Errorf("%s: %+v, %v, same object: %v, %s, read %q", name, res, err, bytes.Equal(got, want), o.WhyNot, beneath(o.Read))
 		}
@@ -466,7 +466,7 @@ func TestResidentLinkers(t *testing.T) {
 			if err := errors.Join(err1, err2); err != nil || !bytes.Equal(plain, warm) {
 				t.Errorf("different outputs, %v", err)
 			}
-			o := NewReader(dir).Observe(trace, []string{"warm"})
+			o := NewReader(dir).Observe(trace, []string{"warm"}, nil)
 			expect(t, "read", o.Read, "a.o b.o")
 			if !o.Complete {
 				t.Error(o.WhyNot)

@@ -22,8 +22,8 @@ func NewTrace() (*Trace, error) { return nil, fmt.Errorf("make trace: %w", ErrUn
 func (t *Trace) Close() error { return nil }
 
 // Observe says that nothing was recorded.
-func (r *Reader) Observe(*Trace, []string) Observation {
-	return newLedger().observation(nil, func(string) bool { return false }).incomplete(ErrUnsupported.Error())
+func (r *Reader) Observe(*Trace, []string, map[string]bool) Observation {
+	return newLedger().observation(nil, func(string) (Stamp, bool) { return Stamp{}, false }).incomplete(ErrUnsupported.Error())
 }
 
 // Resident is a program that waits; there are none here.
