@@ -77,7 +77,7 @@ func (a *app) printConfig(p *replibuild.Project, plan *ipc.Plan, modules []ipc.M
 			Steps: plan.Steps, Modules: used, Daemons: p.Config(), Notices: plan.Notices,
 		})
 	}
-	a.printf("%s %s in %s: %s, %s\n", plan.Project, plan.Version, plan.Root,
+	a.printf("%s in %s: %s, %s\n", strings.TrimSpace(plan.Project+" "+plan.Version), plan.Root,
 		words.Plural(len(plan.Targets), "target"), words.Plural(len(plan.Units), "unit"))
 	for _, t := range plan.Toolchains {
 		a.printf("compiler  %s (%s, linker %s)\n", t.CXX, t.Version, orDefault(t.Linker))

@@ -135,7 +135,7 @@ func (d *demo) edit() error {
 
 func (d *demo) status() error {
 	d.title("replibuild status")
-	return d.app.printStatus(d.project.Status(d.cmd.Context()))
+	return d.app.status(d.cmd.Context(), d.project)
 }
 
 func (d *demo) run() error {

@@ -61,7 +61,7 @@ func (a *app) printHistory(reply ipc.HistoryReply) error {
 		}{ipc.Schema, reply})
 	}
 	if len(reply.Builds) == 0 {
-		fmt.Fprintln(a.Stdout, "No builds yet: `replibuild compile` makes the first")
+		fmt.Fprintln(a.Stdout, "No builds yet: run `replibuild compile`")
 		return nil
 	}
 	for _, b := range reply.Builds {

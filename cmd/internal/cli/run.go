@@ -19,7 +19,7 @@ func (a *app) runCommand() *cobra.Command {
 		Use:   "run [TARGET] [-- ARGS]",
 		Short: "Build a program and run it; the exit code is the program's",
 		Long: "Builds the target and runs it in the current folder. Without TARGET it takes the project's\n" +
-			"only program. What stands behind TARGET, or behind --, goes to the program.",
+			"only program. Arguments after TARGET, or after --, go to the program.",
 		Example: "  replibuild run\n  replibuild run hello -- --verbose input.txt",
 		RunE:    func(cmd *cobra.Command, args []string) error { return a.run(cmd, f, args) },
 	}
