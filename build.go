@@ -10,6 +10,7 @@ import (
 	"runtime"
 
 	"github.com/RepliBuild/replibuild/daemons/orchestrator"
+	"github.com/RepliBuild/replibuild/internal/caller"
 	"github.com/RepliBuild/replibuild/ipc"
 )
 
@@ -40,7 +41,7 @@ func (p *Project) Compile(ctx context.Context, o CompileOptions) (Result, error)
 		onEvent = func(ipc.Event) {}
 	}
 	request := ipc.BuildRequest{
-		Env: ipc.CallerEnv(p.env), Targets: o.Targets, Files: o.Files, Jobs: o.Jobs,
+		Env: ipc.CallerEnv(p.env), Caller: caller.Own(), Targets: o.Targets, Files: o.Files, Jobs: o.Jobs,
 		NoCache: o.NoCache, Trigger: o.Trigger, Detach: o.Detach, Trace: o.Trace, TimeTrace: o.TimeTrace,
 	}
 	p.tellHome(onEvent)
@@ -52,7 +53,14 @@ func (p *Project) Compile(ctx context.Context, o CompileOptions) (Result, error)
 			onEvent(ipc.NewEvent("", *notice))
 		}
 	}
-	if !p.usesDaemons(ctx, o) {
+	alone := !p.usesDaemons(ctx, o)
+	if !alone {
+		if why := p.unfit(request.Caller); why != nil {
+			onEvent(ipc.NewEvent("", *why))
+			alone = true
+		}
+	}
+	if alone {
 		if o.Detach {
 			return Result{}, ipc.Errorf(ipc.CodeUnavailable, "cannot build in the background without daemons").
 				WithHint("start them with `replibuild start`, or leave out --detach")

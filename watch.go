@@ -84,7 +84,7 @@ func (p *Project) followChanges(ctx context.Context, noDaemon bool, ready chan<-
 			}
 		}
 	}
-	if noDaemon || p.InCI() || !p.config.Enabled(ipc.NameDiscovery) || !p.config.Enabled(ipc.NameOrchestrator) {
+	if noDaemon || p.unfit(nil) != nil || p.InCI() || !p.config.Enabled(ipc.NameDiscovery) || !p.config.Enabled(ipc.NameOrchestrator) {
 		return p.followChangesHere(ctx, onEvent)
 	}
 	if _, _, err := p.Ensure(ctx); err != nil {

@@ -56,7 +56,8 @@ type work struct {
 	build   string // of the caller, or one of ours
 	pin     string // unique: what the cache must keep until the work ends
 	root    string
-	env     []string // of processes
+	env     []string    // of processes
+	caller  *ipc.Caller // whose settings processes get; nil = ours, or not known
 	timeout time.Duration
 	view    *view
 	gate    *slots // limit of this request, nil = none

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/RepliBuild/replibuild/cache"
+	"github.com/RepliBuild/replibuild/internal/stamps"
 	"github.com/RepliBuild/replibuild/ipc"
 )
 
@@ -100,7 +101,8 @@ func (v *view) asked(l cache.Listing) string {
 // asked about once. The zero value is ready.
 type links struct {
 	targets map[string]string // of links, by their path without links; "" = not a link
-	newest  int64             // ctime of the links, ns
+	newest  int64             // when the last of the links may have been made, ns
+	disks   stamps.Disks
 }
 
 // maxLinks is how many links the kernel follows on the way to a file.
@@ -152,7 +154,7 @@ func (l *links) target(p string) (target string, there bool) {
 	if info, err := os.Lstat(p); err == nil {
 		target = ""
 		if info.Mode()&os.ModeSymlink != 0 {
-			l.newest = max(l.newest, ipc.SignatureOf(info).Ctime)
+			l.newest = max(l.newest, l.disks.Latest(path.Dir(p), ipc.SignatureOf(info)))
 			if target, err = os.Readlink(p); err != nil {
 				target = nowhere
 			}
@@ -188,7 +190,8 @@ func ancestors(root string, lists ...[]string) map[string]bool {
 // it has the inode of each file that was opened.
 func movedSince(about *subject, files []string) string {
 	for dir := range ancestors(about.view.root, files) {
-		if sig := ipc.StatSignature(about.view.abs(dir)); sig.Ctime >= about.since && sig.Ctime != sig.Mtime {
+		abs := about.view.abs(dir)
+		if sig := ipc.StatSignature(abs); about.view.disks.Latest(abs, sig) >= about.since && sig.Ctime != sig.Mtime {
 			return dir + " was moved or changed while it was " + about.recipe.verb()
 		}
 	}

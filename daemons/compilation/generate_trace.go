@@ -50,7 +50,8 @@ func (p *step) ofProject(o preload.Observation, since int64) (files []string) {
 		if filepath.IsAbs(f) || strings.HasPrefix(f, ".replibuild/") || slices.Contains(o.Written, f) || slices.Contains(files, f) {
 			continue
 		}
-		if sig := ipc.StatSignature(p.w.view.abs(f)); sig.IsRegular() && sig.Ctime < since {
+		abs := p.w.view.abs(f)
+		if sig := ipc.StatSignature(abs); sig.IsRegular() && p.w.view.disks.Latest(abs, sig) < since {
 			files = append(files, f)
 		}
 	}

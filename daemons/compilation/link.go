@@ -21,7 +21,7 @@ func (s *Service) Link(ctx context.Context, req ipc.LinkRequest) (ipc.LinkReply,
 	if err := checkLink(&req); err != nil {
 		return ipc.LinkReply{}, err
 	}
-	ctx, w, end, err := s.newWork(ctx, req.Build, req.Root, req.Env, req.Timeout)
+	ctx, w, end, err := s.newWork(ctx, req.Build, req.Root, req.Env, req.Caller, req.Timeout)
 	if err != nil {
 		return ipc.LinkReply{}, err
 	}

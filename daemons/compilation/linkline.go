@@ -9,6 +9,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"github.com/RepliBuild/replibuild/internal/stamps"
 	"github.com/RepliBuild/replibuild/ipc"
 )
 
@@ -88,9 +89,9 @@ func (l *linkLines) get(given string, renew func(old *linkLine) *linkLine) *link
 // askDriver asks how the linker is to be called. It returns nil if the driver could not be
 // asked now.
 func (w *work) askDriver(ctx context.Context, use *tool, output string) *linkLine {
-	job := task{args: append(slices.Clone(use.args), "-###"), dir: w.root, env: w.env, timeout: askTimeout, resident: true}
+	job := task{args: append(slices.Clone(use.args), "-###"), dir: w.root, env: w.env, caller: w.caller, timeout: askTimeout, resident: true}
 	about := use.subject
-	about.view, about.env, about.since, about.output, about.tool = w.view, w.env, w.s.clock.now(), output, job.args
+	about.view, about.env, about.since, about.output, about.tool = w.view, w.env, stamps.Now(), output, job.args
 	watched, err := (&traced{w.s.tracers, knowsNothing{}}).watch(ctx, &job, &about)
 	if err != nil {
 		return nil

@@ -3,6 +3,7 @@ package compilation
 import (
 	"context"
 	"errors"
+	"path/filepath"
 	"time"
 
 	"github.com/RepliBuild/replibuild/cache"
@@ -113,8 +114,11 @@ func (w *work) deliver(t *attempt, e *cache.Entry, set packedSet) (*result, erro
 	if len(e.Outputs) != 1 {
 		return nil, cache.ErrDamaged
 	}
-	out, reason := e.Outputs[0], w.hitReason(t) // which looks at what the delivery replaces
+	out, reason := w.withPermissions(e.Outputs[0]), w.hitReason(t) // which looks at what the delivery replaces
 	path := w.view.abs(t.output)
+	if err := w.makeFolder(filepath.Dir(path)); err != nil {
+		return nil, err
+	}
 	if t.before != out.Blob || !sameMode(path, out.Mode) {
 		if err := w.s.store.Deliver(out, path); err != nil {
 			return nil, err
@@ -155,9 +159,9 @@ func (w *work) contentOf(a *action, rec *record) cache.Digest {
 	if rec != nil && len(rec.Outputs) > 0 && rec.Outputs[0].Path == a.output && rec.Outputs[0].Sig == sig {
 		return rec.Outputs[0].Digest
 	}
-	sum, _, err := w.s.digests.of(path, sig)
+	is, err := w.s.digests.of(path, sig)
 	if err != nil {
 		return cache.Digest{}
 	}
-	return sum
+	return is.digest
 }

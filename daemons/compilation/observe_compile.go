@@ -3,11 +3,9 @@ package compilation
 import (
 	"cmp"
 	"context"
-	"crypto/rand"
 	"fmt"
 	"maps"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -25,7 +23,7 @@ type depfileCompiles struct {
 }
 
 func (d *depfileCompiles) watch(_ context.Context, t *task, about *subject) (witness, error) {
-	file := filepath.Join(filepath.Dir(about.output), temporaryPrefix+rand.Text()+".d")
+	file := besideOutput(about.output, ".d")
 	about.made = append(about.made, file)
 	t.args = append(t.args, "-MD", "-MF", file)
 	return &compileWitness{depfileCompiles: d, about: about, file: file}, nil

@@ -3,10 +3,8 @@ package compilation
 import (
 	"cmp"
 	"context"
-	"crypto/rand"
 	"os"
 	"path"
-	"path/filepath"
 	"strings"
 
 	"github.com/RepliBuild/replibuild/ipc"
@@ -23,7 +21,7 @@ type depfileLinks struct {
 func (d *depfileLinks) watch(_ context.Context, t *task, about *subject) (witness, error) {
 	w := &linkWitness{depfileLinks: d, about: about}
 	if d.paths.tells(about.key) {
-		w.file = filepath.Join(filepath.Dir(about.output), temporaryPrefix+rand.Text()+".d")
+		w.file = besideOutput(about.output, ".d")
 		about.made = append(about.made, w.file)
 		t.args = append(t.args, "-Xlinker", "--dependency-file="+w.file)
 	}

@@ -255,7 +255,7 @@ func (w *traceWitness) addListings(o preload.Observation, seen *observation) {
 	for _, dir := range o.Listed {
 		names := listFolder(v.abs(dir))
 		sig := ipc.StatSignature(v.abs(dir))
-		if met, known := seen.stamps[dir]; known && met != sig || max(sig.Mtime, sig.Ctime) >= w.about.since {
+		if met, known := seen.stamps[dir]; known && met != sig || v.disks.Latest(v.abs(dir), sig) >= w.about.since {
 			seen.doubt = cmp.Or(seen.doubt, "other files came to "+dir+" while it was "+w.about.recipe.verb())
 		}
 		seen.listings = append(seen.listings, cache.Listing{Dir: dir, Digest: names})

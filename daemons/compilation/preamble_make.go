@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/RepliBuild/replibuild/cache"
+	"github.com/RepliBuild/replibuild/internal/stamps"
 	"github.com/RepliBuild/replibuild/ipc"
 )
 
@@ -184,9 +185,20 @@ func (m *preambles) compile(ctx context.Context, w *work, job *preambleJob, fron
 	return nil
 }
 
-// watched runs the compiler with an observer.
+// errUnwatched is that a compile failed, or warned, because it was watched.
+var errUnwatched = errors.New("it could not be watched")
+
+// watched runs the compiler with an observer, twice if that has to watch in another way.
 func (m *preambles) watched(ctx context.Context, w *work, job *preambleJob, args []string, p *preamble) (set inputSet, diagnostics string, err error) {
-	k, since := job.block.compiler, m.s.clock.now()
+	set, diagnostics, err = m.watchedOnce(ctx, w, job, args, p)
+	if errors.Is(err, errUnwatched) {
+		return m.watchedOnce(ctx, w, job, args, p)
+	}
+	return set, diagnostics, err
+}
+
+func (m *preambles) watchedOnce(ctx context.Context, w *work, job *preambleJob, args []string, p *preamble) (set inputSet, diagnostics string, err error) {
+	k, since := job.block.compiler, stamps.Now()
 	virtual := job.block.source + preambleSuffix
 	hidden := &hiddenFiles{root: w.root, dir: spell(w.root, p.dir), block: &source{virtual, scanText(job.stub.text)}}
 	about := subject{
@@ -205,7 +217,7 @@ func (m *preambles) watched(ctx context.Context, w *work, job *preambleJob, args
 		return set, "", err
 	}
 	if watched.rejected(o) {
-		return set, "", errors.New("it could not be watched")
+		return set, "", errUnwatched
 	}
 	seen, err := watched.testify(ctx)
 	if err != nil {

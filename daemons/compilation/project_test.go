@@ -14,6 +14,7 @@ import (
 	"testing"
 
 	"github.com/RepliBuild/replibuild/cache"
+	"github.com/RepliBuild/replibuild/internal/stamps"
 	"github.com/RepliBuild/replibuild/ipc"
 )
 
@@ -211,8 +212,7 @@ func (p *project) write(name, text string) {
 // settle waits until a file's stamp is older than a change could be.
 func (p *project) settle(name string) {
 	p.t.Helper()
-	c := newClock(p.root)
-	waitFor(p.t, "the clock's tick", func() bool { return c.now() > ipc.StatSignature(p.path(name)).Ctime })
+	waitFor(p.t, "the clock's tick", func() bool { return stamps.Now() > ipc.StatSignature(p.path(name)).Ctime })
 }
 
 func (p *project) readAbs(path string) string {
@@ -353,8 +353,7 @@ func (p *project) wrap(text string) {
 	if err := os.WriteFile(script, []byte(body), 0o755); err != nil {
 		p.t.Fatal(err)
 	}
-	c := newClock(p.root)
-	waitFor(p.t, "the clock's tick", func() bool { return c.now() > ipc.StatSignature(script).Ctime })
+	waitFor(p.t, "the clock's tick", func() bool { return stamps.Now() > ipc.StatSignature(script).Ctime })
 	p.tool.CXX = script
 }
 

@@ -30,6 +30,12 @@ type Config struct {
 	// nothing was asked for during AuditIdle; 0 = 200 and 5 s, less than 0 = never.
 	AuditEvery int
 	AuditIdle  time.Duration
+	// LeaseDir is where the services of a project keep their leases; "" = none, and what a
+	// killed service leaves runs on.
+	LeaseDir string
+	// Self is a command that calls caller.Main: processes with other settings than our own
+	// are started by way of it. Without it all get our own.
+	Self []string
 	// TracerDir is where the tracer's objects are kept; "" = do not trace, but rely on
 	// dependency files and computed search positions.
 	TracerDir string
@@ -54,8 +60,8 @@ type Service struct {
 	digests *digests
 	records *records
 	slots   *slots
-	clock   clock
 
+	lease    *lease // nil = none
 	runner   *runner
 	warm     *warm    // nil = none are resident
 	spawner  spawner  // how processes are started
@@ -90,14 +96,15 @@ func New(cfg Config) (*Service, error) {
 	}
 	s := &Service{
 		cfg: cfg, root: rootid.Of(cfg.Root), log: cfg.Log, store: cfg.Store,
-		tables: newTables(), records: newRecords(), clock: newClock(cfg.Root),
-		slots: newSlots(cfg.Jobs, cfg.MaxMemory), runner: newRunner(),
+		tables: newTables(), records: newRecords(),
+		slots: newSlots(cfg.Jobs, cfg.MaxMemory), lease: openLease(cfg),
 		texts: newTexts(), flights: newFlights(), storing: newStoring(), builds: newBuilds(),
 	}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
 	}
-	s.digests = newDigests(s.clock.tick, time.Now)
+	s.runner = newRunner(s.lease, cfg.Self)
+	s.digests = newDigests(time.Now)
 	s.spawner = s.runner
 	if cfg.Warm {
 		s.warm = newWarm(s.runner, s.log)
@@ -121,6 +128,19 @@ func New(cfg Config) (*Service, error) {
 	return s, nil
 }
 
+// openLease makes the service's lease. Without one it works all the same: the project may
+// belong to somebody else, or be on a disk that cannot be written.
+func openLease(cfg Config) *lease {
+	if cfg.LeaseDir == "" {
+		return nil
+	}
+	l, err := newLease(cfg.LeaseDir)
+	if err != nil && cfg.Log != nil {
+		cfg.Log.Warn("what a kill of this service leaves will not be found", "error", err)
+	}
+	return l
+}
+
 // Close cancels what runs, waits until no process of it is left and writes the
 // state. The store stays open.
 func (s *Service) Close() error { return s.close() }
@@ -133,6 +153,7 @@ func (s *Service) shutdown() error {
 	if s.warm != nil {
 		s.warm.close()
 	}
+	s.lease.close()
 	s.tracers.close()
 	s.storing.drain(context.Background())
 	return s.saver.close()

@@ -44,7 +44,7 @@ func (w *work) settle(t *attempt, p product, temp *temporary, reason ipc.Reason)
 		w.storeLater(t, temp.path, set, &cache.Entry{
 			Action: rec.Action, Diagnostics: diagnostics, Seconds: p.outcome.seconds, CPU: p.outcome.cpu, Peak: p.outcome.peak,
 			Created: time.Now(), Command: strings.Join(t.line, " "), Mode: rec.Mode, Observed: rec.Observed,
-			Outputs: []cache.Output{{Name: "output", Blob: content, Mode: uint32(info.Mode().Perm())}},
+			Outputs: []cache.Output{{Name: "output", Blob: content, Mode: w.permissionsToKeep(t.action, info.Mode())}},
 		})
 	}
 	if err == nil {

@@ -50,12 +50,12 @@ func (w *work) outputFor(a *action) (*temporary, error) {
 	if info, err := os.Lstat(t.final); err == nil && info.IsDir() {
 		return nil, fmt.Errorf("a folder is where %s has to be; remove it", a.output)
 	}
-	if err := os.MkdirAll(dir, 0o755); err != nil {
+	if err := w.makeFolder(dir); err != nil {
 		return nil, fmt.Errorf("make a place for %s: %w", a.output, err)
 	}
 	if !a.direct {
 		w.s.sweeper.sweep(dir)
-		t.path = dir + temporaryPrefix + rand.Text() + ending(name)
+		t.path = dir + w.s.lease.name() + rand.Text() + ending(name)
 		return t, nil
 	}
 	t.path = t.final
@@ -71,6 +71,16 @@ func ending(name string) string {
 		return ext
 	}
 	return "" // the end of a long name with a dot in it
+}
+
+// besideOutput is a name for another file that is made with an output. Where the output
+// has a name of ours it begins with that, so that it is found with it.
+func besideOutput(output, ending string) string {
+	dir, name := filepath.Split(output)
+	if !strings.HasPrefix(name, temporaryPrefix) {
+		name = temporaryPrefix + rand.Text()
+	}
+	return dir + strings.TrimSuffix(name, filepath.Ext(name[len(temporaryPrefix):])) + ending
 }
 
 // deliver puts the output in its place by another name for it, which replaces a link or

@@ -56,9 +56,8 @@ func (b *trackBuilder) add(id, known string, rec *record) {
 		return
 	}
 	node := ipc.NodeRecord{ID: id, Unsettled: rec.Unsettled}
-	if path := b.view.contradiction(rec.Set); path != "" { // seen for another unit since
-		node.Unsettled = cmp.Or(node.Unsettled, path+" changed meanwhile")
-	}
+	// What another unit has seen since counts as well.
+	node.Unsettled = cmp.Or(node.Unsettled, b.view.contradiction(rec.Set))
 	for _, o := range rec.Outputs {
 		node.Outputs = append(node.Outputs, b.put(ipc.FileSig{Path: o.Path, Sig: o.Sig}))
 	}

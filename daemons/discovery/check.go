@@ -93,7 +93,7 @@ func (g *graph) search(p *place, out *glimpse) {
 	if len(p.missed) == 0 {
 		return
 	}
-	now := signFolder(p)
+	now := g.signFolder(p)
 	out.emptied = now
 	candidates := g.candidates(p, now)
 	for n := range p.present {
@@ -161,6 +161,7 @@ func (s *Service) see(f *file, now sight) {
 	case changed && s.graph.disappoints(f):
 		s.newest = max(s.newest, now.sig.Ctime)
 	}
+	f.changed, f.writable = now.sig.Ctime, now.writable
 	if s.watches == nil {
 		return
 	}
@@ -168,11 +169,12 @@ func (s *Service) see(f *file, now sight) {
 		s.lookAt(f) // what it leads to may have changed before it was watched
 		return
 	}
-	sure := now.plain() && f.base != "." && (f.route != nil || !now.linked)
+	sure := now.plain() && f.base != "." && (f.route != nil || !now.linked) && !s.mounts.on(f)
 	if f.route != nil {
 		sure = sure && f.route.vouches()
 	}
 	s.setLoose(f, !sure)
+	s.recent.offer(f)
 }
 
 // find takes what a look at a missed name showed.
@@ -264,7 +266,7 @@ func (s *Service) scanBranches(p *place, all bool) {
 // scanBranch reads a folder of a listing and those beneath it that came.
 func (s *Service) scanBranch(b *branch) {
 	first := b.listing.digest == ""
-	names, came, went := b.scan()
+	names, came, went := b.scan(s.graph.signFolder(b.place))
 	for _, rel := range names {
 		if !first && !s.ignores(b.listing.place.join(rel)) {
 			s.note(b.listing.place.join(rel), false, b.read.sig.Ctime)

@@ -1,6 +1,8 @@
 package discovery
 
 import (
+	"os"
+
 	"github.com/RepliBuild/replibuild/ipc"
 	"golang.org/x/sys/unix"
 )
@@ -11,9 +13,10 @@ const eventsTrusted = true
 
 // sight is what one look at a path shows.
 type sight struct {
-	sig     ipc.Signature // [ipc.StatSignature], or [ipc.LinkSignature] of the path itself
-	linked  bool          // the last component is a symbolic link, and was followed
-	aliased bool          // the file has other names (hard links)
+	sig      ipc.Signature // [ipc.StatSignature], or [ipc.LinkSignature] of the path itself
+	linked   bool          // the last component is a symbolic link, and was followed
+	aliased  bool          // the file has other names (hard links)
+	writable bool          // this user may change it
 }
 
 // plain reports whether an event must come for every change of what was seen, as
@@ -54,10 +57,17 @@ func lookFrom(fd int, path string, link bool) sight {
 	if !ok {
 		return sight{linked: linked}
 	}
-	return sight{linked: linked, aliased: st.Nlink > 1, sig: ipc.Signature{
+	return sight{linked: linked, aliased: st.Nlink > 1, writable: mayWrite(&st), sig: ipc.Signature{
 		Dev: uint64(st.Dev), Ino: st.Ino, Size: st.Size,
 		Mtime: st.Mtim.Nano(), Ctime: st.Ctim.Nano(), Mode: st.Mode,
 	}}
+}
+
+// mayWrite reports whether this user may be able to change a file: its owner can make it
+// writable, and root needs no permission.
+func mayWrite(st *unix.Stat_t) bool {
+	user := os.Geteuid()
+	return user == 0 || int(st.Uid) == user || st.Mode&(unix.S_IWGRP|unix.S_IWOTH) != 0
 }
 
 func stat(fd int, path string, flags int) (st unix.Stat_t, ok bool) {

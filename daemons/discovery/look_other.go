@@ -14,9 +14,10 @@ const eventsTrusted = false
 
 // sight is what one look at a path shows.
 type sight struct {
-	sig     ipc.Signature // [ipc.StatSignature], or [ipc.LinkSignature] of the path itself
-	linked  bool          // the last component is a symbolic link, and was followed
-	aliased bool          // not known here
+	sig      ipc.Signature // [ipc.StatSignature], or [ipc.LinkSignature] of the path itself
+	linked   bool          // the last component is a symbolic link, and was followed
+	aliased  bool          // not known here
+	writable bool          // not known here
 }
 
 func (s sight) plain() bool { return false }

@@ -52,7 +52,13 @@ type file struct {
 	expects []uint32 // expectations about it
 	makers  int32    // how many of those are of nodes that made it
 	loose   bool     // no event vouches for it
-	route   *route   // of a symbolic link: where it leads
+
+	changed  int64 // ctime (ns) at the last look
+	writable bool  // this user may change it
+	rank     int64 // in recent
+	recentAt int   // where in recent it is, counted from 1; 0 = it is not
+
+	route *route // of a symbolic link: where it leads
 }
 
 func (f *file) path() string { return f.place.join(f.base) }

@@ -221,8 +221,8 @@ func (b *build) learn(err error) {
 	}
 	good := err == nil && b.failures() == 0 && b.counts().Skipped == 0
 	if len(req.Files) == 0 {
-		m.targets = req.Targets
-		b.s.last.Store(&ipc.BuildRequest{Env: req.Env, Targets: req.Targets})
+		m.targets, m.caller = req.Targets, req.Caller
+		b.s.last.Store(&ipc.BuildRequest{Env: req.Env, Caller: req.Caller, Targets: req.Targets})
 		b.s.lastFailed.Store(!good)
 	}
 	switch {

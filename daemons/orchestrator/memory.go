@@ -25,6 +25,7 @@ type memory struct {
 	project  string // name
 	envHash  string // of the environment that the plan was asked for with
 	env      []string
+	caller   *ipc.Caller         // of the last build without files, for automatic ones
 	targets  []string            // of the last build without files, for automatic ones
 	token    string              // of the last record; "" = believe nothing
 	recorded map[string]bool     // nodes whose record is of the plan as it is
@@ -53,6 +54,7 @@ type savedMemory struct {
 	Project string              `json:"project"`
 	EnvHash string              `json:"env_hash"`
 	Env     []string            `json:"env"`
+	Caller  *ipc.Caller         `json:"caller,omitempty"`
 	Targets []string            `json:"targets,omitempty"`
 	Token   string              `json:"token"`
 	Missing []string            `json:"missing,omitempty"`
@@ -82,6 +84,7 @@ func openMemory(dir string, root rootid.ID, log *slog.Logger) *memory {
 	m.planID, m.project, m.token, m.restored = saved.PlanID, saved.Project, saved.Token, true
 	m.commandsFor, m.buildDir = saved.CommandsFor, saved.BuildDir
 	m.envHash, m.env, m.targets, m.missing = saved.EnvHash, saved.Env, saved.Targets, saved.Missing
+	m.caller = saved.Caller
 	if saved.Good != nil {
 		m.good = saved.Good
 	}
@@ -96,7 +99,7 @@ func (m *memory) save() {
 	}
 	text, err := json.Marshal(savedMemory{
 		Schema: ipc.Schema, Root: m.root, PlanID: m.planID, Project: m.project, EnvHash: m.envHash, Env: m.env,
-		Targets: m.targets, Token: m.token, Missing: m.notRecorded(), Good: m.good,
+		Caller: m.caller, Targets: m.targets, Token: m.token, Missing: m.notRecorded(), Good: m.good,
 		CommandsFor: m.commandsFor, BuildDir: m.buildDir,
 	})
 	if err == nil {

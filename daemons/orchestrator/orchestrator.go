@@ -102,7 +102,7 @@ func New(cfg Config) (*Service, error) {
 	s.history = openHistory(cfg.StateDir, s.root, s.log)
 	s.memory = openMemory(cfg.StateDir, s.root, s.log)
 	if s.memory.envHash != "" {
-		s.last.Store(&ipc.BuildRequest{Env: s.memory.env, Targets: s.memory.targets})
+		s.last.Store(&ipc.BuildRequest{Env: s.memory.env, Caller: s.memory.caller, Targets: s.memory.targets})
 	}
 	if cfg.Changes != nil {
 		s.wg.Go(s.followChanges)

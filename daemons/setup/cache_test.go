@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/RepliBuild/replibuild/internal/stamps"
 	"github.com/RepliBuild/replibuild/ipc"
 )
 
@@ -129,7 +130,7 @@ func (w *world) waitTick() {
 		if err := os.WriteFile(probe, nil, 0o600); err != nil {
 			w.t.Fatal(err)
 		}
-		if ipc.StatSignature(probe).Mtime > now+int64(tick) {
+		if ipc.StatSignature(probe).Mtime > now+int64(stamps.Tick) {
 			return
 		}
 	}

@@ -156,7 +156,7 @@ func (s *state) refresh(c *cachedPlan, l *look) bool {
 			continue
 		}
 		now := s.scanMain(file, sig)
-		if now.Main != seen.Main || !sig.Exists() {
+		if now.Main != seen.Main || !sig.Exists() || l.isYoung(file, sig) {
 			return false
 		}
 		edited[file] = now

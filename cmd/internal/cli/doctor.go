@@ -3,10 +3,12 @@ package cli
 import (
 	"context"
 	"fmt"
+	"maps"
 	"net"
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -149,6 +151,7 @@ func checkConfiguration(ctx context.Context, p *replibuild.Project) []finding {
 		all = append(all, finding{"compiler", levelOK, fmt.Sprintf("%s (%s), linker: %s", t.CXX, t.Version, orDefault(t.Linker)), ""})
 		all = append(all, checkInputs(ctx, p, plan, t.CXX))
 	}
+	all = append(all, checkDoubts(ctx, p)...)
 	for _, n := range plan.Notices {
 		all = append(all, finding{"configuration", levelWarning, n, ""})
 	}
@@ -165,6 +168,29 @@ func checkInputs(ctx context.Context, p *replibuild.Project, plan *ipc.Plan, com
 		}
 	}
 	return finding{"inputs", levelOK, fmt.Sprintf("every file that %s opens, lists or searches for is traced", compiler), ""}
+}
+
+// checkDoubts says which units are compiled by each build, once for each reason.
+func checkDoubts(ctx context.Context, p *replibuild.Project) (all []finding) {
+	doubts, err := p.Doubts(ctx)
+	if err != nil {
+		return []finding{{"inputs", levelWarning, fmt.Sprintf("cannot ask which results are made again by each build: %v", err), ""}}
+	}
+	units := map[string][]string{}
+	for _, d := range doubts {
+		units[d.Why] = append(units[d.Why], d.ID)
+	}
+	for _, why := range slices.Sorted(maps.Keys(units)) {
+		first := units[why][0]
+		if n := len(units[why]); n > 1 {
+			first = fmt.Sprintf("%s and %d more", first, n-1)
+		}
+		all = append(all, finding{
+			"inputs", levelWarning, fmt.Sprintf("%s: made again by each build, because %s", first, why),
+			"a compiler, or a wrapper of dynamically linked programs, can be watched wholly",
+		})
+	}
+	return all
 }
 
 func checkDaemons(set ipc.SetStatus) []finding {

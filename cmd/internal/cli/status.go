@@ -93,6 +93,8 @@ func stateWords(d ipc.DaemonStatus) string {
 		return fmt.Sprintf("⚠️ Unresponsive (PID %d)", d.PID)
 	case ipc.StateCrashed:
 		return fmt.Sprintf("💥 Crashed (restarts: %d)", d.Restarts)
+	case ipc.StateElsewhere:
+		return fmt.Sprintf("🚧 Runs in another container or namespace (PID %d there)", d.PID)
 	case ipc.StateDisabled:
 		return "➖ Disabled"
 	}

@@ -234,7 +234,7 @@ func TestResidentDies(t *testing.T) {
 	t.Parallel()
 	exe, dir := stateProgram(t)
 	lib := libraryFor(t, exe)
-	set := NewResidents()
+	set := NewResidents(nil)
 	defer set.Close()
 	pidOf := func() int { return append(set.Pids()[exe], 0)[0] }
 	for _, sig := range []unix.Signal{unix.SIGKILL, unix.SIGTERM} {
@@ -264,7 +264,7 @@ func TestResidentIsReplaced(t *testing.T) {
 	dir := write(t, "1.c", "int main(void) { return 1; }", "2.c", "int main(void) { return 2; }")
 	exe := compileC(t, dir, "cc", "1.c")
 	lib := libraryFor(t, exe)
-	set := NewResidents()
+	set := NewResidents(nil)
 	defer set.Close()
 	do := func(want int) int {
 		t.Helper()
@@ -299,7 +299,7 @@ int main(void) { return 0; }`)
 	path := filepath.Join(dir, "now")
 	exe := compileC(t, dir, "cc", "c.c", fmt.Sprintf("-DPATH=%q", path))
 	lib := libraryFor(t, program(t, "gcc"))
-	set := NewResidents()
+	set := NewResidents(nil)
 	defer set.Close()
 	run := func() error {
 		_, err := set.Run(t.Context(), lib, exe, Request{Args: []string{exe}, Dir: dir})

@@ -5,6 +5,7 @@ package preload
 import (
 	"context"
 	"fmt"
+	"os"
 )
 
 // Build reports that there is no preloading here.
@@ -30,7 +31,7 @@ func (r *Reader) Observe(*Trace, []string, map[string]bool) Observation {
 type Resident struct{}
 
 // StartResident reports that there are no residents here.
-func StartResident(context.Context, Library, string, []string) (*Resident, error) {
+func StartResident(context.Context, Library, string, []string, ...*os.File) (*Resident, error) {
 	return nil, fmt.Errorf("start resident: %w: %w", ErrNotResident, ErrUnsupported)
 }
 
@@ -59,7 +60,7 @@ func (r *Resident) Close() error { return nil }
 type Residents struct{}
 
 // NewResidents returns an empty set.
-func NewResidents() *Residents { return &Residents{} }
+func NewResidents([]*os.File) *Residents { return &Residents{} }
 
 // Run reports that there are no residents here.
 func (s *Residents) Run(context.Context, Library, string, Request) (Result, error) {
