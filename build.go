@@ -4,9 +4,13 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
 	"runtime"
 
 	"github.com/RepliBuild/replibuild/daemons/orchestrator"
+	"github.com/RepliBuild/replibuild/internal/caller"
 	"github.com/RepliBuild/replibuild/ipc"
 )
 
@@ -37,9 +41,10 @@ func (p *Project) Compile(ctx context.Context, o CompileOptions) (Result, error)
 		onEvent = func(ipc.Event) {}
 	}
 	request := ipc.BuildRequest{
-		Env: ipc.CallerEnv(p.env), Targets: o.Targets, Files: o.Files, Jobs: o.Jobs,
+		Env: ipc.CallerEnv(p.env), Caller: caller.Own(), Targets: o.Targets, Files: o.Files, Jobs: o.Jobs,
 		NoCache: o.NoCache, Trigger: o.Trigger, Detach: o.Detach, Trace: o.Trace, TimeTrace: o.TimeTrace,
 	}
+	p.tellHome(onEvent)
 	if o.Jobs == 0 && !o.Detach {
 		tokens, jobs, notice := takeTokens(p.env, p.slots())
 		defer p.returnTokens(tokens, onEvent)
@@ -48,7 +53,14 @@ func (p *Project) Compile(ctx context.Context, o CompileOptions) (Result, error)
 			onEvent(ipc.NewEvent("", *notice))
 		}
 	}
-	if !p.usesDaemons(ctx, o) {
+	alone := !p.usesDaemons(ctx, o)
+	if !alone {
+		if why := p.unfit(request.Caller); why != nil {
+			onEvent(ipc.NewEvent("", *why))
+			alone = true
+		}
+	}
+	if alone {
 		if o.Detach {
 			return Result{}, ipc.Errorf(ipc.CodeUnavailable, "cannot build in the background without daemons").
 				WithHint("start them with `replibuild start`, or leave out --detach")
@@ -56,6 +68,21 @@ func (p *Project) Compile(ctx context.Context, o CompileOptions) (Result, error)
 		return p.buildHere(ctx, request, false, onEvent)
 	}
 	return p.buildThroughDaemons(ctx, request, onEvent)
+}
+
+// tellHome says that RepliBuild's own folder is a temporary one, once for each such folder.
+func (p *Project) tellHome(onEvent func(ipc.Event)) {
+	if p.homeNotice == "" {
+		return
+	}
+	f, err := os.OpenFile(filepath.Join(p.paths.Home, "told"), os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return // told, or another process is doing so
+	}
+	f.Close()
+	onEvent(ipc.NewEvent("", ipc.Notice{
+		Level: "warning", Message: p.homeNotice, Hint: "set HOME, or REPLIBUILD_HOME to a folder of your own",
+	}))
 }
 
 // slots is how many compilers a build runs if nobody limits it further.
@@ -96,7 +123,7 @@ func (p *Project) buildThroughDaemons(ctx context.Context, request ipc.BuildRequ
 	}
 	client := p.orchestratorClient()
 	defer client.Close()
-	if err := client.Ping(ctx); err != nil {
+	if err := client.Ping(ctx); err != nil || p.reviveCrashed(ctx, onEvent) {
 		p.startMissing(ctx, onEvent)
 	}
 	reply, err := client.Build(ctx, request, onEvent)
@@ -115,6 +142,34 @@ func (p *Project) buildThroughDaemons(ctx context.Context, request ipc.BuildRequ
 		}
 		onEvent(e)
 	})
+}
+
+// reviveCrashed names the other daemons that crashed, and reports whether they are to be
+// started again. A build with nothing to do would not ask them, and say nothing.
+func (p *Project) reviveCrashed(ctx context.Context, onEvent func(ipc.Event)) bool {
+	set, gone := p.supervisor(), false
+	for _, name := range ipc.DaemonNames() {
+		gone = gone || p.config.Enabled(name) && !set.Alive(name)
+	}
+	if !gone {
+		return false
+	}
+	crashed, what := false, "; starting it again"
+	if !p.config.Daemons.AutoStart {
+		what = "; building without it"
+	}
+	for _, d := range p.Status(ctx).Daemons {
+		if d.State != ipc.StateCrashed {
+			continue
+		}
+		crashed = true
+		onEvent(ipc.NewEvent("", ipc.Notice{
+			Level: "warning", Code: ipc.CodeUnreachable,
+			Message: fmt.Sprintf("the %s daemon has crashed%s", d.Name, what),
+			Hint:    fmt.Sprintf("`replibuild logs %s` shows what happened", d.Name),
+		}))
+	}
+	return crashed && p.config.Daemons.AutoStart
 }
 
 // startMissing starts the set as `ensure` does. What cannot be started is a notice,

@@ -17,6 +17,8 @@ type Project struct {
 	config daemons.Config
 	env    []string // the caller's whole environment
 	exe    string   // what Start runs; "" = found by daemons.Executable
+
+	homeNotice string
 }
 
 // Options says how a project is seen; the zero value is the calling process's.
@@ -44,7 +46,8 @@ func Open(dir string, o Options) (*Project, error) {
 	if err != nil {
 		return nil, err
 	}
-	home, err := daemons.HomeDir(func(key string) string { return ipc.EnvValue(env, key) })
+	get := func(key string) string { return ipc.EnvValue(env, key) }
+	home, err := daemons.HomeDir(get)
 	if err != nil {
 		return nil, err
 	}
@@ -53,8 +56,11 @@ func Open(dir string, o Options) (*Project, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Project{paths: paths, config: config, env: env, exe: o.Executable}, nil
+	return &Project{paths: paths, config: config, env: env, exe: o.Executable, homeNotice: daemons.HomeNotice(get, home)}, nil
 }
+
+// HomeNotice says why RepliBuild's own folder is a temporary one; "" if it is not.
+func (p *Project) HomeNotice() string { return p.homeNotice }
 
 // Root is the project's canonical path.
 func (p *Project) Root() string { return p.paths.Root }
@@ -151,4 +157,30 @@ func (p *Project) launcher() (*daemons.Launcher, error) {
 // supervisor is a launcher that can tell the set's state and nothing more.
 func (p *Project) supervisor() *daemons.Launcher {
 	return &daemons.Launcher{Paths: p.paths, Config: p.config, Env: p.env, CacheSummary: p.offlineCache}
+}
+
+// Projects returns every project of this user whose daemons run or crashed, in order of
+// their folders. A project whose daemon_config.toml cannot be read has the defaults.
+func Projects(o Options) ([]*Project, error) {
+	env := o.Env
+	if env == nil {
+		env = os.Environ()
+	}
+	home, err := DirOf(env)
+	if err != nil {
+		return nil, err
+	}
+	sets, err := daemons.Sets(home)
+	if err != nil {
+		return nil, err
+	}
+	var projects []*Project
+	for _, paths := range sets {
+		config, err := daemons.LoadConfig(paths.ConfigFile())
+		if err != nil {
+			config = daemons.DefaultConfig()
+		}
+		projects = append(projects, &Project{paths: paths, config: config, env: env, exe: o.Executable})
+	}
+	return projects, nil
 }

@@ -115,6 +115,14 @@ func (p *Project) Dependents(ctx context.Context, path string) (ipc.DependentsRe
 	})
 }
 
+// Doubts says which results are made again by each build, and why.
+func (p *Project) Doubts(ctx context.Context) ([]ipc.Doubt, error) {
+	reply, err := askCompilation(p, func(c ipc.Compilation) (ipc.DoubtsReply, error) {
+		return c.Doubts(ctx, ipc.DoubtsRequest{})
+	})
+	return reply.Doubts, err
+}
+
 // CacheStats returns the numbers of the project's cache.
 func (p *Project) CacheStats(ctx context.Context) (ipc.CacheStatsReply, error) {
 	return askCompilation(p, func(c ipc.Compilation) (ipc.CacheStatsReply, error) {

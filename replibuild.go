@@ -103,7 +103,8 @@ func ClearCache(ctx context.Context, root string) (ipc.CacheClearReply, error) {
 }
 
 // Dir returns RepliBuild's own folder: REPLIBUILD_HOME, else ~/.replibuild, on
-// Windows %LOCALAPPDATA%/RepliBuild.
+// Windows %LOCALAPPDATA%/RepliBuild. Where the home folder cannot be used, it is a private
+// folder in the temporary folder, which is made then.
 func Dir() (string, error) { return daemons.HomeDir(os.Getenv) }
 
 // CacheDir returns the folder that holds the caches of all projects, one folder

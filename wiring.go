@@ -4,16 +4,19 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"os"
 	"path/filepath"
 	"slices"
 	"sync"
 	"time"
 
 	"github.com/RepliBuild/replibuild/cache"
+	"github.com/RepliBuild/replibuild/daemons"
 	"github.com/RepliBuild/replibuild/daemons/compilation"
 	"github.com/RepliBuild/replibuild/daemons/discovery"
 	"github.com/RepliBuild/replibuild/daemons/orchestrator"
 	"github.com/RepliBuild/replibuild/daemons/setup"
+	"github.com/RepliBuild/replibuild/internal/caller"
 	"github.com/RepliBuild/replibuild/ipc"
 )
 
@@ -94,7 +97,7 @@ func (w *wiring) discovery(ctx context.Context, watch bool) (*discovery.Service,
 	c := w.project.config.Daemons.Discovery
 	return discovery.New(ctx, discovery.Config{
 		Root:          w.project.paths.Root,
-		StateFile:     w.state(ipc.NameDiscovery, "graph"),
+		StateFile:     w.graphFile(),
 		CookieDir:     filepath.Join(w.project.paths.StateDir(), "cookies"),
 		Ignored:       c.IgnoredPatterns,
 		WatchInterval: time.Duration(c.WatchInterval) * time.Millisecond,
@@ -103,6 +106,32 @@ func (w *wiring) discovery(ctx context.Context, watch bool) (*discovery.Service,
 		Publish:       w.publish,
 		Log:           w.log,
 	})
+}
+
+// self is the command for [caller.Start] in a daemon. A command of the user needs none,
+// for its processes get its own settings.
+func (w *wiring) self() []string {
+	if w.daemon == "" {
+		return nil
+	}
+	return []string{caller.OwnExecutable, "daemon", caller.Word, "--project", w.project.paths.Root}
+}
+
+// graphFile is discovery's state file. It has a name for each view of the files: what is
+// unchanged in one view may be another file in the next. Those of other views go.
+func (w *wiring) graphFile() string {
+	const name = "graph-"
+	path := w.state(ipc.NameDiscovery, name+daemons.ViewID())
+	if path == "" {
+		return ""
+	}
+	others, _ := filepath.Glob(filepath.Join(w.project.paths.StateDir(), name+"*"))
+	for _, other := range others {
+		if other != path {
+			_ = os.Remove(other) // one that stays is never read
+		}
+	}
+	return path
 }
 
 func (w *wiring) setup() *setup.Service {
@@ -124,6 +153,8 @@ func (w *wiring) compilation(plans ipc.Setup) (*compilation.Service, error) {
 		MaxMemory: int64(c.MaxMemory) << 20,
 		Setup:     plans,
 		Timeout:   time.Duration(w.project.config.Daemons.Orchestrator.Timeout) * time.Second,
+		Self:      w.self(),
+		LeaseDir:  filepath.Join(w.project.paths.StateDir(), "leases"),
 		TracerDir: w.project.paths.TracerDir(),
 		Warm:      c.Warm && w.daemon == ipc.NameCompilation,
 		Preamble:  c.Preamble,

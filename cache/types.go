@@ -40,6 +40,8 @@ type Entry struct {
 	Command     string    `json:"command,omitempty"`
 	// Mode is how it was made, "" = plainly; an audit knows then what may differ.
 	Mode string `json:"mode,omitempty"`
+	// Observed is how its inputs were found, "" = by watching the process.
+	Observed string `json:"observed,omitempty"`
 }
 
 // Output is one file that an action made.

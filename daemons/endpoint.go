@@ -72,6 +72,9 @@ func Dialer(p Paths, name string) ipc.Dialer {
 		if err != nil {
 			return nil, unreachable(name, err)
 		}
+		if !seesTheSame(ep) {
+			return nil, ipc.Errorf(ipc.CodeUnreachable, "%v", errElsewhere()).WithHint("%s", errElsewhere().Hint)
+		}
 		conn, err := ipc.Dial(ctx, ep)
 		if err != nil && !errors.Is(err, ipc.ErrUnreachable) {
 			return nil, unreachable(name, err)

@@ -81,6 +81,9 @@ func (l *Launcher) Restart(ctx context.Context, names ...string) ([]ipc.DaemonSt
 		return statuses(l.lookAll(ctx)), err
 	}
 	defer unlock()
+	if err := l.notElsewhere(names); err != nil {
+		return statuses(l.lookAll(ctx)), err
+	}
 	ports := l.ports(names)
 	before := l.lookAll(ctx)
 	_, err = l.stop(ctx, names)

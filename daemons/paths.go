@@ -7,7 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"runtime"
+	"strings"
 	"unicode/utf8"
 
 	"github.com/RepliBuild/replibuild/ipc"
@@ -68,7 +68,7 @@ func FindRoot(dir string) (string, error) {
 	for at := canonical; ; at = filepath.Dir(at) {
 		fi, err := os.Stat(filepath.Join(at, projectFile))
 		if err == nil && !fi.IsDir() {
-			return at, nil
+			return at, checkRoot(at)
 		}
 		if errors.Is(err, fs.ErrPermission) && closed == "" {
 			closed = " (" + at + " may not be searched)"
@@ -80,25 +80,19 @@ func FindRoot(dir string) (string, error) {
 	}
 }
 
-// HomeDir returns RepliBuild's own folder by the given environment (os.Getenv):
-// REPLIBUILD_HOME, else %LOCALAPPDATA%\RepliBuild on Windows, ~/.replibuild
-// elsewhere.
-func HomeDir(env func(string) string) (string, error) {
-	if home := env("REPLIBUILD_HOME"); home != "" {
-		return filepath.Abs(home)
+// checkRoot refuses a project whose path would not reach compilers and daemons as it is:
+// JSON has UTF-8 only, and dependency files have no way to write a newline.
+func checkRoot(root string) error {
+	what := ""
+	switch {
+	case !utf8.ValidString(root):
+		what = "is not UTF-8"
+	case strings.ContainsAny(root, "\n\r"):
+		what = "has a newline"
+	default:
+		return nil
 	}
-	if runtime.GOOS == "windows" {
-		if local := env("LOCALAPPDATA"); local != "" {
-			return filepath.Join(local, "RepliBuild"), nil
-		}
-		return "", ipc.Errorf(ipc.CodeUnavailable, "LOCALAPPDATA is not set, so there is no place for RepliBuild's files").
-			WithHint("set REPLIBUILD_HOME to a folder of your own")
-	}
-	if home := env("HOME"); filepath.IsAbs(home) {
-		return filepath.Join(home, ".replibuild"), nil
-	}
-	return "", ipc.Errorf(ipc.CodeUnavailable, "HOME is not set, so there is no place for RepliBuild's files").
-		WithHint("set HOME, or REPLIBUILD_HOME to a folder of your own")
+	return ipc.Errorf(ipc.CodeNoProject, "the path of the project %q %s", root, what).WithHint("rename the folder")
 }
 
 // CacheBase is the folder that holds a folder per project.

@@ -60,24 +60,6 @@ func TestFindRoot(t *testing.T) {
 	}
 }
 
-func TestHomeDir(t *testing.T) {
-	t.Parallel()
-	for _, c := range []struct {
-		env  map[string]string
-		want string
-	}{
-		{map[string]string{"REPLIBUILD_HOME": "/x/y", "HOME": "/h"}, "/x/y"},
-		{map[string]string{"HOME": "/h"}, "/h/.replibuild"},
-		{map[string]string{"HOME": "relative"}, ""},
-		{nil, ""},
-	} {
-		got, err := HomeDir(func(key string) string { return c.env[key] })
-		if got != c.want || (err == nil) != (c.want != "") {
-			t.Errorf("%v: %q, %v", c.env, got, err)
-		}
-	}
-}
-
 func TestCrashesLoopOnlyWhenFast(t *testing.T) {
 	t.Parallel()
 	var r record

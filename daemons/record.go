@@ -6,6 +6,8 @@ import (
 	"os"
 	"path/filepath"
 	"time"
+
+	"github.com/RepliBuild/replibuild/internal/rootid"
 )
 
 // A daemon that crashed so often in so short a time is not started again by itself:
@@ -18,6 +20,7 @@ const (
 // record is what the launcher remembers of a daemon over its restarts, until it is
 // stopped on purpose.
 type record struct {
+	Root     rootid.ID   `json:"root"`     // the folder that the daemon belongs to
 	Restarts int         `json:"restarts"` // starts after a crash or by `restart`
 	Crashes  []time.Time `json:"crashes"`  // the last ones, oldest first
 	Noted    identity    `json:"noted"`    // the process whose crash was counted last
@@ -30,17 +33,19 @@ func (p Paths) recordFile(name string) string {
 	return filepath.Join(p.StateDir(), name+".restarts.json")
 }
 
-// readRecord returns the zero record if there is none that can be read.
+// readRecord returns a new record if there is none that can be read, or if it came along
+// with a copy of another folder.
 func (p Paths) readRecord(name string) record {
+	none := record{Root: rootid.Of(p.Root)}
 	f, err := openPrivate(p.recordFile(name), os.O_RDONLY)
 	if err != nil {
-		return record{}
+		return none
 	}
 	defer f.Close()
 	var r record
 	data, err := io.ReadAll(io.LimitReader(f, 64<<10))
-	if err != nil || json.Unmarshal(data, &r) != nil {
-		return record{}
+	if err != nil || json.Unmarshal(data, &r) != nil || r.Root != none.Root {
+		return none
 	}
 	return r
 }

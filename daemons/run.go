@@ -13,6 +13,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/RepliBuild/replibuild/internal/caller"
 	"github.com/RepliBuild/replibuild/ipc"
 )
 
@@ -171,6 +172,7 @@ func (d *shell) makeEndpoint() error {
 		PID: own.PID, StartTicks: own.StartTicks, BootID: own.BootID, MachineID: own.MachineID,
 		BuildID: BuildID(exe), Protocol: ipc.Protocol, Secret: secret, Started: d.started,
 		Restarts: d.Paths.readRecord(d.Name).Restarts, Log: d.Paths.LogFile(d.Name),
+		View: ownView(), Caller: caller.Own(), Raises: caller.Raises(),
 	}
 	for _, l := range d.listeners {
 		at, ok := l.Addr().(*net.TCPAddr)

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/RepliBuild/replibuild/internal/caller"
 	"github.com/RepliBuild/replibuild/ipc"
 )
 
@@ -32,7 +33,7 @@ func (l *Launcher) spawn(ctx context.Context, c claim, at bound) error {
 		cmd.Stdout, cmd.Stderr = log, log
 		defer log.Close()
 	}
-	err = startDetached(cmd)
+	err = startDetached(cmd, l.self())
 	writer.Close()
 	for _, f := range listeners {
 		f.Close()
@@ -87,7 +88,7 @@ func (l *Launcher) noteReady(name string) {
 }
 
 // command is the daemon's process: nothing of the caller's environment, terminal,
-// folder or descriptors.
+// folder or descriptors. [startDetached] adds that it has no lowered limits either.
 func (l *Launcher) command(c claim, ready *os.File, listeners []*os.File) *exec.Cmd {
 	args := []string{"daemon", c.name, "--project", l.Paths.Root}
 	if l.Args != nil {
@@ -118,6 +119,15 @@ func (l *Launcher) command(c claim, ready *os.File, listeners []*os.File) *exec.
 		cmd.Env = append(cmd.Env, "GORACE="+race)
 	}
 	return cmd
+}
+
+// self is a command that can start a daemon with other settings, none for a program of a
+// test that plays a daemon.
+func (l *Launcher) self() []string {
+	if l.Args != nil {
+		return nil
+	}
+	return []string{l.Exe, "daemon", caller.Word, "--project", l.Paths.Root}
 }
 
 // openLog opens the daemon's log for what it prints before it has opened it itself,

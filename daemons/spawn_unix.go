@@ -5,11 +5,14 @@ package daemons
 import (
 	"os/exec"
 	"syscall"
+
+	"github.com/RepliBuild/replibuild/internal/caller"
 )
 
-// startDetached starts cmd in a session of its own: no terminal, and no Ctrl-C of
-// the shell reaches it.
-func startDetached(cmd *exec.Cmd) error {
+// startDetached starts cmd, a replibuild, in a session of its own: no terminal, and no
+// Ctrl-C of the shell reaches it. Signals that the shell ignores, and priorities and soft
+// limits that it has lowered, are not the daemon's.
+func startDetached(cmd *exec.Cmd, self []string) error {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
-	return cmd.Start()
+	return caller.Start(cmd, self, caller.ForDaemon(caller.Own()))
 }

@@ -34,6 +34,9 @@ type claim struct {
 // start starts those of the named daemons that do not serve; the caller holds the
 // start lock. ports are those that they should get if they can.
 func (l *Launcher) start(ctx context.Context, names []string, ports map[string]int) error {
+	if err := l.notElsewhere(names); err != nil {
+		return err
+	}
 	claims, err := l.claimAll(ctx, names)
 	defer func() {
 		for _, c := range claims {

@@ -85,7 +85,11 @@ func (l *Launcher) look(ctx context.Context, name string) sighting {
 	s := sighting{endpoint: ep, status: ipc.DaemonStatus{
 		Name: name, PID: ep.PID, Port: ep.Port, Restarts: l.Paths.readRecord(name).Restarts,
 	}}
-	if err == nil && identityOf(ep).sameBoot() {
+	if err == nil && l.Paths.isElsewhere(name, ep) {
+		s.status.State, s.status.LastError = ipc.StateElsewhere, errElsewhere().Message
+		return s
+	}
+	if err == nil && seesTheSame(ep) && identityOf(ep).sameBoot() {
 		if status, err := s.ask(ctx); err == nil {
 			s.status = status
 			s.status.LastCrash = l.Paths.readRecord(name).LastCrash

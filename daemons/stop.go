@@ -39,6 +39,9 @@ func (l *Launcher) Stop(ctx context.Context, names ...string) ([]ipc.DaemonStatu
 
 // stop is Stop for a caller that holds the start lock.
 func (l *Launcher) stop(ctx context.Context, names []string) ([]ipc.DaemonStatus, error) {
+	if err := l.notElsewhere(names); err != nil {
+		return nil, err
+	}
 	var (
 		stopped []ipc.DaemonStatus
 		failed  []error

@@ -42,6 +42,7 @@ func compilationActions() []action[Compilation] {
 		unary("cache_restore", "Undoes a clear.", Compilation.CacheRestore),
 		unary("cache_verify", "Reads entries back and deletes the damaged ones; with a plan, compiles again and compares.", Compilation.CacheVerify),
 		unary("inputs", "Says what the files that units read cost.", Compilation.Inputs),
+		unary("doubts", "Says which results are made again by each build, and why.", Compilation.Doubts),
 	}
 }
 

@@ -59,3 +59,8 @@ func (c *CompilationClient) CacheVerify(ctx context.Context, req CacheVerifyRequ
 func (c *CompilationClient) Inputs(ctx context.Context, req InputsRequest) (InputsReply, error) {
 	return call[InputsReply](ctx, c.Client, "inputs", req)
 }
+
+// Doubts implements [Compilation].
+func (c *CompilationClient) Doubts(ctx context.Context, req DoubtsRequest) (DoubtsReply, error) {
+	return call[DoubtsReply](ctx, c.Client, "doubts", req)
+}

@@ -32,6 +32,8 @@ type Compilation interface {
 	CacheVerify(context.Context, CacheVerifyRequest) (CacheVerifyReply, error)
 	// Inputs says what the files that units read cost.
 	Inputs(context.Context, InputsRequest) (InputsReply, error)
+	// Doubts says which results are made again by each build, and why.
+	Doubts(context.Context, DoubtsRequest) (DoubtsReply, error)
 }
 
 // What became of a unit, step or link.
@@ -68,6 +70,7 @@ type BatchRequest struct {
 	Root       string      `json:"root"`
 	BuildDir   string      `json:"build_dir"`
 	Env        []string    `json:"env"`
+	Caller     *Caller     `json:"caller,omitempty"`
 	Toolchains []Toolchain `json:"toolchains"`
 	Commands   []Command   `json:"commands"`
 	Units      []BatchUnit `json:"units"`
@@ -155,6 +158,7 @@ type LinkRequest struct {
 	Root      string    `json:"root"`
 	BuildDir  string    `json:"build_dir"`
 	Env       []string  `json:"env"`
+	Caller    *Caller   `json:"caller,omitempty"`
 	Toolchain Toolchain `json:"toolchain"`
 	Target    Target    `json:"target"`
 	Objects   []string  `json:"objects"`
@@ -175,6 +179,7 @@ type GenerateRequest struct {
 	Build   string   `json:"build"`
 	Root    string   `json:"root"`
 	Env     []string `json:"env"`
+	Caller  *Caller  `json:"caller,omitempty"`
 	Step    Step     `json:"step"`
 	Causes  []Cause  `json:"causes,omitempty"`
 	Timeout float64  `json:"timeout_seconds,omitempty"`
@@ -282,4 +287,18 @@ type InputCost struct {
 	Bytes   int64   `json:"bytes"`   // its size now, 0 if it is gone
 	Units   int     `json:"units"`   // that read it
 	Seconds float64 `json:"seconds"` // that these units take together
+}
+
+// DoubtsRequest asks which results are not believed.
+type DoubtsRequest struct{}
+
+// DoubtsReply is what was asked for, in the order of the IDs.
+type DoubtsReply struct {
+	Doubts []Doubt `json:"doubts"`
+}
+
+// Doubt is why a result is made again by each build: not all that made it is known.
+type Doubt struct {
+	ID  string `json:"id"`  // of a unit, link or step
+	Why string `json:"why"` // a sentence for people
 }

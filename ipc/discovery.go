@@ -86,10 +86,14 @@ type Listing struct {
 // FileSig is a file with its signature at the time it was read or written. Digest is
 // the hex SHA-256 of an input's content, given where nothing but the content matters:
 // a node is clean with any file of that content there. "" = the signature matters.
+//
+// Link says that the path itself counts, not what it leads to: Sig is a
+// [LinkSignature], and the content of a symbolic link is its text.
 type FileSig struct {
 	Path   string    `json:"path"`
 	Sig    Signature `json:"sig"`
 	Digest string    `json:"digest,omitempty"`
+	Link   bool      `json:"link,omitempty"`
 }
 
 // Track is a batch of tables that [NodeRecord]s point into, so that what a

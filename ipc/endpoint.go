@@ -22,6 +22,13 @@ type Endpoint struct {
 	Started    time.Time `json:"started"`
 	Restarts   int       `json:"restarts"`
 	Log        string    `json:"log"`
+	// View names the mounts, processes, users, network and root folder that the daemon
+	// sees. A process with another view must not use the daemon.
+	View string `json:"view,omitempty"`
+	// Caller are the daemon's own settings, Raises whether it may raise hard limits and
+	// priorities above them.
+	Caller *Caller `json:"caller,omitempty"`
+	Raises bool    `json:"raises,omitempty"`
 }
 
 // Protocol is the version of the contract: daemons and commands with the same

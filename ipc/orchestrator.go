@@ -43,6 +43,7 @@ const (
 // allow-list ([CallerEnv]).
 type BuildRequest struct {
 	Env     []string `json:"env,omitempty"`
+	Caller  *Caller  `json:"caller,omitempty"`  // nil: the daemon's own settings
 	Targets []string `json:"targets,omitempty"` // names; none and no Files = all targets
 	Files   []string `json:"files,omitempty"`   // sources, relative to the root: compile only these, link nothing
 	Jobs    int      `json:"jobs,omitempty"`
@@ -122,6 +123,7 @@ const (
 	StateCrashed      = "crashed"
 	StateUnresponsive = "unresponsive"
 	StateDisabled     = "disabled"
+	StateElsewhere    = "elsewhere" // in another container or namespace: it cannot be used from here
 )
 
 // Names of the daemons, in the order in which they are started and printed.

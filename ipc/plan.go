@@ -1,5 +1,7 @@
 package ipc
 
+import "reflect"
+
 // Plan says how every file of a project is compiled and every target linked. Setup
 // makes it; nobody else knows replibuild.toml. All paths inside are relative to
 // Root with forward slashes unless they lie outside it, then absolute.
@@ -28,10 +30,17 @@ type Toolchain struct {
 	AR         string `json:"ar"`
 	Linker     string `json:"linker,omitempty"` // "mold", "lld" or "" for the compiler's default
 	LinkerPath string `json:"linker_path,omitempty"`
-	Version    string `json:"version"`  // as the compiler prints it, first line
-	Triple     string `json:"triple"`   // target triple
-	Identity   string `json:"identity"` // hex SHA-256 over the content of driver, real compiler, assembler, linker, resource headers and the libraries they load
+	Version    string `json:"version"` // as the compiler prints it, first line
+	Triple     string `json:"triple"`  // target triple
+	// Programs are the files (links resolved) of the compilers, assemblers, linkers and
+	// archivers themselves: programs of which it is known that nothing but the content of
+	// files and the names in folders matters to them. A wrapper is none.
+	Programs []string `json:"programs,omitempty"`
+	Identity string   `json:"identity"` // hex SHA-256 over the content of driver, real compiler, assembler, linker, resource headers and the libraries they load
 }
+
+// Equal reports whether two toolchains are the same in everything.
+func (t Toolchain) Equal(other Toolchain) bool { return reflect.DeepEqual(t, other) }
 
 // Command is the argument list that units of one target and language share,
 // without the driver, "-c", the source and "-o OBJECT".

@@ -27,6 +27,9 @@ func (s Signature) IsDir() bool { return s.Exists() && isDirMode(s.Mode) }
 // IsRegular reports whether the file was a regular file.
 func (s Signature) IsRegular() bool { return s.Exists() && isRegularMode(s.Mode) }
 
+// IsLink reports whether the file was a symbolic link; only [LinkSignature] meets one.
+func (s Signature) IsLink() bool { return s.Exists() && isLinkMode(s.Mode) }
+
 // MarshalText implements encoding.TextMarshaler.
 func (s Signature) MarshalText() ([]byte, error) {
 	b := make([]byte, 0, 72)
@@ -62,6 +65,15 @@ func (s *Signature) UnmarshalText(text []byte) error {
 // Signature: a compiler that looked for it did not find it either.
 func StatSignature(path string) Signature {
 	s, err := statSignature(path)
+	if err != nil {
+		return Signature{}
+	}
+	return s
+}
+
+// LinkSignature is [StatSignature] of the path itself: a symbolic link is not followed.
+func LinkSignature(path string) Signature {
+	s, err := linkSignature(path)
 	if err != nil {
 		return Signature{}
 	}

@@ -7,10 +7,14 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-func statSignature(path string) (Signature, error) {
+func statSignature(path string) (Signature, error) { return signatureBy(unix.Stat, path) }
+
+func linkSignature(path string) (Signature, error) { return signatureBy(unix.Lstat, path) }
+
+func signatureBy(stat func(string, *unix.Stat_t) error, path string) (Signature, error) {
 	var st unix.Stat_t
 	for {
-		err := unix.Stat(path, &st)
+		err := stat(path, &st)
 		if err == unix.EINTR {
 			continue
 		}
@@ -37,3 +41,4 @@ func signatureOf(fi fs.FileInfo) Signature {
 
 func isDirMode(mode uint32) bool     { return mode&unix.S_IFMT == unix.S_IFDIR }
 func isRegularMode(mode uint32) bool { return mode&unix.S_IFMT == unix.S_IFREG }
+func isLinkMode(mode uint32) bool    { return mode&unix.S_IFMT == unix.S_IFLNK }

@@ -17,6 +17,14 @@ func statSignature(path string) (Signature, error) {
 	return signatureOf(fi), nil
 }
 
+func linkSignature(path string) (Signature, error) {
+	fi, err := os.Lstat(path)
+	if err != nil {
+		return Signature{}, err
+	}
+	return signatureOf(fi), nil
+}
+
 func signatureOf(fi fs.FileInfo) Signature {
 	t := fi.ModTime().UnixNano()
 	return Signature{Size: fi.Size(), Mtime: t, Ctime: t, Mode: uint32(fi.Mode())}
@@ -24,3 +32,4 @@ func signatureOf(fi fs.FileInfo) Signature {
 
 func isDirMode(mode uint32) bool     { return fs.FileMode(mode).IsDir() }
 func isRegularMode(mode uint32) bool { return fs.FileMode(mode).IsRegular() }
+func isLinkMode(mode uint32) bool    { return fs.FileMode(mode)&fs.ModeSymlink != 0 }

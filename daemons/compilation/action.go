@@ -56,7 +56,8 @@ type work struct {
 	build   string // of the caller, or one of ours
 	pin     string // unique: what the cache must keep until the work ends
 	root    string
-	env     []string // of processes
+	env     []string    // of processes
+	caller  *ipc.Caller // whose settings processes get; nil = ours, or not known
 	timeout time.Duration
 	view    *view
 	gate    *slots // limit of this request, nil = none
@@ -74,7 +75,7 @@ type result struct {
 }
 
 // inPlace reports whether the output is there already and is what its inputs make.
-func (w *work) inPlace(a *action, rec *record) bool {
+func (w *work) inPlace(ctx context.Context, a *action, rec *record) bool {
 	if rec != nil && rec.Mode == modePreamble && w.s.preambles.refuses(a) != "" {
 		return false
 	}
@@ -91,7 +92,7 @@ func (w *work) inPlace(a *action, rec *record) bool {
 			return false
 		}
 	}
-	return w.view.compare(rec.Set) == nil
+	return w.view.compare(rec.Set) == nil && !w.observedWorse(ctx, a, rec.Observed)
 }
 
 // whenInPlace is the result of an action for which nothing was done.
@@ -170,7 +171,7 @@ func (w *work) finish(ctx context.Context, t *attempt, place *place) result {
 // do is begin and finish for a single action.
 func (w *work) do(ctx context.Context, a *action) result {
 	rec := w.s.records.get(a.id)
-	if w.inPlace(a, rec) {
+	if w.inPlace(ctx, a, rec) {
 		return whenInPlace(a, rec)
 	}
 	t := w.newAttempt(a, rec)

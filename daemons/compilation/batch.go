@@ -1,6 +1,7 @@
 package compilation
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"runtime"
@@ -11,9 +12,13 @@ import (
 )
 
 // newWork prepares for a request. end must be called when nothing of it runs.
-func (s *Service) newWork(ctx context.Context, build, root string, env []string, timeout float64) (context.Context, *work, func(), error) {
+func (s *Service) newWork(ctx context.Context, build, root string, env []string, caller *ipc.Caller, timeout float64) (context.Context, *work, func(), error) {
 	ctx, end, err := s.builds.begin(ctx, build)
 	if err != nil {
+		return nil, nil, nil, err
+	}
+	if err := s.lease.endDead(ctx); err != nil {
+		end()
 		return nil, nil, nil, err
 	}
 	s.auditor.begins()
@@ -22,8 +27,8 @@ func (s *Service) newWork(ctx context.Context, build, root string, env []string,
 		root = s.cfg.Root
 	}
 	w := &work{
-		s: s, build: build, pin: build + "/" + rand.Text(), root: root, env: processEnv(env, root),
-		timeout: s.cfg.Timeout, view: newView(root, s.tables, s.digests),
+		s: s, build: build, pin: build + "/" + rand.Text(), root: root, env: processEnv(env, root), caller: cmp.Or(caller, s.runner.own),
+		timeout: s.cfg.Timeout, view: newView(root, env, s.tables, s.digests),
 	}
 	if timeout > 0 {
 		w.timeout = time.Duration(timeout * float64(time.Second))
@@ -41,7 +46,7 @@ func (s *Service) CompileBatch(ctx context.Context, req ipc.BatchRequest, report
 	if err := checkBatch(&req); err != nil {
 		return ipc.BatchReply{}, err
 	}
-	ctx, w, end, err := s.newWork(ctx, req.Build, req.Root, req.Env, req.Timeout)
+	ctx, w, end, err := s.newWork(ctx, req.Build, req.Root, req.Env, req.Caller, req.Timeout)
 	if err != nil {
 		return ipc.BatchReply{}, err
 	}
@@ -141,7 +146,7 @@ func (b *batch) unit(ctx context.Context, i int) {
 	}
 	a := b.compiler(u.Command).unit(b.work, u, b.req.NoCache)
 	rec := b.s.records.get(a.id)
-	if b.inPlace(a, rec) {
+	if b.inPlace(ctx, a, rec) {
 		b.reporter.finish(whenInPlace(a, rec))
 		return
 	}

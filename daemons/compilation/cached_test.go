@@ -262,6 +262,7 @@ func TestEmptyObjectIsNotStored(t *testing.T) {
 	p.depfile = true // a trace shows that the wrapper's shell writes the object
 	small(p)
 	p.wrap(`for a; do case $a in *.o) out=$a;; esac; done; $real "$@"; : >"$out"`)
+	p.tool.Programs = append(p.tool.Programs, p.tool.CXX) // as if it were the compiler itself
 	p.build("src/main.cpp")
 	if st := p.store.Stats(); st.Stored != 0 {
 		t.Errorf("%d stored", st.Stored)

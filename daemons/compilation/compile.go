@@ -17,7 +17,8 @@ type compiler struct {
 	flags     flagFacts
 	recipe    *recipe
 	recipeID  cache.Digest
-	tool      []string // driver and arguments as they are run
+	tool      []string        // driver and arguments as they are run
+	programs  map[string]bool // of the toolchain
 	never     string
 	// noPreamble says why its units cannot have one, "" if they can.
 	noPreamble string
@@ -28,9 +29,18 @@ func newCompiler(req *ipc.BatchRequest, c ipc.Command) *compiler {
 	r := compileRecipe(req, c, flags)
 	k := &compiler{command: c, toolchain: req.Toolchains[c.Toolchain], flags: flags, recipe: r, recipeID: r.digest()}
 	k.never = cmp.Or(flags.uncacheable, driverEnvironment(req.Env))
-	k.tool = r.Args
+	k.tool, k.programs = r.Args, programSet(k.toolchain)
 	k.noPreamble = whyNoPreamble(k.toolchain, c, flags)
 	return k
+}
+
+// programSet are the files of a toolchain's own programs.
+func programSet(t ipc.Toolchain) map[string]bool {
+	set := make(map[string]bool, len(t.Programs))
+	for _, file := range t.Programs {
+		set[file] = true
+	}
+	return set
 }
 
 // unit makes the action of one unit.
@@ -49,7 +59,7 @@ func (k *compiler) unit(w *work, u ipc.BatchUnit, forced bool) *action {
 				also: []string{source},
 				subject: subject{
 					recipe: k.recipe, key: k.recipeID.String(), tool: k.tool, gcc: k.toolchain.Family == "gcc",
-					flags: k.flags, source: source,
+					flags: k.flags, source: source, programs: k.programs,
 				},
 			}
 		},

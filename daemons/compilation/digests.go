@@ -1,6 +1,7 @@
 package compilation
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"errors"
 	"fmt"
@@ -10,12 +11,9 @@ import (
 	"time"
 
 	"github.com/RepliBuild/replibuild/cache"
+	"github.com/RepliBuild/replibuild/internal/stamps"
 	"github.com/RepliBuild/replibuild/ipc"
 )
-
-// minTick is the least age at which a file's ctime tells it from a version written
-// after it: kernels before 6.13 stamp with a clock of up to 10 ms steps.
-const minTick = 20 * time.Millisecond
 
 // maxDigests bounds the memory of pairs, old versions of files among them, to some
 // 50 MB; reading everything again after that costs a second.
@@ -26,71 +24,78 @@ const maxDigests = 300_000
 var errNotRegular = errors.New("not a regular file")
 
 // digests remembers which content a signature stands for, by the racy rule of git
-// (https://git-scm.com/docs/racy-git): a pair is kept only if the content was read
-// a tick or more after the file's last change, so that a later change must have
-// given the file another signature.
+// (https://git-scm.com/docs/racy-git): a pair is kept only if the file was settled when
+// its content was read, so that a later change must have given it another signature, and
+// if nobody had it open for writing: what is written through a mapping changes the
+// signature once only.
 type digests struct {
-	tick time.Duration
-	now  func() time.Time
+	now func() time.Time
 
 	mu    sync.Mutex
 	known map[ipc.Signature]cache.Digest
 	busy  map[ipc.Signature]*hashing
 }
 
+// content is what was read of a file.
+type content struct {
+	digest cache.Digest
+	sig    ipc.Signature // that the digest belongs to
+	doubt  string        // why another content may have the same signature
+}
+
 // hashing is a file being read, for all who ask for it meanwhile.
 type hashing struct {
-	done   chan struct{}
-	digest cache.Digest
-	sig    ipc.Signature
-	err    error
+	done chan struct{}
+	content
+	err error
 }
 
-func newDigests(tick time.Duration, now func() time.Time) *digests {
-	return &digests{
-		tick: max(tick, minTick), now: now,
-		known: make(map[ipc.Signature]cache.Digest), busy: make(map[ipc.Signature]*hashing),
-	}
+func newDigests(now func() time.Time) *digests {
+	return &digests{now: now, known: make(map[ipc.Signature]cache.Digest), busy: make(map[ipc.Signature]*hashing)}
 }
 
-// of returns the digest of the file at path, which had signature sig when it was
-// last looked at, and the signature that the digest belongs to: another one if the
-// file has changed since.
-func (d *digests) of(path string, sig ipc.Signature) (cache.Digest, ipc.Signature, error) {
+// of returns the content of the file at path, which had signature sig when it was last
+// looked at. The content has another signature if the file has changed since.
+func (d *digests) of(path string, sig ipc.Signature) (content, error) {
 	if !sig.IsRegular() {
-		return cache.Digest{}, sig, errNotRegular
+		return content{sig: sig}, errNotRegular
 	}
 	d.mu.Lock()
 	if known, ok := d.known[sig]; ok {
 		d.mu.Unlock()
-		return known, sig, nil
+		return content{digest: known, sig: sig}, nil
 	}
 	if other := d.busy[sig]; other != nil {
 		d.mu.Unlock()
 		<-other.done
-		return other.digest, other.sig, other.err
+		return other.content, other.err
 	}
 	h := &hashing{done: make(chan struct{})}
 	d.busy[sig] = h
 	d.mu.Unlock()
 
 	begin := d.now()
-	h.digest, h.sig, h.err = hashFile(path)
+	h.content, h.err = hashFile(path)
+	var disks stamps.Disks // asked about one file
+	settled := disks.IsSettled(path, h.sig, begin.UnixNano())
+	if !settled && disks.IsCoarse(path, h.sig) {
+		h.doubt = cmp.Or(h.doubt, tooYoung)
+	}
 	d.mu.Lock()
 	delete(d.busy, sig)
-	if h.err == nil && d.settled(h.sig, begin) {
+	if h.err == nil && settled && h.doubt == "" {
 		d.remember(h.sig, h.digest)
 	}
 	d.mu.Unlock()
 	close(h.done)
-	return h.digest, h.sig, h.err
+	return h.content, h.err
 }
 
-// settled reports whether a file with this signature has been left alone for a tick
-// at a moment. One from the future has not.
-func (d *digests) settled(sig ipc.Signature, at time.Time) bool {
-	return at.UnixNano()-sig.Ctime >= int64(d.tick)
-}
+// Reasons to doubt a content.
+const (
+	tooYoung     = "was changed less than two seconds before it was read, and its file system does not tell changes apart that are so close"
+	beingWritten = "is open for writing"
+)
 
 // trust records the digest of a file that we have just written under a name that
 // nobody else writes to: there is no need to wait for a tick to believe ourselves.
@@ -123,40 +128,43 @@ func (d *digests) snapshot() map[ipc.Signature]cache.Digest {
 }
 
 // hashFile reads a file until it stays the same while it is read.
-func hashFile(path string) (cache.Digest, ipc.Signature, error) {
+func hashFile(path string) (content, error) {
 	for range 3 {
-		sum, sig, err := hashOnce(path)
-		if err != nil || sig.Exists() {
-			return sum, sig, err
+		c, err := hashOnce(path)
+		if err != nil || c.sig.Exists() {
+			return c, err
 		}
 	}
-	return cache.Digest{}, ipc.Signature{}, fmt.Errorf("%s does not stop changing", path)
+	return content{}, fmt.Errorf("%s does not stop changing", path)
 }
 
 // hashOnce returns the zero Signature if the file changed meanwhile.
-func hashOnce(path string) (sum cache.Digest, sig ipc.Signature, err error) {
+func hashOnce(path string) (c content, err error) {
 	f, err := openRegular(path)
 	if err != nil {
-		return sum, sig, err
+		return c, err
 	}
 	defer f.Close()
+	if stamps.IsBeingWritten(f) { // before it is read: who opens it later stamps it
+		c.doubt = beingWritten
+	}
 	before, err := f.Stat()
 	if err != nil {
-		return sum, sig, err
+		return c, err
 	}
 	h := sha256.New()
 	if _, err := io.Copy(h, f); err != nil {
-		return sum, sig, fmt.Errorf("read %s: %w", path, err)
+		return c, fmt.Errorf("read %s: %w", path, err)
 	}
 	after, err := f.Stat()
 	if err != nil {
-		return sum, sig, err
+		return c, err
 	}
 	if ipc.SignatureOf(before) == ipc.SignatureOf(after) {
-		sig = ipc.SignatureOf(after)
+		c.sig = ipc.SignatureOf(after)
 	}
-	h.Sum(sum[:0])
-	return sum, sig, nil
+	h.Sum(c.digest[:0])
+	return c, nil
 }
 
 // openRegular opens a file for reading, but no pipe, which would block.

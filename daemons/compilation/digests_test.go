@@ -3,9 +3,12 @@ package compilation
 import (
 	"os"
 	"path/filepath"
+	"runtime"
 	"testing"
 	"time"
 
+	"github.com/RepliBuild/replibuild/cache"
+	"github.com/RepliBuild/replibuild/internal/stamps"
 	"github.com/RepliBuild/replibuild/ipc"
 )
 
@@ -21,13 +24,52 @@ func TestFreshFileIsNotTrusted(t *testing.T) {
 	for _, tt := range []struct {
 		age  time.Duration
 		kept int
-	}{{0, 0}, {minTick - 1, 0}, {-time.Hour, 0}, {minTick, 1}} {
-		d := newDigests(0, func() time.Time { return time.Unix(0, sig.Ctime).Add(tt.age) })
-		if _, got, err := d.of(file, sig); err != nil || got != sig {
+	}{{0, 0}, {stamps.Tick - 1, 0}, {-time.Hour, 0}, {stamps.Tick, 1}} {
+		d := newDigests(func() time.Time { return time.Unix(0, sig.Ctime).Add(tt.age) })
+		if got, err := d.of(file, sig); err != nil || got.sig != sig {
 			t.Fatal(err)
 		}
 		if n := len(d.snapshot()); n != tt.kept {
 			t.Errorf("read %v after its change: %d pairs are kept, want %d", tt.age, n, tt.kept)
 		}
+	}
+}
+
+// The content of a file that somebody has open for writing is in doubt, and not
+// remembered: what is written through a mapping need not change the signature.
+func TestFileBeingWrittenIsNotTrusted(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "a.h")
+	if err := os.WriteFile(file, []byte("one"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	d := newDigests(func() time.Time { return time.Now().Add(time.Hour) })
+	writer, err := os.OpenFile(file, os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if runtime.GOOS == "linux" {
+		if is, err := d.of(file, ipc.StatSignature(file)); err != nil || is.doubt == "" || len(d.snapshot()) != 0 {
+			t.Errorf("open for writing: %v, doubt %q, %d pairs are kept", err, is.doubt, len(d.snapshot()))
+		}
+	}
+	if err := writer.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if is, err := d.of(file, ipc.StatSignature(file)); err != nil || is.doubt != "" || len(d.snapshot()) != 1 {
+		t.Errorf("closed: %v, doubt %q, %d pairs are kept", err, is.doubt, len(d.snapshot()))
+	}
+}
+
+// The content of a file whose stamp has no nanoseconds is in doubt for two seconds.
+func TestCoarseStampIsNotTrusted(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	v := newView(dir, nil, newTables(), newDigests(time.Now))
+	id := v.tables.pathNumber("a.h")
+	*v.at(id) = seenPath{hashed: true, doubt: tooYoung}
+	set := v.tables.pack(inputSet{files: []cache.Input{{Path: "a.h"}}})
+	if got, want := v.contradiction(set), "a.h "+tooYoung; got != want {
+		t.Errorf("%q, want %q", got, want)
 	}
 }

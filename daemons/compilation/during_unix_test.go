@@ -80,6 +80,11 @@ func TestEditDuringCompile(t *testing.T) {
 		// right, and is not found again while the name is there.
 		{"shadowed", after, func(p *project) { p.write("src/first/value.h", new) }, ""},
 		{"removed", after, func(p *project) { p.write("src/value.h", new); p.remove("include/value.h") }, "value.h"},
+		// The other folder's files are older than the compile, and keep their times.
+		{"another folder in its place", after, func(p *project) {
+			move(p, "include", "old")
+			move(p, "other", "include")
+		}, "include"},
 		// No dependency file knows of this one.
 		{"read by the assembler", after, func(p *project) { p.write("data.bin", "two") }, "data.bin"},
 	} {
@@ -91,6 +96,7 @@ func TestEditDuringCompile(t *testing.T) {
 				p.write("data.bin", "one")
 				p.write("src/main.cpp", "asm(\".section .rodata\\n.incbin \\\"data.bin\\\"\\n.text\");\nint f() { return 1; }\n")
 			}
+			p.write("other/value.h", new)
 			plain := p.tool
 			p.wrap(tt.script)
 			p.ready()
@@ -274,6 +280,7 @@ func TestKilledCompilerRunsAgain(t *testing.T) {
 	p.depfile = true // a trace shows that the wrapper reads what it has just written
 	small(p)
 	p.wrap(`[ -e $PWD/killed ] && exec $real "$@"; touch $PWD/killed; kill -9 $$`)
+	p.tool.Programs = append(p.tool.Programs, p.tool.CXX) // as if it were the compiler itself
 	p.expect("killed once", "src/main.cpp", ipc.StatusCompiled, ipc.ReasonNew)
 	p.sameAsPlain("src/main.cpp")
 	p.wrap(`kill -9 $$`)
@@ -281,5 +288,11 @@ func TestKilledCompilerRunsAgain(t *testing.T) {
 	r := p.try("src/main.cpp")
 	if r.Status != ipc.StatusFailed || r.Exit != 137 || !strings.Contains(r.Reason.Text, "memory") {
 		t.Errorf("%+v", r)
+	}
+}
+
+func move(p *project, from, to string) {
+	if err := os.Rename(p.path(from), p.path(to)); err != nil {
+		p.t.Error(err)
 	}
 }

@@ -1,13 +1,16 @@
 package compilation
 
 import (
+	"fmt"
 	"os"
 	"path"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/RepliBuild/replibuild/cache"
+	"github.com/RepliBuild/replibuild/internal/stamps"
 	"github.com/RepliBuild/replibuild/ipc"
 )
 
@@ -15,6 +18,14 @@ import (
 // folder is kept among a set's listings, told by the Match, which is no pattern then.
 // More of them are in stamps.go.
 const (
+	// modeAndTime: Dir has the mode and the time of the last change that Digest says, as
+	// `test -x` and `test -nt` ask; modeOnly: the mode alone.
+	modeAndTime = "?"
+	modeOnly    = "%"
+	// linkText: the symbolic link Dir says Digest, wherever that leads.
+	linkText = "'"
+	// variable: the environment variable Dir has the value Digest.
+	variable = "$"
 	// isFolder: Dir is a folder. A folder in the place of a header is passed over, so
 	// a file that takes its place is found; what else is in it does not matter.
 	isFolder = "/"
@@ -47,6 +58,10 @@ func (v *view) sameFact(l cache.Listing) (kind string) {
 		if v.links.resolve(v.root, l.Dir) == l.Digest {
 			return ""
 		}
+	case modeAndTime, modeOnly, linkText, variable:
+		if v.asked(l) == l.Digest {
+			return ""
+		}
 	default:
 		if isStamp(l) && v.stamp(l) == l.Digest {
 			return ""
@@ -55,11 +70,39 @@ func (v *view) sameFact(l cache.Listing) (kind string) {
 	return ipc.CauseChanged
 }
 
+// isText begins the Digest of a linkText.
+const isText = "->"
+
+// asked is the Digest that a fact about a name has now.
+func (v *view) asked(l cache.Listing) string {
+	switch l.Match {
+	case variable:
+		for _, kv := range slices.Backward(v.env) {
+			if name, value, _ := strings.Cut(kv, "="); name == l.Dir {
+				return "=" + value
+			}
+		}
+		return "unset"
+	case linkText:
+		text, err := os.Readlink(v.abs(l.Dir))
+		if err != nil {
+			return "" // no link
+		}
+		return isText + text
+	}
+	sig := v.signature(l.Dir)
+	if l.Match == modeOnly {
+		return strconv.FormatUint(uint64(sig.Mode), 8)
+	}
+	return fmt.Sprintf("%o %d", sig.Mode, sig.Mtime)
+}
+
 // links follows symbolic links, and looks at each component of all the paths that it is
 // asked about once. The zero value is ready.
 type links struct {
 	targets map[string]string // of links, by their path without links; "" = not a link
-	newest  int64             // ctime of the links, ns
+	newest  int64             // when the last of the links may have been made, ns
+	disks   stamps.Disks
 }
 
 // maxLinks is how many links the kernel follows on the way to a file.
@@ -111,7 +154,7 @@ func (l *links) target(p string) (target string, there bool) {
 	if info, err := os.Lstat(p); err == nil {
 		target = ""
 		if info.Mode()&os.ModeSymlink != 0 {
-			l.newest = max(l.newest, ipc.SignatureOf(info).Ctime)
+			l.newest = max(l.newest, l.disks.Latest(path.Dir(p), ipc.SignatureOf(info)))
 			if target, err = os.Readlink(p); err != nil {
 				target = nowhere
 			}
@@ -139,4 +182,18 @@ func ancestors(root string, lists ...[]string) map[string]bool {
 		}
 	}
 	return dirs
+}
+
+// movedSince says, as a doubt, which folder that leads to a file was moved into place since
+// the process started: the files in it keep their times. A folder that gains a name gets
+// both times anew, one that is moved only that of its inode. A trace needs no such sign,
+// it has the inode of each file that was opened.
+func movedSince(about *subject, files []string) string {
+	for dir := range ancestors(about.view.root, files) {
+		abs := about.view.abs(dir)
+		if sig := ipc.StatSignature(abs); about.view.disks.Latest(abs, sig) >= about.since && sig.Ctime != sig.Mtime {
+			return dir + " was moved or changed while it was " + about.recipe.verb()
+		}
+	}
+	return ""
 }

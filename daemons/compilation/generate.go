@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/RepliBuild/replibuild/cache"
+	"github.com/RepliBuild/replibuild/internal/stamps"
 	"github.com/RepliBuild/replibuild/ipc"
 )
 
@@ -20,7 +21,7 @@ func (s *Service) Generate(ctx context.Context, req ipc.GenerateRequest) (ipc.Ge
 	if req.Step.ID == "" || len(req.Step.Command) == 0 || len(req.Step.Outputs) == 0 {
 		return ipc.GenerateReply{}, ipc.Errorf(ipc.CodeBadRequest, "step %q: id, command and outputs must not be empty", req.Step.ID)
 	}
-	ctx, w, end, err := s.newWork(ctx, req.Build, req.Root, req.Env, req.Timeout)
+	ctx, w, end, err := s.newWork(ctx, req.Build, req.Root, req.Env, req.Caller, req.Timeout)
 	if err != nil {
 		return ipc.GenerateReply{}, err
 	}
@@ -105,9 +106,9 @@ func (p *step) do(ctx context.Context) result {
 	if err := p.w.untilSettled(ctx, p.files); err != nil {
 		return p.w.skipped(p.attempt, err)
 	}
-	since := p.w.s.clock.now()
+	since := stamps.Now()
 	args := append([]string{p.w.view.abs(p.program)}, p.req.Step.Command[1:]...)
-	o, read, err := p.run(ctx, task{args: args, dir: p.w.root, env: p.w.env, timeout: p.w.timeout}, since, at.slot.runs)
+	o, read, err := p.run(ctx, task{args: args, dir: p.w.root, env: p.w.env, caller: p.w.caller, timeout: p.w.timeout}, since, at.slot.runs)
 	p.files = append(p.files, read...)
 	switch {
 	case err != nil:
@@ -159,7 +160,7 @@ func (p *step) prepare() (before []cache.Digest, err error) {
 	}
 	for _, out := range p.req.Step.Outputs {
 		path := p.w.view.abs(out)
-		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		if err := p.w.makeFolder(filepath.Dir(path)); err != nil {
 			return nil, fmt.Errorf("make a place for %s: %w", out, err)
 		}
 		sum, err := p.w.view.digestOf(out)

@@ -12,7 +12,7 @@ import (
 func (p *project) generate(script string, outputs ...string) ipc.UnitResult {
 	p.t.Helper()
 	if s := p.start(); s.tracers.dir != "" {
-		if _, err := s.tracers.ready(p.t.Context(), stepShell, p.env); err != nil {
+		if _, err := s.tracers.library(p.t.Context(), stepShell, p.env); err != nil {
 			p.t.Fatal(err)
 		}
 	}

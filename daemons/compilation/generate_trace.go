@@ -21,7 +21,7 @@ const stepShell = "/bin/sh"
 // once more, so it does not matter if some are not seen.
 func (p *step) run(ctx context.Context, job task, since int64, started func(int)) (o outcome, read []string, err error) {
 	s := p.w.s
-	lib, err := s.tracers.library(stepShell, job.env)
+	lib, err := s.tracers.library(ctx, stepShell, job.env)
 	if err != nil {
 		o, err = s.spawner.run(ctx, job, started)
 		return o, nil, err
@@ -39,7 +39,7 @@ func (p *step) run(ctx context.Context, job task, since int64, started func(int)
 		o, err = s.spawner.run(ctx, job, started)
 		return o, nil, err
 	}
-	return o, p.ofProject(s.tracers.reader(p.w.root).Observe(trace, p.req.Step.Outputs), since), err
+	return o, p.ofProject(s.tracers.reader(p.w.root).Observe(trace, p.req.Step.Outputs, nil), since), err
 }
 
 // ofProject are the files of the project among what was read, without what the step
@@ -50,7 +50,8 @@ func (p *step) ofProject(o preload.Observation, since int64) (files []string) {
 		if filepath.IsAbs(f) || strings.HasPrefix(f, ".replibuild/") || slices.Contains(o.Written, f) || slices.Contains(files, f) {
 			continue
 		}
-		if sig := ipc.StatSignature(p.w.view.abs(f)); sig.IsRegular() && sig.Ctime < since {
+		abs := p.w.view.abs(f)
+		if sig := ipc.StatSignature(abs); sig.IsRegular() && p.w.view.disks.Latest(abs, sig) < since {
 			files = append(files, f)
 		}
 	}

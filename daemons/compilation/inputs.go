@@ -13,7 +13,7 @@ import (
 // Inputs implements [ipc.Compilation]. It reads nothing but the records of what was
 // made last, so a thousand units cost one walk over their packed sets.
 func (s *Service) Inputs(_ context.Context, req ipc.InputsRequest) (ipc.InputsReply, error) {
-	sum := &inputSums{view: newView(s.cfg.Root, s.tables, s.digests), byPath: make(map[string]*inputSum)}
+	sum := &inputSums{view: newView(s.cfg.Root, nil, s.tables, s.digests), byPath: make(map[string]*inputSum)}
 	for _, id := range slices.Sorted(maps.Keys(req.Seconds)) {
 		if rec := s.records.get(id); rec != nil {
 			sum.add(rec, req.Seconds[id])

@@ -21,7 +21,7 @@ func (s *Service) Link(ctx context.Context, req ipc.LinkRequest) (ipc.LinkReply,
 	if err := checkLink(&req); err != nil {
 		return ipc.LinkReply{}, err
 	}
-	ctx, w, end, err := s.newWork(ctx, req.Build, req.Root, req.Env, req.Timeout)
+	ctx, w, end, err := s.newWork(ctx, req.Build, req.Root, req.Env, req.Caller, req.Timeout)
 	if err != nil {
 		return ipc.LinkReply{}, err
 	}
@@ -151,7 +151,7 @@ func (l *linker) tool(a *action, output string) tool {
 		args: l.args(output), watch: l.w.s.links, resident: l.req.Toolchain.Family == "clang", hasLinker: hasLinker(l.req),
 		subject: subject{
 			recipe: a.recipe, key: a.recipeID.String(), tool: a.recipe.Args, inputs: l.members(),
-			gcc: l.req.Toolchain.Family == "gcc",
+			gcc: l.req.Toolchain.Family == "gcc", programs: programSet(l.req.Toolchain),
 		},
 	}
 	if l.static() {
@@ -169,7 +169,11 @@ func isLLVM(archiver string) bool { return strings.HasPrefix(filepath.Base(archi
 // readsNothing observes tools that read nothing but what they are given.
 type readsNothing struct{}
 
-func (readsNothing) watch(*task, *subject) (witness, error)        { return readsNothing{}, nil }
-func (readsNothing) rejected(outcome) bool                         { return false }
-func (readsNothing) close()                                        {}
-func (readsNothing) testify(context.Context) (*observation, error) { return &observation{}, nil }
+func (readsNothing) watch(context.Context, *task, *subject) (witness, error) {
+	return readsNothing{}, nil
+}
+func (readsNothing) rejected(outcome) bool { return false }
+func (readsNothing) close()                {}
+func (readsNothing) testify(context.Context) (*observation, error) {
+	return &observation{way: byDepfile}, nil
+}

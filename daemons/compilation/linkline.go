@@ -9,6 +9,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"github.com/RepliBuild/replibuild/internal/stamps"
 	"github.com/RepliBuild/replibuild/ipc"
 )
 
@@ -56,8 +57,8 @@ func (w *work) linkDirectly(ctx context.Context, t *attempt, use *tool, output s
 	if line == nil || line.args == nil {
 		return nil
 	}
-	if _, err := w.s.tracers.library(line.args[0], w.env); err != nil {
-		return nil // not traced, or not yet
+	if _, err := w.s.tracers.library(ctx, line.args[0], w.env); err != nil {
+		return nil // it cannot be traced
 	}
 	use.args = slices.Clone(line.args)
 	use.args[line.out] = output
@@ -88,10 +89,10 @@ func (l *linkLines) get(given string, renew func(old *linkLine) *linkLine) *link
 // askDriver asks how the linker is to be called. It returns nil if the driver could not be
 // asked now.
 func (w *work) askDriver(ctx context.Context, use *tool, output string) *linkLine {
-	job := task{args: append(slices.Clone(use.args), "-###"), dir: w.root, env: w.env, timeout: askTimeout, resident: true}
+	job := task{args: append(slices.Clone(use.args), "-###"), dir: w.root, env: w.env, caller: w.caller, timeout: askTimeout, resident: true}
 	about := use.subject
-	about.view, about.env, about.since, about.output, about.tool = w.view, w.env, w.s.clock.now(), output, job.args
-	watched, err := (&traced{w.s.tracers, knowsNothing{}}).watch(&job, &about)
+	about.view, about.env, about.since, about.output, about.tool = w.view, w.env, stamps.Now(), output, job.args
+	watched, err := (&traced{w.s.tracers, knowsNothing{}}).watch(ctx, &job, &about)
 	if err != nil {
 		return nil
 	}
@@ -167,9 +168,11 @@ var errUnknown = errors.New("nobody knows what was read")
 // knowsNothing stands behind a tracer that must see all.
 type knowsNothing struct{}
 
-func (knowsNothing) watch(*task, *subject) (witness, error) { return knowsNothing{}, nil }
-func (knowsNothing) rejected(outcome) bool                  { return false }
-func (knowsNothing) close()                                 {}
+func (knowsNothing) watch(context.Context, *task, *subject) (witness, error) {
+	return knowsNothing{}, nil
+}
+func (knowsNothing) rejected(outcome) bool { return false }
+func (knowsNothing) close()                {}
 func (knowsNothing) testify(context.Context) (*observation, error) {
 	return &observation{doubt: errUnknown.Error()}, nil
 }

@@ -3,6 +3,7 @@ package compilation
 import (
 	"context"
 	"errors"
+	"path/filepath"
 	"time"
 
 	"github.com/RepliBuild/replibuild/cache"
@@ -19,11 +20,11 @@ func (w *work) lookup(ctx context.Context, t *attempt) *result {
 	}
 	t.looked = true
 	w.s.storing.await(ctx, t.base)
-	if r := w.lookupRecord(t); r != nil {
+	if r := w.lookupRecord(ctx, t); r != nil {
 		return r
 	}
 	for _, base := range w.s.preambles.bases(t.action, t.base) {
-		if r := w.lookupBase(t, base); r != nil {
+		if r := w.lookupBase(ctx, t, base); r != nil {
 			return r
 		}
 	}
@@ -35,7 +36,7 @@ func (w *work) lookup(ctx context.Context, t *attempt) *result {
 
 // lookupRecord looks for what the action made the last time, if everything that it read
 // is what it was: no set has to be read for that.
-func (w *work) lookupRecord(t *attempt) *result {
+func (w *work) lookupRecord(ctx context.Context, t *attempt) *result {
 	rec := t.rec
 	if rec == nil || rec.Action.IsZero() || rec.Recipe != t.recipeID || rec.Base != t.base ||
 		rec.Mode != "" && w.s.preambles.refuses(t.action) != "" || w.view.compare(rec.Set) != nil {
@@ -43,7 +44,7 @@ func (w *work) lookupRecord(t *attempt) *result {
 	}
 	w.s.store.Pin(w.pin, rec.Action)
 	entry, _ := w.s.store.Get(rec.Action)
-	if entry == nil {
+	if entry == nil || w.observedWorse(ctx, t.action, entry.Observed) {
 		return nil // lookupBase finds out why, or another
 	}
 	r, err := w.deliver(t, entry, rec.Set)
@@ -54,7 +55,7 @@ func (w *work) lookupRecord(t *attempt) *result {
 }
 
 // lookupBase is lookup for one way of making the output.
-func (w *work) lookupBase(t *attempt, base cache.Digest) *result {
+func (w *work) lookupBase(ctx context.Context, t *attempt, base cache.Digest) *result {
 	for _, set := range w.s.store.InputSets(base) {
 		known := fromCache(set)
 		if d := w.view.compareSet(known); d != nil {
@@ -67,6 +68,9 @@ func (w *work) lookupBase(t *attempt, base cache.Digest) *result {
 		entry, why := w.s.store.Get(set.Action)
 		if entry == nil {
 			t.missed = why
+			continue
+		}
+		if w.observedWorse(ctx, t.action, entry.Observed) {
 			continue
 		}
 		r, err := w.deliver(t, entry, w.s.tables.pack(known))
@@ -82,6 +86,16 @@ func (w *work) lookupBase(t *attempt, base cache.Digest) *result {
 		return w.failed(t, outcome{exit: -1}, err.Error()+"\n")
 	}
 	return nil
+}
+
+// observedWorse reports whether the inputs of a result were found in a worse way than is
+// possible now. Such a result is not used.
+func (w *work) observedWorse(ctx context.Context, a *action, way string) bool {
+	if way == byTrace {
+		return false
+	}
+	_, err := w.s.tracers.library(ctx, a.tool("").args[0], w.env)
+	return err == nil
 }
 
 // whyGone says what became of the entry that the record leads to, where the sets of
@@ -100,8 +114,11 @@ func (w *work) deliver(t *attempt, e *cache.Entry, set packedSet) (*result, erro
 	if len(e.Outputs) != 1 {
 		return nil, cache.ErrDamaged
 	}
-	out, reason := e.Outputs[0], w.hitReason(t) // which looks at what the delivery replaces
+	out, reason := w.withPermissions(e.Outputs[0]), w.hitReason(t) // which looks at what the delivery replaces
 	path := w.view.abs(t.output)
+	if err := w.makeFolder(filepath.Dir(path)); err != nil {
+		return nil, err
+	}
 	if t.before != out.Blob || !sameMode(path, out.Mode) {
 		if err := w.s.store.Deliver(out, path); err != nil {
 			return nil, err
@@ -116,7 +133,7 @@ func (w *work) deliver(t *attempt, e *cache.Entry, set packedSet) (*result, erro
 	}
 	rec := &record{
 		Recipe: t.recipeID, Base: t.base, Action: e.Action, Set: set,
-		Outputs: []outputRecord{{Path: t.output, Sig: sig, Digest: out.Blob}}, Peak: e.Peak, Mode: e.Mode,
+		Outputs: []outputRecord{{Path: t.output, Sig: sig, Digest: out.Blob}}, Peak: e.Peak, Mode: e.Mode, Observed: e.Observed,
 	}
 	w.remember(t, rec)
 	return &result{rec: rec, UnitResult: ipc.UnitResult{
@@ -142,9 +159,9 @@ func (w *work) contentOf(a *action, rec *record) cache.Digest {
 	if rec != nil && len(rec.Outputs) > 0 && rec.Outputs[0].Path == a.output && rec.Outputs[0].Sig == sig {
 		return rec.Outputs[0].Digest
 	}
-	sum, _, err := w.s.digests.of(path, sig)
+	is, err := w.s.digests.of(path, sig)
 	if err != nil {
 		return cache.Digest{}
 	}
-	return sum
+	return is.digest
 }

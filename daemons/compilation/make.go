@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/RepliBuild/replibuild/cache"
+	"github.com/RepliBuild/replibuild/internal/stamps"
 	"github.com/RepliBuild/replibuild/internal/words"
 	"github.com/RepliBuild/replibuild/ipc"
 )
@@ -163,24 +164,28 @@ func (w *work) runOnce(ctx context.Context, t *attempt, output string, slot *slo
 	tool := t.tool(output)
 	w.withPreamble(t, &tool)
 	directly := w.linkDirectly(ctx, t, &tool, output)
-	job := task{args: tool.args, dir: w.root, env: w.env, timeout: w.timeout, resident: tool.resident}
+	job := task{args: tool.args, dir: w.root, env: w.env, caller: w.caller, timeout: w.timeout, resident: tool.resident}
 	if err := w.untilSettled(ctx, tool.also); err != nil {
 		return product{outcome: outcome{stopped: err}}, false
 	}
-	p = product{output: output, since: w.s.clock.now()}
+	p = product{output: output, since: stamps.Now()}
 	tool.subject.view, tool.subject.since, tool.subject.env = w.view, p.since, w.env
 	tool.subject.output = output
-	watched, err := tool.watch.watch(&job, &tool.subject)
+	watched, err := tool.watch.watch(ctx, &job, &tool.subject)
+	if ctx.Err() != nil && err != nil {
+		return product{outcome: outcome{stopped: context.Cause(ctx)}}, false
+	}
 	if err != nil {
 		return product{err: err}, false
 	}
 	defer watched.close()
 	job.args = append(job.args, w.timeTraceFlag(t, &tool.subject)...)
-	short, err := shorten(&job)
+	response, err := shorten(&job)
 	if err != nil {
 		return product{err: err}, false
 	}
-	defer short()
+	defer response.remove()
+	tool.subject.made = append(tool.subject.made, response.path)
 	if w.started != nil {
 		w.started(t.id)
 	}
@@ -221,7 +226,7 @@ func (w *work) untilSettled(ctx context.Context, files []string) error {
 		newest = max(newest, w.view.signature(f).Ctime)
 	}
 	for range 50 {
-		if w.s.clock.now() > newest || newest > time.Now().UnixNano() {
+		if stamps.Now() > newest || newest > time.Now().UnixNano() {
 			break // or from the future: it will not settle
 		}
 		select {

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/RepliBuild/replibuild/cache"
+	"github.com/RepliBuild/replibuild/ipc"
 )
 
 // spawner starts a process and waits until nothing of it is left; see runner.run,
@@ -15,10 +16,10 @@ type spawner interface {
 // observer knows what a process reads. There are two kinds: one traces the process
 // (traced), the other asks the tool for a dependency file and computes what such a file
 // does not tell (depfileCompiles, depfileLinks). The first has one of the second kind
-// behind it: to check it against, and to use where tracing is not possible.
+// behind it: to check it against, and to use for compilers that cannot be traced.
 type observer interface {
 	// watch prepares a task, before it starts, so that what it reads will be seen.
-	watch(t *task, about *subject) (witness, error)
+	watch(ctx context.Context, t *task, about *subject) (witness, error)
 }
 
 // witness is asked about one process once it has ended.
@@ -40,19 +41,27 @@ type teller interface {
 
 // subject is what an observer may know of a process.
 type subject struct {
-	view   *view
-	since  int64    // ns: what was changed at it or later may have been read before or after
-	recipe *recipe  // of the command
-	key    string   // of the recipe
-	tool   []string // driver and arguments, without input and output files
-	env    []string
-	gcc    bool
-	flags  flagFacts
-	source string       // of a compile
-	inputs []string     // of a link: objects, libraries by path
-	output string       // where the process writes, absolute
-	hidden *hiddenFiles // what is no input although it is read; nil = nothing
+	view     *view
+	programs map[string]bool // files of the toolchain's own programs
+	since    int64           // ns: what was changed at it or later may have been read before or after
+	recipe   *recipe         // of the command
+	key      string          // of the recipe
+	tool     []string        // driver and arguments, without input and output files
+	env      []string
+	gcc      bool
+	flags    flagFacts
+	source   string       // of a compile
+	inputs   []string     // of a link: objects, libraries by path
+	output   string       // where the process writes, absolute
+	made     []string     // further files that we made for the process, absolute
+	hidden   *hiddenFiles // what is no input although it is read; nil = nothing
 }
+
+// Ways to observe a process, as records and entries of the cache keep them.
+const (
+	byTrace   = ""
+	byDepfile = "dependency file"
+)
 
 // observation is what one process read.
 type observation struct {
@@ -61,6 +70,10 @@ type observation struct {
 	listings []cache.Listing
 	stamped  []string // files of which the time of the last change matters
 	imports  bool     // a file may be read once although it says nothing of that
+	// stamps are what files and folders were when the process first met them.
+	stamps map[string]ipc.Signature
+	way    string // byTrace or byDepfile
+	clock  string // which word in which text stands for the time of the compile
 	// doubt says why the list may not be what was read, "" if it is.
 	doubt string
 	// uncacheable says why the result may depend on more than was read, "" if not.

@@ -3,12 +3,12 @@ package compilation
 import (
 	"cmp"
 	"context"
-	"crypto/rand"
 	"fmt"
 	"maps"
 	"os"
-	"path/filepath"
 	"slices"
+	"strings"
+	"sync"
 
 	"github.com/RepliBuild/replibuild/cache"
 )
@@ -19,10 +19,12 @@ import (
 type depfileCompiles struct {
 	texts *texts
 	paths *searchPaths
+	dated sync.Map // by datedKey: compiles that put the time into the object
 }
 
-func (d *depfileCompiles) watch(t *task, about *subject) (witness, error) {
-	file := filepath.Join(filepath.Dir(about.output), temporaryPrefix+rand.Text()+".d")
+func (d *depfileCompiles) watch(_ context.Context, t *task, about *subject) (witness, error) {
+	file := besideOutput(about.output, ".d")
+	about.made = append(about.made, file)
 	t.args = append(t.args, "-MD", "-MF", file)
 	return &compileWitness{depfileCompiles: d, about: about, file: file}, nil
 }
@@ -31,9 +33,32 @@ type compileWitness struct {
 	*depfileCompiles
 	about *subject
 	file  string
+	warns bool // the compiler was asked to warn of the time
 }
 
-func (c *compileWitness) rejected(outcome) bool { return false }
+// alone asks the compiler to warn where the time gets into the object: flags and pasted
+// tokens may bring it there, which no text shows. A trace needs no such warning.
+func (c *compileWitness) alone(t *task) {
+	if _, known := c.dated.Load(c.datedKey()); !known {
+		c.warns = true
+		t.args = append(t.args, "-Wdate-time", "-Wno-error=date-time")
+	}
+}
+
+func (c *compileWitness) datedKey() string {
+	content, _ := c.about.view.digestOf(c.about.source) // of none: as good
+	return c.about.key + " " + c.about.source + " " + content.String()
+}
+
+// rejected reports whether the compiler warned of the time: nobody asked for the warning, so
+// it compiles again without.
+func (c *compileWitness) rejected(o outcome) bool {
+	if !c.warns || !strings.Contains(o.output, "date-time]") {
+		return false
+	}
+	c.dated.Store(c.datedKey(), true)
+	return true
+}
 
 func (c *compileWitness) close() { _ = os.Remove(c.file) }
 
@@ -42,13 +67,19 @@ func (c *compileWitness) testify(ctx context.Context) (*observation, error) {
 	if err != nil {
 		return nil, err
 	}
+	seen.way = byDepfile
 	sources := c.readTexts(seen)
+	seen.uncacheable = cmp.Or(seen.uncacheable, seen.clock)
+	if _, known := c.dated.Load(c.datedKey()); known {
+		seen.uncacheable = cmp.Or(seen.uncacheable, "the time of the compile gets into the object")
+	}
 	for _, s := range sources {
 		if s.incbin {
 			seen.doubt = cmp.Or(seen.doubt, s.path+" uses .incbin, and nobody tells which file that reads")
 		}
 	}
 	c.addNamed(seen)
+	seen.doubt = cmp.Or(seen.doubt, movedSince(c.about, seen.files))
 	return seen, c.addMisses(ctx, seen, sources)
 }
 
@@ -93,7 +124,7 @@ func (c *compileWitness) readTexts(seen *observation) []source {
 		}
 		sources = append(sources, source{f, text})
 		if text.clock != "" {
-			seen.uncacheable = cmp.Or(seen.uncacheable, f+" uses "+text.clock)
+			seen.clock = cmp.Or(seen.clock, f+" uses "+text.clock)
 		}
 		seen.imports = seen.imports || text.imports
 		if text.stamped {

@@ -3,10 +3,8 @@ package compilation
 import (
 	"cmp"
 	"context"
-	"crypto/rand"
 	"os"
 	"path"
-	"path/filepath"
 	"strings"
 
 	"github.com/RepliBuild/replibuild/ipc"
@@ -20,10 +18,11 @@ type depfileLinks struct {
 	paths *libraryPaths
 }
 
-func (d *depfileLinks) watch(t *task, about *subject) (witness, error) {
+func (d *depfileLinks) watch(_ context.Context, t *task, about *subject) (witness, error) {
 	w := &linkWitness{depfileLinks: d, about: about}
 	if d.paths.tells(about.key) {
-		w.file = filepath.Join(filepath.Dir(about.output), temporaryPrefix+rand.Text()+".d")
+		w.file = besideOutput(about.output, ".d")
+		about.made = append(about.made, w.file)
 		t.args = append(t.args, "-Xlinker", "--dependency-file="+w.file)
 	}
 	return w, nil
@@ -51,7 +50,7 @@ func (l *linkWitness) close() {
 }
 
 func (l *linkWitness) testify(ctx context.Context) (*observation, error) {
-	seen := &observation{}
+	seen := &observation{way: byDepfile}
 	told := l.file != "" && l.readDepfile(seen)
 	dirs, err := l.paths.of(ctx, l.about)
 	if err != nil {
@@ -72,6 +71,7 @@ func (l *linkWitness) testify(ctx context.Context) (*observation, error) {
 	for _, f := range seen.files {
 		s.shadows(f)
 	}
+	seen.doubt = cmp.Or(seen.doubt, movedSince(l.about, seen.files))
 	for miss := range s.misses {
 		seen.misses = append(seen.misses, miss)
 	}

@@ -3,6 +3,7 @@ package compilation
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"os"
 	"path"
 	"path/filepath"
@@ -26,31 +27,71 @@ import (
 //     folder that is searched and gone is one without files;
 //   - links: where they lead to (leadsTo).
 //
+// Of programs that are not the toolchain's own (a wrapper, a shell, what they start) more is
+// an input: mode and times of what they asked about, the text of links, the libraries that
+// they were loaded with, PATH. A compiler's result does not depend on these.
+//
 // The second observer runs too, because what it makes the tool tell costs next to nothing.
 // A file that the tool says it read and the trace does not have shows that something
 // was not seen, as does a compile without a compiler (a wrapper that takes the object
-// from a cache of its own): then the second is believed alone.
+// from a cache of its own). What is not seen wholly is in doubt: it is delivered, not
+// stored, and made again by the next build.
 type traced struct {
 	tracers *tracers
 	second  observer
 }
 
-func (d *traced) watch(t *task, about *subject) (witness, error) {
-	second, err := d.second.watch(t, about)
+func (d *traced) watch(ctx context.Context, t *task, about *subject) (witness, error) {
+	second, err := d.second.watch(ctx, t, about)
 	if err != nil {
 		return nil, err
 	}
-	lib, err := d.tracers.library(t.args[0], t.env)
-	if err != nil {
-		return second, nil // status has the reason
+	exe := t.args[0]
+	lib, err := d.tracers.library(ctx, exe, t.env)
+	if ctx.Err() != nil {
+		second.close()
+		return nil, context.Cause(ctx)
+	}
+	if err != nil { // status has the reason
+		return untraced(second, t, about, err), nil
 	}
 	trace, err := preload.NewTrace()
 	if err != nil {
-		d.tracers.note(t.args[0], err.Error())
-		return second, nil
+		d.tracers.note(exe, err.Error())
+		return untraced(second, t, about, err), nil
 	}
 	t.env, t.library = lib.Env(t.env, trace), &lib
-	return &traceWitness{witness: second, tracers: d.tracers, about: about, trace: trace, exe: t.args[0], library: lib.Path}, nil
+	return &traceWitness{witness: second, tracers: d.tracers, about: about, trace: trace, exe: exe, library: lib.Path}, nil
+}
+
+// untracedWitness is asked about a process that could not be traced. What a compiler says
+// of itself is evidence; what a wrapper lets through is not.
+type untracedWitness struct {
+	witness
+	about *subject
+	exe   string
+	why   error
+}
+
+// loner is a witness that does more where there is no trace.
+type loner interface{ alone(t *task) }
+
+func untraced(second witness, t *task, about *subject, why error) *untracedWitness {
+	if l, ok := second.(loner); ok {
+		l.alone(t)
+	}
+	return &untracedWitness{second, about, t.args[0], why}
+}
+
+func (w *untracedWitness) testify(ctx context.Context) (*observation, error) {
+	seen, err := w.witness.testify(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if real, err := filepath.EvalSymlinks(w.exe); err != nil || !w.about.programs[real] {
+		seen.doubt = cmp.Or(seen.doubt, fmt.Sprintf("what %s reads cannot be seen: %v", w.exe, w.why))
+	}
+	return seen, nil
 }
 
 type traceWitness struct {
@@ -78,29 +119,36 @@ func (w *traceWitness) rejected(o outcome) bool {
 	return true
 }
 
-// complains reports whether a process said that the library is in its way.
+// complains reports whether the loader or a sanitizer's runtime says that the library is in
+// its way (glibc's elf/rtld.c and elf/dl-load.c; compiler-rt's asan_linux.cpp). A process
+// that shows its environment names the library as well.
 func complains(o outcome, library string) bool {
-	return strings.Contains(o.output, library) || strings.Contains(o.output, "runtime does not come first in initial library list")
+	return strings.Contains(o.output, "object '"+library+"' from LD_PRELOAD cannot be preloaded") ||
+		strings.Contains(o.output, "runtime does not come first in initial library list")
 }
 
 func (w *traceWitness) testify(ctx context.Context) (*observation, error) {
-	root := w.about.view.root
-	reader := w.tracers.reader(root)
-	o := reader.Observe(w.trace, []string{w.about.output})
-	seen := &observation{}
+	reader := w.tracers.reader(w.about.view.root)
+	o := reader.Observe(w.trace, []string{w.about.output}, w.about.programs)
+	seen := &observation{way: byTrace}
 	if t, ok := w.witness.(teller); ok && o.Complete {
 		if told := t.told(); told != nil {
 			o.WhyNot = unseen(reader, w.about.view, o, told.files)
-			seen.uncacheable, seen.doubt = told.uncacheable, told.doubt
+			seen.doubt, seen.clock = told.doubt, told.clock
 			seen.stamped, seen.imports = told.stamped, told.imports
 		}
 	}
 	why := cmp.Or(o.WhyNot, w.noCompiler(o), ownState(o))
 	w.tracers.note(w.exe, why)
-	if why != "" {
-		return w.witness.testify(ctx)
+	if why == "" {
+		w.translate(o, seen)
+		return seen, nil
 	}
-	w.translate(o, seen)
+	seen, err := w.witness.testify(ctx)
+	if err != nil {
+		return nil, err
+	}
+	seen.doubt = cmp.Or(seen.doubt, "not all that "+w.exe+" read was seen: "+why)
 	return seen, nil
 }
 
@@ -111,7 +159,7 @@ func unseen(reader *preload.Reader, v *view, o preload.Observation, told []strin
 		known[p] = true
 	}
 	for _, p := range told {
-		if p = reader.Spell(v.abs(p)); known[p] {
+		if p = reader.Spell(v.abs(withoutProc(p))); known[p] {
 			continue
 		}
 		// gcc tells of headers of the system by a shorter name than the one it opened.
@@ -158,22 +206,46 @@ func (w *traceWitness) translate(o preload.Observation, seen *observation) {
 	if len(o.Volatile) > 0 {
 		seen.uncacheable = cmp.Or(seen.uncacheable, o.Volatile[0]+" was read")
 	}
-	seen.files = slices.DeleteFunc(slices.Concat(o.Read, o.Seen, o.Executed), w.isOurs)
+	seen.files = slices.DeleteFunc(slices.Concat(o.Read, o.Seen, o.Executed, w.foreignPrograms(o)), w.isOurs)
 	seen.misses = slices.DeleteFunc(o.Missed, w.isOurs)
 	for _, p := range seen.misses {
 		if slices.Contains(o.Read, p) {
 			seen.doubt = cmp.Or(seen.doubt, p+" appeared while it was "+w.about.recipe.verb())
 		}
 	}
+	seen.stamps = make(map[string]ipc.Signature, len(o.Stamps))
+	for p, s := range o.Stamps {
+		seen.stamps[p] = ipc.Signature(s)
+	}
 	w.addListings(o, seen)
 	w.addFolders(o, seen)
 	w.addLinks(o, seen)
+	w.addClock(o, seen)
+	w.addAsked(o, seen)
 }
 
-// isOurs reports files that we made for the process.
+// foreignPrograms are the programs that ran and are not the toolchain's own.
+func (w *traceWitness) foreignPrograms(o preload.Observation) (files []string) {
+	for _, p := range o.Programs {
+		if !w.about.programs[p] && !slices.Contains(files, p) {
+			files = append(files, p)
+		}
+	}
+	return files
+}
+
+// isOurs reports files that we made for the process, and what tools make beside the output
+// under names that begin with its temporary one.
 func (w *traceWitness) isOurs(p string) bool {
-	base := path.Base(p)
-	return strings.HasPrefix(base, temporaryPrefix) || strings.HasPrefix(base, responsePrefix) || w.about.hidden.hides(p)
+	if w.about.hidden.hides(p) {
+		return true
+	}
+	abs := w.about.view.abs(p)
+	if slices.Contains(w.about.made, abs) {
+		return true
+	}
+	output := strings.TrimSuffix(w.about.output, filepath.Ext(w.about.output))
+	return strings.HasPrefix(path.Base(output), temporaryPrefix) && strings.HasPrefix(abs, output)
 }
 
 // addListings reads the folders that were listed, not as the view has them: it may have
@@ -182,7 +254,8 @@ func (w *traceWitness) addListings(o preload.Observation, seen *observation) {
 	v := w.about.view
 	for _, dir := range o.Listed {
 		names := listFolder(v.abs(dir))
-		if sig := ipc.StatSignature(v.abs(dir)); max(sig.Mtime, sig.Ctime) >= w.about.since {
+		sig := ipc.StatSignature(v.abs(dir))
+		if met, known := seen.stamps[dir]; known && met != sig || v.disks.Latest(v.abs(dir), sig) >= w.about.since {
 			seen.doubt = cmp.Or(seen.doubt, "other files came to "+dir+" while it was "+w.about.recipe.verb())
 		}
 		seen.listings = append(seen.listings, cache.Listing{Dir: dir, Digest: names})
@@ -204,8 +277,8 @@ func (w *traceWitness) addFolders(o preload.Observation, seen *observation) {
 // searched are the folders that arguments and the environment name, and those for
 // temporary files.
 func (w *traceWitness) searched() []string {
-	dirs := []string{os.TempDir(), "/tmp", "/var/tmp", "/usr/tmp"} // what libiberty's choose_tmpdir asks for
-	for _, name := range []string{"TMPDIR", "TMP", "TEMP", "CPATH", "C_INCLUDE_PATH", "CPLUS_INCLUDE_PATH", "LIBRARY_PATH"} {
+	dirs := temporaryFolders(w.about.env)
+	for _, name := range []string{"CPATH", "C_INCLUDE_PATH", "CPLUS_INCLUDE_PATH", "LIBRARY_PATH"} {
 		dirs = append(dirs, filepath.SplitList(ipc.EnvValue(w.about.env, name))...)
 	}
 	for _, arg := range w.about.tool[1:] {
@@ -216,6 +289,17 @@ func (w *traceWitness) searched() []string {
 	}
 	for i, dir := range dirs {
 		dirs[i] = strings.TrimSuffix(spell(w.about.view.root, dir), "/")
+	}
+	return dirs
+}
+
+// temporaryFolders are those for temporary files: what libiberty's choose_tmpdir asks for.
+func temporaryFolders(env []string) []string {
+	dirs := []string{os.TempDir(), "/tmp", "/var/tmp", "/usr/tmp"}
+	for _, name := range []string{"TMPDIR", "TMP", "TEMP"} {
+		if dir := ipc.EnvValue(env, name); dir != "" {
+			dirs = append(dirs, dir)
+		}
 	}
 	return dirs
 }
@@ -241,7 +325,13 @@ func (w *traceWitness) addLinks(o preload.Observation, seen *observation) {
 	for _, paths := range [][]string{o.Read, o.Seen, o.Folders} {
 		add(paths, true)
 	}
-	if follow.newest >= w.about.since {
+	if follow.newest >= w.about.since || slices.ContainsFunc(o.Links, func(p string) bool { return w.turned(p, o.LinkStamps[p]) }) {
 		seen.doubt = cmp.Or(seen.doubt, "a link was turned while it was "+w.about.recipe.verb())
 	}
+}
+
+// turned reports whether a symbolic link is another one than the process met.
+func (w *traceWitness) turned(p string, met preload.Stamp) bool {
+	sig := ipc.Signature(met)
+	return sig.IsLink() && sig != ipc.LinkSignature(w.about.view.abs(p))
 }

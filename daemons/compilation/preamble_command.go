@@ -111,11 +111,12 @@ func (f frontEnd) to(action, source, output, overlay string) ([]string, error) {
 }
 
 // forFrontEnd puts the driver's flags for a dependency file, which an observer may
-// have added at the end, into the form of clang itself.
+// have added, into the form of clang itself.
 func forFrontEnd(args []string) []string {
-	n := len(args)
-	if n < 4 || args[n-3] != "-MD" || args[n-2] != "-MF" {
+	at := slices.Index(args, "-MD")
+	if at < 0 || at+2 >= len(args) || args[at+1] != "-MF" {
 		return args
 	}
-	return append(slices.Clone(args[:n-3]), "-sys-header-deps", "-MT", "preamble", "-dependency-file", args[n-1])
+	own := []string{"-sys-header-deps", "-MT", "preamble", "-dependency-file", args[at+2]}
+	return slices.Concat(args[:at], own, args[at+3:])
 }

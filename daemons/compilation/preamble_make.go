@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/RepliBuild/replibuild/cache"
+	"github.com/RepliBuild/replibuild/internal/stamps"
 	"github.com/RepliBuild/replibuild/ipc"
 )
 
@@ -39,7 +40,7 @@ func (c *cannot) Error() string { return c.why }
 // more than that are needed: the driver tells the command, a preprocessed form what
 // state the block leaves open, and the unit is compiled with it, to see that it serves.
 func (m *preambles) make(ctx context.Context, job *preambleJob) error {
-	w := &work{s: m.s, root: job.root, env: job.env, timeout: job.timeout, view: newView(job.root, m.s.tables, m.s.digests)}
+	w := &work{s: m.s, root: job.root, env: job.env, timeout: job.timeout, view: newView(job.root, job.env, m.s.tables, m.s.digests)}
 	if m.store.has(w.view, job.stub.key) {
 		return nil
 	}
@@ -184,17 +185,28 @@ func (m *preambles) compile(ctx context.Context, w *work, job *preambleJob, fron
 	return nil
 }
 
-// watched runs the compiler with an observer.
+// errUnwatched is that a compile failed, or warned, because it was watched.
+var errUnwatched = errors.New("it could not be watched")
+
+// watched runs the compiler with an observer, twice if that has to watch in another way.
 func (m *preambles) watched(ctx context.Context, w *work, job *preambleJob, args []string, p *preamble) (set inputSet, diagnostics string, err error) {
-	k, since := job.block.compiler, m.s.clock.now()
+	set, diagnostics, err = m.watchedOnce(ctx, w, job, args, p)
+	if errors.Is(err, errUnwatched) {
+		return m.watchedOnce(ctx, w, job, args, p)
+	}
+	return set, diagnostics, err
+}
+
+func (m *preambles) watchedOnce(ctx context.Context, w *work, job *preambleJob, args []string, p *preamble) (set inputSet, diagnostics string, err error) {
+	k, since := job.block.compiler, stamps.Now()
 	virtual := job.block.source + preambleSuffix
 	hidden := &hiddenFiles{root: w.root, dir: spell(w.root, p.dir), block: &source{virtual, scanText(job.stub.text)}}
 	about := subject{
 		view: w.view, since: since, recipe: k.recipe, key: k.recipeID.String(), tool: k.tool, env: w.env,
-		flags: k.flags, source: virtual, output: p.pch(), hidden: hidden,
+		flags: k.flags, source: virtual, output: p.pch(), hidden: hidden, programs: k.programs,
 	}
 	t := task{args: args, dir: w.root, env: w.env, timeout: w.timeout}
-	watched, err := m.s.compiles.watch(&t, &about)
+	watched, err := m.s.compiles.watch(ctx, &t, &about)
 	if err != nil {
 		return set, "", err
 	}
@@ -205,7 +217,7 @@ func (m *preambles) watched(ctx context.Context, w *work, job *preambleJob, args
 		return set, "", err
 	}
 	if watched.rejected(o) {
-		return set, "", errors.New("it could not be watched")
+		return set, "", errUnwatched
 	}
 	seen, err := watched.testify(ctx)
 	if err != nil {

@@ -247,12 +247,12 @@ func (d *preambleStore) publish(v *view, p *preamble) error {
 	p.Schema, p.Files = preambleSchema, make(map[string][]byte)
 	for _, name := range []string{overlayFile, stubFile, pchFile} {
 		path := filepath.Join(p.dir, name)
-		sum, sig, err := hashFile(path)
+		is, err := hashFile(path)
 		if err != nil {
 			return err
 		}
-		d.s.digests.trust(sig, sum)
-		p.Files[name] = sum[:]
+		d.s.digests.trust(is.sig, is.digest)
+		p.Files[name] = is.digest[:]
 	}
 	var b bytes.Buffer
 	if err := gob.NewEncoder(&b).Encode(p.preambleFacts); err != nil {

@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/RepliBuild/replibuild/daemons/compilation/internal/preload"
+	"github.com/RepliBuild/replibuild/internal/caller"
+	"github.com/RepliBuild/replibuild/ipc"
 )
 
 const (
@@ -37,6 +39,7 @@ type task struct {
 	dir     string
 	env     []string
 	timeout time.Duration // 0 = none
+	caller  *ipc.Caller   // whose settings it gets; nil = ours
 	// library is what the environment has loaded into the process, nil if nothing, and
 	// resident whether the program is one to keep resident.
 	library  *preload.Library
@@ -68,13 +71,16 @@ func (o outcome) ok() bool { return o.exit == 0 && o.stopped == nil }
 // behind. On Linux a child gets SIGKILL when the *thread* that forked it ends, so
 // all are started by one that lives as long as the runner.
 type runner struct {
+	own     *ipc.Caller // our settings
+	self    []string    // see [caller.Start]; none = all processes get our settings
+	lease   *lease      // that every process inherits; nil = none
 	starts  chan func()
 	running sync.WaitGroup
 	started atomic.Int64 // for Stats and tests
 }
 
-func newRunner() *runner {
-	r := &runner{starts: make(chan func())}
+func newRunner(l *lease, self []string) *runner {
+	r := &runner{own: caller.Own(), self: self, lease: l, starts: make(chan func())}
 	go func() {
 		runtime.LockOSThread() // and never unlocked: the thread ends with this goroutine
 		for start := range r.starts {
@@ -103,17 +109,19 @@ func (r *runner) run(ctx context.Context, t task, started func(pid int)) (outcom
 	}
 	out := &boundedBuffer{limit: maxOutput}
 	cmd := &exec.Cmd{
-		Path: t.args[0], Args: t.args, Dir: t.dir, Env: t.env,
+		Path: t.args[0], Args: t.args, Dir: t.dir, Env: append([]string{}, t.env...),
 		Stdout: out, Stderr: out, // the same value: one pipe, so the order is kept
+		ExtraFiles:  r.lease.inherited(),
 		SysProcAttr: groupAttributes(),
 		WaitDelay:   termGrace, // for a pipe that an escaped grandchild holds
 	}
 	begin := time.Now()
 	result := make(chan error, 1)
-	r.starts <- func() { result <- cmd.Start() }
+	r.starts <- func() { result <- caller.Start(cmd, r.self, caller.Difference(r.own, t.caller)) }
 	if err := <-result; err != nil {
 		return outcome{}, fmt.Errorf("start %s: %w", t.args[0], err)
 	}
+	defer r.lease.runs(cmd.Process.Pid)()
 	r.started.Add(1)
 	if started != nil {
 		started(cmd.Process.Pid)

@@ -14,6 +14,7 @@ import (
 	"testing"
 
 	"github.com/RepliBuild/replibuild/cache"
+	"github.com/RepliBuild/replibuild/internal/stamps"
 	"github.com/RepliBuild/replibuild/ipc"
 )
 
@@ -40,19 +41,43 @@ type project struct {
 // toolchains are the real compilers of the machine, by family.
 func toolchains(t testing.TB) map[string]ipc.Toolchain {
 	t.Helper()
+	found := maps.Clone(installedToolchains())
+	if len(found) == 0 {
+		t.Skip("neither clang-19 nor g++ is installed")
+	}
+	return found
+}
+
+var installedToolchains = sync.OnceValue(func() map[string]ipc.Toolchain {
 	found := make(map[string]ipc.Toolchain)
 	for family, names := range map[string][2]string{"clang": {"clang-19", "clang++-19"}, "gcc": {"gcc", "g++"}} {
 		cc, err1 := exec.LookPath(names[0])
 		cxx, err2 := exec.LookPath(names[1])
 		ar, err3 := exec.LookPath("ar")
 		if err1 == nil && err2 == nil && err3 == nil {
-			found[family] = ipc.Toolchain{Family: family, CC: cc, CXX: cxx, AR: ar, Version: family + " test", Identity: family}
+			found[family] = ipc.Toolchain{Family: family, CC: cc, CXX: cxx, AR: ar, Version: family + " test", Identity: family, Programs: ownPrograms(cc, cxx, ar)}
 		}
 	}
-	if len(found) == 0 {
-		t.Skip("neither clang-19 nor g++ is installed")
-	}
 	return found
+})
+
+// ownPrograms are the files of drivers, and of what they start, as setup finds them.
+func ownPrograms(drivers ...string) (files []string) {
+	add := func(file string) {
+		if real, err := filepath.EvalSymlinks(file); err == nil && !slices.Contains(files, real) {
+			files = append(files, real)
+		}
+	}
+	for _, driver := range drivers {
+		add(driver)
+		for _, name := range []string{"cc1", "cc1plus", "as", "ld", "collect2", "ld.lld", "ld.mold", "lto-wrapper", "lto1"} {
+			out, err := exec.Command(driver, "-print-prog-name="+name).Output()
+			if file, err2 := exec.LookPath(strings.TrimSpace(string(out))); err == nil && err2 == nil {
+				add(file)
+			}
+		}
+	}
+	return files
 }
 
 // tracerDir keeps the tracer's objects for all tests, "" where nothing is traced.
@@ -187,8 +212,7 @@ func (p *project) write(name, text string) {
 // settle waits until a file's stamp is older than a change could be.
 func (p *project) settle(name string) {
 	p.t.Helper()
-	c := newClock(p.root)
-	waitFor(p.t, "the clock's tick", func() bool { return c.now() > ipc.StatSignature(p.path(name)).Ctime })
+	waitFor(p.t, "the clock's tick", func() bool { return stamps.Now() > ipc.StatSignature(p.path(name)).Ctime })
 }
 
 func (p *project) readAbs(path string) string {
@@ -264,7 +288,7 @@ func (p *project) ready() {
 		return
 	}
 	for _, exe := range []string{p.tool.CC, p.tool.CXX, p.tool.AR} {
-		if _, err := s.tracers.ready(p.t.Context(), exe, p.env); err != nil {
+		if _, err := s.tracers.library(p.t.Context(), exe, p.env); err != nil {
 			p.t.Fatal(err)
 		}
 	}
@@ -329,8 +353,7 @@ func (p *project) wrap(text string) {
 	if err := os.WriteFile(script, []byte(body), 0o755); err != nil {
 		p.t.Fatal(err)
 	}
-	c := newClock(p.root)
-	waitFor(p.t, "the clock's tick", func() bool { return c.now() > ipc.StatSignature(script).Ctime })
+	waitFor(p.t, "the clock's tick", func() bool { return stamps.Now() > ipc.StatSignature(script).Ctime })
 	p.tool.CXX = script
 }
 

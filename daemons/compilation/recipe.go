@@ -20,8 +20,12 @@ type recipe struct {
 	CPU      string // with -march=native
 }
 
+// observationVersion changes with what is observed of a process: what was stored by less is not
+// found any more.
+const observationVersion = "2"
+
 func (r *recipe) digest() cache.Digest {
-	return cache.NewKey("recipe").Field("kind", r.Kind).Field("identity", r.Identity).Field("args", r.Args...).
+	return cache.NewKey("recipe").Field("observation", observationVersion).Field("kind", r.Kind).Field("identity", r.Identity).Field("args", r.Args...).
 		Field("env", r.Env...).Field("root", r.Root).Field("cpu", r.CPU).Sum()
 }
 

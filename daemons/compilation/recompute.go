@@ -88,18 +88,18 @@ func (s *Service) recompute(ctx context.Context, x suspect) (verdict, string) {
 
 // holds reports whether what the object was made from is what is there.
 func (s *Service) holds(x suspect) bool {
-	return newView(x.root, s.tables, s.digests).compareSet(x.set) == nil
+	return newView(x.root, x.env, s.tables, s.digests).compareSet(x.set) == nil
 }
 
 // compilePlainly makes the object at a path and returns its content. Only the name of
 // the output differs from the unit's own command.
 func (s *Service) compilePlainly(ctx context.Context, x suspect, output string) (cache.Digest, error) {
 	job := task{args: x.args(output), dir: x.root, env: x.env, timeout: x.timeout}
-	short, err := shorten(&job)
+	response, err := shorten(&job)
 	if err != nil {
 		return cache.Digest{}, err
 	}
-	defer short()
+	defer response.remove()
 	o, err := s.runner.run(ctx, job, nil)
 	switch {
 	case err != nil:

@@ -22,6 +22,7 @@ type record struct {
 	Uncacheable string // why the cache does not have it
 	Peak        int64  // bytes of memory that it took, 0 = unknown
 	Mode        string // of the cache's entry, "" = made plainly
+	Observed    string // how its inputs were found: byTrace or byDepfile
 }
 
 // outputRecord is a file as we wrote it.

@@ -16,7 +16,7 @@ func TestReportsInBulk(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		tables := newTables()
-		v := newView(t.TempDir(), tables, newDigests(0, nil))
+		v := newView(t.TempDir(), nil, tables, newDigests(nil))
 		rec := &record{
 			Set: tables.pack(inputSet{
 				files:    []cache.Input{{Path: "a.h"}, {Path: "b.h"}},
@@ -61,7 +61,7 @@ func TestReportsInBulk(t *testing.T) {
 func TestReportOrder(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		v := newView("/", newTables(), newDigests(0, nil))
+		v := newView("/", nil, newTables(), newDigests(nil))
 		var got []string
 		r := newReporter(v, nil, func(p ipc.BatchProgress) {
 			for _, s := range p.Started {

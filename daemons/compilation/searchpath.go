@@ -185,7 +185,7 @@ func (m *missSearch) absent(p string) {
 	switch sig := m.view.signature(p); {
 	case !sig.Exists():
 		m.misses[p] = true
-	case sig.Ctime >= m.since && sig.IsRegular():
+	case sig.IsRegular() && m.view.disks.Latest(m.view.abs(p), sig) >= m.since:
 		m.doubt = p
 	case sig.IsDir():
 		m.folders[p] = true

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/RepliBuild/replibuild/cache"
+	"github.com/RepliBuild/replibuild/internal/rootid"
 	"github.com/RepliBuild/replibuild/ipc"
 )
 
@@ -29,6 +30,12 @@ type Config struct {
 	// nothing was asked for during AuditIdle; 0 = 200 and 5 s, less than 0 = never.
 	AuditEvery int
 	AuditIdle  time.Duration
+	// LeaseDir is where the services of a project keep their leases; "" = none, and what a
+	// killed service leaves runs on.
+	LeaseDir string
+	// Self is a command that calls caller.Main: processes with other settings than our own
+	// are started by way of it. Without it all get our own.
+	Self []string
 	// TracerDir is where the tracer's objects are kept; "" = do not trace, but rely on
 	// dependency files and computed search positions.
 	TracerDir string
@@ -46,14 +53,15 @@ type Config struct {
 // goroutines.
 type Service struct {
 	cfg     Config
+	root    rootid.ID
 	log     *slog.Logger
 	store   *cache.Store
 	tables  *tables
 	digests *digests
 	records *records
 	slots   *slots
-	clock   clock
 
+	lease    *lease // nil = none
 	runner   *runner
 	warm     *warm    // nil = none are resident
 	spawner  spawner  // how processes are started
@@ -87,15 +95,16 @@ func New(cfg Config) (*Service, error) {
 		cfg.Jobs = runtime.GOMAXPROCS(0) // minds the quota of a control group
 	}
 	s := &Service{
-		cfg: cfg, log: cfg.Log, store: cfg.Store,
-		tables: newTables(), records: newRecords(), clock: newClock(cfg.Root),
-		slots: newSlots(cfg.Jobs, cfg.MaxMemory), runner: newRunner(),
+		cfg: cfg, root: rootid.Of(cfg.Root), log: cfg.Log, store: cfg.Store,
+		tables: newTables(), records: newRecords(),
+		slots: newSlots(cfg.Jobs, cfg.MaxMemory), lease: openLease(cfg),
 		texts: newTexts(), flights: newFlights(), storing: newStoring(), builds: newBuilds(),
 	}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
 	}
-	s.digests = newDigests(s.clock.tick, time.Now)
+	s.runner = newRunner(s.lease, cfg.Self)
+	s.digests = newDigests(time.Now)
 	s.spawner = s.runner
 	if cfg.Warm {
 		s.warm = newWarm(s.runner, s.log)
@@ -103,11 +112,12 @@ func New(cfg Config) (*Service, error) {
 	}
 	s.paths, s.libs, s.lines = newSearchPaths(s.spawner), newLibraryPaths(s.spawner), newLinkLines()
 	s.tracers = newTracers(cfg.TracerDir, s.log)
+	s.tracers.prepare()
 	s.compiles = &traced{s.tracers, &depfileCompiles{texts: s.texts, paths: s.paths}}
 	s.links = &traced{s.tracers, &depfileLinks{paths: s.libs}}
 	s.archives = &traced{s.tracers, readsNothing{}}
 	if cfg.StateFile != "" {
-		if err := loadState(cfg.StateFile, s.records, s.tables, s.digests); err != nil {
+		if err := loadState(cfg.StateFile, s.root, s.records, s.tables, s.digests); err != nil {
 			s.log.Warn("the state of earlier builds is lost", "error", err)
 		}
 	}
@@ -116,6 +126,19 @@ func New(cfg Config) (*Service, error) {
 	s.saver = newSaver(s.save)
 	s.close = sync.OnceValue(s.shutdown)
 	return s, nil
+}
+
+// openLease makes the service's lease. Without one it works all the same: the project may
+// belong to somebody else, or be on a disk that cannot be written.
+func openLease(cfg Config) *lease {
+	if cfg.LeaseDir == "" {
+		return nil
+	}
+	l, err := newLease(cfg.LeaseDir)
+	if err != nil && cfg.Log != nil {
+		cfg.Log.Warn("what a kill of this service leaves will not be found", "error", err)
+	}
+	return l
 }
 
 // Close cancels what runs, waits until no process of it is left and writes the
@@ -130,6 +153,7 @@ func (s *Service) shutdown() error {
 	if s.warm != nil {
 		s.warm.close()
 	}
+	s.lease.close()
 	s.tracers.close()
 	s.storing.drain(context.Background())
 	return s.saver.close()
@@ -139,7 +163,7 @@ func (s *Service) save() error {
 	if s.cfg.StateFile == "" {
 		return nil
 	}
-	return saveState(s.cfg.StateFile, s.records, s.tables, s.digests)
+	return saveState(s.cfg.StateFile, s.root, s.records, s.tables, s.digests)
 }
 
 // Stats is what the service tells about itself.

@@ -25,7 +25,7 @@ func (w *work) settle(t *attempt, p product, temp *temporary, reason ipc.Reason)
 	doubt = cmp.Or(doubt, t.use.contradicts(w.view, set))
 	rec := &record{
 		Recipe: t.recipeID, Base: t.base, Set: w.s.tables.pack(set), Peak: p.outcome.peak, Mode: t.use.mode(),
-		Unsettled: doubt, Uncacheable: cmp.Or(t.never, p.seen.uncacheable),
+		Unsettled: doubt, Uncacheable: cmp.Or(t.never, p.seen.uncacheable), Observed: p.seen.way,
 	}
 	if t.noBase != nil {
 		rec.Unsettled = cmp.Or(rec.Unsettled, t.noBase.Error())
@@ -43,8 +43,8 @@ func (w *work) settle(t *attempt, p product, temp *temporary, reason ipc.Reason)
 		rec.Action = actionKey(t.use.base(t.base), set)
 		w.storeLater(t, temp.path, set, &cache.Entry{
 			Action: rec.Action, Diagnostics: diagnostics, Seconds: p.outcome.seconds, CPU: p.outcome.cpu, Peak: p.outcome.peak,
-			Created: time.Now(), Command: strings.Join(t.line, " "), Mode: rec.Mode,
-			Outputs: []cache.Output{{Name: "output", Blob: content, Mode: uint32(info.Mode().Perm())}},
+			Created: time.Now(), Command: strings.Join(t.line, " "), Mode: rec.Mode, Observed: rec.Observed,
+			Outputs: []cache.Output{{Name: "output", Blob: content, Mode: w.permissionsToKeep(t.action, info.Mode())}},
 		})
 	}
 	if err == nil {
@@ -102,6 +102,9 @@ func (w *work) inputsOf(seen *observation, since int64) (set inputSet, doubt str
 			doubt = cmp.Or(doubt, file+" was removed while it was read")
 		case err != nil:
 			doubt = cmp.Or(doubt, fmt.Sprintf("%s has no content that can be compared: %v", file, err))
+		}
+		if met, known := seen.stamps[file]; known && met != w.view.signature(file) {
+			doubt = cmp.Or(doubt, "another file is at "+file+" than the one that was read")
 		}
 		if err == nil || errors.Is(err, errChanged) {
 			set.files = append(set.files, cache.Input{Path: file, Digest: sum})

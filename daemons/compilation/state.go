@@ -13,14 +13,15 @@ import (
 	"path/filepath"
 
 	"github.com/RepliBuild/replibuild/cache"
+	"github.com/RepliBuild/replibuild/internal/rootid"
 	"github.com/RepliBuild/replibuild/ipc"
 )
 
 // stateSchema changes with anything that is written below.
-const stateSchema = "replibuild compilation state 3\n"
+const stateSchema = "replibuild compilation state 4\n"
 
-// savedState is the content of the state file behind the schema line and the
-// SHA-256 of the rest: the records with the tables that they point into, and the
+// savedState is the content of the state file behind the schema line, the line of the
+// root and the SHA-256 of the rest: the records with the tables that they point into, and the
 // digests of files. Losing it costs some hashing, and reasons say "new" for a while;
 // it never makes anything wrong, because signatures are compared again.
 type savedState struct {
@@ -43,7 +44,7 @@ type savedDigest struct {
 }
 
 // saveState writes what is in use to file, by way of a temporary file.
-func saveState(file string, r *records, t *tables, d *digests) error {
+func saveState(file string, root rootid.ID, r *records, t *tables, d *digests) error {
 	state := collectState(r, t)
 	for sig, sum := range d.snapshot() {
 		state.Digests = append(state.Digests, savedDigest{sig, sum[:]})
@@ -61,7 +62,7 @@ func saveState(file string, r *records, t *tables, d *digests) error {
 	}
 	defer os.Remove(tmp.Name())
 	sum := sha256.Sum256(body.Bytes())
-	_, err1 := io.WriteString(tmp, stateSchema)
+	_, err1 := io.WriteString(tmp, stateSchema+string(root.Header()))
 	_, err2 := tmp.Write(sum[:])
 	_, err3 := tmp.Write(body.Bytes())
 	if err := errors.Join(err1, err2, err3, tmp.Close()); err != nil {
@@ -92,8 +93,9 @@ func collectState(r *records, t *tables) *savedState {
 	return state
 }
 
-// loadState reads what saveState wrote. A file that is not there is no error.
-func loadState(file string, r *records, t *tables, d *digests) error {
+// loadState reads what saveState wrote for the same root. A file that is not there is no
+// error.
+func loadState(file string, root rootid.ID, r *records, t *tables, d *digests) error {
 	b, err := os.ReadFile(file)
 	if errors.Is(err, os.ErrNotExist) {
 		return nil
@@ -101,7 +103,7 @@ func loadState(file string, r *records, t *tables, d *digests) error {
 	if err != nil {
 		return err
 	}
-	state, err := decodeState(b)
+	state, err := decodeState(b, root)
 	if err != nil {
 		return fmt.Errorf("%s: %w", file, err)
 	}
@@ -126,11 +128,14 @@ func loadState(file string, r *records, t *tables, d *digests) error {
 	return nil
 }
 
-var errState = errors.New("not a state file of this version, or damaged")
+var errState = errors.New("not a state file of this version and folder, or damaged")
 
 // decodeState checks everything that the rest of the package relies on.
-func decodeState(b []byte) (*savedState, error) {
+func decodeState(b []byte, root rootid.ID) (*savedState, error) {
 	body, ok := bytes.CutPrefix(b, []byte(stateSchema))
+	if ok {
+		body, ok = root.Cut(body)
+	}
 	if !ok || len(body) < sha256.Size {
 		return nil, errState
 	}

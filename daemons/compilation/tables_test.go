@@ -44,7 +44,7 @@ func TestSetsComeBack(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	rapid.Check(t, func(t *rapid.T) {
-		tables, records, digests := newTables(), newRecords(), newDigests(0, time.Now)
+		tables, records, digests := newTables(), newRecords(), newDigests(time.Now)
 		sets := make(map[string]inputSet)
 		for _, id := range rapid.SliceOfDistinct(rapid.StringMatching(`[a-z]{1,4}`), rapid.ID).Draw(t, "ids") {
 			set := drawSet(t)
@@ -61,11 +61,11 @@ func TestSetsComeBack(t *testing.T) {
 		}
 		digests.trust(ipc.Signature{Ino: 1, Mode: 0o100644}, cache.HashBytes(nil))
 		file := filepath.Join(dir, "state")
-		if err := saveState(file, records, tables, digests); err != nil {
+		if err := saveState(file, "root", records, tables, digests); err != nil {
 			t.Fatal(err)
 		}
-		tables2, records2, digests2 := newTables(), newRecords(), newDigests(0, time.Now)
-		if err := loadState(file, records2, tables2, digests2); err != nil {
+		tables2, records2, digests2 := newTables(), newRecords(), newDigests(time.Now)
+		if err := loadState(file, "root", records2, tables2, digests2); err != nil {
 			t.Fatal(err)
 		}
 		if !maps.Equal(digests.known, digests2.known) || len(records2.byID) != len(sets) {

@@ -50,12 +50,12 @@ func (w *work) outputFor(a *action) (*temporary, error) {
 	if info, err := os.Lstat(t.final); err == nil && info.IsDir() {
 		return nil, fmt.Errorf("a folder is where %s has to be; remove it", a.output)
 	}
-	if err := os.MkdirAll(dir, 0o755); err != nil {
+	if err := w.makeFolder(dir); err != nil {
 		return nil, fmt.Errorf("make a place for %s: %w", a.output, err)
 	}
 	if !a.direct {
 		w.s.sweeper.sweep(dir)
-		t.path = dir + temporaryPrefix + rand.Text() + filepath.Ext(name)
+		t.path = dir + w.s.lease.name() + rand.Text() + ending(name)
 		return t, nil
 	}
 	t.path = t.final
@@ -63,6 +63,24 @@ func (w *work) outputFor(a *action) (*temporary, error) {
 		return nil, fmt.Errorf("make a place for %s: %w", a.output, err)
 	}
 	return t, nil
+}
+
+// ending is what tools tell the kind of an output by.
+func ending(name string) string {
+	if ext := filepath.Ext(name); len(ext) <= 16 {
+		return ext
+	}
+	return "" // the end of a long name with a dot in it
+}
+
+// besideOutput is a name for another file that is made with an output. Where the output
+// has a name of ours it begins with that, so that it is found with it.
+func besideOutput(output, ending string) string {
+	dir, name := filepath.Split(output)
+	if !strings.HasPrefix(name, temporaryPrefix) {
+		name = temporaryPrefix + rand.Text()
+	}
+	return dir + strings.TrimSuffix(name, filepath.Ext(name[len(temporaryPrefix):])) + ending
 }
 
 // deliver puts the output in its place by another name for it, which replaces a link or
@@ -118,21 +136,30 @@ const maxArguments = 128 << 10
 // responsePrefix begins the names of files with arguments.
 const responsePrefix = "replibuild-args-"
 
+// responseFile holds the arguments of a long command line. The zero value is none.
+type responseFile struct{ path string }
+
+func (f responseFile) remove() {
+	if f.path != "" {
+		_ = os.Remove(f.path)
+	}
+}
+
 // shorten moves the arguments of a long command line into a file, "@file", which
 // compilers, linkers and archivers all read.
-func shorten(t *task) (cleanup func(), err error) {
+func shorten(t *task) (responseFile, error) {
 	length := 0
 	for _, a := range t.args {
 		length += len(a) + 1
 	}
 	if length < maxArguments {
-		return func() {}, nil
+		return responseFile{}, nil
 	}
 	f, err := os.CreateTemp("", responsePrefix)
 	if err != nil {
-		return nil, fmt.Errorf("shorten a command line: %w", err)
+		return responseFile{}, fmt.Errorf("shorten a command line: %w", err)
 	}
-	cleanup = func() { _ = os.Remove(f.Name()) }
+	response := responseFile{f.Name()}
 	var b strings.Builder
 	for _, a := range t.args[1:] {
 		b.WriteString(quoteArgument(a) + "\n")
@@ -142,11 +169,11 @@ func shorten(t *task) (cleanup func(), err error) {
 		err = err2
 	}
 	if err != nil {
-		cleanup()
-		return nil, fmt.Errorf("shorten a command line: %w", err)
+		response.remove()
+		return responseFile{}, fmt.Errorf("shorten a command line: %w", err)
 	}
-	t.args = []string{t.args[0], "@" + f.Name()}
-	return cleanup, nil
+	t.args = []string{t.args[0], "@" + response.path}
+	return response, nil
 }
 
 // quoteArgument writes an argument as libiberty's expandargv and LLVM's GNU

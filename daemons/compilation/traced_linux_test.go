@@ -180,7 +180,7 @@ func TestResolveLinks(t *testing.T) {
 			t.Errorf("%s leads to %q, want %q", path, got, want)
 		}
 	}
-	v := newView(p.root, newTables(), newDigests(0, nil))
+	v := newView(p.root, nil, newTables(), newDigests(nil))
 	for _, tt := range []struct {
 		fact cache.Listing
 		kind string

@@ -17,9 +17,10 @@ import (
 // that it has met, those of temporary files too.
 const maxObservations = 4096
 
-// errNotYet says that the tracer of a program is being built, half a second of work that
-// no compile waits for.
-var errNotYet = errors.New("the tracer is being built")
+var (
+	errNotYet       = errors.New("the tracer is being built")
+	errTracingIsOff = errors.New("tracing is off")
+)
 
 // tracers builds the object that is loaded into traced and resident programs, once for
 // each program, in the background.
@@ -58,6 +59,10 @@ func newTracers(dir string, log *slog.Logger) *tracers {
 	return t
 }
 
+// prepare begins to build the object that most programs share, before it is known which
+// compiler the first request needs.
+func (t *tracers) prepare() { t.of(stepShell, []string{"PATH=/usr/local/bin:/usr/bin:/bin"}) }
+
 // close ends what is being built.
 func (t *tracers) close() {
 	t.mu.Lock()
@@ -67,31 +72,20 @@ func (t *tracers) close() {
 	t.working.Wait()
 }
 
-// library returns the object for a program, [errNotYet] while it is being built, or why
-// there is none. It never waits.
-func (t *tracers) library(exe string, env []string) (preload.Library, error) {
+// library returns the object for a program, or why there is none. The first call for a
+// program waits until the object is built and tried, some tenths of a second: what runs
+// untraced may read what nobody sees.
+func (t *tracers) library(ctx context.Context, exe string, env []string) (preload.Library, error) {
 	one := t.of(exe, env)
 	if one == nil {
-		return preload.Library{}, errors.New("tracing is off")
+		return preload.Library{}, errTracingIsOff
 	}
 	select {
 	case <-one.done:
 		return one.lib, one.err
-	default:
-		return preload.Library{}, errNotYet
+	case <-ctx.Done():
+		return preload.Library{}, context.Cause(ctx)
 	}
-}
-
-// ready is library that waits.
-func (t *tracers) ready(ctx context.Context, exe string, env []string) (preload.Library, error) {
-	if one := t.of(exe, env); one != nil {
-		select {
-		case <-one.done:
-		case <-ctx.Done():
-			return preload.Library{}, context.Cause(ctx)
-		}
-	}
-	return t.library(exe, env)
 }
 
 // of returns the state of a program, and begins to build what is missing: nothing is

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/RepliBuild/replibuild/cache"
 	"github.com/RepliBuild/replibuild/ipc"
@@ -55,9 +56,8 @@ func (b *trackBuilder) add(id, known string, rec *record) {
 		return
 	}
 	node := ipc.NodeRecord{ID: id, Unsettled: rec.Unsettled}
-	if path := b.view.contradiction(rec.Set); path != "" { // seen for another unit since
-		node.Unsettled = cmp.Or(node.Unsettled, path+" changed meanwhile")
-	}
+	// What another unit has seen since counts as well.
+	node.Unsettled = cmp.Or(node.Unsettled, b.view.contradiction(rec.Set))
 	for _, o := range rec.Outputs {
 		node.Outputs = append(node.Outputs, b.put(ipc.FileSig{Path: o.Path, Sig: o.Sig}))
 	}
@@ -114,7 +114,9 @@ func (b *trackBuilder) inputs(node *ipc.NodeRecord, rec *record) {
 // listed adds the folders that were listed, and links that were followed.
 func (b *trackBuilder) listed(node *ipc.NodeRecord, folders []trackedFolder) {
 	for _, l := range folders {
-		if l.signed {
+		if l.Match == linkText {
+			b.addLink(node, l.Listing)
+		} else if l.signed {
 			node.Inputs = append(node.Inputs, b.file(b.view.tables.pathNumber(l.Dir)))
 		}
 		if other := otherOf(l.Listing); other != "" {
@@ -126,12 +128,24 @@ func (b *trackBuilder) listed(node *ipc.NodeRecord, folders []trackedFolder) {
 	}
 }
 
+// addLink adds a symbolic link of which the text matters.
+func (b *trackBuilder) addLink(node *ipc.NodeRecord, l cache.Listing) {
+	sig := ipc.LinkSignature(b.view.abs(l.Dir))
+	if b.view.asked(l) != l.Digest {
+		node.Unsettled = cmp.Or(node.Unsettled, l.Dir+" was turned meanwhile")
+	}
+	text := cache.HashBytes([]byte(strings.TrimPrefix(l.Digest, isText)))
+	node.Inputs = append(node.Inputs, b.put(ipc.FileSig{Path: l.Dir, Sig: sig, Digest: text.String(), Link: true}))
+}
+
 // signed reports whether discovery has to look at the folder or link itself. A folder
 // that is where its path says needs no look.
 func (b *trackBuilder) signed(l cache.Listing) bool {
 	switch l.Match {
 	case "":
 		return l.Digest == noNames // which a file in its place has, too
+	case variable, linkText:
+		return false // with another environment all units are looked at
 	case leadsTo:
 		return l.Digest != l.Dir || !b.view.signature(l.Dir).IsDir()
 	}

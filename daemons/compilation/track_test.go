@@ -34,7 +34,7 @@ func TestTrack(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			tables := newTables()
-			view := newView(root, tables, newDigests(0, time.Now))
+			view := newView(root, nil, tables, newDigests(time.Now))
 			if _, err := view.digestOf("a.h"); err != nil {
 				t.Fatal(err)
 			}
@@ -70,7 +70,7 @@ func TestTrackSame(t *testing.T) {
 		set, rec := set, &record{Action: one, Outputs: []outputRecord{{Path: "u.o"}}}
 		change(&set, rec)
 		rec.Set = tables.pack(set)
-		view := newView(root, tables, newDigests(0, time.Now))
+		view := newView(root, nil, tables, newDigests(time.Now))
 		if _, err := view.digestOf("a.h"); err != nil {
 			t.Fatal(err)
 		}

@@ -40,7 +40,7 @@ func (s *Service) recomputePlan(ctx context.Context, p *ipc.Plan, sample int, re
 	if err := checkBatch(&batch); err != nil {
 		return err
 	}
-	ctx, w, end, err := s.newWork(ctx, batch.Build, p.Root, p.Env, 0)
+	ctx, w, end, err := s.newWork(ctx, batch.Build, p.Root, p.Env, nil, 0)
 	if err != nil {
 		return err
 	}

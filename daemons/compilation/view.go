@@ -9,6 +9,7 @@ import (
 	"sync"
 
 	"github.com/RepliBuild/replibuild/cache"
+	"github.com/RepliBuild/replibuild/internal/stamps"
 	"github.com/RepliBuild/replibuild/ipc"
 )
 
@@ -18,8 +19,10 @@ import (
 // signatures seen here and notices.
 type view struct {
 	root    string
+	env     []string // of the request
 	tables  *tables
 	digests *digests
+	disks   stamps.Disks
 
 	mu      sync.Mutex
 	seen    []seenPath        // by path number
@@ -35,6 +38,7 @@ type seenPath struct {
 	signed bool
 	hashed bool
 	err    error  // of hashing
+	doubt  string // why a later look may not tell another content from digest
 	tidy   string // see view.tidy
 }
 
@@ -45,8 +49,8 @@ type difference struct {
 	old, new cache.Digest
 }
 
-func newView(root string, t *tables, d *digests) *view {
-	return &view{root: root, tables: t, digests: d, folders: make(map[string]string)}
+func newView(root string, env []string, t *tables, d *digests) *view {
+	return &view{root: root, env: env, tables: t, digests: d, folders: make(map[string]string)}
 }
 
 // at returns the entry of a path number. v.mu is held.
@@ -83,15 +87,15 @@ func (v *view) digest(id uint32) (cache.Digest, error) {
 	if s.hashed {
 		return s.digest, s.err
 	}
-	sum, sig, err := v.digests.of(v.abs(v.tables.path(id)), s.sig)
+	is, err := v.digests.of(v.abs(v.tables.path(id)), s.sig)
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	now := v.at(id)
-	now.digest, now.err, now.hashed = sum, err, true
+	now.digest, now.doubt, now.err, now.hashed = is.digest, is.doubt, err, true
 	if err == nil {
-		now.sig = sig
+		now.sig = is.sig
 	}
-	return sum, err
+	return is.digest, err
 }
 
 // digestOf is digest for a path.
@@ -223,15 +227,19 @@ func listFolder(dir string) string {
 	return ipc.ListingDigest(names)
 }
 
-// contradiction says which file of a set has been seen to have another content, "" if
-// none was.
+// contradiction says which file of a set has been seen to have another content, or may
+// have one that nobody can see, "" if none.
 func (v *view) contradiction(set packedSet) string {
 	files, _ := v.tables.numbers(packedSet{Files: set.Files})
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	for _, f := range files {
-		if s := v.at(f.path); s.hashed && (s.err != nil || s.digest != f.digest) {
-			return v.tables.path(f.path)
+		switch s := v.at(f.path); {
+		case !s.hashed:
+		case s.err != nil || s.digest != f.digest:
+			return v.tables.path(f.path) + " changed meanwhile"
+		case s.doubt != "":
+			return v.tables.path(f.path) + " " + s.doubt
 		}
 	}
 	return ""
@@ -254,13 +262,13 @@ var errChanged = errors.New("changed meanwhile")
 // renew looks at a path again, after a process has read it, and returns its
 // content. Unless the file is what it was before, if it was looked at before, and
 // its last change is older than since (ns), nobody knows which content was read,
-// and the error is errChanged.
+// and the error is errChanged. So it is if its content was in doubt all the time.
 func (v *view) renew(path string, since int64) (cache.Digest, error) {
 	id := v.tables.pathNumber(path)
 	sig := ipc.StatSignature(v.abs(path))
 	v.mu.Lock()
 	s := v.at(id)
-	changed := s.signed && s.sig != sig || sig.Ctime >= since
+	changed := s.signed && s.sig != sig || v.disks.Latest(v.abs(path), sig) >= since
 	if s.signed && s.sig != sig {
 		*s = seenPath{}
 		v.compareAgain()
@@ -268,10 +276,18 @@ func (v *view) renew(path string, since int64) (cache.Digest, error) {
 	s.sig, s.signed = sig, true
 	v.mu.Unlock()
 	sum, err := v.digest(id)
-	if changed && sig.Exists() || err == nil && v.sign(id) != sig {
+	if changed && sig.Exists() || err == nil && (v.sign(id) != sig || v.doubts(id)) {
 		err = errChanged
 	}
 	return sum, err
+}
+
+// doubts reports whether a file may have another content than the one that was read,
+// and the same signature.
+func (v *view) doubts(id uint32) bool {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.at(id).doubt != ""
 }
 
 func (v *view) abs(p string) string {
@@ -289,6 +305,7 @@ func spell(root, p string) string {
 	for strings.Contains(p, "//") {
 		p = strings.ReplaceAll(p, "//", "/")
 	}
+	p = withoutProc(p)
 	if rest, ok := strings.CutPrefix(p, root+"/"); ok && rest != "" {
 		p = rest
 	}
@@ -296,6 +313,19 @@ func spell(root, p string) string {
 		p = p[2:]
 	}
 	return p
+}
+
+// withoutProc resolves names by way of the process that gave them: it runs in the root.
+func withoutProc(p string) string {
+	for {
+		if rest, ok := strings.CutPrefix(p, "/proc/self/cwd/"); ok && rest != "" {
+			p = rest
+		} else if rest, ok := strings.CutPrefix(p, "/proc/self/root/"); ok {
+			p = "/" + rest
+		} else {
+			return p
+		}
+	}
 }
 
 // tidy gives a path the form that discovery and people know: without "..". It is

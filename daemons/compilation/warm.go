@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/RepliBuild/replibuild/daemons/compilation/internal/preload"
+	"github.com/RepliBuild/replibuild/internal/caller"
 	"github.com/RepliBuild/replibuild/ipc"
 )
 
@@ -49,7 +50,7 @@ const (
 )
 
 func newWarm(plain *runner, log *slog.Logger) *warm {
-	w := &warm{plain: plain, residents: preload.NewResidents(), log: log, known: make(map[residentKey]state), refused: make(map[residentKey]ipc.Signature)}
+	w := &warm{plain: plain, residents: preload.NewResidents(plain.lease.inherited()), log: log, known: make(map[residentKey]state), refused: make(map[residentKey]ipc.Signature)}
 	w.ctx, w.cancel = context.WithCancel(context.Background())
 	return w
 }
@@ -78,7 +79,7 @@ func (w *warm) run(ctx context.Context, t task, started func(pid int)) (outcome,
 
 // resident returns the resident for a task, if one waits, and begins to start one.
 func (w *warm) resident(t task) (key residentKey, ok bool) {
-	if !t.resident || t.library == nil {
+	if !t.resident || t.library == nil || !caller.SameResources(w.plain.own, t.caller) {
 		return key, false
 	}
 	exe, err := filepath.EvalSymlinks(t.args[0])
@@ -141,16 +142,24 @@ func (w *warm) fork(ctx context.Context, key residentKey, t task, started func(p
 		_, _ = io.Copy(out, read)
 	}()
 	begin := time.Now()
-	r, err := w.residents.Run(ctx, key.library, key.exe, preload.Request{
+	ended := func() {}
+	defer func() { ended() }()
+	request := preload.Request{
 		Args: t.args, Dir: t.dir, Env: t.env, Stdout: write, Stderr: write,
 		Started: func(pid int) {
+			ended = w.plain.lease.runs(pid)
 			w.plain.started.Add(1)
 			w.forks.Add(1)
 			if started != nil {
 				started(pid)
 			}
 		},
-	})
+	}
+	if t.caller != nil {
+		mask := os.FileMode(t.caller.Umask)
+		request.Umask, request.Ignored = &mask, t.caller.Ignored
+	}
+	r, err := w.residents.Run(ctx, key.library, key.exe, request)
 	write.Close()
 	if err != nil {
 		return outcome{}, err

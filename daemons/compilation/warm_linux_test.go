@@ -281,8 +281,8 @@ func compileOnce(b *testing.B, p *project, by spawner, trace bool) outcome {
 		env: processEnv(p.env, p.root), resident: true,
 	}
 	if trace {
-		about := &subject{view: newView(p.root, p.s.tables, p.s.digests), recipe: &recipe{Kind: "c++"}, gcc: p.tool.Family == "gcc", output: out}
-		w, err := (&traced{p.s.tracers, readsNothing{}}).watch(&job, about)
+		about := &subject{view: newView(p.root, nil, p.s.tables, p.s.digests), recipe: &recipe{Kind: "c++"}, gcc: p.tool.Family == "gcc", output: out}
+		w, err := (&traced{p.s.tracers, readsNothing{}}).watch(p.t.Context(), &job, about)
 		if err != nil {
 			b.Fatal(err)
 		}

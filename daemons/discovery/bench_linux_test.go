@@ -74,7 +74,7 @@ func (z size) unit(tr *tree, u int, t *ipc.Track, file func(string) uint32) {
 	t.Nodes = append(t.Nodes, n)
 }
 
-func heap() uint64 {
+func heapInUse() uint64 {
 	runtime.GC()
 	runtime.GC()
 	var m runtime.MemStats
@@ -110,7 +110,7 @@ func TestLargeProject(t *testing.T) {
 // Sync with nothing to do, of Dependents, of a restart, and the heap.
 func BenchmarkLargeProject(b *testing.B) {
 	tr := newTree(b, nil)
-	before := heap()
+	before := heapInUse()
 	batches := large.project(tr)
 	begin := time.Now()
 	for _, t := range batches {
@@ -119,7 +119,7 @@ func BenchmarkLargeProject(b *testing.B) {
 	recorded := time.Since(begin)
 	batches = nil
 	tr.expect()
-	used := heap() - before
+	used := heapInUse() - before
 	ctx := context.Background()
 	b.Run("sync", func(b *testing.B) {
 		for b.Loop() {

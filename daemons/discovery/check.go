@@ -72,13 +72,13 @@ func each(n, workers int, fn func(i int)) {
 // glimpse changes nothing but what p knows of its file system.
 func (g *graph) glimpse(p *place) glimpse {
 	out := glimpse{place: p}
-	bases := make([]string, 0, len(p.files))
+	keys := make([]fileKey, 0, len(p.files))
 	out.files = make([]*file, 0, len(p.files))
-	for base, f := range p.files {
-		bases, out.files = append(bases, base), append(out.files, f)
+	for key, f := range p.files {
+		keys, out.files = append(keys, key), append(out.files, f)
 	}
-	if len(bases) > 0 {
-		out.sights = lookIn(p.abs, bases)
+	if len(keys) > 0 {
+		out.sights = lookIn(p.abs, keys)
 	}
 	g.search(p, &out)
 	return out
@@ -93,7 +93,7 @@ func (g *graph) search(p *place, out *glimpse) {
 	if len(p.missed) == 0 {
 		return
 	}
-	now := signFolder(p)
+	now := g.signFolder(p)
 	out.emptied = now
 	candidates := g.candidates(p, now)
 	for n := range p.present {
@@ -101,7 +101,7 @@ func (g *graph) search(p *place, out *glimpse) {
 	}
 	for _, n := range candidates {
 		out.missed = append(out.missed, n)
-		out.found = append(out.found, look(p.abs+"/"+g.names[n]))
+		out.found = append(out.found, look(p.abs, fileKey{base: g.names[n]}))
 	}
 }
 
@@ -148,7 +148,7 @@ func (s *Service) take(o *glimpse) int {
 // lookAt looks at one file.
 func (s *Service) lookAt(f *file) {
 	s.counts.looks.Add(1)
-	s.see(f, look(f.abs()))
+	s.see(f, look(f.place.abs, f.fileKey))
 }
 
 // see takes what a look at a file showed.
@@ -161,6 +161,7 @@ func (s *Service) see(f *file, now sight) {
 	case changed && s.graph.disappoints(f):
 		s.newest = max(s.newest, now.sig.Ctime)
 	}
+	f.changed, f.writable = now.sig.Ctime, now.writable
 	if s.watches == nil {
 		return
 	}
@@ -168,25 +169,27 @@ func (s *Service) see(f *file, now sight) {
 		s.lookAt(f) // what it leads to may have changed before it was watched
 		return
 	}
-	sure := now.plain() && f.base != "." && (f.route != nil || !now.linked)
+	sure := now.plain() && f.base != "." && (f.route != nil || !now.linked) && !s.mounts.on(f)
 	if f.route != nil {
 		sure = sure && f.route.vouches()
 	}
 	s.setLoose(f, !sure)
+	s.recent.offer(f)
 }
 
 // find takes what a look at a missed name showed.
 func (s *Service) find(p *place, n uint32, now sight) {
 	if s.graph.find(p, n, now) {
-		f := p.files[s.graph.names[n]]
-		s.note(p.join(s.graph.names[n]), f != nil && f.ours(), now.sig.Ctime)
+		base := s.graph.names[n]
+		f := p.files[fileKey{base: base}]
+		s.note(p.join(base), f != nil && f.ours(), now.sig.Ctime)
 	}
 }
 
 // findBase is find for one name by a look of its own.
 func (s *Service) findBase(p *place, n uint32) {
 	s.counts.looks.Add(1)
-	s.find(p, n, look(p.abs+"/"+s.graph.names[n]))
+	s.find(p, n, look(p.abs, fileKey{base: s.graph.names[n]}))
 }
 
 func (s *Service) setLoose(f *file, loose bool) {
@@ -263,7 +266,7 @@ func (s *Service) scanBranches(p *place, all bool) {
 // scanBranch reads a folder of a listing and those beneath it that came.
 func (s *Service) scanBranch(b *branch) {
 	first := b.listing.digest == ""
-	names, came, went := b.scan()
+	names, came, went := b.scan(s.graph.signFolder(b.place))
 	for _, rel := range names {
 		if !first && !s.ignores(b.listing.place.join(rel)) {
 			s.note(b.listing.place.join(rel), false, b.read.sig.Ctime)

@@ -6,10 +6,12 @@ import (
 	"encoding/hex"
 	"io"
 	"os"
+	"path/filepath"
 	"runtime"
 	"syscall"
 	"time"
 
+	"github.com/RepliBuild/replibuild/internal/stamps"
 	"github.com/RepliBuild/replibuild/ipc"
 )
 
@@ -88,7 +90,7 @@ func (s *Service) unread() []*file {
 			continue
 		}
 		now, want := unpackSignature(f.now), unpackSignature(e.want)
-		if now.IsRegular() && now.Size == want.Size && now.Mode == want.Mode && now.Size <= maxReread {
+		if (now.IsRegular() || f.link) && now.Size == want.Size && now.Mode == want.Mode && now.Size <= maxReread {
 			found[f] = true
 			out = append(out, f)
 		}
@@ -99,33 +101,59 @@ func (s *Service) unread() []*file {
 // reread reads files, several at a time.
 func (s *Service) reread(files []*file) {
 	each(len(files), min(runtime.GOMAXPROCS(0), len(files)), func(i int) {
-		files[i].content = readContent(files[i].abs(), files[i].now, s.tick)
+		if f := files[i]; f.link {
+			f.content = s.readLink(f.abs(), f.now)
+		} else {
+			f.content = s.readContent(f.abs(), f.now)
+		}
 	})
 	s.counts.reread.Add(uint64(len(files)))
 }
 
+// isOld reports whether a file with a signature was changed a tick of its file system's
+// clock, or more, before a moment.
+func (s *Service) isOld(path string, sig ipc.Signature, at time.Time) bool {
+	return at.UnixNano()-s.graph.disks.Latest(path, sig) >= int64(s.tick)
+}
+
+// readLink is readContent for the text of a symbolic link.
+func (s *Service) readLink(path, now string) string {
+	begin := time.Now()
+	same := func() bool {
+		sig := ipc.LinkSignature(path)
+		return packSignature(sig) == now && s.isOld(filepath.Dir(path), sig, begin)
+	}
+	if !same() {
+		return ""
+	}
+	text, err := os.Readlink(path)
+	if err != nil || !same() {
+		return ""
+	}
+	sum := sha256.Sum256([]byte(text))
+	return string(sum[:])
+}
+
 // readContent returns the SHA-256 of a file that has the packed signature now before
-// and after, and was last changed a tick or more ago, where a later change gives it
-// another signature (git's racy rule, https://git-scm.com/docs/racy-git). Otherwise "".
-func readContent(path, now string, tick time.Duration) string {
-	begin := time.Now().UnixNano()
+// and after, was last changed so long ago that a later change gives it another signature
+// (git's racy rule, https://git-scm.com/docs/racy-git), and is not open for writing.
+// Otherwise "".
+func (s *Service) readContent(path, now string) string {
+	begin := time.Now()
 	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0) // a pipe may have come in its place
 	if err != nil {
 		return ""
 	}
 	defer f.Close()
-	if !stampsFinely(f) {
-		return ""
-	}
 	same := func() bool {
 		info, err := f.Stat()
 		if err != nil {
 			return false
 		}
 		sig := ipc.SignatureOf(info)
-		return packSignature(sig) == now && begin-sig.Ctime >= int64(tick)
+		return packSignature(sig) == now && s.isOld(path, sig, begin)
 	}
-	if !same() {
+	if !same() || stamps.IsBeingWritten(f) {
 		return ""
 	}
 	h := sha256.New()

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/RepliBuild/replibuild/internal/stamps"
 	"github.com/RepliBuild/replibuild/ipc"
 )
 
@@ -69,21 +70,21 @@ func TestContentThatCannotBeTrusted(t *testing.T) {
 	path := tr.abs("a")
 	now := func() string { return packSignature(ipc.StatSignature(path)) }
 	tr.awaitTick("a")
-	if readContent(path, now(), tick) == "" {
+	if tr.service.readContent(path, now()) == "" {
 		t.Error("a file that was left alone has no content")
 	}
 	before := now()
 	tr.write("a", "two")
 	tr.awaitTick("a")
-	if readContent(path, before, tick) != "" {
+	if tr.service.readContent(path, before) != "" {
 		t.Error("a file that changed after the look has a content")
 	}
 	tr.must(os.Chtimes(path, time.Unix(1, 0), time.Unix(1, 0))) // the ctime is now all the same
-	if sig := now(); readContent(path, sig, tick) != "" && tr.age("a") < tick {
+	if sig := now(); tr.service.readContent(path, sig) != "" && tr.age("a") < tr.service.tick {
 		t.Error("a file that changed within the tick has a content")
 	}
 	tr.remove("a")
-	if readContent(path, before, tick) != "" {
+	if tr.service.readContent(path, before) != "" {
 		t.Error("a file that is gone has a content")
 	}
 }
@@ -95,7 +96,7 @@ func (tr *tree) age(path string) time.Duration {
 
 // awaitTick waits until a file is older than a tick.
 func (tr *tree) awaitTick(path string) {
-	for tr.age(path) < tick {
+	for tr.age(path) < stamps.Tick {
 		time.Sleep(time.Millisecond)
 	}
 }

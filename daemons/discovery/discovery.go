@@ -9,6 +9,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/RepliBuild/replibuild/internal/rootid"
+	"github.com/RepliBuild/replibuild/internal/stamps"
 	"github.com/RepliBuild/replibuild/ipc"
 	"github.com/fsnotify/fsnotify"
 )
@@ -44,6 +46,7 @@ type Config struct {
 // Service is discovery as a value.
 type Service struct {
 	cfg    Config
+	root   rootid.ID
 	log    *slog.Logger
 	ctx    context.Context // ends with Close
 	cancel context.CancelFunc
@@ -58,9 +61,10 @@ type Service struct {
 	cookies  cookies
 	looseAt  map[*place]struct{} // no event vouches for anything there
 	loose    map[*file]struct{}  // in places that events vouch for
-	started  bool                // what was recorded earlier has been looked at
-	newest   int64               // ctime (ns) of the last change seen
-	tick     time.Duration       // see tickAt
+	recent   recent
+	started  bool          // what was recorded earlier has been looked at
+	newest   int64         // ctime (ns) of the last change seen
+	tick     time.Duration // one step of the clock that stamps files
 	changes  changeLog
 	pending  pending
 	warned   map[string]bool
@@ -116,10 +120,10 @@ func New(ctx context.Context, cfg Config) (*Service, error) {
 		cfg.WatchInterval = time.Second
 	}
 	s := &Service{
-		cfg: cfg, log: cfg.Log, lock: make(chan struct{}, 1),
+		cfg: cfg, root: rootid.Of(cfg.Root), log: cfg.Log, lock: make(chan struct{}, 1),
 		looseAt: map[*place]struct{}{}, loose: map[*file]struct{}{},
 		warned: map[string]bool{}, ignored: cfg.Ignored,
-		tick: tickAt(cfg.Root), wake: make(chan struct{}, 1), save: make(chan struct{}, 1),
+		tick: min(stamps.Step()+time.Millisecond, stamps.Tick), wake: make(chan struct{}, 1), save: make(chan struct{}, 1),
 	}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)

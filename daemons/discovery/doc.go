@@ -10,12 +10,14 @@
 //   - The watcher alone vouches only for a regular file with one link, on a local
 //     file system, all of whose path components (symbolic links' own included) are
 //     entries of watched folders. All else is stat'ed by each Sync: other kinds of
-//     files, hard links, network and overlay file systems, folders that could not
-//     be watched. Folders of the system (/usr/include) are watched like the
+//     files, hard links, files that something is mounted on, network and overlay
+//     file systems, folders that could not be watched. Folders of the system (/usr/include) are watched like the
 //     project's: there are few, and a watch costs a kilobyte of the kernel's.
-//   - What no event tells (a write through mmap, a hard link made and written to in
-//     an unwatched folder) is found by a background audit that looks at everything,
-//     and by verify = "stat", which does so in each Sync.
+//   - Some changes make no event there: a write through a mapping, a hard link that is
+//     made and written to in an unwatched folder. So each Sync also looks at 512 files
+//     that this user can write, outside of /usr, inputs before outputs, the most
+//     recently changed first. A change of any other file is found by a background audit
+//     that looks at everything, and by verify = "stat", which does so in each Sync.
 //   - A new folder is watched first, then scanned, and the scan ends before the next
 //     event is read.
 //   - A node is clean exactly while every input and output has the recorded
@@ -31,7 +33,7 @@
 //
 // The parts: graph.go knows nodes and what each expects of files, places.go the
 // folders that those expectations are about, check.go looks at them, contents.go reads
-// files where signatures differ, route.go keeps watches on every folder that a recorded
+// files where signatures differ, recent.go chooses what each Sync looks at, route.go keeps watches on every folder that a recorded
 // path leads through, watch.go turns events into looks, state.go keeps the graph over
 // restarts.
 //

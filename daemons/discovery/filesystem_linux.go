@@ -5,7 +5,6 @@ import (
 	"os"
 	"strings"
 	"syscall"
-	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -32,31 +31,6 @@ var localKinds = map[int64]bool{
 	0x3153464a:                true, // jfs
 	0x7366746e:                true, // ntfs3
 	0x482b:                    true, // hfsplus
-}
-
-// fineKinds stamp changes with the kernel's clock in steps of less than a tick. FAT
-// counts two seconds, a server's clock is not ours.
-var fineKinds = map[int64]bool{
-	unix.EXT4_SUPER_MAGIC: true, unix.XFS_SUPER_MAGIC: true, unix.BTRFS_SUPER_MAGIC: true,
-	unix.TMPFS_MAGIC: true, unix.RAMFS_MAGIC: true, unix.F2FS_SUPER_MAGIC: true, unix.OVERLAYFS_SUPER_MAGIC: true,
-}
-
-// tickAt returns the least age at which a change of a file in the project tells it from
-// the next change: one step of the clock that the kernel stamps with, 1 to 10 ms, where
-// that is what stamps.
-func tickAt(root string) time.Duration {
-	var st unix.Statfs_t
-	var step unix.Timespec
-	if unix.Statfs(root, &st) != nil || !fineKinds[int64(st.Type)&0xffffffff] || unix.ClockGetres(unix.CLOCK_REALTIME_COARSE, &step) != nil {
-		return tick
-	}
-	return min(time.Duration(step.Nano())+time.Millisecond, tick)
-}
-
-// stampsFinely reports whether an open file is on one of them.
-func stampsFinely(f *os.File) bool {
-	var st unix.Statfs_t
-	return unix.Fstatfs(int(f.Fd()), &st) == nil && fineKinds[int64(st.Type)&0xffffffff]
 }
 
 // caselessKinds find foo.h as Foo.h.

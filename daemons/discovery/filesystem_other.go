@@ -2,11 +2,6 @@
 
 package discovery
 
-import (
-	"os"
-	"time"
-)
-
 // traits is what matters of the file system that a folder is on. Nothing is known
 // of it here, so nothing is trusted.
 type traits struct {
@@ -17,10 +12,6 @@ type traits struct {
 }
 
 func traitsOf(string) traits { return traits{caseless: true} }
-
-func tickAt(string) time.Duration { return tick }
-
-func stampsFinely(*os.File) bool { return false }
 
 func exhausted(error) bool { return false }
 

@@ -3,6 +3,7 @@ package discovery
 import (
 	"slices"
 
+	"github.com/RepliBuild/replibuild/internal/stamps"
 	"github.com/RepliBuild/replibuild/ipc"
 )
 
@@ -70,7 +71,8 @@ func (n *node) count(e *expectation, step int32) {
 // graph is everything that was recorded, and what is there now as far as it was
 // looked at. It does no input or output.
 type graph struct {
-	root string // with forward slashes
+	root  string        // with forward slashes
+	disks *stamps.Disks // made anew after a mount
 
 	nodes     []node
 	freeNodes []uint32
@@ -102,6 +104,7 @@ type graph struct {
 func newGraph(root string) *graph {
 	return &graph{
 		root:        root,
+		disks:       &stamps.Disks{},
 		nodeByID:    map[string]uint32{},
 		dirty:       map[uint32]struct{}{},
 		suspects:    map[uint32]struct{}{},
@@ -354,7 +357,7 @@ func (g *graph) causes(n uint32) []ipc.Cause {
 	}
 	if u := g.nodes[n].unsettled; u != "" {
 		c := ipc.Cause{Kind: ipc.CauseUnsettled, Text: u}
-		if g.fileAt(u) != nil {
+		if g.knows(u) {
 			c.Path = u
 		}
 		out = append(out, c)

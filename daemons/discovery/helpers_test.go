@@ -153,6 +153,7 @@ func (tr *tree) symlink(target, path string) {
 type nodeSpec struct {
 	id       string
 	inputs   []string
+	links    []string // inputs that count themselves, not what they lead to
 	outputs  []string
 	misses   map[string][]string
 	listings [][2]string // folder, pattern
@@ -167,11 +168,11 @@ func (tr *tree) track(specs ...nodeSpec) ipc.Track {
 		rec := ipc.NodeRecord{ID: n.id, Unsettled: n.note}
 		for _, p := range n.inputs {
 			rec.Inputs = append(rec.Inputs, uint32(len(t.Files)))
-			f := ipc.FileSig{Path: p, Sig: ipc.StatSignature(tr.abs(p))}
-			if n.content {
-				f.Digest = digestOf(tr.abs(p))
-			}
-			t.Files = append(t.Files, f)
+			t.Files = append(t.Files, signNow(tr.abs(p), ipc.FileSig{Path: p}, n.content))
+		}
+		for _, p := range n.links {
+			rec.Inputs = append(rec.Inputs, uint32(len(t.Files)))
+			t.Files = append(t.Files, signNow(tr.abs(p), ipc.FileSig{Path: p, Link: true}, n.content))
 		}
 		for _, p := range n.outputs {
 			rec.Outputs = append(rec.Outputs, uint32(len(t.Files)))
@@ -188,6 +189,30 @@ func (tr *tree) track(specs ...nodeSpec) ipc.Track {
 		t.Nodes = append(t.Nodes, rec)
 	}
 	return t
+}
+
+// signNow completes the record of a file from what is at path now.
+func signNow(path string, f ipc.FileSig, content bool) ipc.FileSig {
+	f.Sig, f.Digest = ipc.StatSignature(path), ""
+	if f.Link {
+		f.Sig = ipc.LinkSignature(path)
+	}
+	if content {
+		f.Digest = contentOf(path, f.Link)
+	}
+	return f
+}
+
+// contentOf is the digest of a link's text, or of a file's content.
+func contentOf(path string, link bool) string {
+	if !link {
+		return digestOf(path)
+	}
+	text, err := os.Readlink(path)
+	if err != nil {
+		return ""
+	}
+	return fmt.Sprintf("%x", sha256.Sum256([]byte(text)))
 }
 
 // digestOf is the digest of a file's content, "" if it has none.

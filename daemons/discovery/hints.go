@@ -78,7 +78,7 @@ func (s *Service) hint(f *folder, base string, op fsnotify.Op) {
 // recorded reports whether a look has told already what changed.
 func (s *Service) recorded(f *folder, base string) bool {
 	for _, p := range f.places {
-		if p.files[base] != nil {
+		if len(p.filesAt(base)) > 0 {
 			return true
 		}
 	}

@@ -40,18 +40,13 @@ type signed struct {
 	sure bool
 }
 
-// tick is the least age at which a change's time tells it from the next change:
-// kernels before 6.13 stamp files with a clock of up to 10 ms steps.
-const tick = 20 * time.Millisecond
-
 // signFolder signs a folder that is about to be read.
-func signFolder(p *place) signed {
+func (g *graph) signFolder(p *place) signed {
 	sig := ipc.StatSignature(p.abs)
 	if sig.Exists() && sig.Dev != p.on {
 		p.traits, p.on = traitsOf(p.abs), sig.Dev
 	}
-	age := time.Now().UnixNano() - max(sig.Mtime, sig.Ctime)
-	return signed{sig: sig, sure: p.traits.local && sig.Exists() && age >= int64(tick)}
+	return signed{sig: sig, sure: p.traits.local && sig.Exists() && g.disks.IsSettled(p.abs, sig, time.Now().UnixNano())}
 }
 
 // same reports whether a folder signed as now has the names that it had before.
@@ -105,10 +100,9 @@ func join(rel, name string) string {
 	return rel + "/" + name
 }
 
-// scan reads the folder of a branch. It returns the names that came or went, and of
-// the folders beneath those that came and those that went.
-func (b *branch) scan() (changed, came, went []string) {
-	now := signFolder(b.place)
+// scan reads the folder of a branch, which was signed just now. It returns the names that
+// came or went, and of the folders beneath those that came and those that went.
+func (b *branch) scan(now signed) (changed, came, went []string) {
 	b.stale = false
 	if b.read.same(now) {
 		return nil, nil, nil

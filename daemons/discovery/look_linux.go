@@ -1,6 +1,8 @@
 package discovery
 
 import (
+	"os"
+
 	"github.com/RepliBuild/replibuild/ipc"
 	"golang.org/x/sys/unix"
 )
@@ -11,52 +13,61 @@ const eventsTrusted = true
 
 // sight is what one look at a path shows.
 type sight struct {
-	sig     ipc.Signature // following links, as [ipc.StatSignature]
-	linked  bool          // the last component is a symbolic link
-	aliased bool          // the file has other names (hard links)
+	sig      ipc.Signature // [ipc.StatSignature], or [ipc.LinkSignature] of the path itself
+	linked   bool          // the last component is a symbolic link, and was followed
+	aliased  bool          // the file has other names (hard links)
+	writable bool          // this user may change it
 }
 
 // plain reports whether an event must come for every change of what was seen, as
-// long as it comes through its folder's names: nothing at all, or a regular file
-// with this name only.
+// long as it comes through its folder's names: nothing at all, a regular file
+// with this name only, or a symbolic link itself, whose text never changes.
 func (s sight) plain() bool {
-	return !s.sig.Exists() || s.sig.IsRegular() && !s.aliased
+	return !s.sig.Exists() || s.sig.IsRegular() && !s.aliased || s.sig.Mode&unix.S_IFMT == unix.S_IFLNK
 }
 
-// look looks at a path: one lstat, for links a stat besides.
-func look(path string) sight { return lookFrom(unix.AT_FDCWD, path) }
+// look looks at a name in a folder: one lstat, for links that are followed a stat
+// besides.
+func look(dir string, key fileKey) sight { return lookFrom(unix.AT_FDCWD, dir+"/"+key.base, key.link) }
 
 // lookIn looks at several names in a folder, which is found once: half the time for
 // the paths of an average project.
-func lookIn(dir string, bases []string) []sight {
-	out := make([]sight, len(bases))
+func lookIn(dir string, keys []fileKey) []sight {
+	out := make([]sight, len(keys))
 	fd, err := unix.Open(dir, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
 	if err != nil {
-		for i, base := range bases {
-			out[i] = look(dir + "/" + base)
+		for i, key := range keys {
+			out[i] = look(dir, key)
 		}
 		return out
 	}
 	defer unix.Close(fd)
-	for i, base := range bases {
-		out[i] = lookFrom(fd, base)
+	for i, key := range keys {
+		out[i] = lookFrom(fd, key.base, key.link)
 	}
 	return out
 }
 
-func lookFrom(fd int, path string) sight {
+func lookFrom(fd int, path string, link bool) sight {
 	st, ok := stat(fd, path, unix.AT_SYMLINK_NOFOLLOW)
-	linked := ok && st.Mode&unix.S_IFMT == unix.S_IFLNK
+	linked := ok && !link && st.Mode&unix.S_IFMT == unix.S_IFLNK
 	if linked {
 		st, ok = stat(fd, path, 0)
 	}
 	if !ok {
 		return sight{linked: linked}
 	}
-	return sight{linked: linked, aliased: st.Nlink > 1, sig: ipc.Signature{
+	return sight{linked: linked, aliased: st.Nlink > 1, writable: mayWrite(&st), sig: ipc.Signature{
 		Dev: uint64(st.Dev), Ino: st.Ino, Size: st.Size,
 		Mtime: st.Mtim.Nano(), Ctime: st.Ctim.Nano(), Mode: st.Mode,
 	}}
+}
+
+// mayWrite reports whether this user may be able to change a file: its owner can make it
+// writable, and root needs no permission.
+func mayWrite(st *unix.Stat_t) bool {
+	user := os.Geteuid()
+	return user == 0 || int(st.Uid) == user || st.Mode&(unix.S_IWGRP|unix.S_IWOTH) != 0
 }
 
 func stat(fd int, path string, flags int) (st unix.Stat_t, ok bool) {

@@ -14,31 +14,32 @@ const eventsTrusted = false
 
 // sight is what one look at a path shows.
 type sight struct {
-	sig     ipc.Signature // following links, as [ipc.StatSignature]
-	linked  bool          // the last component is a symbolic link
-	aliased bool          // not known here
+	sig      ipc.Signature // [ipc.StatSignature], or [ipc.LinkSignature] of the path itself
+	linked   bool          // the last component is a symbolic link, and was followed
+	aliased  bool          // not known here
+	writable bool          // not known here
 }
 
 func (s sight) plain() bool { return false }
 
-// look looks at a path.
-func look(path string) sight {
+// look looks at a name in a folder.
+func look(dir string, key fileKey) sight {
+	path := dir + "/" + key.base
 	fi, err := os.Lstat(path)
 	if err != nil {
 		return sight{}
 	}
-	linked := fi.Mode()&fs.ModeSymlink != 0
-	if linked {
+	if !key.link && fi.Mode()&fs.ModeSymlink != 0 {
 		return sight{sig: ipc.StatSignature(path), linked: true}
 	}
 	return sight{sig: ipc.SignatureOf(fi)}
 }
 
 // lookIn looks at several names in a folder.
-func lookIn(dir string, bases []string) []sight {
-	out := make([]sight, len(bases))
-	for i, base := range bases {
-		out[i] = look(dir + "/" + base)
+func lookIn(dir string, keys []fileKey) []sight {
+	out := make([]sight, len(keys))
+	for i, key := range keys {
+		out[i] = look(dir, key)
 	}
 	return out
 }

@@ -12,7 +12,11 @@ import (
 type mounts struct {
 	fd   int // -1: unknown
 	text string
+	at   map[mountPoint]bool
 }
+
+// mountPoint is a name in a folder, whose path has no symbolic links.
+type mountPoint struct{ dir, base string }
 
 const mountTable = "/proc/self/mountinfo"
 
@@ -26,8 +30,35 @@ func openMounts() *mounts {
 	}
 	m.fd = fd
 	m.changed()
-	m.text = readMounts()
+	m.read()
 	return m
+}
+
+// read takes the table as it is now.
+func (m *mounts) read() {
+	m.text, m.at = readMounts(), map[mountPoint]bool{}
+	for line := range strings.Lines(m.text) {
+		if point, ok := pointOf(line); ok {
+			dir, base := splitEvent(point)
+			m.at[mountPoint{dir, base}] = true
+		}
+	}
+}
+
+// on reports whether something is mounted on a file: it may be changed by its other path,
+// whose folder has the event.
+func (m *mounts) on(f *file) bool {
+	if m == nil || len(m.at) == 0 {
+		return false
+	}
+	if f.route != nil {
+		if n := len(f.route.hops); n > 0 {
+			last := f.route.hops[n-1]
+			return m.at[mountPoint{last.in.path, last.name}]
+		}
+	}
+	folder := f.place.route
+	return folder != nil && folder.end != nil && m.at[mountPoint{folder.end.path, f.base}]
 }
 
 func readMounts() string {
@@ -62,7 +93,7 @@ func (m *mounts) points() []string {
 		return nil
 	}
 	before := m.text
-	m.text = readMounts()
+	m.read()
 	return mountsDiffering(before, m.text)
 }
 
@@ -76,11 +107,20 @@ func mountsDiffering(before, after string) []string {
 	}
 	var points []string
 	for line, n := range count {
-		if fields := strings.Fields(line); n != 0 && len(fields) > 4 {
-			points = append(points, unescapeMount(fields[4]))
+		if point, ok := pointOf(line); n != 0 && ok {
+			points = append(points, point)
 		}
 	}
 	return points
+}
+
+// pointOf returns where a line of the table says that something is mounted.
+func pointOf(line string) (point string, ok bool) {
+	fields := strings.Fields(line)
+	if len(fields) <= 4 {
+		return "", false
+	}
+	return unescapeMount(fields[4]), true
 }
 
 // unescapeMount undoes the kernel's \ooo for space, tab, line end and backslash.

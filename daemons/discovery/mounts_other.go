@@ -9,4 +9,6 @@ func openMounts() *mounts { return &mounts{} }
 
 func (*mounts) close() {}
 
+func (*mounts) on(*file) bool { return false }
+
 func (*mounts) points() []string { return nil }

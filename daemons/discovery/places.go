@@ -13,7 +13,7 @@ type place struct {
 	dir    string // relative to the root ("" for the root itself) or absolute
 	abs    string // for the system
 
-	files    map[string]*file
+	files    map[fileKey]*file
 	missed   []uint32        // numbers of all names that must not be there, ascending
 	present  map[uint32]name // those that are there all the same
 	missing  []uint32        // expectations about them
@@ -35,17 +35,30 @@ type name struct {
 	linked bool   // it is a symbolic link
 }
 
+// fileKey names a file in its place. The file that a path leads to and the path itself
+// are two files: records may speak of either.
+type fileKey struct {
+	base string
+	link bool // the path itself: a symbolic link is not followed
+}
+
 // file is a file that nodes read or made.
 type file struct {
+	fileKey
 	number  uint32
 	place   *place
-	base    string
 	now     string   // packed signature when it was last looked at, "" before that
 	content string   // of now; "" = not read, or not to be trusted
 	expects []uint32 // expectations about it
 	makers  int32    // how many of those are of nodes that made it
 	loose   bool     // no event vouches for it
-	route   *route   // of a symbolic link: where it leads
+
+	changed  int64 // ctime (ns) at the last look
+	writable bool  // this user may change it
+	rank     int64 // in recent
+	recentAt int   // where in recent it is, counted from 1; 0 = it is not
+
+	route *route // of a symbolic link: where it leads
 }
 
 func (f *file) path() string { return f.place.join(f.base) }
@@ -147,14 +160,14 @@ func (g *graph) absolute(p string) string {
 	return strings.TrimSuffix(g.root, "/") + "/" + p
 }
 
-// fileFor returns the file of a path, new if need be.
-func (g *graph) fileFor(path string) *file {
+// fileFor returns the file of a path, or the path itself, new if need be.
+func (g *graph) fileFor(path string, link bool) *file {
 	dir, base := split(g.spell(path))
-	p := g.placeAt(dir)
-	if f := p.files[base]; f != nil {
+	p, key := g.placeAt(dir), fileKey{base, link}
+	if f := p.files[key]; f != nil {
 		return f
 	}
-	f := &file{place: p, base: base}
+	f := &file{place: p, fileKey: key}
 	if n := len(g.freeFiles); n > 0 {
 		f.number, g.freeFiles = g.freeFiles[n-1], g.freeFiles[:n-1]
 		g.files[f.number] = f
@@ -162,24 +175,37 @@ func (g *graph) fileFor(path string) *file {
 		f.number = uint32(len(g.files))
 		g.files = append(g.files, f)
 	}
-	if p.files == nil {
-		p.files = map[string]*file{}
-	}
-	p.files[base] = f
+	p.addFile(f)
 	return f
 }
 
-// fileAt returns the file of a path, nil if nothing was recorded of it.
-func (g *graph) fileAt(path string) *file {
-	dir, base := split(g.spell(path))
-	if p := g.placeOf[dir]; p != nil {
-		return p.files[base]
+func (p *place) addFile(f *file) {
+	if p.files == nil {
+		p.files = map[fileKey]*file{}
 	}
-	return nil
+	p.files[f.fileKey] = f
+}
+
+// filesAt returns what was recorded of a name: the file that it leads to, the name
+// itself, both or nothing.
+func (p *place) filesAt(base string) (out []*file) {
+	for _, link := range []bool{false, true} {
+		if f := p.files[fileKey{base, link}]; f != nil {
+			out = append(out, f)
+		}
+	}
+	return out
+}
+
+// knows reports whether something was recorded of the file at a path.
+func (g *graph) knows(path string) bool {
+	dir, base := split(g.spell(path))
+	p := g.placeOf[dir]
+	return p != nil && len(p.filesAt(base)) > 0
 }
 
 func (g *graph) dropFile(f *file) {
-	delete(f.place.files, f.base)
+	delete(f.place.files, f.fileKey)
 	g.files[f.number] = nil
 	g.freeFiles = append(g.freeFiles, f.number)
 }

@@ -42,10 +42,12 @@ func (w *world) dirty() (must, may []string) {
 	return must, may
 }
 
-func (w *world) sameSignature(f ipc.FileSig) bool { return ipc.StatSignature(w.join(f.Path)) == f.Sig }
+func (w *world) sameSignature(f ipc.FileSig) bool {
+	return signNow(w.join(f.Path), f, false).Sig == f.Sig
+}
 
 func (w *world) sameContent(f ipc.FileSig) bool {
-	return w.sameSignature(f) || f.Digest != "" && digestOf(w.join(f.Path)) == f.Digest
+	return w.sameSignature(f) || f.Digest != "" && contentOf(w.join(f.Path), f.Link) == f.Digest
 }
 
 func (w *world) holds(t ipc.Track, same func(ipc.FileSig) bool) bool {
@@ -164,6 +166,9 @@ func (w *world) note(r *rapid.T) {
 	for range rapid.IntRange(0, 4).Draw(r, "inputs") {
 		n.inputs = append(n.inputs, w.path(r))
 	}
+	for range rapid.IntRange(0, 2).Draw(r, "links") {
+		n.links = append(n.links, w.path(r))
+	}
 	if rapid.Bool().Draw(r, "makes") {
 		n.outputs = append(n.outputs, w.path(r))
 	}
@@ -216,10 +221,8 @@ func onlyInputs(t ipc.Track) ipc.Track {
 func (w *world) sign(n nodeSpec) ipc.Track {
 	t := w.track(n)
 	for i, f := range t.Files {
-		t.Files[i].Sig = ipc.StatSignature(w.join(f.Path))
-		if f.Digest != "" || n.content && i < len(n.inputs) {
-			t.Files[i].Digest = digestOf(w.join(f.Path))
-		}
+		input := i < len(n.inputs)+len(n.links)
+		t.Files[i] = signNow(w.join(f.Path), f, n.content && input)
 	}
 	for i, l := range t.Listings {
 		t.Listings[i].Digest = listDigest(w.join(l.Dir), l.Match)

@@ -18,7 +18,7 @@ func (s *Service) Dependents(ctx context.Context, req ipc.DependentsRequest) (ip
 	dir, base := split(g.spell(req.Path))
 	var readers, missed []uint32
 	for _, p := range s.placesOf(dir) {
-		if f := p.files[base]; f != nil {
+		for _, f := range p.filesAt(base) {
 			for _, i := range f.expects {
 				if g.expects[i].kind == reads {
 					readers = append(readers, g.expects[i].nodes...)
@@ -44,7 +44,7 @@ func (g *graph) inputs(id string) (paths []string) {
 		}
 	}
 	slices.Sort(paths)
-	return paths
+	return slices.Compact(paths) // a link may be recorded itself as well
 }
 
 // placesOf returns the places that are the same folder as dir.

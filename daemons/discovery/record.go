@@ -141,7 +141,7 @@ func (s *Service) placeFor(dir string) *place {
 // at one that is new or seems to have another.
 func (r *recording) file(k kind, rec ipc.FileSig, content string) uint32 {
 	s, g := r.s, r.s.graph
-	f := g.fileFor(rec.Path)
+	f := g.fileFor(rec.Path, rec.Link)
 	if f.place.route == nil || f.now == "" {
 		s.placeFor(f.place.dir)
 	}
@@ -153,6 +153,9 @@ func (r *recording) file(k kind, rec ipc.FileSig, content string) uint32 {
 		s.ownFolder(f)
 	}
 	i := g.expect(expectationKey{want, content, f.number, k}, f.met(want))
+	if s.watches != nil {
+		s.recent.offer(f) // now it is known whether a node made it
+	}
 	if k == reads && f.now != want {
 		s.note(f.path(), f.ours(), 0)
 	}

@@ -19,8 +19,8 @@ func (s *Service) decode(text []byte) error {
 		return errDamaged
 	}
 	r := &reader{rest: string(text[len(stateMagic):body])}
-	if root := r.text(); root != s.graph.root {
-		return errors.New("the file belongs to another project: " + root)
+	if root := r.text(); root != string(s.root) {
+		return errors.New("the file belongs to another folder: " + root)
 	}
 	token := r.text()
 	generation := r.number()
@@ -92,16 +92,14 @@ func (r *reader) places(g *graph) { r.rows(func() { g.placeAt(r.text()) }) }
 func (r *reader) files(g *graph) {
 	r.rows(func() {
 		place := r.below(len(g.places))
-		base := r.text()
+		key := fileKey{base: r.text(), link: r.number() != 0}
 		if r.failed {
 			return
 		}
 		p := g.places[place]
-		f := &file{number: uint32(len(g.files)), place: p, base: base}
-		if p.files == nil {
-			p.files = map[string]*file{}
-		}
-		g.files, p.files[base] = append(g.files, f), f
+		f := &file{number: uint32(len(g.files)), place: p, fileKey: key}
+		g.files = append(g.files, f)
+		p.addFile(f)
 	})
 }
 

@@ -11,7 +11,7 @@ import (
 )
 
 // stateMagic begins the state file and names its version.
-const stateMagic = "replibuild graph 3\n"
+const stateMagic = "replibuild graph 4\n"
 
 // load makes the graph: from the state file, or empty with a new token. All files
 // are as if nobody had looked at them yet, so every node is dirty until someone does.
@@ -95,7 +95,7 @@ func (s *Service) encode() []byte {
 	g := s.graph
 	w := writer{}
 	w.raw(stateMagic)
-	w.text(g.root)
+	w.text(string(s.root))
 	w.text(s.token)
 	w.number(s.changes.generation)
 	places := w.places(g)
@@ -118,6 +118,14 @@ func (w *writer) raw(s string) { w.WriteString(s) }
 func (w *writer) number(n uint64) {
 	var b [binary.MaxVarintLen64]byte
 	w.Write(b[:binary.PutUvarint(b[:], n)])
+}
+
+func (w *writer) flag(is bool) {
+	n := uint64(0)
+	if is {
+		n = 1
+	}
+	w.number(n)
 }
 
 func (w *writer) text(s string) {
@@ -149,6 +157,7 @@ func (w *writer) files(g *graph, places []uint32) (numbers []uint32) {
 			n++
 			w.number(uint64(places[f.place.number]))
 			w.text(f.base)
+			w.flag(f.link)
 		}
 	}
 	return numbers

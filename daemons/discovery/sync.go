@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/RepliBuild/replibuild/internal/stamps"
 	"github.com/RepliBuild/replibuild/ipc"
 )
 
@@ -27,6 +28,7 @@ func (s *Service) Sync(ctx context.Context, req ipc.SyncRequest) (ipc.SyncReply,
 		reply.Scanned = s.rescan()
 	case trusted && s.watches != nil:
 		reply.Mode, reply.Scanned = modeWatch, s.checkLoose()
+		s.lookAtRecent()
 	default:
 		reply.Scanned = s.checkAll()
 	}
@@ -87,8 +89,9 @@ func (s *Service) remounted() bool {
 		return false
 	}
 	for _, point := range s.mounts.points() {
-		if s.watches.concerns(point) || s.graph.fileAt(point) != nil {
+		if s.watches.concerns(point) || s.graph.knows(point) {
 			s.log.Info("a mount changed; looking at every file", "at", point)
+			s.graph.disks = &stamps.Disks{}
 			return true
 		}
 	}
@@ -99,7 +102,7 @@ func (s *Service) remounted() bool {
 func (w *watches) concerns(path string) bool {
 	dir, base := splitEvent(path)
 	f := w.folders[dir]
-	return path == "/" || w.folders[path] != nil || f != nil && len(f.hooks[base]) > 0
+	return path == "/" || w.folders[path] != nil || f != nil && (len(f.hooks[base]) > 0 || len(f.places) > 0)
 }
 
 // Rescan implements [ipc.Discovery].

@@ -108,6 +108,7 @@ func (s *Service) release() {
 	files, places, listings := s.graph.release()
 	for _, f := range files {
 		delete(s.loose, f)
+		s.recent.remove(f)
 		s.giveUp(f.route)
 		f.route = nil
 	}
@@ -151,6 +152,7 @@ func (s *Service) watchAnew() {
 	}
 	clear(s.loose)
 	clear(s.looseAt)
+	s.recent.clear()
 	for _, p := range s.graph.placeOf {
 		p.route = nil
 		for _, f := range p.files {

@@ -102,7 +102,7 @@ func TestEarliestCauseIsKeptAmongMany(t *testing.T) {
 	var expects []uint32
 	var files []*file
 	for _, name := range []string{"a", "b", "c", "d", "e", "f", "g", "h", "i", "j"} {
-		f := g.fileFor(name)
+		f := g.fileFor(name, false)
 		g.see(f, []byte(want))
 		files = append(files, f)
 		expects = append(expects, g.expect(expectationKey{want: want, subject: f.number, kind: reads}, f.met(want)))

@@ -146,14 +146,14 @@ func (s *Service) lookInto(p *place, base string, op fsnotify.Op) {
 	if p.gone || p == s.cookies.place {
 		return
 	}
-	if f := p.files["."]; f != nil {
+	for _, f := range p.filesAt(".") {
 		s.lookAt(f)
 	}
 	if p.route.end.traits.caseless {
 		s.check([]*place{p})
 		return
 	}
-	if f := p.files[base]; f != nil {
+	for _, f := range p.filesAt(base) {
 		s.lookAt(f)
 	}
 	if n, known := s.graph.nameOf[base]; known && p.misses(n) {

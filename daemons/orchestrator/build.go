@@ -20,21 +20,23 @@ type build struct {
 	job     *job
 	started time.Time
 	envHash string
-	memory  *memory // the service's, or an empty one while another process builds
+	memory  *memory    // the service's, or an empty one while another process builds
+	outputs *outputLog // nil without the build lock
 
 	discovery   *session[ipc.Discovery]
 	setup       *session[ipc.Setup]
 	compilation *session[ipc.Compilation]
 	recorder    *recorder
 
-	plan     *ipc.Plan // nil until known
-	scope    scope
-	costs    map[string]unitCost
-	total    int         // units of the request
-	expected float64     // seconds by the cost of the units alone, 0 = unknown
-	learned  bool        // there is something to write down
-	distrust bool        // discovery's stand-in has been asked: it knows nothing of before
-	working  atomic.Bool // compilation was asked for something that can be cancelled
+	plan       *ipc.Plan // nil until known
+	scope      scope
+	costs      map[string]unitCost
+	expected   float64     // seconds, by the costs of the units; 0 = unknown
+	correction float64     // what estimates are multiplied with
+	total      int         // units of the request
+	learned    bool        // there is something to write down
+	distrust   bool        // discovery's stand-in has been asked: it knows nothing of before
+	working    atomic.Bool // compilation was asked for something that can be cancelled
 
 	mu       sync.Mutex
 	outcomes map[string]ipc.UnitResult // units that were not in place from the start
@@ -106,7 +108,7 @@ func (b *build) round() error {
 	}
 	b.learned = true
 	start = time.Now()
-	if err := b.loadPlan(seen); err != nil {
+	if seen, err = b.loadPlan(seen); err != nil {
 		return err
 	}
 	b.phase("plan", start)
@@ -174,9 +176,10 @@ func (b *build) lock() *buildLock {
 		b.emit(ipc.Notice{Level: "info", Code: NoticeLocked, Message: "another process builds here; waiting for it"})
 	})
 	if err == nil && lock.held() {
+		b.outputs = newOutputLog(b.s.cfg.BuildLock, b.s.cfg.Root, b.s.root, b.s.log)
 		return lock
 	}
-	b.memory = openMemory("", b.s.log)
+	b.memory = openMemory("", b.s.root, b.s.log)
 	switch {
 	case b.job.ctx.Err() != nil:
 	case err != nil:
@@ -219,8 +222,8 @@ func (b *build) learn(err error) {
 	}
 	good := err == nil && b.failures() == 0 && b.counts().Skipped == 0
 	if len(req.Files) == 0 {
-		m.targets = req.Targets
-		b.s.last.Store(&ipc.BuildRequest{Env: req.Env, Targets: req.Targets})
+		m.targets, m.caller = req.Targets, req.Caller
+		b.s.last.Store(&ipc.BuildRequest{Env: req.Env, Caller: req.Caller, Targets: req.Targets})
 		b.s.lastFailed.Store(!good)
 	}
 	switch {
@@ -334,5 +337,6 @@ func (b *build) record(ctx context.Context, req ipc.RecordRequest) (reply ipc.Re
 		reply, err = d.Record(ctx, req)
 		return err
 	})
+	b.outputs.note(req.Track)
 	return reply, err
 }

@@ -128,7 +128,7 @@ func waitForQuiet(ctx context.Context, poke <-chan struct{}) error {
 func (s *Service) buildUnattended() {
 	req := ipc.BuildRequest{Trigger: ipc.TriggerAuto}
 	if last := s.last.Load(); last != nil {
-		req.Env, req.Targets = last.Env, last.Targets
+		req.Env, req.Caller, req.Targets = last.Env, last.Caller, last.Targets
 	}
 	if _, _, err := s.queue.submit(req, true); err != nil && s.ctx.Err() == nil {
 		s.log.Warn("no automatic build", "error", err)

@@ -27,7 +27,7 @@ func compileCommandsPath(root, buildDir string) string {
 
 // writeCompileCommands writes the plain commands of all units, one a line, unless
 // the file says just that: clangd and editors watch it.
-func writeCompileCommands(p *ipc.Plan) error {
+func writeCompileCommands(p *ipc.Plan, caller *ipc.Caller) error {
 	text, err := compileCommands(p)
 	if err != nil {
 		return err
@@ -36,10 +36,10 @@ func writeCompileCommands(p *ipc.Plan) error {
 	if before, err := os.ReadFile(path); err == nil && bytes.Equal(before, text) {
 		return nil
 	}
-	if err := os.MkdirAll(filepath.Dir(path), 0o777); err != nil {
+	if err := caller.MakeFolder(filepath.Dir(path)); err != nil {
 		return err
 	}
-	return replaceFile(path, text)
+	return replaceFile(path, text, caller)
 }
 
 func compileCommands(p *ipc.Plan) ([]byte, error) {
@@ -62,14 +62,17 @@ func compileCommands(p *ipc.Plan) ([]byte, error) {
 	return text.Bytes(), nil
 }
 
-// replaceFile is writeFile for a file that others may read, as the umask says.
-func replaceFile(path string, data []byte) error {
+// replaceFile is writeFile for a file that others may read, as the caller's umask says.
+func replaceFile(path string, data []byte, caller *ipc.Caller) error {
 	tmp := fmt.Sprintf("%s.%d.tmp", path, os.Getpid())
 	f, err := os.OpenFile(tmp, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o666)
 	if err != nil {
 		return err
 	}
 	_, err = f.Write(data)
+	if caller != nil {
+		err = errors.Join(err, f.Chmod(caller.Permissions(0o666)))
+	}
 	err = errors.Join(err, f.Close())
 	if err == nil {
 		err = os.Rename(tmp, path)
@@ -88,7 +91,7 @@ func (b *build) updateCompileCommands() (wait func()) {
 	}
 	written := make(chan error, 1)
 	p := b.plan
-	go func() { written <- writeCompileCommands(p) }()
+	go func() { written <- writeCompileCommands(p, b.job.req.Caller) }()
 	return func() {
 		if err := <-written; err != nil {
 			b.memory.commandsFor = ""

@@ -56,7 +56,7 @@ func (t *batch) attempt() (ipc.BatchRequest, func(ipc.BatchProgress)) {
 	mine, stream := t.attempts, &tables{}
 	p := t.b.plan
 	return ipc.BatchRequest{
-			Build: t.b.job.id, Root: p.Root, BuildDir: p.BuildDir, Env: p.Env,
+			Build: t.b.job.id, Root: p.Root, BuildDir: p.BuildDir, Env: p.Env, Caller: t.b.job.req.Caller,
 			Toolchains: p.Toolchains, Commands: p.Commands, Units: t.rest(),
 			Jobs: t.b.jobs(), Timeout: t.b.s.cfg.Timeout.Seconds(), NoCache: t.b.job.req.NoCache,
 			Trace: t.b.job.req.Trace, TimeTrace: t.b.job.req.TimeTrace,
@@ -125,8 +125,8 @@ func (t *batch) close(err error) {
 // unitStarted tells that a compiler runs.
 func (b *build) unitStarted(u ipc.BatchUnit) {
 	_, seen := b.costs[u.ID]
-	b.job.begins(ipc.RunningJob{ID: u.ID, File: u.Source, Target: u.Target, Expected: u.Expected})
-	b.emit(ipc.UnitStarted{File: u.Source, Target: u.Target, Seen: seen, Expected: u.Expected})
+	b.job.begins(ipc.RunningJob{ID: u.ID, File: u.Source, Target: u.Target, Expected: u.Expected * b.correction})
+	b.emit(ipc.UnitStarted{File: u.Source, Target: u.Target, Seen: seen, Expected: u.Expected * b.correction})
 }
 
 // skip ends units that are not tried.

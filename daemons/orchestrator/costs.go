@@ -3,14 +3,13 @@ package orchestrator
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
-	"io/fs"
 	"log/slog"
 	"maps"
 	"path/filepath"
 	"slices"
 	"sync"
 
+	"github.com/RepliBuild/replibuild/internal/rootid"
 	"github.com/RepliBuild/replibuild/ipc"
 )
 
@@ -56,7 +55,7 @@ const minCostLines = 1000
 // rewritten when half of it is out of date, so that a build of one unit in ten
 // thousand writes one line.
 type costs struct {
-	path string // "" = memory only
+	file lineFile
 
 	mu      sync.Mutex
 	nodes   map[string]unitCost
@@ -64,21 +63,21 @@ type costs struct {
 	written int             // lines in the file
 }
 
-func openCosts(dir string, log *slog.Logger) *costs {
+func openCosts(dir string, root rootid.ID, log *slog.Logger) *costs {
 	c := &costs{nodes: map[string]unitCost{}, news: map[string]bool{}}
 	if dir == "" {
 		return c
 	}
-	c.path = filepath.Join(dir, "costs.jsonl")
-	err := readLines(c.path, maxLine, func(line []byte) {
+	c.file = lineFile{path: filepath.Join(dir, "costs.jsonl"), root: root}
+	err := c.file.read(func(line []byte) {
 		c.written++
 		var l costLine
 		if json.Unmarshal(line, &l) == nil && l.ID != "" && l.Seconds >= 0 {
 			c.nodes[l.ID] = l.unitCost
 		}
 	})
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		log.Warn("read what units cost", "file", c.path, "error", err)
+	if err != nil {
+		log.Warn("read what units cost", "file", c.file.path, "error", err)
 	}
 	return c
 }
@@ -128,7 +127,7 @@ func (c *costs) keep(nodes map[string]bool) {
 func (c *costs) save() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.path == "" || len(c.news) == 0 {
+	if c.file.path == "" || len(c.news) == 0 {
 		return nil
 	}
 	rewrite := c.written+len(c.news) > max(2*len(c.nodes), minCostLines)
@@ -143,11 +142,11 @@ func (c *costs) save() error {
 		}
 		lines++
 	}
-	write := appendLines
+	write := c.file.append
 	if rewrite {
-		write, c.written = writeFile, 0
+		write, c.written = c.file.replace, 0
 	}
 	c.written += lines
 	clear(c.news)
-	return write(c.path, text.Bytes())
+	return write(text.Bytes())
 }

@@ -157,7 +157,8 @@ func TestHistoryOfOthersIsRead(t *testing.T) {
 	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
 		t.Fatal("there is no history on disk")
 	}
-	if err := appendLines(path, []byte(`{"build":"other","started":"2026-01-02T03:04:05Z","success":true,"compiled":1}`+"\n")); err != nil {
+	other := lineFile{path: path, root: s.history.file.root, ours: true}
+	if err := other.append([]byte(`{"build":"other","started":"2026-01-02T03:04:05Z","success":true,"compiled":1}` + "\n")); err != nil {
 		t.Fatal(err)
 	}
 	reply, err := s.History(t.Context(), ipc.HistoryRequest{Last: true})

@@ -18,6 +18,8 @@
 //   - What is believed about discovery's records is believed only while discovery
 //     shows the token of the last record made here. In doubt every unit goes to
 //     compilation, which looks for itself.
+//   - What no action of the plan makes any more is removed from the build folder, if it
+//     is as the build left it.
 //   - An edit of one file costs no work on JSON that grows with the project; what is
 //     kept of past builds is bounded, in memory and on disk.
 //

@@ -3,9 +3,7 @@ package orchestrator
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io/fs"
 	"log/slog"
 	"maps"
 	"os"
@@ -14,6 +12,7 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/RepliBuild/replibuild/internal/rootid"
 	"github.com/RepliBuild/replibuild/ipc"
 )
 
@@ -31,7 +30,7 @@ const (
 // On disk it is one JSON line a build, appended, rewritten when twice as long as it
 // may be; a line that cannot be read is skipped.
 type history struct {
-	path string // "" = memory only
+	file lineFile
 	log  *slog.Logger
 
 	mu      sync.Mutex
@@ -44,21 +43,21 @@ type history struct {
 	costs   *costs
 }
 
-func openHistory(dir string, log *slog.Logger) *history {
-	h := &history{log: log, costs: openCosts(dir, log)}
+func openHistory(dir string, root rootid.ID, log *slog.Logger) *history {
+	h := &history{log: log, costs: openCosts(dir, root, log)}
 	if dir == "" {
 		return h
 	}
-	h.path = filepath.Join(dir, "history.jsonl")
+	h.file = lineFile{path: filepath.Join(dir, "history.jsonl"), root: root}
 	h.readAll()
 	return h
 }
 
 func (h *history) readAll() {
-	if err := h.read(); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		h.log.Warn("read history", "file", h.path, "error", err)
+	if err := h.read(); err != nil {
+		h.log.Warn("read history", "file", h.file.path, "error", err)
 	}
-	h.seen = fileSize(h.path)
+	h.seen = fileSize(h.file.path)
 }
 
 // reload reads the file again if another process has written to it: a command that
@@ -66,11 +65,11 @@ func (h *history) readAll() {
 func (h *history) reload() bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if h.path == "" || fileSize(h.path) == h.seen {
+	if h.file.path == "" || fileSize(h.file.path) == h.seen {
 		return false
 	}
 	unwritten := slices.Clone(h.records[len(h.records)-h.pending:])
-	h.records, h.units, h.written, h.bytes, h.pending = nil, 0, 0, 0, 0
+	h.records, h.units, h.written, h.bytes, h.pending, h.file.ours = nil, 0, 0, 0, 0, false
 	h.readAll()
 	for _, r := range unwritten {
 		h.append(r)
@@ -90,7 +89,7 @@ func fileSize(path string) int64 {
 }
 
 func (h *history) read() error {
-	return readLines(h.path, maxLine, func(line []byte) {
+	return h.file.read(func(line []byte) {
 		h.written++
 		h.bytes += len(line) + 1
 		var r ipc.BuildRecord
@@ -150,13 +149,13 @@ func (h *history) trim() {
 func (h *history) flush() error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if h.path == "" || h.pending == 0 {
+	if h.file.path == "" || h.pending == 0 {
 		return nil
 	}
 	if err := h.write(); err != nil {
 		return fmt.Errorf("write history: %w", err)
 	}
-	h.pending, h.seen = 0, fileSize(h.path)
+	h.pending, h.seen = 0, fileSize(h.file.path)
 	return h.costs.save()
 }
 
@@ -174,11 +173,11 @@ func (h *history) write() error {
 	}
 	if rewrite {
 		h.written, h.bytes = len(h.records), text.Len()
-		return writeFile(h.path, text.Bytes())
+		return h.file.replace(text.Bytes())
 	}
 	h.written += h.pending
 	h.bytes += text.Len()
-	return appendLines(h.path, text.Bytes())
+	return h.file.append(text.Bytes())
 }
 
 // find returns the ID of the build that id names: its whole ID, or the end of it where no
@@ -244,33 +243,6 @@ func (h *history) facts(fits func(ipc.UnitRecord) bool, limit int) []ipc.Explain
 		}
 	}
 	return found
-}
-
-// Bounds of pace: how many builds it looks at, and how far it goes.
-const (
-	paceBuilds = 5
-	maxPace    = 4.0
-)
-
-// pace is how much longer builds have taken lately than their units by themselves: links,
-// the load of the machine, the daemons' own work. It is the median of the last builds
-// that compiled something, 1 if there are none.
-func (h *history) pace() float64 {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	var ratios []float64
-	for _, r := range slices.Backward(h.records) {
-		if len(ratios) == paceBuilds {
-			break
-		}
-		if r.Success && r.Expected > 0 && r.Compiled > 0 {
-			ratios = append(ratios, r.Seconds/r.Expected)
-		}
-	}
-	if len(ratios) == 0 {
-		return 1
-	}
-	return max(1/maxPace, min(medianOf(ratios), maxPace))
 }
 
 // last returns what became of every node when it was last made, sorted by ID. Of a

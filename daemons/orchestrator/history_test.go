@@ -33,14 +33,14 @@ func names(h *history) (ids []string) {
 func TestHistorySurvives(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	h := openHistory(dir, quietLog)
+	h := openHistory(dir, "root test", quietLog)
 	for i := range 3 {
 		h.add(record(fmt.Sprint("b", i), 2))
 		if err := h.flush(); err != nil {
 			t.Fatal(err)
 		}
 	}
-	h = openHistory(dir, quietLog)
+	h = openHistory(dir, "root test", quietLog)
 	equal(t, "builds", names(h), []string{"b2", "b1", "b0"})
 	equal(t, "units", h.builds(ipc.HistoryRequest{Build: "b1"}), []ipc.BuildRecord{record("b1", 2)})
 	equal(t, "limit", len(h.builds(ipc.HistoryRequest{Limit: 2})), 2)
@@ -57,20 +57,20 @@ func TestHistoryDamage(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			dir := t.TempDir()
-			h := openHistory(dir, quietLog)
+			h := openHistory(dir, "root test", quietLog)
 			h.add(record("a", 1))
 			h.add(record("b", 1))
 			h.flush()
-			text, err := os.ReadFile(h.path)
+			text, err := os.ReadFile(h.file.path)
 			if err != nil {
 				t.Fatal(err)
 			}
-			os.WriteFile(h.path, damage(text), 0o600)
-			h = openHistory(dir, quietLog)
+			os.WriteFile(h.file.path, damage(text), 0o600)
+			h = openHistory(dir, "root test", quietLog)
 			equal(t, "read", names(h), []string{"b", "a"})
 			h.add(record("c", 1))
 			h.flush()
-			equal(t, "written after it", names(openHistory(dir, quietLog)), []string{"c", "b", "a"})
+			equal(t, "written after it", names(openHistory(dir, "root test", quietLog)), []string{"c", "b", "a"})
 		})
 	}
 }
@@ -79,7 +79,7 @@ func TestHistoryInAFolderThatVanishes(t *testing.T) {
 	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "state")
 	os.Mkdir(dir, 0o700)
-	h := openHistory(dir, quietLog)
+	h := openHistory(dir, "root test", quietLog)
 	os.RemoveAll(dir)
 	h.add(record("a", 1))
 	if err := h.flush(); err == nil {
@@ -90,13 +90,13 @@ func TestHistoryInAFolderThatVanishes(t *testing.T) {
 	if err := h.flush(); err != nil {
 		t.Error(err)
 	}
-	equal(t, "written", names(openHistory(dir, quietLog)), []string{"b", "a"})
+	equal(t, "written", names(openHistory(dir, "root test", quietLog)), []string{"b", "a"})
 }
 
 func TestHistoryIsBounded(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	h := openHistory(dir, quietLog)
+	h := openHistory(dir, "root test", quietLog)
 	for i := range 3*maxBuilds + 7 {
 		h.add(record(fmt.Sprint("b", i), 60))
 		if i%50 == 0 {
@@ -115,17 +115,17 @@ func TestHistoryIsBounded(t *testing.T) {
 		}
 	}
 	check(h)
-	text, _ := os.ReadFile(h.path)
+	text, _ := os.ReadFile(h.file.path)
 	if n := bytes.Count(text, []byte("\n")); n > 2*maxBuilds+50 {
 		t.Errorf("%d lines", n)
 	}
-	h = openHistory(dir, quietLog)
+	h = openHistory(dir, "root test", quietLog)
 	check(h)
 	equal(t, "newest", names(h)[0], fmt.Sprint("b", 3*maxBuilds+6))
 	h.add(record("huge", maxUnitRecords+500))
 	check(h)
 	h.flush()
-	h = openHistory(dir, quietLog)
+	h = openHistory(dir, "root test", quietLog)
 	check(h)
 	equal(t, "newest", names(h)[0], "huge")
 	equal(t, "its units", len(h.records[len(h.records)-1].Units), maxUnitRecords)
@@ -134,14 +134,14 @@ func TestHistoryIsBounded(t *testing.T) {
 func TestBuildsWithNothingToDoAreOneLine(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	h := openHistory(dir, quietLog)
+	h := openHistory(dir, "root test", quietLog)
 	h.add(record("real", 1))
 	for i := range 50 {
 		h.add(record(fmt.Sprint("nothing", i), 0))
 		h.flush()
 	}
 	equal(t, "builds", names(h), []string{"nothing49", "real"})
-	equal(t, "read", names(openHistory(dir, quietLog)), []string{"nothing49", "real"})
+	equal(t, "read", names(openHistory(dir, "root test", quietLog)), []string{"nothing49", "real"})
 	failed := record("failed", 0)
 	failed.Success = false
 	h.add(failed)
@@ -151,7 +151,7 @@ func TestBuildsWithNothingToDoAreOneLine(t *testing.T) {
 func TestCosts(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	c := openCosts(dir, quietLog)
+	c := openCosts(dir, "root test", quietLog)
 	add := func(id, status string, seconds, saved float64, peak int64) {
 		c.add(ipc.UnitResult{ID: id, Status: status, Seconds: seconds, Saved: saved, Peak: peak})
 	}
@@ -165,24 +165,24 @@ func TestCosts(t *testing.T) {
 	if err := c.save(); err != nil {
 		t.Fatal(err)
 	}
-	f, _ := os.OpenFile(c.path, os.O_APPEND|os.O_WRONLY, 0)
+	f, _ := os.OpenFile(c.file.path, os.O_APPEND|os.O_WRONLY, 0)
 	f.WriteString("{damage\n\"x\"\n{\"id\":\"e\",\"seconds\":-1}\n{\"id\":\"to")
 	f.Close()
-	c = openCosts(dir, quietLog)
+	c = openCosts(dir, "root test", quietLog)
 	equal(t, "read", c.snapshot(), want)
 	for i := range 3 * minCostLines {
 		add("a", ipc.StatusCompiled, float64(i), 0, 1)
 		c.save()
 	}
-	text, _ := os.ReadFile(c.path)
+	text, _ := os.ReadFile(c.file.path)
 	if n := strings.Count(string(text), "\n"); n > minCostLines+1 {
 		t.Errorf("%d lines for two nodes", n)
 	}
 	const n = 3.0 * minCostLines
-	equal(t, "last", openCosts(dir, quietLog).snapshot()["a"], unitCost{
+	equal(t, "last", openCosts(dir, "root test", quietLog).snapshot()["a"], unitCost{
 		Seconds: n - 1, Peak: 1, Recent: []float64{n - 5, n - 4, n - 3, n - 2, n - 1},
 	})
-	equal(t, "expected", openCosts(dir, quietLog).snapshot()["a"].expected(), n-3)
+	equal(t, "expected", openCosts(dir, "root test", quietLog).snapshot()["a"].expected(), n-3)
 	c.keep(map[string]bool{"b": true})
 	equal(t, "kept", c.snapshot(), map[string]unitCost{"b": {Seconds: 3}})
 }
@@ -212,19 +212,20 @@ func TestReadLines(t *testing.T) {
 	}
 }
 
-// The estimate follows what builds took lately, within bounds.
-func TestPace(t *testing.T) {
+func TestHistoryOfAnotherRoot(t *testing.T) {
 	t.Parallel()
-	h := openHistory("", quietLog)
-	equal(t, "of nothing", h.pace(), 1)
-	for _, seconds := range []float64{2, 2, 2, 100, 3} {
-		h.add(ipc.BuildRecord{Build: fmt.Sprint(seconds), Success: true, Expected: 1, Seconds: seconds, Counts: ipc.Counts{Compiled: 1}})
-	}
-	h.add(ipc.BuildRecord{Build: "cached", Success: true, Expected: 1, Seconds: 0.01})
-	h.add(ipc.BuildRecord{Build: "failed", Expected: 1, Seconds: 0.01, Counts: ipc.Counts{Compiled: 1}})
-	equal(t, "the median", h.pace(), 2)
-	for range paceBuilds {
-		h.add(ipc.BuildRecord{Build: "slow", Success: true, Expected: 1, Seconds: 60, Counts: ipc.Counts{Compiled: 1}})
-	}
-	equal(t, "at most", h.pace(), maxPace)
+	dir := t.TempDir()
+	h := openHistory(dir, "root a", quietLog)
+	h.add(record("a", 1))
+	h.costs.add(ipc.UnitResult{ID: "a", Status: ipc.StatusCompiled, Seconds: 1})
+	h.flush()
+	h = openHistory(dir, "root b", quietLog)
+	equal(t, "of a copy", names(h), []string(nil))
+	equal(t, "costs of a copy", len(h.costs.snapshot()), 0)
+	h.add(record("b", 1))
+	h.costs.add(ipc.UnitResult{ID: "b", Status: ipc.StatusCompiled, Seconds: 1})
+	h.flush()
+	h = openHistory(dir, "root b", quietLog)
+	equal(t, "its own", names(h), []string{"b"})
+	equal(t, "its own costs", len(h.costs.snapshot()), 1)
 }

@@ -2,14 +2,85 @@ package orchestrator
 
 import (
 	"bufio"
+	"bytes"
 	"errors"
 	"io"
+	"io/fs"
 	"os"
+
+	"github.com/RepliBuild/replibuild/internal/rootid"
 )
 
 // maxLine bounds one line of a state file; a longer one is damage. A build of
 // maxUnitRecords units makes some 10 MB.
 const maxLine = 32 << 20
+
+// lineFile is a state file of one JSON value a line, appended to. A line that names a
+// folder (see rootid) says whose lines follow: a copy of a project brings the lines of the
+// original along, and does not use them.
+type lineFile struct {
+	path string // "" = memory only
+	root rootid.ID
+	ours bool // what is appended now follows the line of our root
+}
+
+// read calls fn with every line of our root; see readLines. A file that is not there is
+// no error.
+func (f *lineFile) read(fn func(line []byte)) error {
+	err := readLines(f.path, maxLine, func(line []byte) {
+		switch {
+		case bytes.HasPrefix(line, []byte("root ")):
+			f.ours = string(line) == string(f.root)
+		case f.ours:
+			fn(line)
+		}
+	})
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return err
+}
+
+// append adds whole lines.
+func (f *lineFile) append(lines []byte) error {
+	file, err := os.OpenFile(f.path, os.O_RDWR|os.O_CREATE|os.O_APPEND, 0o600)
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	info, err := file.Stat()
+	if err != nil {
+		return err
+	}
+	if !f.ours || info.Size() == 0 {
+		lines = append(f.root.Header(), lines...)
+	}
+	if info.Size() > 0 {
+		// Half a line that a crash left at the end is ended, so that it takes no other
+		// with it.
+		last := []byte{0}
+		if _, err := file.ReadAt(last, info.Size()-1); err != nil {
+			return err
+		}
+		if last[0] != '\n' {
+			lines = append([]byte{'\n'}, lines...)
+		}
+	}
+	if _, err := file.Write(lines); err != nil {
+		return err
+	}
+	f.ours = true
+	return nil
+}
+
+// replace makes lines the content of the file.
+func (f *lineFile) replace(lines []byte) error {
+	if err := writeFile(f.path, append(f.root.Header(), lines...)); err != nil {
+		return err
+	}
+	f.ours = true
+	return nil
+}
 
 // readLines calls fn with every line of a file, newline cut off, except those of more
 // than limit bytes. A line is valid only during the call.
@@ -52,24 +123,4 @@ func cutNewline(line []byte) []byte {
 		return line[:n-1]
 	}
 	return line
-}
-
-// appendLines adds whole lines to a file. If a crash left half a line at its end,
-// that one is ended first, so that it takes no other with it.
-func appendLines(path string, lines []byte) error {
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_APPEND, 0o600)
-	if err != nil {
-		return err
-	}
-	fi, err := f.Stat()
-	if err == nil && fi.Size() > 0 {
-		last := []byte{0}
-		if _, err = f.ReadAt(last, fi.Size()-1); err == nil && last[0] != '\n' {
-			lines = append([]byte{'\n'}, lines...)
-		}
-	}
-	if err == nil {
-		_, err = f.Write(lines)
-	}
-	return errors.Join(err, f.Close())
 }

@@ -228,7 +228,7 @@ func (b *build) link(k *link, objects []string) ipc.UnitResult {
 
 func (b *build) askForLink(k *link, objects []string) (reply ipc.LinkReply, err error) {
 	req := ipc.LinkRequest{
-		Build: b.job.id, Root: b.plan.Root, BuildDir: b.plan.BuildDir, Env: b.plan.Env,
+		Build: b.job.id, Root: b.plan.Root, BuildDir: b.plan.BuildDir, Env: b.plan.Env, Caller: b.job.req.Caller,
 		Toolchain: b.plan.Toolchains[k.target.Toolchain], Target: k.target, Objects: objects,
 		Causes: k.causes, Timeout: b.s.cfg.Timeout.Seconds(), NoCache: b.job.req.NoCache,
 		Trace: b.job.req.Trace,

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 
+	"github.com/RepliBuild/replibuild/internal/rootid"
 	"github.com/RepliBuild/replibuild/ipc"
 )
 
@@ -16,6 +17,7 @@ import (
 // record that was made here; [memory.trust] drops it otherwise.
 type memory struct {
 	path string // of the state file, "" = none
+	root rootid.ID
 	log  *slog.Logger
 
 	plan     *ipc.Plan // nil after a start: only its id is known then
@@ -23,6 +25,7 @@ type memory struct {
 	project  string // name
 	envHash  string // of the environment that the plan was asked for with
 	env      []string
+	caller   *ipc.Caller         // of the last build without files, for automatic ones
 	targets  []string            // of the last build without files, for automatic ones
 	token    string              // of the last record; "" = believe nothing
 	recorded map[string]bool     // nodes whose record is of the plan as it is
@@ -46,10 +49,12 @@ const maxGood = 32
 // savedMemory is the state file.
 type savedMemory struct {
 	Schema  int                 `json:"schema"`
+	Root    rootid.ID           `json:"root"`
 	PlanID  string              `json:"plan_id"`
 	Project string              `json:"project"`
 	EnvHash string              `json:"env_hash"`
 	Env     []string            `json:"env"`
+	Caller  *ipc.Caller         `json:"caller,omitempty"`
 	Targets []string            `json:"targets,omitempty"`
 	Token   string              `json:"token"`
 	Missing []string            `json:"missing,omitempty"`
@@ -59,10 +64,10 @@ type savedMemory struct {
 	BuildDir    string `json:"build_dir,omitempty"`
 }
 
-// openMemory reads the state file in dir. One that is missing, damaged or of
-// another schema is an empty memory: the next build looks at everything.
-func openMemory(dir string, log *slog.Logger) *memory {
-	m := &memory{log: log, recorded: map[string]bool{}, good: map[string]goodness{}}
+// openMemory reads the state file in dir. One that is missing, damaged, or of another
+// schema or root is an empty memory: the next build looks at everything.
+func openMemory(dir string, root rootid.ID, log *slog.Logger) *memory {
+	m := &memory{root: root, log: log, recorded: map[string]bool{}, good: map[string]goodness{}}
 	if dir == "" {
 		return m
 	}
@@ -72,13 +77,14 @@ func openMemory(dir string, log *slog.Logger) *memory {
 		return m
 	}
 	var saved savedMemory
-	if err := json.Unmarshal(text, &saved); err != nil || saved.Schema != ipc.Schema {
-		log.Warn("forget the last build", "file", m.path, "error", err, "schema", saved.Schema)
+	if err := json.Unmarshal(text, &saved); err != nil || saved.Schema != ipc.Schema || saved.Root != root {
+		log.Warn("forget the last build", "file", m.path, "error", err, "schema", saved.Schema, "root", saved.Root)
 		return m
 	}
 	m.planID, m.project, m.token, m.restored = saved.PlanID, saved.Project, saved.Token, true
 	m.commandsFor, m.buildDir = saved.CommandsFor, saved.BuildDir
 	m.envHash, m.env, m.targets, m.missing = saved.EnvHash, saved.Env, saved.Targets, saved.Missing
+	m.caller = saved.Caller
 	if saved.Good != nil {
 		m.good = saved.Good
 	}
@@ -92,8 +98,8 @@ func (m *memory) save() {
 		return
 	}
 	text, err := json.Marshal(savedMemory{
-		Schema: ipc.Schema, PlanID: m.planID, Project: m.project, EnvHash: m.envHash, Env: m.env,
-		Targets: m.targets, Token: m.token, Missing: m.notRecorded(), Good: m.good,
+		Schema: ipc.Schema, Root: m.root, PlanID: m.planID, Project: m.project, EnvHash: m.envHash, Env: m.env,
+		Caller: m.caller, Targets: m.targets, Token: m.token, Missing: m.notRecorded(), Good: m.good,
 		CommandsFor: m.commandsFor, BuildDir: m.buildDir,
 	})
 	if err == nil {

@@ -11,6 +11,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/RepliBuild/replibuild/internal/rootid"
 	"github.com/RepliBuild/replibuild/ipc"
 )
 
@@ -55,6 +56,7 @@ type Supervisor interface {
 // Service is the orchestrator as a value.
 type Service struct {
 	cfg    Config
+	root   rootid.ID
 	log    *slog.Logger
 	ctx    context.Context // ends with Close
 	cancel context.CancelFunc
@@ -85,7 +87,7 @@ func New(cfg Config) (*Service, error) {
 	if cfg.Hub == nil || cfg.Root == "" {
 		return nil, errors.New("new orchestrator: Config.Hub and Config.Root are required")
 	}
-	s := &Service{cfg: cfg, log: cfg.Log, viewers: newViewers()}
+	s := &Service{cfg: cfg, root: rootid.Of(cfg.Root), log: cfg.Log, viewers: newViewers()}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
 	}
@@ -99,10 +101,10 @@ func New(cfg Config) (*Service, error) {
 			s.log.Warn("nothing will be remembered", "error", err)
 		}
 	}
-	s.history = openHistory(cfg.StateDir, s.log)
-	s.memory = openMemory(cfg.StateDir, s.log)
+	s.history = openHistory(cfg.StateDir, s.root, s.log)
+	s.memory = openMemory(cfg.StateDir, s.root, s.log)
 	if s.memory.envHash != "" {
-		s.last.Store(&ipc.BuildRequest{Env: s.memory.env, Targets: s.memory.targets})
+		s.last.Store(&ipc.BuildRequest{Env: s.memory.env, Caller: s.memory.caller, Targets: s.memory.targets})
 	}
 	if cfg.Changes != nil {
 		s.wg.Go(s.followChanges)

@@ -150,7 +150,8 @@ func (b *build) historyRecord(reply ipc.BuildReply) ipc.BuildRecord {
 	defer b.mu.Unlock()
 	r := ipc.BuildRecord{
 		Build: reply.Build, Started: b.started, Seconds: reply.Seconds, Trigger: b.job.req.Trigger,
-		Success: reply.Success, Cancelled: reply.Cancelled, Detail: reply.Detail, Plan: b.planID(), Counts: reply.Counts, Units: b.made, Expected: b.expected,
+		Success: reply.Success, Cancelled: reply.Cancelled, Detail: reply.Detail, Plan: b.planID(), Counts: reply.Counts, Units: b.made,
+		Expected: b.expected,
 	}
 	for _, u := range b.outcomes {
 		if u.Status == ipc.StatusCached && !u.InPlace {

@@ -83,7 +83,7 @@ func (d *planDiff) commandsEqual(old, next int) bool {
 	equal, known := d.sameCommand[pair]
 	if !known {
 		a, b := d.old.Commands[old], d.next.Commands[next]
-		equal = a.Lang == b.Lang && slices.Equal(a.Args, b.Args) && d.old.Toolchains[a.Toolchain] == d.next.Toolchains[b.Toolchain]
+		equal = a.Lang == b.Lang && slices.Equal(a.Args, b.Args) && d.old.Toolchains[a.Toolchain].Equal(d.next.Toolchains[b.Toolchain])
 		d.sameCommand[pair] = equal
 	}
 	return equal
@@ -94,7 +94,7 @@ func (d *planDiff) links(same map[string]bool) {
 	before, after := objectsByTarget(d.old), objectsByTarget(d.next)
 	for _, t := range d.next.Targets {
 		b := d.old.Target(t.Name)
-		if b == nil || d.old.Toolchains[b.Toolchain] != d.next.Toolchains[t.Toolchain] {
+		if b == nil || !d.old.Toolchains[b.Toolchain].Equal(d.next.Toolchains[t.Toolchain]) {
 			continue
 		}
 		was := *b

@@ -77,13 +77,14 @@ func (b *build) nothingToDo(seen changes) (goodness, bool) {
 }
 
 // loadPlan takes the plan from memory while nothing that it was made from has
-// changed, else from setup.
-func (b *build) loadPlan(seen changes) error {
+// changed, else from setup. What an earlier plan's actions made is removed then; if that
+// was anything, the changes that are returned were asked for again.
+func (b *build) loadPlan(seen changes) (changes, error) {
 	m := b.memory
 	_, dirty := seen.dirty[planNode]
 	if m.plan != nil && !dirty && m.recorded[planNode] && m.envHash == b.envHash {
 		b.plan = m.plan
-		return nil
+		return seen, nil
 	}
 	req := ipc.PlanRequest{Env: b.job.req.Env}
 	if m.plan != nil && !dirty && m.recorded[planNode] {
@@ -91,20 +92,28 @@ func (b *build) loadPlan(seen changes) error {
 	}
 	reply, err := b.askForPlan(req)
 	if err != nil {
-		return err
+		return seen, err
 	}
 	if reply.Unchanged && req.Known != "" {
 		b.plan, m.envHash, m.env = m.plan, b.envHash, b.job.req.Env
-		return nil
+		return seen, nil
 	}
 	if reply.Plan == nil {
-		return ipc.Errorf(ipc.CodeInternal, "setup answered without a plan")
+		return seen, ipc.Errorf(ipc.CodeInternal, "setup answered without a plan")
+	}
+	if reply.Plan.Root != b.s.cfg.Root {
+		return seen, ipc.Errorf(ipc.CodeInternal, "setup sent the plan of another folder, %s", reply.Plan.Root).
+			WithHint("`replibuild restart` makes the daemons read the project again")
 	}
 	if err := checkPlan(reply.Plan); err != nil {
-		return err
+		return seen, err
 	}
-	b.adopt(reply.Plan, seen)
-	return nil
+	removed, gone := b.outputs.tidy(reply.Plan)
+	b.adopt(reply.Plan, seen, gone)
+	if removed == 0 {
+		return seen, nil
+	}
+	return b.look()
 }
 
 // checkPlan holds the plan's indices inside its tables: a setup daemon of another
@@ -146,10 +155,10 @@ func (b *build) askForPlan(req ipc.PlanRequest) (reply ipc.PlanReply, err error)
 }
 
 // adopt makes p the plan: discovery hears what it was made from and what is no part
-// of it any more.
-func (b *build) adopt(p *ipc.Plan, seen changes) {
+// of it any more. gone are nodes whose files were removed.
+func (b *build) adopt(p *ipc.Plan, seen changes, gone []string) {
 	isNew := b.memory.planID != p.ID
-	gone := b.memory.adopt(p, b.envHash, b.job.req.Env)
+	gone = append(gone, b.memory.adopt(p, b.envHash, b.job.req.Env)...)
 	nodes := planNodes(p)
 	for id := range seen.dirty {
 		if !nodes[id] {
@@ -186,15 +195,15 @@ func (b *build) unitsToDo(seen changes) []ipc.BatchUnit {
 
 // announce says what there is to do, as far as it is known now.
 func (b *build) announce(units []ipc.BatchUnit, seen changes) {
-	s := newSchedule(b.plan, b.costs)
 	nodes := make([]string, len(units))
 	for i, u := range units {
 		nodes[i] = u.ID
 	}
-	b.expected = s.expected(units, b.slots())
+	b.expected = newSchedule(b.plan, b.costs).expected(units, b.slots())
+	b.correction = b.s.history.correction(len(units))
 	b.emit(ipc.BuildPlanned{
 		Units: len(b.scope.units), Targets: b.targetsToDo(units, seen), Dirty: len(units),
-		Expected: b.expected * b.s.history.pace(), Nodes: nodes,
+		Expected: b.expected * b.correction, Nodes: nodes,
 	})
 }
 

@@ -10,15 +10,25 @@ import (
 // folders to search, so that an -I among them is searched first: they win.
 func (p *planner) args(t *target, lang string) []string {
 	s, chain := t.table, p.chains[t.chain]
-	own, driver, std := s.cxxFlags, chain.CXXArgs, "-std="+orDefault(s.cxxStandard.text, defaultCXXStandard)
+	own, driver, standard, usual := s.cxxFlags, chain.CXXArgs, s.cxxStandard, defaultCXXStandard
 	if lang == "c" {
-		own, driver, std = s.cFlags, chain.CCArgs, "-std="+orDefault(s.cStandard.text, defaultCStandard)
+		own, driver, standard, usual = s.cFlags, chain.CCArgs, s.cStandard, defaultCStandard
 	}
-	args := append(slices.Clone(driver), std)
-	args = append(args, optimization(orDefault(s.optimization.text, defaultOptimization), chain.Family)...)
-	if s.debug.or(defaultDebug) {
-		args = append(args, "-g")
+	var args []string
+	add := func(written bool) { // what nobody wrote comes before what came with the compiler
+		if standard.given() == written {
+			args = append(args, "-std="+orDefault(standard.text, usual))
+		}
+		if s.optimization.given() == written {
+			args = append(args, optimization(orDefault(s.optimization.text, defaultOptimization), chain.Family)...)
+		}
+		if s.debug.given == written && s.debug.or(defaultDebug) {
+			args = append(args, "-g")
+		}
 	}
+	add(false)
+	args = append(args, driver...)
+	add(true)
 	if (s.pic.or(false) || t.pic) && p.goos != "windows" {
 		args = append(args, "-fPIC")
 	}
@@ -31,9 +41,9 @@ func (p *planner) args(t *target, lang string) []string {
 	}
 	args = append(args, p.defines(t, all)...)
 	flags, search := moduleArgs(all, lang)
-	args = appendFlags(args, flags)
+	args = append(args, flags...)
 	args = append(args, own.texts()...)
-	return append(args, appendFlags(p.includes(t, all), search)...)
+	return append(args, appendFolders(p.includes(t, all), search)...)
 }
 
 func optimization(level, family string) []string {
@@ -43,16 +53,16 @@ func optimization(level, family string) []string {
 	return []string{"-O" + level}
 }
 
+// defines are those of the targets that t depends on, then its own: the last of two
+// values counts.
 func (p *planner) defines(t *target, all []*target) []string {
 	var args []string
 	add := func(names words) {
 		for _, d := range names.texts() {
-			if !slices.Contains(args, "-D"+d) {
-				args = append(args, "-D"+d)
-			}
+			args = append(args, "-D"+d)
 		}
 	}
-	for _, d := range slices.Backward(all) { // the target's own last
+	for _, d := range slices.Backward(all) {
 		add(d.table.publicDefines)
 	}
 	add(t.table.defines)
@@ -122,10 +132,27 @@ func isSearch(flag string) bool {
 // takesValue reports whether a flag's value is the next argument.
 func takesValue(flag string) bool {
 	switch flag {
-	case "-isystem", "-I", "-D", "-U", "-include", "-imacros", "-idirafter", "-iquote", "-isysroot", "-framework", "-F", "-iframework", "-Xclang":
+	case "-isystem", "-I", "-D", "-U", "-include", "-imacros", "-idirafter", "-iquote", "-isysroot", "-framework", "-F", "-iframework",
+		"-Xclang", "-Xlinker", "-Xassembler", "-Xpreprocessor", "-L", "-l", "-z", "-u", "-T", "-target", "--target", "--sysroot", "-arch":
 		return true
 	}
 	return false
+}
+
+// appendFolders appends flags of folders to search that are not there yet: of two equal
+// ones the first counts, and compilers drop the second.
+func appendFolders(flags, more []string) []string {
+	for i := 0; i < len(more); i++ {
+		flag := more[i : i+1]
+		if takesValue(more[i]) && i+1 < len(more) {
+			i++
+			flag = more[i-1 : i+1]
+		}
+		if !contains(flags, flag) {
+			flags = append(flags, flag...)
+		}
+	}
+	return flags
 }
 
 func contains(args, part []string) bool {

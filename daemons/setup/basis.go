@@ -1,18 +1,24 @@
 package setup
 
 import (
+	"cmp"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"sort"
 	"strings"
+	"time"
 
+	"github.com/RepliBuild/replibuild/internal/stamps"
 	"github.com/RepliBuild/replibuild/ipc"
 )
 
 // look sees each file once: an answer is made from, and judged by, one state of the
 // world. It is not safe for use by several goroutines.
 type look struct {
+	begun int64 // ns
+	disks stamps.Disks
 	sigs  map[string]ipc.Signature
 	lists map[listKey]listed
 }
@@ -22,12 +28,13 @@ type listKey struct{ Dir, Match string }
 
 type listed struct {
 	names  []string
+	odd    map[string]bool // see globber
 	digest string
 	err    error
 }
 
 func newLook() *look {
-	return &look{sigs: map[string]ipc.Signature{}, lists: map[listKey]listed{}}
+	return &look{begun: time.Now().UnixNano(), sigs: map[string]ipc.Signature{}, lists: map[listKey]listed{}}
 }
 
 func (l *look) sign(file string) ipc.Signature {
@@ -39,10 +46,17 @@ func (l *look) sign(file string) ipc.Signature {
 	return sig
 }
 
+// isYoung reports whether a file may get another content without getting another
+// signature: its file system does not tell changes apart that are so close.
+func (l *look) isYoung(file string, sig ipc.Signature) bool {
+	return l.disks.IsCoarse(file, sig) && !l.disks.IsSettled(file, sig, l.begun)
+}
+
 func (l *look) list(key listKey) listed {
 	got, ok := l.lists[key]
 	if !ok {
-		got.names, got.err = listNames(key.Dir, key.Match)
+		g := glob(key.Dir, key.Match)
+		got.names, got.odd, got.err = g.names, g.odd, g.err
 		got.digest = ipc.ListingDigest(got.names)
 		l.lists[key] = got
 	}
@@ -56,6 +70,7 @@ type basis struct {
 	Files    map[string]ipc.Signature
 	Misses   map[string]bool
 	Listings map[listKey]string // digest
+	Doubt    string             // why nothing of this can be believed the next time
 }
 
 func newBasis() *basis {
@@ -64,6 +79,9 @@ func newBasis() *basis {
 
 // holds reports whether everything is as it was.
 func (b *basis) holds(l *look) bool {
+	if b.Doubt != "" {
+		return false
+	}
 	for file, sig := range b.Files {
 		if l.sign(file) != sig {
 			return false
@@ -93,6 +111,7 @@ func (b *basis) add(other *basis) {
 	for key, digest := range other.Listings {
 		b.Listings[key] = digest
 	}
+	b.Doubt = cmp.Or(b.Doubt, other.Doubt)
 }
 
 // watcher looks at files and notes in a basis what it saw.
@@ -120,8 +139,16 @@ func (w watcher) exists(file string) bool {
 		w.list(filepath.Dir(file), escapePattern(filepath.Base(file)))
 	default:
 		w.Files[file] = sig
+		w.mind(file, sig)
 	}
 	return true
+}
+
+// mind notes if the signature of a file cannot be believed yet.
+func (w watcher) mind(file string, sig ipc.Signature) {
+	if w.isYoung(file, sig) {
+		w.Doubt = cmp.Or(w.Doubt, file+" was changed less than two seconds before it was read")
+	}
 }
 
 // isFile is exists for a regular file.
@@ -138,11 +165,20 @@ func (w watcher) read(file string) ([]byte, error) {
 		w.Misses[file] = true
 	} else {
 		w.Files[file] = sig
+		w.mind(file, sig)
 	}
 	if sig.Exists() && !sig.IsRegular() {
 		return nil, fmt.Errorf("%s is not a regular file", file)
 	}
-	return os.ReadFile(file)
+	f, err := os.Open(file)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	if stamps.IsBeingWritten(f) {
+		w.Doubt = cmp.Or(w.Doubt, file+" is open for writing")
+	}
+	return io.ReadAll(f)
 }
 
 // list returns the names in dir that match.
@@ -153,10 +189,41 @@ func (w watcher) list(dir, match string) ([]string, error) {
 	return got.names, got.err
 }
 
+// files returns the names in dir that match and are files, or links to files. The answer
+// will be dirty when another of the names becomes one.
+func (w watcher) files(dir, match string) ([]string, error) {
+	names, err := w.list(dir, match)
+	odd := w.look.list(listKey{dir, match}).odd
+	if len(odd) == 0 {
+		return names, err
+	}
+	var files []string
+	for _, name := range names {
+		if !odd[name] || w.leadsToFile(filepath.Join(dir, name)) {
+			files = append(files, name)
+		}
+	}
+	return files, err
+}
+
+// leadsToFile reports whether a name that is no regular file is a link to one.
+func (w watcher) leadsToFile(file string) bool {
+	sig := w.sign(file)
+	switch {
+	case sig.IsRegular():
+		return true
+	case sig.Exists(): // the name stays when a file takes the place of a folder or socket
+		w.Files[file] = sig
+	default:
+		w.Misses[file] = true
+	}
+	return false
+}
+
 // track turns a basis into the record of the node "plan".
 func (b *basis) track(root string) ipc.Track {
 	var t ipc.Track
-	node := ipc.NodeRecord{ID: "plan"}
+	node := ipc.NodeRecord{ID: "plan", Unsettled: b.Doubt}
 	for _, file := range sortedKeys(b.Files) {
 		node.Inputs = append(node.Inputs, uint32(len(t.Files)))
 		t.Files = append(t.Files, ipc.FileSig{Path: relative(root, file), Sig: b.Files[file]})

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/RepliBuild/replibuild/internal/stamps"
 	"github.com/RepliBuild/replibuild/ipc"
 )
 
@@ -129,7 +130,7 @@ func (w *world) waitTick() {
 		if err := os.WriteFile(probe, nil, 0o600); err != nil {
 			w.t.Fatal(err)
 		}
-		if ipc.StatSignature(probe).Mtime > now+int64(tick) {
+		if ipc.StatSignature(probe).Mtime > now+int64(stamps.Tick) {
 			return
 		}
 	}
@@ -258,7 +259,7 @@ func TestModules(t *testing.T) {
 	for name, want := range map[string]string{
 		"Own":     " .replibuild/modules/Own.toml true [cached] [-DOWN=1] []",
 		"zlib":    "1.2.13 pkg-config true [cached] [-I/fake/include] [-L/fake/lib -lz]",
-		"top":     "2.0 pkg-config true [cached] [-DTOP=1 -I/fake/include] [-pthread -ltop]",
+		"top":     "2.0 pkg-config true [cached] [-DTOP=1 -I/fake/include] [-ltop -pthread]",
 		"Zlib":    "1.2.13 built-in false [] [-I/fake/include] [-L/fake/lib -lz]",
 		"Threads": " built-in false [] [-pthread] [-pthread]",
 		"Shared":  "9 " + filepath.ToSlash(w.fake) + "/modules/Shared.toml false [] [] [-lplain]",

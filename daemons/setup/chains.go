@@ -43,6 +43,9 @@ func (p *planner) chainFor(t *target) (int, error) {
 		p.noCompiler(at, no.suggestion, no.message)
 		return -1, nil
 	}
+	if linkerOf(d.CXXArgs) != "" && !t.table.linker.given() {
+		linker = "default" // what came with the compiler says it
+	}
 	prober := &prober{root: p.root, env: p.env, state: p.state}
 	chain, err := prober.probe(p.ctx, p.w, d, linker, lto)
 	switch {
@@ -66,7 +69,7 @@ func (p *planner) chainFor(t *target) (int, error) {
 // addChain returns the index of a toolchain, the same for two ways of asking for it.
 func (p *planner) addChain(chain probed) int {
 	for i, known := range p.chains {
-		if known.Toolchain == chain.Toolchain && slices.Equal(known.CXXArgs, chain.CXXArgs) && slices.Equal(known.CCArgs, chain.CCArgs) {
+		if known.Toolchain.Equal(chain.Toolchain) && slices.Equal(known.CXXArgs, chain.CXXArgs) && slices.Equal(known.CCArgs, chain.CCArgs) {
 			return i
 		}
 	}

@@ -91,8 +91,11 @@ func cleanPath(text string) (message, suggestion string) {
 // localPath is for what we make, and may one day clean away: it lies in the project.
 func localPath(text string) (message, suggestion string) {
 	clean := path.Clean(text)
-	if path.IsAbs(text) || clean == ".." || clean == "." || strings.HasPrefix(clean, "../") || strings.Contains(text, `\`) {
+	if path.IsAbs(text) || clean == ".." || clean == "." || strings.HasPrefix(clean, "../") || strings.ContainsAny(text, "\\\n\r") {
 		return fmt.Sprintf("is %q, which is not a folder beneath the project", text), `for example "build"`
+	}
+	if strings.HasPrefix(clean, "-") || strings.HasPrefix(clean, "@") {
+		return fmt.Sprintf("is %q, which compilers take for an option", text), `for example "build"`
 	}
 	if first, _, _ := strings.Cut(clean, "/"); first == ".replibuild" || first == ".git" {
 		return fmt.Sprintf("is %q, which is not ours to fill", text), `for example "build"`

@@ -89,12 +89,9 @@ type finder struct {
 
 // named finds the driver of a command that may carry a wrapper and arguments.
 func (f finder) named(d *drivers, command, origin string) *noCompiler {
-	words := splitShell(command)
-	for len(words) > 1 && (wrappers[programName(words[0])] || strings.Contains(words[0], "=")) {
-		if wrappers[programName(words[0])] && programName(words[0]) != "env" {
-			d.Notices = append(d.Notices, fmt.Sprintf("%s names %s; RepliBuild has a cache of its own and runs %s directly", origin, words[0], words[1]))
-		}
-		words = words[1:]
+	words, no := behindWrappers(d, splitShell(command), origin)
+	if no != nil {
+		return no
 	}
 	if len(words) == 0 {
 		return &noCompiler{origin + " is empty", installHint}
@@ -109,6 +106,51 @@ func (f finder) named(d *drivers, command, origin string) *noCompiler {
 		return &noCompiler{fmt.Sprintf("%s is %q, which cannot be found", origin, words[0]), suggestion}
 	}
 	return nil
+}
+
+// behindWrappers takes wrappers with their own settings off the front of a command. A
+// variable for the compiler, or an option of env, cannot be passed on and is refused.
+func behindWrappers(d *drivers, words []string, origin string) ([]string, *noCompiler) {
+	refused := func(word, what string) *noCompiler {
+		return &noCompiler{
+			fmt.Sprintf("%s has %q, and a compiler cannot be given %s here", origin, word, what),
+			"write a script that sets it and runs the compiler, and name the script",
+		}
+	}
+	var skipped []string
+	defer func() {
+		for _, wrapper := range skipped {
+			d.Notices = append(d.Notices, fmt.Sprintf("%s names %s; RepliBuild has a cache of its own and runs %s directly", origin, wrapper, words[0]))
+		}
+	}()
+	behind := "" // the wrapper before this word
+	for len(words) > 1 {
+		word := words[0]
+		switch name := programName(word); {
+		case behind == "env" && strings.HasPrefix(word, "-"):
+			return nil, refused(word, "an option of env")
+		case strings.Contains(word, "=") && !strings.Contains(filepath.ToSlash(name), "/"):
+			if setting, _, _ := strings.Cut(word, "="); (behind == "" || behind == "env") && !settingOfWrapper(setting) {
+				return nil, refused(word, "a variable")
+			}
+		case !wrappers[name]:
+			return words, nil
+		default:
+			behind = name
+			if name != "env" {
+				skipped = append(skipped, word)
+			}
+		}
+		words = words[1:]
+	}
+	return words, nil
+}
+
+// settingOfWrapper reports whether a variable is about a wrapper, which does not run here.
+func settingOfWrapper(name string) bool {
+	return slices.ContainsFunc([]string{"CCACHE_", "SCCACHE_", "DISTCC_", "ICECC_", "BUILDCACHE_"}, func(prefix string) bool {
+		return strings.HasPrefix(name, prefix)
+	})
 }
 
 // unwrapped passes by links to ccache and its like, as in /usr/lib/ccache: the next

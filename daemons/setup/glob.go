@@ -18,14 +18,19 @@ import (
 // by "**". A folder that is not there has no names; one that cannot be read is an
 // error, besides the names found elsewhere.
 func listNames(dir, match string) ([]string, error) {
+	g := glob(dir, match)
+	return g.names, g.err
+}
+
+func glob(dir, match string) *globber {
 	if match == "" {
 		match = "*"
 	}
-	g := &globber{root: dir, match: match, deep: strings.Contains(match, "**")}
+	g := &globber{root: dir, match: match, odd: map[string]bool{}, deep: strings.Contains(match, "**")}
 	g.depth = strings.Count(match, "/")
 	g.walk("")
 	sort.Strings(g.names)
-	return g.names, g.err
+	return g
 }
 
 // globber walks a folder as far as a pattern can reach.
@@ -34,6 +39,7 @@ type globber struct {
 	deep        bool
 	depth       int // slashes in the pattern
 	names       []string
+	odd         map[string]bool // names of what is no regular file: folders, links, sockets
 	err         error
 }
 
@@ -46,6 +52,9 @@ func (g *globber) walk(rel string) {
 		name := path.Join(rel, e.Name())
 		if doublestar.MatchUnvalidated(g.match, name) {
 			g.names = append(g.names, name)
+			if !e.Type().IsRegular() {
+				g.odd[name] = true
+			}
 		}
 		if e.IsDir() && g.reaches(name) {
 			g.walk(name)

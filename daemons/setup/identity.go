@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/RepliBuild/replibuild/internal/stamps"
 	"github.com/RepliBuild/replibuild/ipc"
 )
 
@@ -64,10 +65,6 @@ func (p *prober) identify(w watcher, programs, files, dirs []string) (string, er
 // maxDigests bounds how many hashes are remembered; a compiler has some 400 files.
 const maxDigests = 20_000
 
-// tick is the time that a file's last change must be old before its hash is trusted
-// later (git's racy rule).
-const tick = 50 * time.Millisecond
-
 // digest returns what stands for a file's content.
 func (s *state) digest(file string, sig ipc.Signature) (string, error) {
 	if known, ok := s.Digests[file]; ok && known.Sig == sig {
@@ -76,12 +73,12 @@ func (s *state) digest(file string, sig ipc.Signature) (string, error) {
 	if !sig.IsRegular() {
 		return "absent", nil
 	}
-	started := time.Now()
+	begun := time.Now().UnixNano()
 	digest, err := contentDigest(file, sig)
 	if err != nil {
 		return "", err
 	}
-	if sig == ipc.StatSignature(file) && started.UnixNano()-max(sig.Ctime, sig.Mtime) > int64(tick) {
+	if sig == ipc.StatSignature(file) && isSettled(file, sig, begun) {
 		if len(s.Digests) > maxDigests {
 			clear(s.Digests)
 		}
@@ -89,6 +86,13 @@ func (s *state) digest(file string, sig ipc.Signature) (string, error) {
 		s.changed = true
 	}
 	return digest, nil
+}
+
+// isSettled reports whether a file that was read at a moment can be known by its
+// signature later (git's racy rule).
+func isSettled(file string, sig ipc.Signature, at int64) bool {
+	var disks stamps.Disks // asked about one file
+	return sig.Exists() && disks.IsSettled(file, sig, at)
 }
 
 func contentDigest(file string, sig ipc.Signature) (string, error) {

@@ -65,18 +65,23 @@ func (p *planner) reportMains(t *target, files []string) {
 
 // scan reads a source for main, from memory while the file is what it was. A file
 // that is still to be made has none.
-func (p *planner) scan(file string) mainSeen { return p.state.scanMain(file, p.w.sign(file)) }
+func (p *planner) scan(file string) mainSeen {
+	sig := p.w.sign(file)
+	p.w.mind(file, sig)
+	return p.state.scanMain(file, sig)
+}
 
 func (s *state) scanMain(file string, sig ipc.Signature) mainSeen {
 	if known, ok := s.Mains[file]; ok && known.Sig == sig {
 		return known
 	}
 	seen := mainSeen{Sig: sig}
+	begun := time.Now().UnixNano()
 	text, err := os.ReadFile(file)
 	if err == nil {
 		seen.Main = scanMain(text)
 	}
-	if sig.Exists() && time.Now().UnixNano()-max(sig.Ctime, sig.Mtime) > int64(tick) {
+	if isSettled(file, sig, begun) {
 		if len(s.Mains) > maxMains {
 			clear(s.Mains)
 		}

@@ -24,6 +24,9 @@ func (p *planner) link(t *target, langs map[string]bool) ipc.Target {
 	for _, d := range linked[1:] {
 		out.LinkInputs = append(out.LinkInputs, p.output(d))
 	}
+	for _, d := range t.again { // as often as it was asked for
+		out.LinkInputs = append(out.LinkInputs, p.output(d))
+	}
 	parts := slices.DeleteFunc(slices.Clone(linked), func(d *target) bool { return d != t && d.kind == ipc.KindShared })
 	out.LinkFlags = p.linkFlags(t, out.LinkLang, linked, parts)
 	out.Libs = p.libs(parts)
@@ -60,32 +63,38 @@ func linkedInto(t *target) []*target {
 }
 
 // linkFlags come before the objects: parts are the target and the static libraries
-// that become part of it.
+// that become part of it. Flags are in the order and as often as they were given; those
+// of the target come after those of its libraries.
 func (p *planner) linkFlags(t *target, lang string, linked, parts []*target) []string {
 	chain := p.chains[t.chain]
-	flags := slices.Clone(chain.CXXArgs)
+	driver := chain.CXXArgs
 	if lang == "c" {
-		flags = slices.Clone(chain.CCArgs)
+		driver = chain.CCArgs
 	}
+	var flags []string
+	if usesLTO(t.table) && !t.table.optimization.given() {
+		flags = append(flags, optimization(defaultOptimization, chain.Family)...)
+	}
+	flags = append(flags, driver...)
 	if t.kind == ipc.KindShared {
 		flags = append(flags, p.sharedFlags(t)...)
 	}
-	if chain.Linker != "" && linkerOf(t.table.linkFlags.texts()) == "" {
+	if chain.Linker != "" {
 		flags = append(flags, "-fuse-ld="+chain.Linker)
 	}
-	for _, d := range parts {
-		flags = appendFlags(flags, p.linkToo(d.table, lang))
+	for _, d := range slices.Backward(parts) {
+		flags = append(flags, p.linkToo(d.table, lang)...)
 	}
-	if usesLTO(t.table) {
-		flags = appendFlags(flags, optimization(orDefault(t.table.optimization.text, defaultOptimization), chain.Family))
+	if usesLTO(t.table) && t.table.optimization.given() {
+		flags = append(flags, optimization(t.table.optimization.text, chain.Family)...)
 	}
 	for _, d := range parts {
 		for _, dir := range d.table.libDirs.texts() {
-			flags = appendFlags(flags, []string{"-L" + planPath(p.root, p.expand(dir))})
+			flags = append(flags, "-L"+planPath(p.root, p.expand(dir)))
 		}
 	}
 	for _, m := range modulesOf(parts) {
-		flags = appendFlags(flags, m.linkFlags)
+		flags = append(flags, m.linkFlags...)
 	}
 	if slices.ContainsFunc(linked[1:], func(d *target) bool { return d.kind == ipc.KindShared }) {
 		flags = append(flags, p.besideFlags()...)
@@ -104,21 +113,6 @@ func (p *planner) besideFlags() []string {
 	return []string{"-Wl,-rpath,$ORIGIN"}
 }
 
-// appendFlags appends flags that are not there yet, with their values.
-func appendFlags(flags, more []string) []string {
-	for i := 0; i < len(more); i++ {
-		flag := []string{more[i]}
-		if (takesValue(more[i]) || more[i] == "-L" || more[i] == "-Xlinker" || more[i] == "-z") && i+1 < len(more) {
-			i++
-			flag = append(flag, more[i])
-		}
-		if !contains(flags, flag) {
-			flags = append(flags, flag...)
-		}
-	}
-	return flags
-}
-
 // sharedFlags make a shared library that is found by its name: a program that was
 // linked with build/libx.so would look for just that path otherwise.
 func (p *planner) sharedFlags(t *target) []string {
@@ -128,6 +122,9 @@ func (p *planner) sharedFlags(t *target) []string {
 		return []string{"-dynamiclib", "-Wl,-install_name,@rpath/" + name}
 	case "windows":
 		return []string{"-shared"}
+	}
+	if strings.Contains(name, ",") { // which parts the arguments of -Wl
+		return []string{"-shared", "-Xlinker", "-soname", "-Xlinker", name}
 	}
 	return []string{"-shared", "-Wl,-soname," + name}
 }
@@ -139,15 +136,14 @@ func (p *planner) linkToo(s settings, lang string) []string {
 		flags = s.cFlags.texts()
 	}
 	var out []string
-	for _, f := range flags {
-		for _, prefix := range []string{
-			"-flto", "-fno-lto", "-fsanitize", "-fno-sanitize", "--coverage", "-fprofile-", "-fopenmp", "-stdlib=", "-pthread",
-			"-m32", "-m64", "-mx32", "--target=", "--sysroot=", "-static-lib", "-fuse-ld=",
-		} {
-			if strings.HasPrefix(f, prefix) {
-				out = append(out, f)
-				break
-			}
+	for i := 0; i < len(flags); i++ {
+		flag := flags[i : i+1]
+		if takesValue(flags[i]) && i+1 < len(flags) {
+			i++
+			flag = flags[i-1 : i+1]
+		}
+		if forLinker(flag[0]) {
+			out = append(out, flag...)
 		}
 	}
 	if slices.Contains(s.linkLibs.texts(), "pthread") && p.goos != "windows" {
@@ -156,38 +152,45 @@ func (p *planner) linkToo(s settings, lang string) []string {
 	return out
 }
 
-// libs come after the objects, those of a static library after those of its users;
-// of a library that several name the last place counts.
+// forLinker reports whether a compiler flag says something about linking, too.
+func forLinker(flag string) bool {
+	return slices.ContainsFunc([]string{
+		"-flto", "-fno-lto", "-fsanitize", "-fno-sanitize", "--coverage", "-fprofile-", "-fopenmp", "-stdlib=", "-pthread",
+		"-m32", "-m64", "-mx32", "--target", "-target", "--sysroot", "-isysroot", "-arch", "-static-lib", "-fuse-ld=", "--ld-path=",
+	}, func(prefix string) bool { return strings.HasPrefix(flag, prefix) })
+}
+
+// libs come after the objects, those of a static library after those of its users, in
+// the order and as often as they were given; those of modules at last.
 func (p *planner) libs(parts []*target) []string {
 	var all []string
 	for _, d := range parts {
-		for _, name := range d.table.linkLibs.texts() {
-			if name == "pthread" && p.goos != "windows" {
-				continue // -pthread
+		names := d.table.linkLibs.texts()
+		for i, name := range names {
+			switch {
+			case i > 0 && takesValue(names[i-1]): // -framework NAME
+				all = append(all, name)
+			case name != "pthread" || p.goos == "windows": // else it is -pthread
+				all = append(all, libraryFlag(p.root, p.root, name))
 			}
-			all = append(all, libraryFlag(p.root, p.root, name))
 		}
 	}
-	for _, m := range modulesOf(parts) {
-		all = append(all, m.libs...)
+	modules := modulesOf(parts)
+	for i, m := range modules {
+		all = append(all, withoutRepeated(m.libs, modules[i+1:])...)
 	}
-	return lastOfEach(all)
+	return all
 }
 
-// lastOfEach drops all but the last of equal -l flags. Other flags stay where they
-// are: -Wl,--as-needed is about what follows it.
-func lastOfEach(libs []string) []string {
-	seen := map[string]bool{}
-	var out []string
-	for _, lib := range slices.Backward(libs) {
-		if strings.HasPrefix(lib, "-l") || !strings.HasPrefix(lib, "-") {
-			if seen[lib] {
-				continue
-			}
-			seen[lib] = true
-		}
-		out = append(out, lib)
+// withoutRepeated leaves out the libraries that a later module names again: of those the
+// last place counts. A list with other flags is left as it is, for they are about the
+// libraries in it (-Wl,-Bstatic, -Wl,--start-group).
+func withoutRepeated(libs []string, later []*module) []string {
+	plain := !slices.ContainsFunc(libs, func(lib string) bool { return !strings.HasPrefix(lib, "-l") })
+	if !plain {
+		return libs
 	}
-	slices.Reverse(out)
-	return out
+	return slices.DeleteFunc(slices.Clone(libs), func(lib string) bool {
+		return slices.ContainsFunc(later, func(m *module) bool { return slices.Contains(m.libs, lib) })
+	})
 }

@@ -164,14 +164,15 @@ func packageModule(name string, p pkgResult) *module {
 func (m *module) addPackage(p pkgResult) {
 	m.cflags = append(m.cflags, p.Cflags...)
 	for i := 0; i < len(p.Libs); i++ {
-		switch lib := p.Libs[i]; {
-		case lib == "-framework" && i+1 < len(p.Libs):
-			m.libs = append(m.libs, lib, p.Libs[i+1])
+		flag := p.Libs[i : i+1]
+		if takesValue(p.Libs[i]) && i+1 < len(p.Libs) {
 			i++
-		case strings.HasPrefix(lib, "-l") || strings.HasPrefix(lib, "-Wl,") || !strings.HasPrefix(lib, "-"):
-			m.libs = append(m.libs, lib) // -Wl,--as-needed and kin mean what follows
-		default:
-			m.linkFlags = append(m.linkFlags, lib)
+			flag = p.Libs[i-1 : i+1]
+		}
+		if strings.HasPrefix(flag[0], "-L") { // where it stands does not matter
+			m.linkFlags = append(m.linkFlags, flag...)
+		} else {
+			m.libs = append(m.libs, flag...) // -Wl,--as-needed and kin mean what follows
 		}
 	}
 }

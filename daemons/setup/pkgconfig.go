@@ -3,6 +3,7 @@ package setup
 import (
 	"context"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 
@@ -24,6 +25,7 @@ type pkgConfig struct {
 	root    string
 	env     []string
 	program string   // "" = there is none
+	args    []string // that PKG_CONFIG has for it
 	dirs    []string // where it looks for .pc files, in order
 	memory  memo[pkgResult]
 	now     int64
@@ -34,8 +36,8 @@ type pkgConfig struct {
 func newPkgConfig(ctx context.Context, s *state, w watcher, root string, env []string) *pkgConfig {
 	p := &pkgConfig{root: root, env: env, memory: s.Packages, now: s.Now}
 	names := []string{"pkg-config", "pkgconf"}
-	if own := splitShell(ipc.EnvValue(env, "PKG_CONFIG")); len(own) == 1 {
-		names = own
+	if own := splitShell(ipc.EnvValue(env, "PKG_CONFIG")); len(own) > 0 {
+		names, p.args = own[:1], own[1:]
 	}
 	for _, name := range names {
 		if p.program = w.findProgram(root, name, env); p.program != "" {
@@ -60,7 +62,7 @@ func (p *pkgConfig) builtinPath(ctx context.Context, s *state, w watcher) string
 	if path, ok := s.Words.get(key, s.Now, w); ok {
 		return path
 	}
-	out, _, err := ask(ctx, p.root, p.env, p.program, "--variable", "pc_path", "pkg-config")
+	out, _, err := ask(ctx, p.root, p.env, p.program, append(slices.Clone(p.args), "--variable", "pc_path", "pkg-config")...)
 	if err != nil {
 		return ""
 	}
@@ -120,7 +122,7 @@ func (p *pkgConfig) run(ctx context.Context, name string, r *pkgResult) error {
 	var errs [3]error
 	for i, option := range []string{"--modversion", "--cflags", "--libs"} {
 		wg.Go(func() {
-			outs[i], _, errs[i] = ask(ctx, p.root, withEnv(p.env, "LC_ALL=C"), p.program, "--print-errors", option, name)
+			outs[i], _, errs[i] = ask(ctx, p.root, withEnv(p.env, "LC_ALL=C"), p.program, append(slices.Clone(p.args), "--print-errors", option, name)...)
 		})
 	}
 	wg.Wait()

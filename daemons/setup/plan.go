@@ -60,7 +60,22 @@ func (p *planner) object(t *target, source string) string {
 			parts[i] = "__"
 		}
 	}
-	return p.buildDir + "/obj/" + t.name + "/" + strings.Join(parts, "/") + ".o"
+	last := &parts[len(parts)-1]
+	*last = objectName(*last)
+	return p.buildDir + "/obj/" + t.name + "/" + strings.Join(parts, "/")
+}
+
+// maxName is how long the name of a file may be, in bytes.
+const maxName = 255
+
+// objectName is the name of a source's object. Where ".o" does not fit any more, a hash
+// takes the place of the end.
+func objectName(source string) string {
+	if len(source)+len(".o") <= maxName {
+		return source + ".o"
+	}
+	sum := sha256.Sum256([]byte(source))
+	return strings.ToValidUTF8(source[:200], "") + "-" + hex.EncodeToString(sum[:8]) + ".o"
 }
 
 // output is what a target is linked to.

@@ -44,6 +44,7 @@ type target struct {
 	library word
 	needs   dependencies
 	depends []*target
+	again   []*target // those of depends that were named before
 	modules []*module
 	sources []string // in plan form, sorted
 	chain   int      // index in planner.chains, -1 if there is none
@@ -161,7 +162,9 @@ func (p *planner) addDepends(t *target, names words, byName map[string]*target) 
 			p.problems.at(w.place, orList(w.text, sortedKeys(byName), "targets"), "%s depends on %q, which is no target", t.name, w.text)
 		case d.kind == ipc.KindExecutable:
 			p.problems.at(w.place, "move what both need into a library", "%s depends on %s, which is an executable and cannot be linked", t.name, d.name)
-		case !seen[w.text]:
+		case seen[w.text]:
+			t.again = append(t.again, d)
+		default:
 			seen[w.text] = true
 			t.depends = append(t.depends, d)
 		}

@@ -80,6 +80,9 @@ func (p *prober) ask(ctx context.Context, w watcher, d drivers, linker string, l
 	t.Family, t.Version, t.Triple = facts.family, facts.version, facts.triple
 	t.IncludeDirs, t.LibraryDirs = facts.includes, facts.libraries
 	t.AR = p.archiver(w, facts)
+	if own := ipc.EnvValue(p.env, "AR"); own != "" && t.AR != w.findProgram(p.root, own, p.env) {
+		t.Notices = append(t.Notices, fmt.Sprintf("AR is %q, which is no program without arguments; RepliBuild runs %s", own, t.AR))
+	}
 	if t.AR == "" {
 		t.Why = "there is no archiver: looked for ar, llvm-ar and gcc-ar"
 		return t, nil
@@ -88,7 +91,9 @@ func (p *prober) ask(ctx context.Context, w watcher, d drivers, linker string, l
 	if err := ctx.Err(); err != nil {
 		return t, err
 	}
-	t.Identity, err = p.identity(w, t, all)
+	programs, files, dirs := p.parts(w, t, all)
+	t.Programs = ownPrograms(programs, t, all)
+	t.Identity, err = p.identify(w, programs, files, dirs)
 	if err != nil {
 		t.Why = err.Error()
 	}
@@ -163,10 +168,9 @@ func (p *prober) linker(ctx context.Context, w watcher, d drivers, f driverFacts
 	return "", p.program(w, f, "ld"), why
 }
 
-// identity hashes everything that takes part in compiling and linking.
-func (p *prober) identity(w watcher, t probed, all []driverFacts) (string, error) {
-	programs := []string{t.CXX, t.AR}
-	var files, dirs []string
+// parts are the programs, files and folders that take part in compiling and linking.
+func (p *prober) parts(w watcher, t probed, all []driverFacts) (programs, files, dirs []string) {
+	programs = []string{t.CXX, t.AR}
 	add := func(file string) {
 		if file != "" && !slices.Contains(programs, file) {
 			programs = append(programs, file)
@@ -192,5 +196,5 @@ func (p *prober) identity(w watcher, t probed, all []driverFacts) (string, error
 		files = append(files, f.configs...)
 		dirs = append(dirs, f.resources...)
 	}
-	return p.identify(w, programs, files, dirs)
+	return programs, files, dirs
 }

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/RepliBuild/replibuild/internal/rootid"
 	"github.com/RepliBuild/replibuild/ipc"
 )
 
@@ -26,6 +27,7 @@ type Config struct {
 // several goroutines; plans are made one at a time.
 type Service struct {
 	cfg    Config
+	root   rootid.ID
 	goos   string        // tests make plans for other systems
 	turn   chan struct{} // holds a value while the state is in use
 	state  *state        // nil until first used
@@ -35,12 +37,12 @@ type Service struct {
 
 var _ ipc.Setup = (*Service)(nil)
 
-// New makes a service. It looks at nothing before it is asked.
+// New makes a service. It looks at nothing but the root before it is asked.
 func New(cfg Config) *Service {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
-	return &Service{cfg: cfg, goos: runtime.GOOS, turn: make(chan struct{}, 1)}
+	return &Service{cfg: cfg, root: rootid.Of(cfg.Root), goos: runtime.GOOS, turn: make(chan struct{}, 1)}
 }
 
 // Close waits until what was learned is written down.
@@ -59,7 +61,7 @@ func (s *Service) begin(ctx context.Context) error {
 		return ctx.Err()
 	}
 	if s.state == nil {
-		s.state = loadState(s.cfg.StateDir, s.cfg.Log)
+		s.state = loadState(s.cfg.StateDir, s.root, s.cfg.Log)
 	}
 	s.state.Now++
 	return nil
@@ -75,7 +77,7 @@ func (s *Service) end() {
 	}
 	s.state.changed = false
 	s.saving.Go(func() {
-		text, err := s.state.encode()
+		text, err := s.state.encode(s.root)
 		<-s.turn
 		s.files.Lock()
 		defer s.files.Unlock()

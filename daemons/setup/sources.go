@@ -6,7 +6,9 @@ import (
 	"io/fs"
 	"os"
 	"path"
+	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/RepliBuild/replibuild/ipc"
 	"github.com/bmatcuk/doublestar/v4"
@@ -25,6 +27,14 @@ func languageOf(file string) string {
 		return "c++"
 	}
 	return ""
+}
+
+// leftByEditor reports whether a file is an editor's or a file manager's, though it is
+// named like a source: Emacs has a lock .#NAME beside what is being edited, and macOS
+// leaves ._NAME on foreign disks.
+func leftByEditor(file string) bool {
+	name := path.Base(file)
+	return strings.HasPrefix(name, ".#") || strings.HasPrefix(name, "._")
 }
 
 // findSources lists the sources of every target, and the kind of those that leave
@@ -70,7 +80,13 @@ func (p *planner) addSources(t *target, w word, found map[string]bool) {
 	switch {
 	case languageOf(name) == "" && !p.w.isDir(file):
 		p.problems.at(w.place, "C and C++ files end in .c, .cc, .cpp, .cxx or .C", "%s is not a C or C++ source", name)
-	case p.made[name] != nil || p.w.isFile(file):
+	case p.made[name] != nil:
+		p.checkName(name, w.place)
+		found[name] = true
+	case underneath(name, p.genDir()):
+		p.problems.at(w.place, "name it in the outputs of a step", "no step makes %s", name)
+	case p.w.isFile(file):
+		p.checkName(name, w.place)
 		found[name] = true
 	case p.w.isDir(file):
 		p.problems.at(w.place, fmt.Sprintf("write source_dirs = [%q], or %q", name, name+"/**/*.cpp"), "%s is a folder", name)
@@ -142,7 +158,7 @@ func (p *planner) makes(dir string) bool {
 // make included. It returns -1 if it found one or reported why not, else how many
 // were left out.
 func (p *planner) addMatches(t *target, dir, match string, found map[string]bool, at place) int {
-	names, err := p.w.list(absolute(p.root, dir), match)
+	names, err := p.w.files(absolute(p.root, dir), match)
 	if err != nil {
 		if at.doc == nil {
 			at = t.at
@@ -151,21 +167,23 @@ func (p *planner) addMatches(t *target, dir, match string, found map[string]bool
 	}
 	any, excluded := err != nil, 0
 	add := func(file string) {
-		if languageOf(file) == "" {
+		if languageOf(file) == "" || leftByEditor(file) {
 			return
 		}
 		if p.excluded(t, file) {
 			excluded++
 			return
 		}
+		p.checkName(file, at)
 		found[file] = true
 		any = true
 	}
 	inside := planPath(p.root, dir)
 	for _, name := range names {
 		file := path.Join(inside, name)
-		ours := underneath(file, p.buildDir) && !underneath(inside, p.genDir()) || underneath(file, ".replibuild") || underneath(file, ".git")
-		if !ours && p.made[file] == nil {
+		// What lies in the build folder, generated files included, is there because a
+		// build made it: only what a step makes now counts.
+		if ours := underneath(file, p.buildDir) || underneath(file, ".replibuild") || underneath(file, ".git"); !ours {
 			add(file)
 		}
 	}
@@ -178,6 +196,18 @@ func (p *planner) addMatches(t *target, dir, match string, found map[string]bool
 		return -1
 	}
 	return excluded
+}
+
+// checkName refuses a source whose name would not reach the compiler as it is.
+func (p *planner) checkName(file string, at place) {
+	switch {
+	case !utf8.ValidString(file):
+		p.problems.at(at, "rename it", "the name of the source %q is not UTF-8", file)
+	case strings.ContainsAny(file, "\n\r"): // dependency files have no way to write them
+		p.problems.at(at, "rename it", "the name of the source %q has a newline", file)
+	case strings.HasPrefix(file, "-") || strings.HasPrefix(file, "@"):
+		p.problems.at(at, "rename it, or move it into a folder", "compilers take the name of the source %s for an option", file)
+	}
 }
 
 func underneath(file, dir string) bool { return file == dir || strings.HasPrefix(file, dir+"/") }
@@ -211,6 +241,18 @@ func (p *planner) nearFile(name string) string {
 	return ""
 }
 
+// warn adds a notice with its place.
+func (p *planner) warn(at place, suggestion, message string) {
+	pos := at.position()
+	text := fmt.Sprintf("%s:%d:%d: %s", at.doc.name, pos.line, pos.column, message)
+	if suggestion != "" {
+		text += " (" + suggestion + ")"
+	}
+	if !slices.Contains(p.notices, text) {
+		p.notices = append(p.notices, text)
+	}
+}
+
 // checkFolders looks whether the folders that were named are there. What steps make
 // may be missing still.
 func (p *planner) checkFolders() {
@@ -223,8 +265,8 @@ func (p *planner) checkFolders() {
 				case underneath(dir, p.genDir()), p.w.isDir(file):
 				case p.w.sign(file).Exists():
 					p.problems.at(w.place, "name the folder that holds it", "%s is not a folder", dir)
-				default:
-					p.problems.at(w.place, p.nearFile(dir), "there is no folder %s", dir)
+				default: // as compilers and linkers have it; it may come later
+					p.warn(w.place, p.nearFile(dir), "there is no folder "+dir)
 				}
 			}
 		}

@@ -10,13 +10,15 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 
+	"github.com/RepliBuild/replibuild/internal/rootid"
 	"github.com/RepliBuild/replibuild/ipc"
 )
 
 // stateSchema changes with anything that is written below.
-const stateSchema = "replibuild setup state 1"
+const stateSchema = "replibuild setup state 2"
 
 // state is what is remembered between plans and restarts. Nothing in it is believed
 // before what it rests on was looked at.
@@ -43,9 +45,10 @@ func newState() *state {
 // stateFile is the file in the folder of the daemons' state.
 const stateFile = "setup"
 
-// loadState reads what an earlier process wrote. A file that is missing, damaged or
-// another program's is no state: everything is asked anew.
-func loadState(dir string, log *slog.Logger) *state {
+// loadState reads what an earlier process wrote for the same root. A file that is
+// missing, damaged, or written by another program or for another root is no state:
+// everything is asked anew.
+func loadState(dir string, root rootid.ID, log *slog.Logger) *state {
 	if dir == "" {
 		return newState()
 	}
@@ -55,18 +58,23 @@ func loadState(dir string, log *slog.Logger) *state {
 		return newState()
 	}
 	s := newState()
-	if err := decodeState(text, s); err != nil {
+	if err := decodeState(text, root, s); err != nil {
 		log.Warn("forget plans", "file", file, "error", err)
 		return newState()
 	}
 	return s
 }
 
-func decodeState(text []byte, s *state) error {
-	head := stateHeader()
-	body, ok := bytes.CutPrefix(text, head)
-	if !ok || len(body) < sha256.Size {
+func decodeState(text []byte, root rootid.ID, s *state) error {
+	body, ok := bytes.CutPrefix(text, stateHeader())
+	if !ok {
 		return errors.New("written by another version")
+	}
+	if body, ok = root.Cut(body); !ok {
+		return errors.New("written for another folder")
+	}
+	if len(body) < sha256.Size {
+		return errors.New("damaged")
 	}
 	sum, body := body[:sha256.Size], body[sha256.Size:]
 	if real := sha256.Sum256(body); !bytes.Equal(real[:], sum) {
@@ -83,13 +91,13 @@ var stateHeader = sync.OnceValue(func() []byte {
 })
 
 // encode returns the content of the file.
-func (s *state) encode() ([]byte, error) {
+func (s *state) encode(root rootid.ID) ([]byte, error) {
 	var body bytes.Buffer
 	if err := gob.NewEncoder(&body).Encode(s); err != nil {
 		return nil, err
 	}
 	sum := sha256.Sum256(body.Bytes())
-	return append(append(bytes.Clone(stateHeader()), sum[:]...), body.Bytes()...), nil
+	return slices.Concat(stateHeader(), root.Header(), sum[:], body.Bytes()), nil
 }
 
 // writeFile replaces a file with one rename, so that a reader never sees half of it.
@@ -148,7 +156,7 @@ func (s *state) refresh(c *cachedPlan, l *look) bool {
 			continue
 		}
 		now := s.scanMain(file, sig)
-		if now.Main != seen.Main || !sig.Exists() {
+		if now.Main != seen.Main || !sig.Exists() || l.isYoung(file, sig) {
 			return false
 		}
 		edited[file] = now

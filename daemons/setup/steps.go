@@ -129,6 +129,8 @@ func (p *planner) stepInputs(s *step) {
 			}
 		case hasMeta(w.text):
 			p.stepPattern(s, w)
+		case underneath(name, p.genDir()):
+			p.problems.at(w.place, "name it in the outputs of a step", "no step makes %s", name)
 		case p.w.isFile(absolute(p.root, name)):
 			s.addInput(name)
 		case p.w.isDir(absolute(p.root, name)):
@@ -148,7 +150,7 @@ func (p *planner) stepPattern(s *step, w word) {
 	found := false
 	for _, name := range names {
 		file := planPath(p.root, path.Join(filepath.ToSlash(dir), name))
-		if p.w.isFile(absolute(p.root, file)) && p.made[file] == nil {
+		if !underneath(file, p.genDir()) && !leftByEditor(file) && p.w.isFile(absolute(p.root, file)) {
 			s.addInput(file)
 			found = true
 		}

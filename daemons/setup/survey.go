@@ -69,7 +69,9 @@ func takeSurvey(ctx context.Context, root string) (*survey, error) {
 			}
 			return nil
 		}
-		s.add(rel, d.Name())
+		if d.Type().IsRegular() || isRegular(file) {
+			s.add(rel, d.Name())
+		}
 		return nil
 	})
 	if err == nil {
@@ -93,6 +95,7 @@ func (s *survey) add(rel, name string) {
 	switch {
 	case rel == "CMakeLists.txt" || rel == "meson.build":
 		s.readBuildFile(rel)
+	case leftByEditor(name):
 	case languageOf(name) != "":
 		s.sources = append(s.sources, &foundSource{path: rel, lang: languageOf(name), role: roleOf(rel)})
 	case isHeader(name):
@@ -237,4 +240,10 @@ func includeOf(rest string) (include, bool) {
 	}
 	name, _, ok := strings.Cut(rest[1:], end)
 	return include{name: name, quoted: end == `"`}, ok && name != ""
+}
+
+// isRegular reports whether a name leads to a regular file.
+func isRegular(file string) bool {
+	info, err := os.Stat(file)
+	return err == nil && info.Mode().IsRegular()
 }

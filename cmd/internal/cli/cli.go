@@ -81,7 +81,7 @@ func (a *app) rootCommand() *cobra.Command {
 	root.SetHelpCommandGroupID("other")
 	root.SetCompletionCommandGroupID("other")
 	addGroup(root, "build", a.initCommand(), a.compileCommand(), a.watchCommand(), a.runCommand(), a.cleanCommand(), a.demoCommand())
-	addGroup(root, "daemons", a.startCommand(), a.stopCommand(), a.restartCommand(), a.statusCommand(), a.ensureCommand(), a.logsCommand(), a.tuiCommand())
+	addGroup(root, "daemons", a.startCommand(), a.stopCommand(), a.restartCommand(), a.statusCommand(), a.psCommand(), a.ensureCommand(), a.logsCommand(), a.tuiCommand())
 	addGroup(root, "look", a.explainCommand(), a.graphCommand(), a.historyCommand(), a.cacheCommand(), a.configCommand(), a.doctorCommand())
 	addGroup(root, "other", a.versionCommand())
 	root.AddCommand(a.daemonCommand())

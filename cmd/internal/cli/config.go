@@ -2,19 +2,23 @@ package cli
 
 import (
 	"path/filepath"
+	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/RepliBuild/replibuild"
+	"github.com/RepliBuild/replibuild/internal/words"
 	"github.com/RepliBuild/replibuild/ipc"
 )
 
 func (a *app) configCommand() *cobra.Command {
 	c := &cobra.Command{
-		Use:   "config",
-		Short: "Show or check the project's configuration",
-		Args:  subcommand,
-		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		Use:     "config",
+		Short:   "Show or check the project's configuration",
+		Example: "  replibuild config show\n  replibuild config check",
+		Args:    subcommand,
+		RunE:    func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	c.AddCommand(a.configShowCommand(), a.configCheckCommand(), a.configPathCommand())
 	return c
@@ -40,6 +44,7 @@ type shownConfig struct {
 func (a *app) configShowCommand() *cobra.Command {
 	return a.jsonFlag(&cobra.Command{
 		Use: "show", Short: "Print what the project comes to: compilers, targets, flags, modules, daemon settings", Args: noArguments,
+		Example: "  replibuild config show",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			p, err := a.open()
 			if err != nil {
@@ -72,19 +77,19 @@ func (a *app) printConfig(p *replibuild.Project, plan *ipc.Plan, modules []ipc.M
 			Steps: plan.Steps, Modules: used, Daemons: p.Config(), Notices: plan.Notices,
 		})
 	}
-	a.printf("%s %s in %s: %s, %s\n", plan.Project, plan.Version, plan.Root,
-		plural(len(plan.Targets), "target"), plural(len(plan.Units), "unit"))
+	a.printf("%s in %s: %s, %s\n", strings.TrimSpace(plan.Project+" "+plan.Version), plan.Root,
+		words.Plural(len(plan.Targets), "target"), words.Plural(len(plan.Units), "unit"))
 	for _, t := range plan.Toolchains {
 		a.printf("compiler  %s (%s, linker %s)\n", t.CXX, t.Version, orDefault(t.Linker))
 	}
 	for _, t := range plan.Targets {
 		a.printf("target    %s: %s %s\n", t.Name, t.Kind, t.Output)
 	}
-	for _, c := range plan.Commands {
-		a.printf("flags     %s: %v\n", c.Lang, c.Args)
+	for i, c := range plan.Commands {
+		a.printf("flags     %s of %s: %s\n", c.Lang, strings.Join(targetsOf(plan, i), ", "), shellWords(c.Args))
 	}
 	for _, s := range plan.Steps {
-		a.printf("generate  %v: %v\n", s.Outputs, s.Command)
+		a.printf("generate  %s: %s\n", shellWords(s.Outputs), shellWords(s.Command))
 	}
 	for _, m := range used {
 		a.printf("module    %s %s (%s)\n", m.Name, m.Version, m.Source)
@@ -93,6 +98,28 @@ func (a *app) printConfig(p *replibuild.Project, plan *ipc.Plan, modules []ipc.M
 		a.printf("notice    %s\n", n)
 	}
 	return nil
+}
+
+// targetsOf names the targets whose units are compiled by a command of the plan.
+func targetsOf(plan *ipc.Plan, command int) (names []string) {
+	for _, u := range plan.Units {
+		if u.Command == command && !slices.Contains(names, u.Target) {
+			names = append(names, u.Target)
+		}
+	}
+	return names
+}
+
+// shellWords joins arguments as a shell reads them.
+func shellWords(args []string) string {
+	quoted := make([]string, len(args))
+	for i, arg := range args {
+		quoted[i] = arg
+		if arg == "" || strings.ContainsAny(arg, " \t\n\"'`$&|;<>()*?[]#~\\!{}") {
+			quoted[i] = "'" + strings.ReplaceAll(arg, "'", `'\''`) + "'"
+		}
+	}
+	return strings.Join(quoted, " ")
 }
 
 func orDefault(linker string) string {
@@ -105,6 +132,7 @@ func orDefault(linker string) string {
 func (a *app) configCheckCommand() *cobra.Command {
 	return a.jsonFlag(&cobra.Command{
 		Use: "check", Short: "Report every mistake in the configuration; exit 4 if there is one", Args: noArguments,
+		Example: "  replibuild config check",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			p, err := a.open()
 			if err != nil {
@@ -130,7 +158,7 @@ func (a *app) configCheckCommand() *cobra.Command {
 			case len(r.Problems) > 0:
 				return exitStatus(exitConfig)
 			case !a.json:
-				a.printf("✅ No mistakes in %s\n", plural(len(r.Files), "file"))
+				a.printf("✅ No mistakes in %s\n", words.Plural(len(r.Files), "file"))
 			}
 			return nil
 		},
@@ -140,6 +168,7 @@ func (a *app) configCheckCommand() *cobra.Command {
 func (a *app) configPathCommand() *cobra.Command {
 	return &cobra.Command{
 		Use: "path", Short: "Print RepliBuild's own folder", Args: noArguments,
+		Example: "  replibuild config path",
 		RunE: func(*cobra.Command, []string) error {
 			home, err := replibuild.DirOf(a.Env)
 			if err != nil {

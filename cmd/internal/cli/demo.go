@@ -19,10 +19,11 @@ import (
 func (a *app) demoCommand() *cobra.Command {
 	var keep bool
 	c := &cobra.Command{
-		Use:   "demo [DIR]",
-		Short: "Show the main job on a small C++ project: cold build, warm build, one edit, status",
-		Args:  atMostOne("DIR"),
-		RunE:  func(cmd *cobra.Command, args []string) error { return a.demo(cmd, args, keep) },
+		Use:     "demo [DIR]",
+		Short:   "Show the main job on a small C++ project: cold build, warm build, one edit, status",
+		Example: "  replibuild demo\n  replibuild demo --keep /tmp/demo",
+		Args:    atMostOne("DIR"),
+		RunE:    func(cmd *cobra.Command, args []string) error { return a.demo(cmd, args, keep) },
 	}
 	c.Flags().BoolVar(&keep, "keep", false, "leave the project and its daemons, to play with")
 	return c
@@ -134,7 +135,7 @@ func (d *demo) edit() error {
 
 func (d *demo) status() error {
 	d.title("replibuild status")
-	return d.app.printStatus(d.project.Status(d.cmd.Context()))
+	return d.app.status(d.cmd.Context(), d.project)
 }
 
 func (d *demo) run() error {

@@ -10,10 +10,11 @@ import (
 
 func (a *app) ensureCommand() *cobra.Command {
 	return &cobra.Command{
-		Use:   "ensure",
-		Short: "Start what does not run, restart what crashed; exit 0 only if all enabled daemons run",
-		Args:  noArguments,
-		RunE:  func(cmd *cobra.Command, _ []string) error { return a.ensure(cmd) },
+		Use:     "ensure",
+		Short:   "Start what does not run, restart what crashed; exit 0 only if all enabled daemons run",
+		Example: "  replibuild ensure",
+		Args:    noArguments,
+		RunE:    func(cmd *cobra.Command, _ []string) error { return a.ensure(cmd) },
 	}
 }
 

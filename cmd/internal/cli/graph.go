@@ -6,6 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/RepliBuild/replibuild/internal/words"
 	"github.com/RepliBuild/replibuild/ipc"
 )
 
@@ -17,7 +18,9 @@ func (a *app) graphCommand() *cobra.Command {
 		Long: "Shows the tree of includes below a source file or header, as the last compile read them.\n" +
 			"For each file: its size, how many units read it, and the seconds that these units take\n" +
 			"together, which is what a change of it costs.",
-		Args: oneArgument("FILE"),
+		Example:           "  replibuild graph src/main.cpp\n  replibuild graph --dot include/app.h | dot -Tsvg >app.svg",
+		Args:              oneArgument("FILE"),
+		ValidArgsFunction: completion(a.completeFile),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			p, err := a.open()
 			if err != nil {
@@ -58,9 +61,9 @@ type graphTree struct {
 func (g *graphTree) print() {
 	g.app.printf("%8s %6s %8s\n", "seconds", "units", "size")
 	g.node(0, "", "")
-	g.app.printf("as %s sees it; %s in all", g.reply.Unit, plural(len(g.reply.Files), "file"))
+	g.app.printf("as %s sees it; %s in all", words.Node(g.reply.Unit), words.Plural(len(g.reply.Files), "file"))
 	if n := g.reply.Unplaced; n > 0 {
-		g.app.printf(", and %d that are read for another reason than an include", n)
+		g.app.printf(", and %d that no include names", n)
 	}
 	fmt.Fprintln(g.app.Stdout)
 	g.readers()
@@ -95,13 +98,13 @@ func (g *graphTree) readers() {
 	for _, list := range []struct {
 		what string
 		ids  []string
-	}{{"read by", g.reply.Readers}, {"looked for in vain by", g.reply.Missed}} {
+	}{{"read by", g.reply.Readers}, {"searched for, but not found, by", g.reply.Missed}} {
 		if len(list.ids) == 0 {
 			continue
 		}
-		g.app.printf("%s %s is %s %s\n", "→", g.reply.Subject, list.what, plural(len(list.ids), "node"))
+		g.app.printf("→ %s is %s %s\n", g.reply.Subject, list.what, readers(list.ids))
 		for _, id := range list.ids[:min(len(list.ids), maxLines)] {
-			g.app.printf("  %s\n", id)
+			g.app.printf("  %s\n", words.Node(id))
 		}
 	}
 }
@@ -110,7 +113,7 @@ func (g *graphTree) readers() {
 func (a *app) printDot(reply ipc.GraphReply) {
 	a.printf("digraph includes {\n  rankdir=LR; node [shape=box];\n")
 	for i, f := range reply.Files {
-		label := fmt.Sprintf("%s\n%s in %s, %s", f.Path, seconds(f.Seconds), plural(f.Units, "unit"), bytesText(f.Bytes))
+		label := fmt.Sprintf("%s\n%s in %s, %s", f.Path, seconds(f.Seconds), words.Plural(f.Units, "unit"), bytesText(f.Bytes))
 		a.printf("  n%d [label=%q];\n", i, label)
 	}
 	for i, f := range reply.Files {

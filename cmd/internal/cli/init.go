@@ -10,9 +10,10 @@ import (
 
 func (a *app) initCommand() *cobra.Command {
 	return &cobra.Command{
-		Use:   "init [DIR]",
-		Short: "Look at a folder of C++ and write a replibuild.toml that builds it",
-		Args:  atMostOne("DIR"),
+		Use:     "init [DIR]",
+		Short:   "Look at a folder of C++ and write a replibuild.toml that builds it",
+		Example: "  replibuild init\n  replibuild init ~/src/app",
+		Args:    atMostOne("DIR"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			dir := a.projectDir
 			if len(args) == 1 {

@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"fmt"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -15,9 +14,10 @@ func (a *app) logsCommand() *cobra.Command {
 	var follow bool
 	var lines int
 	c := a.jsonFlag(&cobra.Command{
-		Use:       "logs [DAEMON…]",
-		Short:     "Show the daemons' logs",
-		ValidArgs: ipc.DaemonNames(),
+		Use:               "logs [DAEMON…]",
+		Short:             "Show the daemons' logs",
+		Example:           "  replibuild logs\n  replibuild logs compilation -f\n  replibuild logs -n 20",
+		ValidArgsFunction: completion(completeDaemons),
 		RunE: func(cmd *cobra.Command, names []string) error {
 			if err := checkDaemonNames(names); err != nil {
 				return err
@@ -36,7 +36,7 @@ func (a *app) logsCommand() *cobra.Command {
 
 func (a *app) printLog(l daemons.LogLine) {
 	if a.json {
-		fmt.Fprintln(a.Stdout, l.Raw)
+		a.printLogJSON(l)
 		return
 	}
 	level := styled(termtext.Line(l.Level))
@@ -47,4 +47,25 @@ func (a *app) printLog(l daemons.LogLine) {
 		level = style(a.Stdout, yellow, l.Level)
 	}
 	a.printf("%s %-12s %s %s%s\n", l.Time.Local().Format(time.TimeOnly), l.Daemon, level, l.Message, l.Attrs)
+}
+
+// printLogJSON prints a line of a log as it is, with the schema; what is no JSON, the
+// trace of a panic, becomes a message.
+func (a *app) printLogJSON(l daemons.LogLine) {
+	fields := l.Fields
+	if fields == nil {
+		fields = map[string]any{}
+	}
+	line := struct {
+		Schema  int            `json:"schema"`
+		Daemon  string         `json:"daemon"`
+		Time    time.Time      `json:"time"`
+		Level   string         `json:"level,omitempty"`
+		Message string         `json:"msg"`
+		Fields  map[string]any `json:"fields"`
+	}{ipc.Schema, l.Daemon, l.Time, l.Level, l.Message, fields}
+	if l.Level == "" {
+		line.Message = l.Raw
+	}
+	a.printJSON(line)
 }

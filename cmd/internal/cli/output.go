@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"strings"
-	"time"
 
 	"github.com/RepliBuild/replibuild/internal/termtext"
 	"github.com/RepliBuild/replibuild/ipc"
@@ -20,7 +19,11 @@ func (a *app) printError(err error) {
 		e = usageError("%v", err)
 	}
 	if a.wantsJSON() {
-		a.printJSON(map[string]any{"schema": ipc.Schema, "ok": false, "error": e})
+		a.printJSON(struct {
+			Schema int        `json:"schema"`
+			OK     bool       `json:"ok"`
+			Error  *ipc.Error `json:"error"`
+		}{ipc.Schema, false, e})
 		return
 	}
 	a.eprintf("%s %s\n", style(a.Stderr, red, "error:"), e.Message)
@@ -57,28 +60,6 @@ func (a *app) inCI() bool {
 
 // seconds formats a duration as the specification does: "2.3s".
 func seconds(s float64) string { return fmt.Sprintf("%.1fs", s) }
-
-// longDuration formats an age in words: "42 seconds", "5 minutes", "1 hour".
-func longDuration(d time.Duration) string {
-	units := []struct {
-		size time.Duration
-		word string
-	}{{24 * time.Hour, "day"}, {time.Hour, "hour"}, {time.Minute, "minute"}, {time.Second, "second"}}
-	for _, u := range units {
-		if n := int(d / u.size); n > 0 || u.size == time.Second {
-			return plural(n, u.word)
-		}
-	}
-	return ""
-}
-
-// plural counts things: "1 unit", "3 units".
-func plural(n int, word string) string {
-	if n == 1 {
-		return "1 " + word
-	}
-	return fmt.Sprintf("%d %ss", n, word)
-}
 
 // megabytes formats a size: "412.0 MB", as the specification's snippet does (2^20).
 func megabytes(n int64) string { return fmt.Sprintf("%.1f MB", float64(n)/(1<<20)) }

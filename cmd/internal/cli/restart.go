@@ -12,10 +12,11 @@ import (
 
 func (a *app) restartCommand() *cobra.Command {
 	return &cobra.Command{
-		Use:       "restart [DAEMON…]",
-		Short:     "Restart all daemons, or those named",
-		ValidArgs: ipc.DaemonNames(),
-		RunE:      func(cmd *cobra.Command, names []string) error { return a.restart(cmd, names) },
+		Use:               "restart [DAEMON…]",
+		Short:             "Restart all daemons, or those named",
+		Example:           "  replibuild restart\n  replibuild restart compilation",
+		ValidArgsFunction: completion(completeDaemons),
+		RunE:              func(cmd *cobra.Command, names []string) error { return a.restart(cmd, names) },
 	}
 }
 

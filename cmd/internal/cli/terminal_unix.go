@@ -6,13 +6,23 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"os/signal"
+	"slices"
 	"syscall"
 
 	"golang.org/x/sys/unix"
 )
 
-// interrupts are the signals that end a command early.
-func interrupts() []os.Signal { return []os.Signal{os.Interrupt, syscall.SIGTERM, syscall.SIGHUP} }
+// interrupts are the signals that end a command early: not those that were ignored when
+// it began, as under nohup or in the background of a script. A shell that has SIGINT
+// ignored for a command ignores SIGQUIT as well, which Go takes from it.
+func interrupts() []os.Signal {
+	if signal.Ignored(os.Interrupt) {
+		signal.Ignore(syscall.SIGQUIT)
+	}
+	all := []os.Signal{os.Interrupt, syscall.SIGTERM, syscall.SIGHUP}
+	return slices.DeleteFunc(all, signal.Ignored)
+}
 
 // terminalWidth is the number of columns of a terminal, 80 if it does not say.
 func terminalWidth(w io.Writer) int {

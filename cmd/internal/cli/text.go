@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/RepliBuild/replibuild"
+	"github.com/RepliBuild/replibuild/internal/words"
 	"github.com/RepliBuild/replibuild/ipc"
 )
 
@@ -83,7 +84,7 @@ func (r *textReporter) flushCached() {
 		return
 	}
 	if r.counted > maxCachedLines || len(r.cached) < r.counted {
-		r.print("   Using cached %s ✅", plural(r.counted, "file"))
+		r.print("   Using cached %s ✅", words.Plural(r.counted, "file"))
 	} else {
 		for _, f := range r.cached {
 			r.print("   Using cached %s ✅", f)
@@ -197,6 +198,8 @@ func (r *textReporter) done(result replibuild.Result, err error, detached bool) 
 		r.print("🔨 Building in the background (build %s); `replibuild status` and `replibuild history` tell more", result.Build)
 	case result.Success:
 		r.print("✅ Complete (%s)%s", seconds(result.Seconds), cachedShare(result.Counts))
+	case result.Cancelled:
+		r.print("🚫 Cancelled (%s): %s", seconds(result.Seconds), r.summary(result))
 	default:
 		r.print("❌ Failed (%s): %s", seconds(result.Seconds), r.summary(result))
 	}

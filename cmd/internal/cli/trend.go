@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/RepliBuild/replibuild/internal/words"
 	"github.com/RepliBuild/replibuild/ipc"
 )
 
@@ -62,7 +63,7 @@ func mean(values []float64) (sum float64) {
 // printSlow prints where the time of a whole build goes.
 func (a *app) printSlow(s *ipc.Slow) {
 	if s == nil || len(s.Units) == 0 {
-		fmt.Fprintln(a.Stdout, "No unit has been compiled yet: `replibuild compile` does")
+		fmt.Fprintln(a.Stdout, "No unit has been compiled yet: run `replibuild compile`")
 		return
 	}
 	a.printf("All units together: %s of compiling\n", seconds(s.Seconds))
@@ -70,9 +71,9 @@ func (a *app) printSlow(s *ipc.Slow) {
 	for _, u := range s.Units {
 		a.printf("  %8s %4.0f%% %9s  %s\n", seconds(u.Seconds), share(u.Seconds, s.Seconds), megabytes(u.Peak), u.ID)
 	}
-	fmt.Fprintln(a.Stdout, "Headers by the units that read them, which a change of one compiles again:")
+	fmt.Fprintln(a.Stdout, "Headers, by the compile time of the units that include them:")
 	for _, h := range s.Headers {
-		a.printf("  %8s %4.0f%% %9s  %s\n", seconds(h.Seconds), share(h.Seconds, s.Seconds), plural(h.Units, "unit"), h.Path)
+		a.printf("  %8s %4.0f%% %9s  %s\n", seconds(h.Seconds), share(h.Seconds, s.Seconds), words.Plural(h.Units, "unit"), h.Path)
 	}
 }
 

@@ -32,13 +32,15 @@ func (a *app) tuiCommand() *cobra.Command {
 		Long: "The dashboard shows the daemons, builds with every file and its reason, the cache and the logs,\n" +
 			"live, and has keys to build, to restart what crashed and to clear the cache. `?` lists the keys.\n" +
 			"In pipes and for screen readers `replibuild status --watch` tells the same in plain lines.",
-		Args: noArguments,
-		RunE: func(cmd *cobra.Command, _ []string) error { return a.tui(cmd.Context(), f) },
+		Example: "  replibuild tui\n  replibuild tui --theme light\n  replibuild tui --replay build.jsonl --speed 2",
+		Args:    noArguments,
+		RunE:    func(cmd *cobra.Command, _ []string) error { return a.tui(cmd.Context(), f) },
 	}
 	c.Flags().StringVar(&f.replay, "replay", "", "play an event log from `FILE` instead (compile --record writes one)")
 	c.Flags().Float64Var(&f.speed, "speed", 1, "how fast a replay goes; 0 holds it where it starts")
 	c.Flags().DurationVar(&f.from, "from", 0, "start a replay that `long` after its beginning")
 	c.Flags().StringVar(&f.theme, "theme", "", "dark, light or auto")
+	completeFlag(c, "theme", func(context.Context, []string) []cobra.Completion { return tui.ThemeNames() })
 	c.Flags().BoolVar(&f.ascii, "ascii", false, "no box characters, no other signs than ASCII")
 	c.Flags().BoolVar(&f.noMouse, "no-mouse", false, "leave the mouse to the terminal")
 	return c

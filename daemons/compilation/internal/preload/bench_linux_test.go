@@ -102,7 +102,7 @@ func BenchmarkObserve(b *testing.B) {
 	r := NewReader(dir)
 	var o Observation
 	for b.Loop() {
-		o = r.Observe(trace, nil)
+		o = r.Observe(trace, nil, nil)
 	}
 	b.ReportMetric(float64(len(o.Read)), "read")
 	b.ReportMetric(float64(len(o.Missed)), "missed")

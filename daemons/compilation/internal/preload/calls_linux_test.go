@@ -3,6 +3,7 @@ package preload
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -37,7 +38,7 @@ func TestEachCall(t *testing.T) {
 	symlink(t, "loop", filepath.Join(dir, "loop"))
 	exe := compileC(t, dir, "calls", testdata(t, "calls.c"), "-ldl")
 	o := traced(t, dir, nil, exe, "all")
-	expect(t, "read", o.Read, "read-open read-open64 dir/read-openat dir/read-openat64 read-fopen read-fopen64 read-freopen read-write calls") // calls by fexecve
+	expect(t, "read", slices.DeleteFunc(o.Read, filepath.IsAbs), "read-open read-open64 dir/read-openat dir/read-openat64 read-fopen read-fopen64 read-freopen read-write calls") // calls by fexecve
 	expect(t, "seen", o.Seen, "seen-stat seen-stat64 seen-lstat dir/seen-fstatat seen-statx seen-access seen-faccessat seen-euidaccess seen-readlink")
 	expect(t, "links", o.Links, "link-lstat link-readlink link-readlinkat link-realpath link-canonical")
 	expect(t, "listed", o.Listed, "listed-opendir listed-fdopendir listed-scandir listed-glob")
@@ -85,7 +86,7 @@ func checkWritten(t *testing.T, paths []string) {
 			fixed = append(fixed, p)
 		}
 	}
-	expect(t, "written", fixed, "read-write write-open write-fopen write-mkdir write-rename write-link write-symlink")
+	expect(t, "written", fixed, "write-open write-fopen write-mkdir write-rename write-link write-symlink")
 	if temporary != 1 {
 		t.Errorf("%d files of mkstemp", temporary)
 	}

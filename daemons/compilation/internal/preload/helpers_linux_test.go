@@ -108,7 +108,7 @@ func observe(t testing.TB, dir string, outputs []string, name string, args ...st
 	if err != nil {
 		t.Fatalf("%s %s: %v\n%s", name, args, err, out)
 	}
-	return NewReader(dir).Observe(trace, outputs)
+	return NewReader(dir).Observe(trace, outputs, nil)
 }
 
 // beneath are the paths that lie in the reader's root, sorted.

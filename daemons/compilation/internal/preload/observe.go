@@ -11,11 +11,16 @@ const (
 	kindLink     = 'K'
 	kindMissed   = 'M'
 	kindWritten  = 'W'
+	kindUpdated  = 'U'
 	kindExecuted = 'X'
+	kindProgram  = 'P'
+	kindLibrary  = 'B'
+	kindClock    = 'C'
+	kindZone     = 'Z'
 )
 
 // What was done to a path, as bits.
-type deeds uint8
+type deeds uint16
 
 const (
 	read deeds = 1 << iota
@@ -25,11 +30,13 @@ const (
 	link
 	missed
 	written
+	updated // written, but what was there before was kept
+	asked   // by a program that is not known: its mode and times may matter
 )
 
 func deedOf(kind byte) deeds {
 	switch kind {
-	case kindRead:
+	case kindRead, kindLibrary:
 		return read
 	case kindSeen:
 		return seen
@@ -43,56 +50,130 @@ func deedOf(kind byte) deeds {
 		return missed
 	case kindWritten:
 		return written
+	case kindUpdated:
+		return written | updated
 	}
 	return 0
 }
 
+// entry is one record of a trace.
+type entry struct {
+	kind    byte
+	process uint32
+	path    string
+	known   bool  // of a kindProgram: it is one of the caller's
+	stamp   Stamp // the zero Stamp if the record has none
+}
+
 // ledger gathers records by path.
 type ledger struct {
+	foreign  map[uint32]bool // processes that run other programs
 	deeds    map[string]deeds
 	order    []string
 	executed []string
+	programs []string
+	stamps   map[string]Stamp
+	links    map[string]Stamp
+	strange  string // the first program that is not known
+	asked    Observation
 }
 
-func newLedger() *ledger { return &ledger{deeds: make(map[string]deeds, 1024)} }
+func newLedger() *ledger {
+	return &ledger{
+		foreign: make(map[uint32]bool), deeds: make(map[string]deeds, 1024),
+		stamps: make(map[string]Stamp, 256), links: make(map[string]Stamp),
+	}
+}
 
 // add takes a record; the order of those of one path matters: what was made before it
 // was read is not an input.
-func (l *ledger) add(kind byte, path string) {
-	if kind == kindExecuted {
-		l.executed = append(l.executed, path)
+func (l *ledger) add(e entry) {
+	switch e.kind {
+	case kindProgram:
+		if !e.known {
+			l.foreign[e.process] = true
+			if l.strange == "" {
+				l.strange = e.path
+			}
+		}
+		l.programs = append(l.programs, e.path)
+		keepFirst(l.stamps, e.path, e.stamp)
 		return
-	}
-	if kind == kindFolder || kind == kindListed || kind == kindLink {
-		path = withoutSlash(path)
-	}
-	before, known := l.deeds[path]
-	if !known {
-		l.order = append(l.order, path)
-	}
-	d := deedOf(kind)
-	if d == read && before&written != 0 {
+	case kindExecuted:
+		l.executed = append(l.executed, e.path)
+		keepFirst(l.stamps, e.path, e.stamp)
 		return
+	case kindClock:
+		l.asked.Clock = true
+		return
+	case kindZone:
+		l.asked.Zone = true
+		l.asked.FileTimes = l.asked.FileTimes || !l.foreign[e.process]
+		return
+	case kindLibrary:
+		if !l.foreign[e.process] {
+			return // part of a known program's identity
+		}
+	case kindFolder, kindListed, kindLink:
+		e.path = withoutSlash(e.path)
 	}
-	l.deeds[path] = before | d
+	l.note(e)
 }
 
-// observation sorts the paths into lists. present reports whether a path is there now.
-func (l *ledger) observation(outputs map[string]bool, present func(path string) bool) Observation {
-	o := Observation{Executed: l.executed}
+func (l *ledger) note(e entry) {
+	before, known := l.deeds[e.path]
+	if !known {
+		l.order = append(l.order, e.path)
+	}
+	d := deedOf(e.kind)
+	switch {
+	case d == read && before&written != 0 && before&updated == 0:
+		return
+	case d&updated != 0 && before&written != 0 && before&updated == 0:
+		d = written // what is kept was written by the process itself
+	}
+	if l.foreign[e.process] && d&(seen|folder|link) != 0 {
+		d |= asked
+	}
+	l.deeds[e.path] = before | d
+	if e.kind == kindLink {
+		keepFirst(l.links, e.path, e.stamp)
+	} else {
+		keepFirst(l.stamps, e.path, e.stamp)
+	}
+}
+
+// keepFirst keeps the first stamp of a path: if a later one differs, so does the one that
+// is taken after the end.
+func keepFirst(stamps map[string]Stamp, path string, s Stamp) {
+	if _, known := stamps[path]; !known && s != (Stamp{}) {
+		stamps[path] = s
+	}
+}
+
+// observation sorts the paths into lists. stampOf looks at a path as it is now.
+func (l *ledger) observation(outputs map[string]bool, stampOf func(path string) (s Stamp, there bool)) Observation {
+	o := l.asked
+	o.Executed, o.Programs, o.Foreign = l.executed, l.programs, l.strange
+	o.Stamps, o.LinkStamps = l.stamps, l.links
 	for _, p := range l.order {
 		d := l.deeds[p]
 		if outputs[p] {
 			d |= written
 			d &^= read
 		}
-		if d&written != 0 && present(p) {
-			o.Written = append(o.Written, p)
+		if d&updated != 0 && d&read != 0 && l.unchanged(p, stampOf) {
+			d &^= written // opened for writing, and nothing was written
+		}
+		if d&written != 0 {
+			if _, there := stampOf(p); there {
+				o.Written = append(o.Written, p)
+			}
 		}
 		if d&written != 0 && d&read == 0 {
 			continue
 		}
-		if isMachine(p) {
+		if isMachine(p, stampOf) {
 			if d&read != 0 && !saysLittle(p) {
 				o.Volatile = append(o.Volatile, p)
 			}
@@ -101,6 +182,11 @@ func (l *ledger) observation(outputs map[string]bool, present func(path string) 
 		o.sort(p, d)
 	}
 	return o
+}
+
+func (l *ledger) unchanged(path string, stampOf func(string) (Stamp, bool)) bool {
+	now, there := stampOf(path)
+	return there && now == l.stamps[path]
 }
 
 func (o *Observation) sort(p string, d deeds) {
@@ -120,12 +206,37 @@ func (o *Observation) sort(p string, d deeds) {
 	if d&missed != 0 {
 		o.Missed = append(o.Missed, p)
 	}
+	if d&asked != 0 {
+		o.Asked = append(o.Asked, p)
+	}
 }
 
-// isMachine reports paths that are not files but questions to the kernel.
-func isMachine(path string) bool {
-	return strings.HasPrefix(path, "/proc/") || strings.HasPrefix(path, "/sys/") || strings.HasPrefix(path, "/dev/")
+// isMachine reports paths that are not files but questions to the kernel. Folders like
+// /dev/shm hold files like any other.
+func isMachine(path string, stampOf func(string) (Stamp, bool)) bool {
+	if strings.HasPrefix(path, "/proc/") || strings.HasPrefix(path, "/sys/") {
+		return true
+	}
+	rest, ok := strings.CutPrefix(path, "/dev/")
+	if !ok {
+		return false
+	}
+	s, there := stampOf(path)
+	if !there {
+		return !strings.Contains(rest, "/")
+	}
+	return !s.isFile() && !s.isFolder()
 }
+
+// Bits of a mode (inode(7)).
+const (
+	typeMask   = 0o170000
+	typeFile   = 0o100000
+	typeFolder = 0o040000
+)
+
+func (s Stamp) isFile() bool   { return s.Mode&typeMask == typeFile }
+func (s Stamp) isFolder() bool { return s.Mode&typeMask == typeFolder }
 
 // littleSaid are those that compilers and linkers read to find out how many threads to
 // start and what the processor can do; -march=native has its own place in the key. A

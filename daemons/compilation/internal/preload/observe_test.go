@@ -25,18 +25,22 @@ func TestObservation(t *testing.T) {
 		{"read, then overwritten by declaration", "R:a W:a", "a", Observation{Written: []string{"a"}}},
 		{"a miss that somebody else made", "M:a R:a", "", Observation{Read: []string{"a"}, Missed: []string{"a"}}},
 		{"machine", "R:/proc/cpuinfo R:/proc/uptime M:/sys/x R:/dev/null R:/dev/fd/7 R:/proc/sys/vm/y", "", Observation{Volatile: []string{"/proc/uptime", "/dev/fd/7"}}},
+		{"kept and then read", "U:log R:log", "", Observation{Read: []string{"log"}, Written: []string{"log"}}},
+		{"made, kept and read", "W:t U:t R:t", "", Observation{Written: []string{"t"}}},
+		{"files below /dev", "M:/dev/shm/gone R:/dev/shm/a M:/dev/gone R:/dev/null", "", Observation{Read: []string{"/dev/shm/a"}, Missed: []string{"/dev/shm/gone"}}},
 		{"programs", "X:/bin/a X:/bin/b X:/bin/a", "", Observation{Executed: []string{"/bin/a", "/bin/b", "/bin/a"}}},
 		{"a folder that is asked for as one", "M:a/ S:a", "", Observation{Missed: []string{"a/"}, Seen: []string{"a"}}},
 	} {
 		l := newLedger()
 		for _, rec := range strings.Fields(tt.records) {
-			l.add(rec[0], rec[2:])
+			l.add(entry{kind: rec[0], path: rec[2:]})
 		}
+		tt.want.Stamps, tt.want.LinkStamps = map[string]Stamp{}, map[string]Stamp{}
 		outputs := make(map[string]bool)
 		for _, o := range strings.Fields(tt.outputs) {
 			outputs[o] = true
 		}
-		if got := l.observation(outputs, func(p string) bool { return p != "gone" }); !reflect.DeepEqual(got, tt.want) {
+		if got := l.observation(outputs, stampForTest); !reflect.DeepEqual(got, tt.want) {
 			t.Errorf("%s:\n got %+v\nwant %+v", tt.name, got, tt.want)
 		}
 	}
@@ -70,4 +74,12 @@ func TestMappedPaths(t *testing.T) {
 	if got := mappedPaths(text); !reflect.DeepEqual(got, want) {
 		t.Errorf("got %q", got)
 	}
+}
+
+func stampForTest(p string) (Stamp, bool) {
+	s := Stamp{Mode: 0o20666}
+	if strings.HasPrefix(p, "/dev/shm/") {
+		s.Mode = 0o100644
+	}
+	return s, !strings.HasSuffix(p, "gone")
 }

@@ -58,6 +58,14 @@ func (l Library) Env(env []string, trace *Trace) []string {
 // isListSeparator is what the loader splits LD_PRELOAD at (ld.so(8)).
 func isListSeparator(r rune) bool { return r == ':' || r == ' ' }
 
+// Stamp is what a file was at one moment. The zero Stamp is none.
+type Stamp struct {
+	Dev, Ino     uint64
+	Size         int64
+	Mtime, Ctime int64 // ns since 1970
+	Mode         uint32
+}
+
 // Observation is what the processes of one trace did to files. Paths are absolute, or
 // relative to the reader's root where they lie beneath it; they keep their ".." elements,
 // for a/../b is not b if a is a link. Each path stands in one list only but for
@@ -76,7 +84,7 @@ func isListSeparator(r rune) bool { return r == ':' || r == ' ' }
 // Read: somebody else made it meanwhile, and the contradiction keeps such an observation
 // from ever being valid.
 type Observation struct {
-	Read    []string // opened for reading, and loaded libraries; content matters
+	Read    []string // opened for reading, and libraries; content matters
 	Seen    []string // asked about but not read: a true __has_include, an unused library
 	Folders []string // asked about: a folder in the place of a header is passed over
 	Listed  []string // by opendir, scandir, glob
@@ -85,8 +93,20 @@ type Observation struct {
 	// Volatile are files of /proc, /sys and /dev that were read and say more than what
 	// machine this is: a result that depends on them must not be stored.
 	Volatile []string
-	Executed []string // programs, as they were started
+	Executed []string // programs and scripts, as they were started
+	Programs []string // the files of the programs that ran, links resolved
 	Written  []string // and there still when the trace was read
-	Complete bool
-	WhyNot   string // why it is not complete
+	// Asked are paths of Read, Seen, Folders and Links of which a program that is not
+	// known to the caller learned mode and times, or the text of the link.
+	Asked []string
+	// Foreign is the first program that is not known to the caller, "" if there is none.
+	Foreign string
+	// Stamps are what files and listed folders were when they were first opened or asked
+	// about, by path; LinkStamps the same of symbolic links themselves.
+	Stamps, LinkStamps map[string]Stamp
+	Clock              bool // the time of now was turned into a date
+	Zone               bool // the time zone was asked for
+	FileTimes          bool // by a known program, as compilers do for __DATE__, __TIME__ and __TIMESTAMP__
+	Complete           bool
+	WhyNot             string // why it is not complete
 }

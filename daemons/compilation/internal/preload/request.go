@@ -31,6 +31,7 @@ type Request struct {
 	// as Started was called or Run has returned.
 	Stdin, Stdout, Stderr *os.File
 	Umask                 *os.FileMode // nil: as ours was when the resident was started
+	Ignored               []int        // signals that are ignored
 	Limits                []Limit      // set in this order; others are as at the resident's start
 	Started               func(pid int)
 }

@@ -88,8 +88,9 @@ type mapped struct {
 }
 
 // StartResident starts exe, an absolute path, with the part of env that processes read
-// before main. The error wraps [ErrNotResident] if the program is the reason.
-func StartResident(ctx context.Context, lib Library, exe string, env []string) (*Resident, error) {
+// before main. It and its forks inherit files from descriptor 4 on; the first of
+// inherited is not used. The error wraps [ErrNotResident] if the program is the reason.
+func StartResident(ctx context.Context, lib Library, exe string, env []string, inherited ...*os.File) (*Resident, error) {
 	if interpreter(exe) != "" {
 		return nil, fmt.Errorf("start resident %s: %w: it is a script", exe, ErrNotResident)
 	}
@@ -106,7 +107,7 @@ func StartResident(ctx context.Context, lib Library, exe string, env []string) (
 	}
 	defer output.Close()
 	r := &Resident{exe: exe, lib: lib, start: startEnv(env, lib), conn: ours, done: make(chan struct{}), waiting: make(map[uint64]chan reportMessage)}
-	if err := r.launch(theirs, output); err != nil {
+	if err := r.launch(theirs, output, inherited); err != nil {
 		return nil, errors.Join(fmt.Errorf("start resident %s: %w", exe, err), ours.Close())
 	}
 	theirs.Close() // or the end of the resident would not end the connection
@@ -121,7 +122,7 @@ func StartResident(ctx context.Context, lib Library, exe string, env []string) (
 
 // launch starts the process from a thread that lives as long as it: the kernel sends
 // the signal of PDEATHSIG when the thread that forked ends.
-func (r *Resident) launch(socket, output *os.File) error {
+func (r *Resident) launch(socket, output *os.File, inherited []*os.File) error {
 	var env []string
 	for name, value := range r.start {
 		env = append(env, name+"="+value)
@@ -129,7 +130,7 @@ func (r *Resident) launch(socket, output *os.File) error {
 	r.cmd = &exec.Cmd{
 		Path: r.exe, Args: []string{r.exe}, Dir: "/",
 		Env:    append(r.lib.Env(env, nil), residentVariable+"=3", "LD_BIND_NOW=1"),
-		Stdout: output, Stderr: output, ExtraFiles: []*os.File{socket},
+		Stdout: output, Stderr: output, ExtraFiles: append([]*os.File{socket}, inherited[min(1, len(inherited)):]...),
 		// SIGTERM, on which it kills what it has started, the children's children too
 		SysProcAttr: &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGTERM},
 	}
@@ -332,6 +333,7 @@ func encode(q Request) []byte {
 	for _, n := range head {
 		b = binary.NativeEndian.AppendUint32(b, n)
 	}
+	b = binary.NativeEndian.AppendUint64(b, signalMask(q.Ignored))
 	for _, l := range q.Limits {
 		for _, n := range [...]uint64{uint64(l.Resource), l.Soft, l.Hard} {
 			b = binary.NativeEndian.AppendUint64(b, n)
@@ -344,6 +346,14 @@ func encode(q Request) []byte {
 		}
 	}
 	return b
+}
+
+// signalMask has a bit for each signal.
+func signalMask(signals []int) (mask uint64) {
+	for _, s := range signals {
+		mask |= 1 << (s - 1)
+	}
+	return mask
 }
 
 // await follows one request to its end.

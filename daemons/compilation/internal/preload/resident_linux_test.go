@@ -165,7 +165,7 @@ func TestRequestChildren(t *testing.T) {
 	if _, got := output(t, r, Request{Args: []string{exe, "start", "file"}, Dir: dir, Env: lib.Env(testEnv(), trace)}); got != "content" {
 		t.Errorf("printed %q", got)
 	}
-	o := NewReader(dir).Observe(trace, nil)
+	o := NewReader(dir).Observe(trace, nil, nil)
 	expect(t, "read", o.Read, "file")
 	if !o.Complete {
 		t.Error(o.WhyNot)
@@ -234,7 +234,7 @@ func TestResidentDies(t *testing.T) {
 	t.Parallel()
 	exe, dir := stateProgram(t)
 	lib := libraryFor(t, exe)
-	set := NewResidents()
+	set := NewResidents(nil)
 	defer set.Close()
 	pidOf := func() int { return append(set.Pids()[exe], 0)[0] }
 	for _, sig := range []unix.Signal{unix.SIGKILL, unix.SIGTERM} {
@@ -264,7 +264,7 @@ func TestResidentIsReplaced(t *testing.T) {
 	dir := write(t, "1.c", "int main(void) { return 1; }", "2.c", "int main(void) { return 2; }")
 	exe := compileC(t, dir, "cc", "1.c")
 	lib := libraryFor(t, exe)
-	set := NewResidents()
+	set := NewResidents(nil)
 	defer set.Close()
 	do := func(want int) int {
 		t.Helper()
@@ -299,7 +299,7 @@ int main(void) { return 0; }`)
 	path := filepath.Join(dir, "now")
 	exe := compileC(t, dir, "cc", "c.c", fmt.Sprintf("-DPATH=%q", path))
 	lib := libraryFor(t, program(t, "gcc"))
-	set := NewResidents()
+	set := NewResidents(nil)
 	defer set.Close()
 	run := func() error {
 		_, err := set.Run(t.Context(), lib, exe, Request{Args: []string{exe}, Dir: dir})
@@ -406,7 +406,7 @@ func TestNothingLeaks(t *testing.T) {
 		defer trace.Close()
 		res, err := r.Run(t.Context(), Request{Args: append(args[:5:5], name), Dir: dir, Env: lib.Env(testEnv(), trace)})
 		got, _ := os.ReadFile(filepath.Join(dir, name))
-		o := NewReader(dir).Observe(trace, []string{name})
+		o := NewReader(dir).Observe(trace, []string{name}, nil)
 		if err != nil || res.Exit != 0 || !bytes.Equal(got, want) || !o.Complete || len(beneath(o.Read)) != 2 {
 			t.Errorf("%s: %+v, %v, same object: %v, %s, read %q", name, res, err, bytes.Equal(got, want), o.WhyNot, beneath(o.Read))
 		}
@@ -466,7 +466,7 @@ func TestResidentLinkers(t *testing.T) {
 			if err := errors.Join(err1, err2); err != nil || !bytes.Equal(plain, warm) {
 				t.Errorf("different outputs, %v", err)
 			}
-			o := NewReader(dir).Observe(trace, []string{"warm"})
+			o := NewReader(dir).Observe(trace, []string{"warm"}, nil)
 			expect(t, "read", o.Read, "a.o b.o")
 			if !o.Complete {
 				t.Error(o.WhyNot)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -18,6 +19,8 @@ const maxDeaths = 3
 // Residents keeps a resident for each program that is asked for. It may be used by many
 // goroutines; those that ask for a program that is being started wait for it.
 type Residents struct {
+	inherited []*os.File // see [StartResident]
+
 	mu     sync.Mutex
 	closed bool
 	byKey  map[string]*place
@@ -34,8 +37,11 @@ type place struct {
 	refused signature
 }
 
-// NewResidents returns an empty set. Close it.
-func NewResidents() *Residents { return &Residents{byKey: make(map[string]*place)} }
+// NewResidents returns an empty set. Close it. Residents inherit files as [StartResident]
+// says.
+func NewResidents(inherited []*os.File) *Residents {
+	return &Residents{inherited: inherited, byKey: make(map[string]*place)}
+}
 
 // Run is [Resident.Run] with the resident of exe, which is started if there is none,
 // or it has died, or its files have changed; one whose files have changed ends when it
@@ -101,7 +107,7 @@ func (p *place) start(ctx context.Context, s *Residents, lib Library, exe string
 	if err != nil {
 		return fmt.Errorf("start resident: %w: %w", ErrNotResident, err)
 	}
-	r, err := StartResident(ctx, lib, exe, env)
+	r, err := StartResident(ctx, lib, exe, env, s.inherited...)
 	if err != nil {
 		if errors.Is(err, ErrNotResident) && ctx.Err() == nil {
 			return p.died(err, sig)

@@ -16,7 +16,7 @@ const (
 	// traceSize is the room of a trace. It takes memory only where it is written: a unit
 	// with 5,000 misses needs half a megabyte.
 	traceSize  = 64 << 20
-	traceMagic = 0x31454341525452
+	traceMagic = 0x32454341525452
 )
 
 // traceHead is struct head of csrc/trace.c.
@@ -32,10 +32,11 @@ type traceHead struct {
 
 const headSize = int(unsafe.Sizeof(traceHead{}))
 
-// Flags of the head.
+// Flags of the head; csrc/preload.h has the same.
 const (
 	overflowed = 1
 	lost       = 2
+	rawCalls   = 4
 )
 
 // Trace is one recording: a file in memory that the traced processes open by way of our
@@ -82,22 +83,29 @@ func (t *Trace) Close() error {
 func (t *Trace) head() *traceHead { return (*traceHead)(unsafe.Pointer(&t.data[0])) }
 
 // Observe reads a trace whose processes have ended. outputs are the paths that the
-// command was told to write, absolute or relative to the root.
-func (r *Reader) Observe(t *Trace, outputs []string) Observation {
+// command was told to write, absolute or relative to the root. known are the program files
+// (links resolved) of which nothing but the content of files and the names in folders
+// matters: compilers and what belongs to them.
+func (r *Reader) Observe(t *Trace, outputs []string, known map[string]bool) Observation {
 	l := newLedger()
 	whyNot := t.complete()
-	if err := r.read(t, l); err != nil && whyNot == "" {
+	if err := r.read(t, l, known); err != nil && whyNot == "" {
 		whyNot = err.Error()
 	}
 	declared := make(map[string]bool, len(outputs))
 	for _, p := range outputs {
 		declared[r.Spell(r.abs(p))] = true
 	}
-	present := func(p string) bool {
-		_, err := os.Lstat(r.abs(p))
-		return err == nil
+	return l.observation(declared, func(p string) (Stamp, bool) { return stampOf(r.abs(p)) }).incomplete(whyNot)
+}
+
+// stampOf looks at a file, and at a link itself if it leads nowhere.
+func stampOf(path string) (s Stamp, there bool) {
+	var st unix.Stat_t
+	if unix.Stat(path, &st) != nil && unix.Lstat(path, &st) != nil {
+		return Stamp{}, false
 	}
-	return l.observation(declared, present).incomplete(whyNot)
+	return Stamp{uint64(st.Dev), st.Ino, st.Size, st.Mtim.Nano(), st.Ctim.Nano(), st.Mode}, true
 }
 
 func (r *Reader) abs(path string) string {
@@ -116,6 +124,8 @@ func (t *Trace) complete() string {
 		return fmt.Sprintf("more than %d MiB of paths were recorded", len(t.data)>>20)
 	case flags&lost != 0:
 		return "a path or pattern could not be recorded"
+	case flags&rawCalls != 0:
+		return "a program made system calls that the tracer does not see, as programs in Go do"
 	case attached == 0:
 		return "the program did not load the tracer"
 	case attached < expected:
@@ -126,21 +136,44 @@ func (t *Trace) complete() string {
 	return ""
 }
 
+// Parts of a record's first word, and the size of its head and stamp (csrc/trace.c).
+const (
+	stamped    = 1 << 23
+	recordHead = 8
+	stampSize  = 48
+)
+
 // read hands every record to the ledger.
-func (r *Reader) read(t *Trace, l *ledger) error {
+func (r *Reader) read(t *Trace, l *ledger, known map[string]bool) error {
 	end := min(int(atomic.LoadUint64(&t.head().tail)), len(t.data))
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	var path []byte // a copy: shorten changes it
-	for at := headSize; at+4 <= end; {
+	for at := headSize; at+recordHead <= end; {
 		word := binary.NativeEndian.Uint32(t.data[at:])
-		n := int(word & 0xffffff)
-		if word == 0 || at+4+n > end {
+		e := entry{kind: byte(word >> 24), process: binary.NativeEndian.Uint32(t.data[at+4:])}
+		n, from := int(word&(stamped-1)), at+recordHead
+		if word&stamped != 0 && from+stampSize <= end {
+			e.stamp = stampFrom(t.data[from:])
+			from += stampSize
+		}
+		if word == 0 || from+n > end {
 			return errors.New("a process was killed while it recorded")
 		}
-		path = append(path[:0], t.data[at+4:at+4+n]...)
-		l.add(byte(word>>24), r.intern(path))
-		at += (4 + n + 3) &^ 3
+		path = append(path[:0], t.data[from:from+n]...)
+		e.known = e.kind == kindProgram && known[string(path)]
+		e.path = r.intern(path)
+		l.add(e)
+		at = (from + n + 3) &^ 3
 	}
 	return nil
+}
+
+// stampFrom reads a struct stamp of csrc/preload.h.
+func stampFrom(b []byte) Stamp {
+	word := func(i int) uint64 { return binary.NativeEndian.Uint64(b[8*i:]) }
+	return Stamp{
+		Dev: word(0), Ino: word(1), Size: int64(word(2)), Mtime: int64(word(3)), Ctime: int64(word(4)),
+		Mode: binary.NativeEndian.Uint32(b[40:]),
+	}
 }

@@ -66,7 +66,7 @@ func TestOverflow(t *testing.T) {
 	if err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
-	if o := NewReader(dir).Observe(trace, nil); o.Complete || !strings.Contains(o.WhyNot, "were recorded") {
+	if o := NewReader(dir).Observe(trace, nil, nil); o.Complete || !strings.Contains(o.WhyNot, "were recorded") {
 		t.Errorf("complete %v: %s", o.Complete, o.WhyNot)
 	}
 }
@@ -78,7 +78,7 @@ func TestTraceOfNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer trace.Close()
-	if o := NewReader("/").Observe(trace, nil); o.Complete {
+	if o := NewReader("/").Observe(trace, nil, nil); o.Complete {
 		t.Error("a trace that nobody wrote is complete")
 	}
 }
@@ -93,7 +93,7 @@ func TestTornTrace(t *testing.T) {
 	defer trace.Close()
 	h := trace.head()
 	h.attached, h.tail = 1, uint64(headSize)+64
-	if o := NewReader("/").Observe(trace, nil); o.Complete || !strings.Contains(o.WhyNot, "killed") {
+	if o := NewReader("/").Observe(trace, nil, nil); o.Complete || !strings.Contains(o.WhyNot, "killed") {
 		t.Errorf("complete %v: %s", o.Complete, o.WhyNot)
 	}
 }

@@ -5,6 +5,7 @@ package preload
 import (
 	"context"
 	"fmt"
+	"os"
 )
 
 // Build reports that there is no preloading here.
@@ -22,15 +23,15 @@ func NewTrace() (*Trace, error) { return nil, fmt.Errorf("make trace: %w", ErrUn
 func (t *Trace) Close() error { return nil }
 
 // Observe says that nothing was recorded.
-func (r *Reader) Observe(*Trace, []string) Observation {
-	return newLedger().observation(nil, func(string) bool { return false }).incomplete(ErrUnsupported.Error())
+func (r *Reader) Observe(*Trace, []string, map[string]bool) Observation {
+	return newLedger().observation(nil, func(string) (Stamp, bool) { return Stamp{}, false }).incomplete(ErrUnsupported.Error())
 }
 
 // Resident is a program that waits; there are none here.
 type Resident struct{}
 
 // StartResident reports that there are no residents here.
-func StartResident(context.Context, Library, string, []string) (*Resident, error) {
+func StartResident(context.Context, Library, string, []string, ...*os.File) (*Resident, error) {
 	return nil, fmt.Errorf("start resident: %w: %w", ErrNotResident, ErrUnsupported)
 }
 
@@ -59,7 +60,7 @@ func (r *Resident) Close() error { return nil }
 type Residents struct{}
 
 // NewResidents returns an empty set.
-func NewResidents() *Residents { return &Residents{} }
+func NewResidents([]*os.File) *Residents { return &Residents{} }
 
 // Run reports that there are no residents here.
 func (s *Residents) Run(context.Context, Library, string, Request) (Result, error) {

@@ -6,21 +6,37 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-static void opened(int fd, int dirfd, const char *path, int flags) {
+/* look_before_open looks at a file that a call may open for writing and not empty: what
+ * is in it matters then, and afterwards it cannot be told from a new one. */
+void look_before_open(int dirfd, const char *path, int flags, struct stamp *before) {
+	before->mode = 0;
+	int may_write = (flags & O_ACCMODE) != O_RDONLY || flags & O_CREAT;
+	if (!may_write || flags & (O_TRUNC | O_EXCL | O_DIRECTORY) || !path || !*path || !tracing())
+		return;
+	int error = errno;
+	look(dirfd, path, 0, before);
+	errno = error;
+}
+
+/* opened records an open. before is what was there, mode 0 if nothing was or if it does
+ * not matter. */
+void opened(int fd, int dirfd, const char *path, int flags, const struct stamp *before) {
 	if (!tracing())
 		return;
 	int error = errno;
+	struct stamp s;
 	if (fd < 0) {
 		note_failure(dirfd, path, error);
 	} else if (flags & O_DIRECTORY) { /* O_TMPFILE too: a file without a name */
 		note(FOLDER, dirfd, path);
-	} else if ((flags & O_ACCMODE) != O_RDONLY || flags & O_CREAT) {
-		if ((flags & O_ACCMODE) == O_RDWR && !(flags & (O_CREAT | O_TRUNC)))
-			note(READ, dirfd, path);
-		note(WRITTEN, dirfd, path);
+	} else if ((flags & O_ACCMODE) != O_RDONLY || (flags & O_CREAT && !before->mode)) {
+		if (before->mode && (flags & O_ACCMODE) == O_RDWR)
+			note_stamped(READ, dirfd, path, before);
+		note(before->mode ? UPDATED : WRITTEN, dirfd, path);
 	} else if (first_note(READ, dirfd, path) && first_note(FOLDER, dirfd, path)) {
 		/* gcc opens what may be a header before it asks whether it is a folder */
-		note(S_ISDIR(kernel_mode(dirfd, path, 0)) ? FOLDER : READ, dirfd, path);
+		look(fd, "", AT_EMPTY_PATH, &s);
+		note_stamped(S_ISDIR(s.mode) ? FOLDER : READ, dirfd, path, &s);
 	}
 	errno = error;
 }
@@ -45,8 +61,10 @@ static int has_mode(int flags) {
 #define WRAP_OPEN(name)                                                                               \
 	WRAP(int, name, (const char *path, int flags, ...)) {                                         \
 		MODE_OF(flags, mode)                                                                  \
+		struct stamp before;                                                                  \
+		look_before_open(AT_FDCWD, path, flags, &before);                                     \
 		int fd = REAL(name)(path, flags, mode);                                               \
-		opened(fd, AT_FDCWD, path, flags);                                                    \
+		opened(fd, AT_FDCWD, path, flags, &before);                                           \
 		return fd;                                                                            \
 	}
 WRAP_OPEN(open)
@@ -55,8 +73,10 @@ WRAP_OPEN(open64)
 #define WRAP_OPENAT(name)                                                                             \
 	WRAP(int, name, (int dirfd, const char *path, int flags, ...)) {                              \
 		MODE_OF(flags, mode)                                                                  \
+		struct stamp before;                                                                  \
+		look_before_open(dirfd, path, flags, &before);                                        \
 		int fd = REAL(name)(dirfd, path, flags, mode);                                        \
-		opened(fd, dirfd, path, flags);                                                       \
+		opened(fd, dirfd, path, flags, &before);                                              \
 		return fd;                                                                            \
 	}
 WRAP_OPENAT(openat)
@@ -65,8 +85,10 @@ WRAP_OPENAT(openat64)
 /* What -D_FORTIFY_SOURCE makes of open. */
 #define WRAP_OPEN_2(name)                                                                             \
 	WRAP(int, name, (const char *path, int flags)) {                                              \
+		struct stamp before;                                                                  \
+		look_before_open(AT_FDCWD, path, flags, &before);                                     \
 		int fd = REAL(name)(path, flags);                                                     \
-		opened(fd, AT_FDCWD, path, flags);                                                    \
+		opened(fd, AT_FDCWD, path, flags, &before);                                           \
 		return fd;                                                                            \
 	}
 WRAP_OPEN_2(__open_2)
@@ -74,8 +96,10 @@ WRAP_OPEN_2(__open64_2)
 
 #define WRAP_OPENAT_2(name)                                                                           \
 	WRAP(int, name, (int dirfd, const char *path, int flags)) {                                   \
+		struct stamp before;                                                                  \
+		look_before_open(dirfd, path, flags, &before);                                        \
 		int fd = REAL(name)(dirfd, path, flags);                                              \
-		opened(fd, dirfd, path, flags);                                                       \
+		opened(fd, dirfd, path, flags, &before);                                              \
 		return fd;                                                                            \
 	}
 WRAP_OPENAT_2(__openat_2)
@@ -84,7 +108,8 @@ WRAP_OPENAT_2(__openat64_2)
 #define WRAP_CREAT(name)                                                                              \
 	WRAP(int, name, (const char *path, unsigned mode)) {                                          \
 		int fd = REAL(name)(path, mode);                                                      \
-		opened(fd, AT_FDCWD, path, O_WRONLY | O_CREAT | O_TRUNC);                             \
+		struct stamp none = {0};                                                              \
+		opened(fd, AT_FDCWD, path, O_WRONLY | O_CREAT | O_TRUNC, &none);                      \
 		return fd;                                                                            \
 	}
 WRAP_CREAT(creat)
@@ -103,8 +128,10 @@ static int flags_of(const char *mode) {
 
 #define WRAP_FOPEN(name)                                                                              \
 	WRAP(FILE *, name, (const char *path, const char *mode)) {                                    \
+		struct stamp before;                                                                  \
+		look_before_open(AT_FDCWD, path, flags_of(mode), &before);                            \
 		FILE *f = REAL(name)(path, mode);                                                     \
-		opened(f ? 0 : -1, AT_FDCWD, path, flags_of(mode));                                   \
+		opened(f ? fileno(f) : -1, AT_FDCWD, path, flags_of(mode), &before);                  \
 		return f;                                                                             \
 	}
 WRAP_FOPEN(fopen)
@@ -112,9 +139,11 @@ WRAP_FOPEN(fopen64)
 
 #define WRAP_FREOPEN(name)                                                                            \
 	WRAP(FILE *, name, (const char *path, const char *mode, FILE *old)) {                         \
+		struct stamp before;                                                                  \
+		look_before_open(AT_FDCWD, path, flags_of(mode), &before);                            \
 		FILE *f = REAL(name)(path, mode, old);                                                \
 		if (path)                                                                             \
-			opened(f ? 0 : -1, AT_FDCWD, path, flags_of(mode));                           \
+			opened(f ? fileno(f) : -1, AT_FDCWD, path, flags_of(mode), &before);          \
 		return f;                                                                             \
 	}
 WRAP_FREOPEN(freopen)
@@ -128,8 +157,9 @@ static void asked(int result, int dirfd, const char *path, const void *buffer, i
 	if (result != 0) {
 		note_failure(dirfd, path, error);
 	} else if (sizeof(void *) == 8) { /* there struct stat64 is struct stat */
-		mode_t mode = ((const struct stat *)buffer)->st_mode;
-		note(S_ISDIR(mode) ? FOLDER : S_ISLNK(mode) ? LINK : SEEN, dirfd, path);
+		struct stamp s;
+		stamp_of(buffer, &s);
+		note_stamped((char)(S_ISDIR(s.mode) ? FOLDER : S_ISLNK(s.mode) ? LINK : SEEN), dirfd, path, &s);
 	} else {
 		note_existing(dirfd, path, nofollow);
 	}
@@ -178,7 +208,7 @@ WRAP_FXSTATAT(__fxstatat)
 WRAP_FXSTATAT(__fxstatat64)
 
 /* exists records the answer of a call that says no more than whether a path is there. */
-static void exists(int result, int dirfd, const char *path, int nofollow) {
+void exists(int result, int dirfd, const char *path, int nofollow) {
 	if (!tracing())
 		return;
 	int error = errno;
@@ -211,13 +241,21 @@ WRAP(int, faccessat, (int dirfd, const char *path, int mode, int flags)) {
 	return result;
 }
 
+static void note_link(int dirfd, const char *path) {
+	struct stamp s;
+	if (!path || !*path || !first_note(LINK, dirfd, path))
+		return;
+	look(dirfd, path, AT_SYMLINK_NOFOLLOW, &s);
+	note_stamped(LINK, dirfd, path, &s);
+}
+
 /* followed records a link that was read; EINVAL says that it is none. */
-static void followed(int good, int dirfd, const char *path) {
+void followed(int good, int dirfd, const char *path) {
 	if (!tracing())
 		return;
 	int error = errno;
 	if (good)
-		note(LINK, dirfd, path);
+		note_link(dirfd, path);
 	else if (error == EINVAL)
 		note_existing(dirfd, path, 1);
 	else
@@ -256,7 +294,7 @@ static void resolved(const char *result, const char *path) {
 		return;
 	int error = errno;
 	if (result)
-		note(LINK, AT_FDCWD, path);
+		note_link(AT_FDCWD, path);
 	else
 		note_failure(AT_FDCWD, path, error);
 	errno = error;
@@ -280,16 +318,21 @@ WRAP(char *, canonicalize_file_name, (const char *path)) {
 	return result;
 }
 
-static void listed(int good, int dirfd, const char *path) {
+void listed(int good, int dirfd, const char *path) {
 	if (!tracing())
 		return;
 	int error = errno;
-	if (good)
-		note(LISTED, dirfd, path);
-	else
+	struct stamp s;
+	if (good) {
+		look(dirfd, path, 0, &s);
+		note_stamped(LISTED, dirfd, path, &s);
+	} else {
 		note_failure(dirfd, path, error);
+	}
 	errno = error;
 }
+
+void listed_descriptor(int fd) { listed(1, fd, "."); }
 
 WRAP(DIR *, opendir, (const char *path)) {
 	DIR *d = REAL(opendir)(path);
@@ -300,7 +343,7 @@ WRAP(DIR *, opendir, (const char *path)) {
 WRAP(DIR *, fdopendir, (int fd)) {
 	DIR *d = REAL(fdopendir)(fd);
 	if (d)
-		listed(1, fd, ".");
+		listed_descriptor(fd);
 	return d;
 }
 
@@ -313,9 +356,25 @@ WRAP(DIR *, fdopendir, (int fd)) {
 WRAP_SCANDIR(scandir)
 WRAP_SCANDIR(scandir64)
 
+#define WRAP_SCANDIRAT(name)                                                                          \
+	WRAP(int, name, (int dirfd, const char *path, void *list, void *filter, void *compare)) {     \
+		int n = REAL(name)(dirfd, path, list, filter, compare);                               \
+		listed(n >= 0, dirfd, path);                                                          \
+		return n;                                                                             \
+	}
+WRAP_SCANDIRAT(scandirat)
+WRAP_SCANDIRAT(scandirat64)
+
+WRAP(ssize_t, getdents64, (int fd, void *buffer, size_t size)) {
+	ssize_t n = REAL(getdents64)(fd, buffer, size);
+	if (n >= 0)
+		listed_descriptor(fd);
+	return n;
+}
+
 /* globbed records the folder in which a pattern was looked for. Patterns for folders,
  * which no compiler uses, are more than one name says. */
-static void globbed(const char *pattern) {
+void globbed(const char *pattern) {
 	if (!tracing() || !pattern)
 		return;
 	int error = errno;

@@ -1,10 +1,11 @@
-/* Libraries that are loaded while the program runs: plugins and what they need. Those
- * that are there at the start are the compiler's own, and part of its identity. */
+/* Libraries: those that are there at the start, which of a compiler are part of its
+ * identity and of other programs are inputs, and those that are loaded while the program
+ * runs, plugins and what they need. */
 #include "preload.h"
 
 #include <link.h>
 
-static int at_start;
+static int first_libraries;
 static int unnoted; /* a dlopen happened since the last look */
 
 static int count(struct dl_phdr_info *info, size_t size, void *n) {
@@ -13,12 +14,57 @@ static int count(struct dl_phdr_info *info, size_t size, void *n) {
 	return 0;
 }
 
-__attribute__((constructor)) static void count_libraries(void) { dl_iterate_phdr(count, &at_start); }
+__attribute__((constructor)) static void count_libraries(void) { dl_iterate_phdr(count, &first_libraries); }
+
+/* is_go reports whether an object holds code that Go's own compiler made, by the note that
+ * its linker writes (cmd/link/internal/ld/elf.go, ELFNOTENAME "Go\0\0"). Such code makes
+ * system calls of its own. */
+static int is_go(const struct dl_phdr_info *info) {
+	for (int i = 0; i < info->dlpi_phnum; i++) {
+		const ElfW(Phdr) *p = &info->dlpi_phdr[i];
+		const char *at = (const char *)(info->dlpi_addr + p->p_vaddr);
+		if (p->p_type != PT_NOTE)
+			continue;
+		for (size_t left = p->p_memsz; left >= sizeof(ElfW(Nhdr));) {
+			ElfW(Nhdr) n;
+			memcpy(&n, at, sizeof n);
+			size_t whole = sizeof n + ((n.n_namesz + 3u) & ~3u) + ((n.n_descsz + 3u) & ~3u);
+			if (whole > left)
+				break;
+			if (n.n_namesz == 4 && !memcmp(at + sizeof n, "Go\0", 4))
+				return 1;
+			at += whole;
+			left -= whole;
+		}
+	}
+	return 0;
+}
+
+static int note_at_start(struct dl_phdr_info *info, size_t size, void *unused) {
+	(void)size, (void)unused;
+	struct stamp s;
+	if (is_go(info))
+		note_flags(RAW_CALLS);
+	const char *own = own_path();
+	if (!info->dlpi_name || info->dlpi_name[0] != '/' || (own && !strcmp(info->dlpi_name, own)))
+		return 0;
+	if (first_note(LIBRARY, AT_FDCWD, info->dlpi_name) &&
+	    look(AT_FDCWD, info->dlpi_name, 0, &s))
+		note_stamped(LIBRARY, AT_FDCWD, info->dlpi_name, &s);
+	return 0;
+}
+
+void note_libraries_at_start(void) { dl_iterate_phdr(note_at_start, NULL); }
 
 static int note_library(struct dl_phdr_info *info, size_t size, void *n) {
 	(void)size;
-	if (++*(int *)n > at_start && info->dlpi_name && info->dlpi_name[0])
-		note(READ, AT_FDCWD, info->dlpi_name);
+	struct stamp s;
+	if (++*(int *)n <= first_libraries || !info->dlpi_name || !info->dlpi_name[0])
+		return 0;
+	if (is_go(info))
+		note_flags(RAW_CALLS);
+	look(AT_FDCWD, info->dlpi_name, 0, &s);
+	note_stamped(READ, AT_FDCWD, info->dlpi_name, &s);
 	return 0;
 }
 
@@ -31,16 +77,22 @@ void note_new_libraries(void) {
 	dl_iterate_phdr(note_library, &n);
 }
 
+#ifndef __clang__ /* which makes jumps of such calls at all levels that we use */
+#pragma GCC push_options
+#pragma GCC optimize("O2")
+#endif
+
 /* The loader tells by the return address who calls, whose RUNPATH counts and whose
  * namespace is meant. So the call is handed on by a jump (the compiler makes one of a
  * return at -O2), and what was loaded is seen with the next record. */
 WRAP(void *, dlopen, (const char *path, int flags)) {
 	if (path && tracing()) {
-		int error = errno, mode;
+		int error = errno;
+		struct stamp s;
 		if (!strchr(path, '/'))
 			note_search("LD_LIBRARY_PATH=", "", path, R_OK);
-		else if ((mode = kernel_mode(AT_FDCWD, path, 0)))
-			note(S_ISDIR(mode) ? FOLDER : READ, AT_FDCWD, path);
+		else if (look(AT_FDCWD, path, 0, &s))
+			note_stamped(S_ISDIR(s.mode) ? FOLDER : READ, AT_FDCWD, path, &s);
 		else
 			note_failure(AT_FDCWD, path, errno);
 		__atomic_store_n(&unnoted, 1, __ATOMIC_RELAXED);
@@ -48,3 +100,7 @@ WRAP(void *, dlopen, (const char *path, int flags)) {
 	}
 	return REAL(dlopen)(path, flags);
 }
+
+#ifndef __clang__
+#pragma GCC pop_options
+#endif

@@ -2,7 +2,7 @@
  * process made is no input of its, whatever was there before. */
 #include "preload.h"
 
-static void made(int good, int dirfd, const char *path) {
+void made(int good, int dirfd, const char *path) {
 	if (good)
 		note(WRITTEN, dirfd, path);
 }

@@ -35,20 +35,49 @@
 		(__typeof__(&wrapped_##name))real_;                                                   \
 	}))
 
-/* Kinds of record; trace.go has the same. */
+/* Our own calls go to the kernel by the C library's function: the name is wrapped, to
+ * see what programs ask by it (syscalls.c). */
+#define syscall(...)                                                                                  \
+	(__extension__({                                                                              \
+		static void *known_;                                                                  \
+		void *real_ = __atomic_load_n(&known_, __ATOMIC_RELAXED);                             \
+		if (!real_) {                                                                         \
+			real_ = dlsym(RTLD_NEXT, "syscall");                                          \
+			__atomic_store_n(&known_, real_, __ATOMIC_RELAXED);                           \
+		}                                                                                     \
+		((long (*)(long, ...))real_)(__VA_ARGS__);                                            \
+	}))
+
+/* Kinds of record; observe.go has the same. */
 enum {
-	READ = 'R',    /* opened for reading: content matters */
-	SEEN = 'S',    /* asked about, exists, is no folder */
-	FOLDER = 'D',  /* asked about, is a folder */
-	LISTED = 'L',  /* its names were read */
-	LINK = 'K',    /* a symbolic link was asked about as such, or resolved */
-	MISSED = 'M',  /* is not there */
-	WRITTEN = 'W', /* made or written */
-	EXECUTED = 'X' /* a process began with it */
+	READ = 'R',     /* opened for reading: content matters */
+	SEEN = 'S',     /* asked about, exists, is no folder */
+	FOLDER = 'D',   /* asked about, is a folder */
+	LISTED = 'L',   /* its names were read */
+	LINK = 'K',     /* a symbolic link was asked about as such, or resolved */
+	MISSED = 'M',   /* is not there */
+	WRITTEN = 'W',  /* made, or opened for writing and emptied */
+	UPDATED = 'U',  /* existed, was opened for writing and kept what it had */
+	EXECUTED = 'X', /* a process began with it: a program or a script */
+	PROGRAM = 'P',  /* the program file of a process, links resolved */
+	LIBRARY = 'B',  /* loaded before the program began */
+	CLOCK = 'C',    /* the time of now was turned into a date; the path says nothing */
+	ZONE = 'Z'      /* the time zone was asked for; the path says nothing */
 };
 
-/* Flags in the head of a trace: why it cannot be relied on. */
-enum { OVERFLOWED = 1, LOST = 2 };
+/* Flags in the head of a trace, why it cannot be relied on; trace_linux.go has the same. */
+enum {
+	OVERFLOWED = 1,
+	LOST = 2,
+	RAW_CALLS = 4 /* code that makes system calls past the C library ran */
+};
+
+/* What a file was when it was looked at; preload.Stamp in Go. */
+struct stamp {
+	uint64_t dev, ino;
+	int64_t size, mtime, ctime; /* times in ns since 1970 */
+	uint32_t mode, padding;     /* mode 0: there is no such file */
+};
 
 #define TRACE_VARIABLE "REPLIBUILD_TRACE="
 #define RESIDENT_VARIABLE "REPLIBUILD_RESIDENT="
@@ -57,18 +86,47 @@ enum { OVERFLOWED = 1, LOST = 2 };
 int tracing(void);          /* whether this process records; attaches it the first time */
 void attach_again(void);    /* after the environment was replaced */
 void note(char kind, int dirfd, const char *path);
+void note_stamped(char kind, int dirfd, const char *path, const struct stamp *s);
 int first_note(char kind, int dirfd, const char *path); /* whether note would write it */
 void note_failure(int dirfd, const char *path, int error);
 void note_existing(int dirfd, const char *path, int nofollow);
+void note_flags(uint32_t flags);
 void note_lost(void);
+void note_libraries_at_start(void);
 void note_new_libraries(void);
 /* the folders of a variable like "PATH=" in front of the first one that has the file */
 void note_search(const char *variable, const char *otherwise, const char *file, int access_mode);
+const char *own_path(void);              /* of this object */
 void forget_folder(void);                /* the working folder changed */
 void expect_process(int count);          /* count more processes are about to attach */
 const char *trace_setting(void);         /* "REPLIBUILD_TRACE=...", of a process that records */
 
-int kernel_mode(int dirfd, const char *path, int nofollow); /* st_mode, 0 if none; sets errno */
+static inline void stamp_of(const struct stat *st, struct stamp *s) {
+	memset(s, 0, sizeof *s);
+	s->dev = (uint64_t)st->st_dev;
+	s->ino = (uint64_t)st->st_ino;
+	s->size = (int64_t)st->st_size;
+	s->mtime = (int64_t)st->st_mtim.tv_sec * 1000000000 + st->st_mtim.tv_nsec;
+	s->ctime = (int64_t)st->st_ctim.tv_sec * 1000000000 + st->st_ctim.tv_nsec;
+	s->mode = (uint32_t)st->st_mode;
+}
+
+/* look asks the kernel for a stamp and returns the mode, 0 if there is none; sets errno.
+ * flags are those of fstatat; with AT_EMPTY_PATH and "" it is about dirfd itself. */
+int look(int dirfd, const char *path, int flags, struct stamp *s);
+int kernel_mode(int dirfd, const char *path, int nofollow);
+
+/* What became of a call, by kind of call. Each leaves errno alone. */
+void opened(int fd, int dirfd, const char *path, int flags, const struct stamp *before);
+void look_before_open(int dirfd, const char *path, int flags, struct stamp *before);
+void exists(int result, int dirfd, const char *path, int nofollow);
+void followed(int good, int dirfd, const char *path);
+void listed(int good, int dirfd, const char *path);
+void listed_descriptor(int fd);
+void globbed(const char *pattern);
+void made(int good, int dirfd, const char *path);
+
+int start_program(const char *path, char *const argv[], char *const envp[]); /* our execve */
 
 int resident_wanted(char **envp);
 int resident_main(int argc, char **argv, char **envp);

@@ -13,7 +13,7 @@
 
 extern char **environ;
 
-static const char *own_path(void) {
+const char *own_path(void) {
 	static const char *path;
 	Dl_info info;
 	if (!path && dladdr((void *)&path, &info))
@@ -92,6 +92,17 @@ WRAP(int, execve, (const char *path, char *const argv[], char *const envp[])) {
 	expect_process(1);
 	REAL(execve)(path, argv, env);
 	not_started(path);
+	return -1;
+}
+
+int start_program(const char *path, char *const argv[], char *const envp[]) { return wrapped_execve(path, argv, envp); }
+
+WRAP(int, execveat, (int dirfd, const char *path, char *const argv[], char *const envp[], int flags)) {
+	char *const *env = envp;
+	WITH_ENVIRONMENT(env);
+	expect_process(1);
+	REAL(execveat)(dirfd, path, argv, env, flags);
+	not_started(dirfd == AT_FDCWD ? path : NULL);
 	return -1;
 }
 

@@ -44,6 +44,7 @@ struct report {
 struct call {
 	uint32_t arguments, variables, limits, change_umask;
 	uint32_t umask, padding;
+	uint64_t ignored; /* a bit for each signal */
 };
 
 struct limit {
@@ -99,6 +100,15 @@ static void set_limits(uint64_t id, const struct limit *l, uint32_t count) {
 	}
 }
 
+static void ignore_signals(uint64_t mask) {
+	struct sigaction ignore;
+	memset(&ignore, 0, sizeof ignore);
+	ignore.sa_handler = SIG_IGN;
+	for (int s = 1; s < NSIG; s++)
+		if (mask & (uint64_t)1 << (s - 1))
+			sigaction(s, &ignore, NULL);
+}
+
 static void name_program(char *name) {
 #ifdef __GLIBC__
 	extern char *program_invocation_name, *program_invocation_short_name;
@@ -136,6 +146,7 @@ static int become(uint64_t id, const int fds[DESCRIPTORS], int signals, pid_t pa
 	set_limits(id, limits, call->limits);
 	if (call->change_umask)
 		umask((mode_t)call->umask);
+	ignore_signals(call->ignored);
 	take_descriptors(id, fds);
 	close(control);
 	extern char **environ;

@@ -1,0 +1,230 @@
+package compilation
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// A service that is killed leaves processes behind: the kernel ends only those that it
+// started itself, so of a g++ the compiler proper and the assembler go on, and write an
+// object later. So each service has a lease: a file that every process inherits, and
+// beside it a description, which is locked while the service lives. Before a service
+// serves a request it ends what services whose lock is free have left; see ended.go.
+
+const (
+	// leaseDescriptor is the number under which processes inherit the lease: above those
+	// that shell scripts use by themselves, and below the lowest limit of open files.
+	leaseDescriptor = 19
+	leaseEnding     = ".lease"
+	leaseAbout      = ".json"
+)
+
+// lease is that of a running service. A nil lease does nothing.
+type lease struct {
+	dir    string
+	token  string   // its name, which the names of its temporary files begin with
+	about  *os.File // the description, locked
+	handed *os.File // what processes inherit
+
+	mu      sync.Mutex
+	groups  map[int]bool    // process groups that run
+	folders map[string]bool // that outputs are made in
+}
+
+// leaseText is the description of a lease.
+type leaseText struct {
+	PID        int      `json:"pid"`
+	StartTicks uint64   `json:"start_ticks"`
+	Namespace  string   `json:"pid_namespace"`
+	Session    int      `json:"session"`
+	Groups     []int    `json:"groups"`
+	Folders    []string `json:"folders"`
+}
+
+// newLease makes a lease in a folder.
+func newLease(dir string) (*lease, error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, fmt.Errorf("make a lease: %w", err)
+	}
+	l := &lease{dir: dir, token: rand.Text()[:10], groups: make(map[int]bool), folders: make(map[string]bool)}
+	err := l.create()
+	if err != nil {
+		l.close()
+		return nil, fmt.Errorf("make a lease: %w", err)
+	}
+	return l, nil
+}
+
+// create makes both files. The description gets its name when it is locked: one that is
+// not is a dead service's.
+func (l *lease) create() (err error) {
+	if l.handed, err = os.OpenFile(l.path(leaseEnding), os.O_CREATE|os.O_EXCL|os.O_RDONLY, 0o600); err != nil {
+		return err
+	}
+	if l.about, err = os.OpenFile(l.path(".new"), os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o600); err != nil {
+		return err
+	}
+	if err := unix.Flock(int(l.about.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
+		return err
+	}
+	if err := l.write(); err != nil {
+		return err
+	}
+	return os.Rename(l.path(".new"), l.path(leaseAbout))
+}
+
+func (l *lease) path(ending string) string { return filepath.Join(l.dir, l.token+ending) }
+
+// write brings the description up to date; mu is held, or nobody else knows the lease. A
+// reader takes the first value and no more: a shorter text may have an old end.
+func (l *lease) write() error {
+	session, err := unix.Getsid(0)
+	if err != nil {
+		return err
+	}
+	self := readProcess(os.Getpid())
+	text, err := json.Marshal(leaseText{
+		PID: os.Getpid(), StartTicks: self.startTicks, Namespace: pidNamespace(), Session: session,
+		Groups: slices.Sorted(maps.Keys(l.groups)), Folders: slices.Sorted(maps.Keys(l.folders)),
+	})
+	if err != nil {
+		return err
+	}
+	_, err = l.about.WriteAt(append(text, '\n'), 0)
+	return err
+}
+
+// inherited are the files that a process gets beside its standard ones.
+func (l *lease) inherited() []*os.File {
+	if l == nil {
+		return nil
+	}
+	files := make([]*os.File, leaseDescriptor-2)
+	files[leaseDescriptor-3] = l.handed
+	return files
+}
+
+// runs notes that a process group runs, until ended is called.
+func (l *lease) runs(group int) (ended func()) {
+	if l == nil {
+		return func() {}
+	}
+	l.note(func() { l.groups[group] = true })
+	return func() { l.note(func() { delete(l.groups, group) }) }
+}
+
+// writesIn notes that temporary files are made in a folder.
+func (l *lease) writesIn(folder string) {
+	if l == nil {
+		return
+	}
+	l.mu.Lock()
+	known := l.folders[folder]
+	l.mu.Unlock()
+	if !known {
+		l.note(func() { l.folders[folder] = true })
+	}
+}
+
+// note changes the description. A full disk costs what a killed service left, at most.
+func (l *lease) note(change func()) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	change()
+	_ = l.write()
+}
+
+// name begins the name of a temporary file of the service.
+func (l *lease) name() string {
+	if l == nil {
+		return temporaryPrefix
+	}
+	return temporaryPrefix + l.token
+}
+
+// close ends the lease. No process of the service runs any more.
+func (l *lease) close() {
+	if l == nil {
+		return
+	}
+	for _, ending := range []string{".new", leaseAbout, leaseEnding} {
+		_ = os.Remove(l.path(ending))
+	}
+	for _, f := range []*os.File{l.handed, l.about} {
+		if f != nil {
+			_ = f.Close()
+		}
+	}
+}
+
+// endDead ends what dead services of the project have left, and returns when it is gone.
+func (l *lease) endDead(ctx context.Context) error {
+	if l == nil {
+		return nil
+	}
+	names, err := filepath.Glob(filepath.Join(l.dir, "*"+leaseAbout))
+	if err != nil {
+		return err
+	}
+	for _, name := range names {
+		if name == l.path(leaseAbout) {
+			continue
+		}
+		if err := endIfDead(ctx, name); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// endIfDead ends what a service has left, unless that lives.
+func endIfDead(ctx context.Context, about string) error {
+	f, err := os.OpenFile(about, os.O_RDWR, 0)
+	if err != nil {
+		return nil // it is gone, or not ours
+	}
+	defer f.Close()
+	var text leaseText
+	if json.NewDecoder(f).Decode(&text) != nil || text.Namespace != pidNamespace() {
+		return nil // its processes cannot be told from here
+	}
+	if !lockOfDead(ctx, f, text) {
+		return nil
+	}
+	d := &deadService{leaseText: text, token: trimEnding(about)}
+	if err := d.end(ctx); err != nil {
+		return err
+	}
+	return errors.Join(os.Remove(about), os.Remove(filepath.Join(filepath.Dir(about), d.token+leaseEnding)))
+}
+
+// lockOfDead takes the lock of a dead service's description. One that is being killed
+// holds it for another moment.
+func lockOfDead(ctx context.Context, f *os.File, text leaseText) bool {
+	ctx, cancel := context.WithTimeout(ctx, deathLimit)
+	defer cancel()
+	for {
+		err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+		if err == nil {
+			return true
+		}
+		service := readProcess(text.PID)
+		if !errors.Is(err, unix.EWOULDBLOCK) || service.startTicks == text.StartTicks && !service.dying() {
+			return false
+		}
+		if pauseFor(ctx, 2*time.Millisecond) != nil {
+			return false
+		}
+	}
+}

@@ -1,0 +1,91 @@
+package compilation
+
+import (
+	"cmp"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/RepliBuild/replibuild/cache"
+	"github.com/RepliBuild/replibuild/daemons/compilation/internal/preload"
+	"github.com/RepliBuild/replibuild/ipc"
+)
+
+// addClock adds what a process learned of the time. What turned the time of now into a
+// date may have it in its result, however it came to it: a macro in a flag, pasted tokens,
+// a precompiled header. A date needs the time zone. Compilers make one of a file's time for
+// __TIMESTAMP__; if no text has the word, it may be that of any file of the project.
+func (w *traceWitness) addClock(o preload.Observation, seen *observation) {
+	if o.Clock {
+		seen.uncacheable = cmp.Or(seen.uncacheable, seen.clock, "it asks for the time")
+	}
+	if o.Zone {
+		seen.listings = append(seen.listings, w.about.view.variable("TZ"))
+		seen.files = append(seen.files, zoneFiles(w.about)...)
+	}
+	if o.FileTimes && len(seen.stamped) == 0 {
+		seen.stamped = slices.DeleteFunc(slices.Clone(o.Read), filepath.IsAbs)
+	}
+}
+
+// zoneFiles is where the C library finds the time zone (tzset(3)), which no trace shows.
+func zoneFiles(about *subject) []string {
+	zone := strings.TrimPrefix(ipc.EnvValue(about.env, "TZ"), ":")
+	file := "/etc/localtime"
+	switch {
+	case filepath.IsAbs(zone):
+		file = zone
+	case zone != "":
+		file = path.Join(cmp.Or(ipc.EnvValue(about.env, "TZDIR"), "/usr/share/zoneinfo"), zone)
+	}
+	if !about.view.signature(file).IsRegular() {
+		return nil
+	}
+	return []string{file}
+}
+
+// addAsked adds what programs that are not the toolchain's own may know besides contents:
+// where PATH and the loader let them look, mode and times of what they asked about, texts of links. The
+// times of folders that the compile itself writes to are left out, of those for temporary
+// files, and of those that lead to the project, which every shell asks about when it starts.
+func (w *traceWitness) addAsked(o preload.Observation, seen *observation) {
+	if o.Foreign == "" {
+		return
+	}
+	v := w.about.view
+	seen.listings = append(seen.listings, v.variable("PATH"))
+	for _, program := range w.foreignPrograms(o) {
+		addLoaderSearch(v, program, seen)
+	}
+	busy := ancestors(v.root, []string{v.root + "/.", w.about.output}, o.Written)
+	for _, dir := range temporaryFolders(w.about.env) {
+		busy[dir] = true
+	}
+	for _, p := range o.Asked {
+		if w.isOurs(p) || slices.Contains(o.Written, p) {
+			continue
+		}
+		match := modeAndTime
+		if busy[p] || busy[spell(v.root, path.Clean(v.abs(p)))] {
+			match = modeOnly
+		}
+		seen.listings = append(seen.listings, v.askedFact(p, match))
+		if text := v.askedFact(p, linkText); text.Digest != "" && slices.Contains(o.Links, p) {
+			seen.listings = append(seen.listings, text)
+		}
+	}
+}
+
+// variable is the fact that a variable has the value that it has in the request.
+func (v *view) variable(name string) cache.Listing {
+	l := cache.Listing{Dir: name, Match: variable}
+	l.Digest = v.asked(l)
+	return l
+}
+
+func (v *view) askedFact(path, match string) cache.Listing {
+	l := cache.Listing{Dir: path, Match: match}
+	l.Digest = v.asked(l)
+	return l
+}

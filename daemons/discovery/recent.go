@@ -1,0 +1,94 @@
+package discovery
+
+import (
+	"container/heap"
+	"slices"
+	"strings"
+)
+
+// Some changes make no event in the folder of a file: what is written through a mapping
+// while it lives, a hard link that is made in an unwatched folder, and what is written
+// through that link afterwards. stat tells of all of them, so each Sync looks at the
+// files that are most likely to be changed so, although events vouch for them: those
+// that this user can write, the most recently changed first.
+
+// maxRecent is how many files that are. It covers all that a small project consists of,
+// and a Sync takes some 0.3 ms for it.
+const maxRecent = 512
+
+// systemDirs hold what a package manager writes.
+var systemDirs = []string{"/usr/", "/lib", "/bin/", "/sbin/"}
+
+// recent are the files that each Sync looks at. They are a heap: the first one has the
+// least rank.
+type recent []*file
+
+func (r recent) Len() int           { return len(r) }
+func (r recent) Less(i, j int) bool { return r[i].rank < r[j].rank }
+
+func (r recent) Swap(i, j int) {
+	r[i], r[j] = r[j], r[i]
+	r[i].recentAt, r[j].recentAt = i+1, j+1
+}
+
+// Push implements [heap.Interface].
+func (r *recent) Push(x any) {
+	f := x.(*file)
+	*r = append(*r, f)
+	f.recentAt = len(*r)
+}
+
+// Pop implements [heap.Interface].
+func (r *recent) Pop() any {
+	last := len(*r) - 1
+	f := (*r)[last]
+	*r, f.recentAt = (*r)[:last], 0
+	return f
+}
+
+// outputsLast puts files that nodes made behind all others.
+const outputsLast = int64(1) << 62
+
+// offer takes a file in, moves it, or takes it out, after a look at it.
+func (r *recent) offer(f *file) {
+	f.rank = f.changed
+	if f.ours() {
+		f.rank -= outputsLast
+	}
+	switch {
+	case f.loose || !f.writable || len(f.expects) == 0 || f.place.isOfSystem():
+		r.remove(f)
+	case f.recentAt > 0:
+		heap.Fix(r, f.recentAt-1)
+	case len(*r) < maxRecent:
+		heap.Push(r, f)
+	case f.rank > (*r)[0].rank:
+		heap.Pop(r)
+		heap.Push(r, f)
+	}
+}
+
+func (r *recent) remove(f *file) {
+	if f.recentAt > 0 {
+		heap.Remove(r, f.recentAt-1)
+	}
+}
+
+// clear takes all files out.
+func (r *recent) clear() {
+	for _, f := range *r {
+		f.recentAt = 0
+	}
+	*r = nil
+}
+
+func (p *place) isOfSystem() bool {
+	return slices.ContainsFunc(systemDirs, func(dir string) bool { return strings.HasPrefix(p.abs+"/", dir) })
+}
+
+// lookAtRecent looks at the files that are most likely to have changed without an event.
+func (s *Service) lookAtRecent() {
+	for _, f := range slices.Clone(s.recent) {
+		s.lookAt(f)
+	}
+}

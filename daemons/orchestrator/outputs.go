@@ -1,0 +1,221 @@
+package orchestrator
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/json"
+	"log/slog"
+	"maps"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/RepliBuild/replibuild/internal/rootid"
+	"github.com/RepliBuild/replibuild/ipc"
+)
+
+// outputLog remembers which files builds made in the project's folder. A file whose
+// action left the plan is removed, so that later builds do not find it. The log lies
+// beside the build lock, and only the holder of the lock uses it: builds by daemons and
+// builds in one process write to the same log.
+type outputLog struct {
+	file lineFile
+	dir  string // the project's folder
+	log  *slog.Logger
+}
+
+// outputLine is one line of the log: the plan that the lines before it were compared
+// with, or the files that a node made.
+type outputLine struct {
+	Plan  string        `json:"plan,omitempty"`
+	ID    string        `json:"id,omitempty"`
+	Files []ipc.FileSig `json:"files,omitempty"`
+}
+
+func newOutputLog(buildLock, dir string, root rootid.ID, log *slog.Logger) *outputLog {
+	return &outputLog{
+		file: lineFile{path: filepath.Join(filepath.Dir(buildLock), "outputs.jsonl"), root: root},
+		dir:  dir, log: log,
+	}
+}
+
+// note adds what the nodes of a track made. A file that cannot be noted is not removed
+// later, so failing is logged only.
+func (o *outputLog) note(t ipc.Track) {
+	if o == nil {
+		return
+	}
+	var text bytes.Buffer
+	enc := json.NewEncoder(&text)
+	for _, n := range t.Nodes {
+		line := outputLine{ID: n.ID}
+		for _, i := range n.Outputs {
+			line.Files = append(line.Files, t.Files[i])
+		}
+		if len(line.Files) == 0 {
+			continue
+		}
+		if err := enc.Encode(line); err != nil {
+			o.log.Warn("note what was made", "node", n.ID, "error", err)
+		}
+	}
+	if text.Len() == 0 {
+		return
+	}
+	if err := o.file.append(text.Bytes()); err != nil {
+		o.log.Warn("note what was made", "file", o.file.path, "error", err)
+	}
+}
+
+// tidy removes the files that no action of the plan makes any more, as far as they are as
+// the build left them. It returns how many they were, and which of their nodes left the
+// plan.
+func (o *outputLog) tidy(p *ipc.Plan) (removed int, gone []string) {
+	if o == nil {
+		return 0, nil
+	}
+	made := o.read()
+	if made.plan == p.ID {
+		return 0, nil
+	}
+	declared, nodes := declaredBy(p), planNodes(p)
+	kept := []outputLine{{Plan: p.ID}}
+	for _, id := range made.ids {
+		line := outputLine{ID: id}
+		for _, f := range made.files[id] {
+			beside := nodes[id] && declared[made.main[id]] && made.current(id, f.Path)
+			if declared[f.Path] || beside || !o.remove(f, p.BuildDir) {
+				line.Files = append(line.Files, f)
+			}
+		}
+		removed += len(made.files[id]) - len(line.Files)
+		if !nodes[id] && len(line.Files) < len(made.files[id]) {
+			gone = append(gone, id)
+		}
+		if len(line.Files) > 0 {
+			kept = append(kept, line)
+		}
+	}
+	if err := o.rewrite(kept); err != nil {
+		o.log.Warn("note what was made", "file", o.file.path, "error", err)
+	}
+	return removed, gone
+}
+
+// declaredBy are the outputs that a plan names. Other files that a compile or link makes
+// beside its output (.dwo, .gcno) stay as long as the output does.
+func declaredBy(p *ipc.Plan) map[string]bool {
+	declared := make(map[string]bool, len(p.Units)+len(p.Targets))
+	for _, s := range p.Steps {
+		for _, out := range s.Outputs {
+			declared[out] = true
+		}
+	}
+	for _, u := range p.Units {
+		declared[u.Object] = true
+	}
+	for _, t := range p.Targets {
+		declared[t.Output] = true
+	}
+	return declared
+}
+
+// remove removes a file that is as the build left it, and the folders beneath the build
+// folder that are empty then. It returns false if the file is still there and ours.
+func (o *outputLog) remove(f ipc.FileSig, buildDir string) bool {
+	file := filepath.Join(o.dir, filepath.FromSlash(f.Path))
+	info, err := os.Lstat(file)
+	if !filepath.IsLocal(filepath.FromSlash(f.Path)) || err != nil || !info.Mode().IsRegular() || !sameContent(ipc.SignatureOf(info), f.Sig) {
+		return true
+	}
+	if err := os.Remove(file); err != nil {
+		o.log.Warn("remove what is made no more", "file", file, "error", err)
+		return false
+	}
+	for dir := path.Dir(f.Path); strings.HasPrefix(dir, buildDir+"/"); dir = path.Dir(dir) {
+		if os.Remove(filepath.Join(o.dir, filepath.FromSlash(dir))) != nil {
+			break
+		}
+	}
+	return true
+}
+
+// sameContent leaves out what a change of mode or another hard link changes.
+func sameContent(a, b ipc.Signature) bool {
+	return a.Dev == b.Dev && a.Ino == b.Ino && a.Size == b.Size && a.Mtime == b.Mtime
+}
+
+// madeFiles is the content of the log. Each path belongs to the node that made it last.
+type madeFiles struct {
+	plan  string
+	ids   []string                 // in the order of their first lines
+	files map[string][]ipc.FileSig // by node
+	main  map[string]string        // of compiles and links: the first output that was made last
+	last  map[string]bool          // node and path of each node's last line
+}
+
+// current reports whether the node made the file when it was made last.
+func (m *madeFiles) current(id, path string) bool { return m.last[id+"\x00"+path] }
+
+// read reads the log.
+func (o *outputLog) read() *madeFiles {
+	m := &madeFiles{files: map[string][]ipc.FileSig{}, main: map[string]string{}, last: map[string]bool{}}
+	byPath := map[string]outputFile{}
+	lines := map[string][]ipc.FileSig{}
+	n := 0
+	err := o.file.read(func(text []byte) {
+		var line outputLine
+		if json.Unmarshal(text, &line) != nil {
+			return
+		}
+		if line.Plan != "" {
+			m.plan = line.Plan
+		}
+		if len(line.Files) == 0 {
+			return
+		}
+		if lines[line.ID] == nil {
+			m.ids = append(m.ids, line.ID)
+		}
+		lines[line.ID] = line.Files
+		for _, f := range line.Files {
+			n++
+			byPath[f.Path] = outputFile{f, line.ID, n}
+		}
+	})
+	if err != nil {
+		o.log.Warn("read what was made", "file", o.file.path, "error", err)
+	}
+	for id, files := range lines {
+		if !strings.HasPrefix(id, "step:") { // what a step makes is declared
+			m.main[id] = files[0].Path
+		}
+		for _, f := range files {
+			m.last[id+"\x00"+f.Path] = true
+		}
+	}
+	for _, f := range slices.SortedFunc(maps.Values(byPath), func(a, b outputFile) int { return cmp.Compare(a.at, b.at) }) {
+		m.files[f.id] = append(m.files[f.id], f.FileSig)
+	}
+	return m
+}
+
+// outputFile is a file, the node that made it last, and its place in the log.
+type outputFile struct {
+	ipc.FileSig
+	id string
+	at int
+}
+
+func (o *outputLog) rewrite(lines []outputLine) error {
+	var text bytes.Buffer
+	enc := json.NewEncoder(&text)
+	for _, line := range lines {
+		if err := enc.Encode(line); err != nil {
+			return err
+		}
+	}
+	return o.file.replace(text.Bytes())
+}

@@ -1,0 +1,49 @@
+package setup
+
+import (
+	"bytes"
+	"io"
+	"os"
+	"slices"
+)
+
+// ownPrograms returns which of a toolchain's programs are the tools themselves, links
+// resolved. A driver that a wrapper hides is none: it may read what it likes. Clang's
+// driver is the program that it names as its compiler; gcc's is told by the variable
+// that it sets for collect2 (gcc/gcc.cc, set_collect_gcc_options).
+func ownPrograms(programs []string, t probed, all []driverFacts) []string {
+	compilers := map[string]bool{}
+	for _, f := range all {
+		compilers[realPath(f.compiler)] = true
+	}
+	var own []string
+	for _, program := range programs {
+		file := realPath(program)
+		driver := program == t.CXX || program == t.CC
+		switch {
+		case slices.Contains(own, file) || isScript(file):
+		case driver && !compilers[file] && !(t.Family == "gcc" && fileHolds(file, "COLLECT_GCC_OPTIONS")):
+		default:
+			own = append(own, file)
+		}
+	}
+	return own
+}
+
+// isScript reports whether a file is run by an interpreter, or cannot be read.
+func isScript(file string) bool {
+	f, err := os.Open(file)
+	if err != nil {
+		return true
+	}
+	defer f.Close()
+	start := make([]byte, 2)
+	_, err = io.ReadFull(f, start)
+	return err != nil || string(start) == "#!"
+}
+
+// fileHolds reports whether a text is in a file. Drivers have some megabytes.
+func fileHolds(file, text string) bool {
+	content, err := os.ReadFile(file)
+	return err == nil && bytes.Contains(content, []byte(text))
+}

@@ -1,0 +1,6 @@
+//go:build !linux
+
+package daemons
+
+// ownView is the same for all processes here.
+func ownView() string { return "" }
