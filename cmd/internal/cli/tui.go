@@ -115,6 +115,7 @@ func (a *app) tuiConfig(f tuiFlags) (tui.Config, error) {
 		Sets: func() ([]string, error) { return roots(home) },
 	}
 	if f.replay != "" {
+		c.Memory = "" // the order of a replay is its own
 		c.Replay, err = tui.ReadRecorded(f.replay)
 		return c, err
 	}

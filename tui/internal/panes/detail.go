@@ -173,7 +173,7 @@ func (d *Detail) content(c *Context, w int) content {
 
 // pair is a label with its value.
 func pair(label, value string, role paint.Role) rich {
-	return rich{{paint.Dim, fmt.Sprintf("%-10s", label)}, {role, value}}
+	return rich{{paint.Dim, fmt.Sprintf("%-11s", label)}, {role, value}}
 }
 
 // usualHistory is how many times that a unit was made are told, more where there is
@@ -443,7 +443,7 @@ func daemonLines(c *Context, s *state.Daemon, w int) []rich {
 	}
 	if s.DaemonStatus.RSS > 0 {
 		lines = append(lines, pair("memory", widgets.Bytes(s.DaemonStatus.RSS), paint.Text),
-			rich{{paint.Dim, "trend     "}, {paint.Busy, sparkText(c.P, level(s.RSS, min(40, max(4, w-12))), 40)}})
+			rich{{paint.Dim, "trend      "}, {paint.Busy, sparkText(c.P, level(s.RSS, min(40, max(4, w-12))), 40)}})
 	}
 	if s.Requests > 0 {
 		lines = append(lines, pair("requests", widgets.Count(int64(s.Requests)), paint.Text))
