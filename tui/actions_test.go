@@ -170,7 +170,7 @@ func TestDetailFollowsTheSelection(t *testing.T) {
 	m.press("6", "z")
 	m.wantText(t, "'-DNAME=\"a b\"'")
 	m.press("z", "4", "esc", "1") // the daemon that crashed is selected
-	m.wantText(t, "Detail · setup", "panic: index out of range [3] with length 3", "restarts  2")
+	m.wantText(t, "Detail · setup", "panic: index out of range [3] with length 3", "restarts   2")
 	m.press("2", "j", "j", "j", "j", "j", "j", "j", "j")
 	m.wantText(t, "Detail · build", "enter lists its files")
 	m.press("enter")
