@@ -293,6 +293,15 @@ func TestContactLostIsShown(t *testing.T) {
 	m, _ := liveSample(t)
 	m.update(linkMsg{live: false})
 	m.wantText(t, "contact lost", "no orchestrator")
+	m.size(80, 24)
+	m.wantText(t, "contact lost")
+	for _, u := range m.state.All {
+		if u.Status == state.StatusRunning || u.Status == state.StatusQueued || u.Status == state.StatusUpToDate {
+			t.Errorf("%s is %s, though nobody knows", u.Name, u.Status)
+		}
+	}
+	m.wantNoText(t, "▸ running")
+	m.size(120, 36)
 	before := m.text()
 	m.state.SetNow(sampleNow.Add(7e9))
 	if c := m.state.Current; c.Elapsed(m.state.Clock()) != c.Elapsed(sampleNow) {

@@ -201,6 +201,10 @@ func (b *Build) frame(c *Context) widgets.Frame {
 		f.Notes = append(f.Notes, note(paint.Warn, fmt.Sprintf("%d waiting", n)))
 	}
 	f.Corner = state.Short(cur.ID)
+	if !cur.Finished && !c.S.Lost.IsZero() {
+		f.Corner = "" // contact lost needs the room
+		return f
+	}
 	if b.List.Cursor > 0 || b.List.Offset > 0 {
 		f.Corner = fmt.Sprintf("%d/%d", b.List.Cursor+1, len(b.rows))
 	}

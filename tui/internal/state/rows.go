@@ -28,7 +28,10 @@ func (s *State) CleanRows() int { return s.clean }
 // discovery says of it, else what became of it when it was last made.
 func (s *State) row(id string) *Unit {
 	made := s.made(id)
-	if c := s.Current; c != nil && !c.Finished {
+	if made != nil && made.Status == StatusRunning && !s.Lost.IsZero() {
+		made = nil // whether it still runs is not known
+	}
+	if c := s.Current; c != nil && !c.Finished && s.Lost.IsZero() {
 		if made != nil {
 			return made
 		}
@@ -44,6 +47,8 @@ func (s *State) row(id string) *Unit {
 		return made
 	case last.Status == ipc.StatusFailed:
 		return s.rest(id, ipc.StatusFailed)
+	case !built && !s.Lost.IsZero() && s.Current != nil && (s.Current.Has(id) || s.Current.Queued(id)):
+		return s.rest(id, StatusToCheck)
 	case !built && (s.Current == nil || !s.Current.AllGood()):
 		return s.rest(id, StatusNotBuilt)
 	case !s.watched():
