@@ -9,7 +9,7 @@ APT     := DEBIAN_FRONTEND=noninteractive $(SUDO) apt-get -qq -o Dpkg::Use-Pty=0
 REAL    := $(CURDIR)/.cache/real
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
 
-.PHONY: all build install demo test unit race vet lint fmt real deps-demo deps-test oracle staleness heavy bench screenshots clean
+.PHONY: all build install demo test unit race vet lint fmt real deps-demo deps-test oracle staleness heavy bench estimate screenshots clean
 
 all: build
 
@@ -106,6 +106,11 @@ screenshots: build
 	fc-list 2>/dev/null | grep -q DejaVuSansMono || missing="$$missing fonts-dejavu-core"; \
 	[ -z "$$missing" ] || { $(APT) update && $(APT) install -y --no-install-recommends $$missing >/dev/null; }
 	./screenshots/draw.sh $(CURDIR)/$(BIN)
+	$(GO) run ./screenshots/animate
+
+# How honest the estimated time of a build is, over 50 edits of LevelDB.
+estimate: build real
+	./bench/estimate.sh $(CURDIR)/$(BIN) $(REAL)/leveldb
 
 clean:
 	rm -rf bin .cache

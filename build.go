@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -122,7 +123,7 @@ func (p *Project) buildThroughDaemons(ctx context.Context, request ipc.BuildRequ
 	}
 	client := p.orchestratorClient()
 	defer client.Close()
-	if err := client.Ping(ctx); err != nil {
+	if err := client.Ping(ctx); err != nil || p.reviveCrashed(ctx, onEvent) {
 		p.startMissing(ctx, onEvent)
 	}
 	reply, err := client.Build(ctx, request, onEvent)
@@ -141,6 +142,34 @@ func (p *Project) buildThroughDaemons(ctx context.Context, request ipc.BuildRequ
 		}
 		onEvent(e)
 	})
+}
+
+// reviveCrashed names the other daemons that crashed, and reports whether they are to be
+// started again. A build with nothing to do would not ask them, and say nothing.
+func (p *Project) reviveCrashed(ctx context.Context, onEvent func(ipc.Event)) bool {
+	set, gone := p.supervisor(), false
+	for _, name := range ipc.DaemonNames() {
+		gone = gone || p.config.Enabled(name) && !set.Alive(name)
+	}
+	if !gone {
+		return false
+	}
+	crashed, what := false, "; starting it again"
+	if !p.config.Daemons.AutoStart {
+		what = "; building without it"
+	}
+	for _, d := range p.Status(ctx).Daemons {
+		if d.State != ipc.StateCrashed {
+			continue
+		}
+		crashed = true
+		onEvent(ipc.NewEvent("", ipc.Notice{
+			Level: "warning", Code: ipc.CodeUnreachable,
+			Message: fmt.Sprintf("the %s daemon has crashed%s", d.Name, what),
+			Hint:    fmt.Sprintf("`replibuild logs %s` shows what happened", d.Name),
+		}))
+	}
+	return crashed && p.config.Daemons.AutoStart
 }
 
 // startMissing starts the set as `ensure` does. What cannot be started is a notice,

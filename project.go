@@ -158,3 +158,29 @@ func (p *Project) launcher() (*daemons.Launcher, error) {
 func (p *Project) supervisor() *daemons.Launcher {
 	return &daemons.Launcher{Paths: p.paths, Config: p.config, Env: p.env, CacheSummary: p.offlineCache}
 }
+
+// Projects returns every project of this user whose daemons run or crashed, in order of
+// their folders. A project whose daemon_config.toml cannot be read has the defaults.
+func Projects(o Options) ([]*Project, error) {
+	env := o.Env
+	if env == nil {
+		env = os.Environ()
+	}
+	home, err := DirOf(env)
+	if err != nil {
+		return nil, err
+	}
+	sets, err := daemons.Sets(home)
+	if err != nil {
+		return nil, err
+	}
+	var projects []*Project
+	for _, paths := range sets {
+		config, err := daemons.LoadConfig(paths.ConfigFile())
+		if err != nil {
+			config = daemons.DefaultConfig()
+		}
+		projects = append(projects, &Project{paths: paths, config: config, env: env, exe: o.Executable})
+	}
+	return projects, nil
+}

@@ -2,6 +2,7 @@ package replibuild
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/RepliBuild/replibuild/ipc"
@@ -73,13 +74,14 @@ func (p *Project) followChanges(ctx context.Context, noDaemon bool, ready chan<-
 		if first {
 			first = false
 			close(ready)
-		}
-		if _, ok := e.Body.(ipc.FilesChanged); !ok {
 			return
 		}
-		select {
-		case changed <- struct{}{}:
-		default:
+		switch e.Body.(type) {
+		case ipc.FilesChanged, ipc.Snapshot: // a later snapshot stands for what was missed
+			select {
+			case changed <- struct{}{}:
+			default:
+			}
 		}
 	}
 	if noDaemon || p.unfit(nil) != nil || p.InCI() || !p.config.Enabled(ipc.NameDiscovery) || !p.config.Enabled(ipc.NameOrchestrator) {
@@ -90,7 +92,50 @@ func (p *Project) followChanges(ctx context.Context, noDaemon bool, ready chan<-
 	}
 	client := p.orchestratorClient()
 	defer client.Close()
-	return client.Subscribe(ctx, ipc.SubscribeRequest{}, onEvent)
+	for {
+		err := client.Subscribe(ctx, ipc.SubscribeRequest{}, onEvent)
+		if ctx.Err() != nil || !lostContact(err) {
+			return err
+		}
+		if err := p.awaitReturn(ctx, client); err != nil {
+			return err
+		}
+	}
+}
+
+// lostContact reports whether a daemon ended or is ending.
+func lostContact(err error) bool {
+	return errors.Is(err, ipc.ErrUnreachable) || ipc.CodeOf(err) == ipc.CodeStopping
+}
+
+// returnLimit is how long an orchestrator that was stopped may take to come back: more
+// than a restart of the set takes, with daemons that hang.
+const returnLimit = 15 * time.Second
+
+// awaitReturn waits until the orchestrator answers again. One that crashed is started;
+// one that was stopped is somebody's wish, unless a restart brings it back.
+func (p *Project) awaitReturn(ctx context.Context, client *ipc.OrchestratorClient) error {
+	limited, cancel := context.WithTimeout(ctx, returnLimit)
+	defer cancel()
+	for {
+		if client.Ping(limited) == nil {
+			return nil
+		}
+		for _, d := range p.Status(limited).Daemons {
+			if d.Name == ipc.NameOrchestrator && d.State == ipc.StateCrashed {
+				_, _, err := p.Ensure(ctx)
+				return err
+			}
+		}
+		select {
+		case <-time.After(100 * time.Millisecond):
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-limited.Done():
+			return ipc.Errorf(ipc.CodeUnreachable, "the daemons were stopped, so changes cannot be watched").
+				WithHint("`replibuild watch` starts them again")
+		}
+	}
 }
 
 // followChangesHere watches with a discovery service of this process.

@@ -19,7 +19,10 @@ const UndoTime = 10 * time.Second
 // reverse order.
 var kinds = [...]string{"manifests", "entries", "blobs"}
 
-const trashPrefix = "cleared-"
+const (
+	trashPrefix = "cleared-"
+	restoring   = "restored-" // before the token while a restore works
+)
 
 // ClearResult counts what a clear took away.
 type ClearResult struct {
@@ -70,9 +73,13 @@ func (s *Store) empty(token string) {
 }
 
 // Restore brings back what the clear with that token took away, whichever process
-// did it; what was stored since stays. Too late, or an unknown token, is an error.
+// did it; what was stored since stays. "" is the last clear. Too late, or an unknown
+// token, is an error.
 func (s *Store) Restore(token string) (ClearResult, error) {
 	late := fmt.Errorf("there is nothing to restore: a clear can be undone for %.0f seconds", UndoTime.Seconds())
+	if token == "" {
+		token = s.lastCleared()
+	}
 	if token == "" || strings.ContainsAny(token, `/\.`) {
 		return ClearResult{}, late
 	}
@@ -87,7 +94,7 @@ func (s *Store) Restore(token string) (ClearResult, error) {
 	}
 	s.mu.Unlock()
 	// Out of the way of the timer of whoever cleared.
-	trash := s.path(trashPrefix + "restored-" + token)
+	trash := s.path(trashPrefix + restoring + token)
 	if err := os.Rename(s.path(trashPrefix+token), trash); err != nil {
 		return ClearResult{}, late
 	}
@@ -103,6 +110,20 @@ func (s *Store) Restore(token string) (ClearResult, error) {
 		delete(s.gone, d)
 	}
 	return ClearResult{Token: token, Bytes: fresh.bytes, Entries: int64(len(fresh.entries))}, nil
+}
+
+// lastCleared is the token of the last clear whose content is still there.
+func (s *Store) lastCleared() (token string) {
+	files, _ := os.ReadDir(s.dir)
+	var last time.Time
+	for _, f := range files {
+		name, ours := strings.CutPrefix(f.Name(), trashPrefix)
+		info, err := f.Info()
+		if ours && err == nil && !strings.HasPrefix(name, restoring) && info.ModTime().After(last) {
+			token, last = name, info.ModTime()
+		}
+	}
+	return token
 }
 
 // bringBack moves files from a trash to their places, unless there are new ones.

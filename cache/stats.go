@@ -82,12 +82,14 @@ func (s *Store) flush() error {
 		return nil
 	}
 	total := s.readCounters()
+	s.refresh(total)
 	total.add(delta)
 	data, err := json.Marshal(total)
 	if err == nil {
 		err = s.replace("stats", data)
 	}
 	if err == nil {
+		s.setSeen(s.mark(total))
 		err = s.replace("gone", encodeGone(gone))
 	}
 	if err != nil { // keep counting in memory
@@ -130,6 +132,7 @@ func (s *Store) Stats() Stats {
 	s.flushing.Lock() // what is counted is in the file or in memory, not between
 	defer s.flushing.Unlock()
 	total := s.readCounters()
+	s.refresh(total)
 	x := s.loaded()
 	defer s.mu.Unlock()
 	if _, err := os.Lstat(s.path("entries")); os.IsNotExist(err) && len(x.entries) > 0 {

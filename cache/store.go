@@ -34,6 +34,7 @@ type Store struct {
 	verified  map[Digest]signature // blobs whose content this process has checked
 	spoiled   map[Digest]bool      // blobs that were found damaged and deleted
 	counters  counters             // since the last flush
+	seen      mark                 // the folder when index was read, or when we last wrote
 	gone      map[Digest]MissReason
 	refused   bool      // the folder is another user's: it is not even read
 	blocked   string    // why nothing is stored
@@ -84,6 +85,7 @@ func (s *Store) load() {
 	gone, x := map[Digest]MissReason{}, newIndex()
 	if !s.refused {
 		s.removeOldTrash()
+		s.setSeen(s.mark(s.readCounters()))
 		gone, x = readGone(s.path("gone")), scan(s.dir, s.now())
 	}
 	s.mu.Lock()

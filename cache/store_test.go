@@ -322,6 +322,58 @@ func TestClearAndRestore(t *testing.T) {
 	}
 }
 
+func TestRestoreOfTheLastClear(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	s := open(t, dir, Options{})
+	put(t, s, action(1), 100)
+	if _, err := s.Clear(); err != nil {
+		t.Fatal(err)
+	}
+	put(t, s, action(2), 200)
+	second, err := s.Clear()
+	if err != nil {
+		t.Fatal(err)
+	}
+	now := time.Now().Add(time.Second) // the second of the two, whatever the disk's clock
+	if err := os.Chtimes(filepath.Join(dir, trashPrefix+second.Token), now, now); err != nil {
+		t.Fatal(err)
+	}
+	back, err := open(t, dir, Options{}).Restore("")
+	if err != nil || back.Token != second.Token {
+		t.Fatalf("%+v, %v, want %s", back, err, second.Token)
+	}
+	mustGet(t, s, action(2), 200)
+}
+
+// Two processes that store in one folder tell the same numbers.
+func TestStatsKnowWhatOthersStore(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	a, b := open(t, dir, Options{}), open(t, dir, Options{})
+	a.Stats() // has read the folder
+	b.Stats()
+	put(t, a, action(1), 100)
+	put(t, b, action(2), 200)
+	a.flush()
+	b.flush()
+	put(t, a, action(3), 300)
+	a.flush()
+	for _, s := range []*Store{a, b} {
+		if st := s.Stats(); st.Entries != 3 || st.Stored != 3 {
+			t.Errorf("%d entries, %d stored, want 3", st.Entries, st.Stored)
+		}
+	}
+	if _, err := a.Clear(); err != nil {
+		t.Fatal(err)
+	}
+	put(t, a, action(4), 100)
+	a.flush()
+	if st := b.Stats(); st.Entries != 1 {
+		t.Errorf("after a clear by the other one: %d entries", st.Entries)
+	}
+}
+
 func TestClearIsForGoodAfterAWhile(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()

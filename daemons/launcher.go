@@ -85,14 +85,29 @@ func (l *Launcher) Restart(ctx context.Context, names ...string) ([]ipc.DaemonSt
 		return statuses(l.lookAll(ctx)), err
 	}
 	ports := l.ports(names)
+	before := l.lookAll(ctx)
 	_, err = l.stop(ctx, names)
-	for _, name := range names {
-		r := l.Paths.readRecord(name)
-		r.Crashes, r.DiedIn = nil, "" // whoever restarts by hand has changed something
-		err = errors.Join(err, l.Paths.writeRecord(name, r))
+	for _, s := range before {
+		if slices.Contains(names, s.status.Name) {
+			err = errors.Join(err, l.noteRestart(s.status))
+		}
 	}
 	err = errors.Join(err, l.start(ctx, want, ports))
 	return statuses(l.settled(ctx)), err
+}
+
+// noteRestart counts a restart by hand of a daemon that ran or had crashed. Whoever
+// restarts by hand has changed something, so that earlier crashes do not count.
+func (l *Launcher) noteRestart(before ipc.DaemonStatus) error {
+	r := l.Paths.readRecord(before.Name)
+	r.Crashes, r.DiedIn = nil, ""
+	if before.PID != 0 {
+		r.Restarts++
+	}
+	if before.State == ipc.StateCrashed && before.PID != 0 {
+		r.LastCrash = before.LastError
+	}
+	return l.Paths.writeRecord(before.Name, r)
 }
 
 // Alive reports whether a process holds the daemon's lock, whatever state it is in.

@@ -192,6 +192,57 @@ func TestKilledDaemonIsCrashedAndComesBack(t *testing.T) {
 	}
 }
 
+// Restarts by hand count, and what crashed is told until the daemon is stopped.
+func TestRestartsCountAndCrashesAreNamed(t *testing.T) {
+	t.Parallel()
+	s := newSet(t, "")
+	killed := s.mustStart()[ipc.NameCompilation].PID
+	s.kill(killed, syscall.SIGKILL)
+	want := fmt.Sprintf("PID %d was killed, after ", killed)
+	if d := s.waitState(ipc.StateCrashed, ipc.NameCompilation)[ipc.NameCompilation]; !strings.HasPrefix(d.LastError, want) {
+		t.Errorf("crashed: %q, want %q…", d.LastError, want)
+	}
+	for n := 1; n <= 2; n++ {
+		if _, err := s.Restart(s.context(), ipc.NameCompilation); err != nil {
+			t.Fatal(err)
+		}
+		now := s.now()
+		if d := now[ipc.NameCompilation]; d.Restarts != n || !strings.HasPrefix(d.LastCrash, want) {
+			t.Errorf("restart %d: %+v, want %q…", n, d, want)
+		}
+		if d := now[ipc.NameSetup]; d.Restarts != 0 || d.LastCrash != "" {
+			t.Errorf("setup: %+v", d)
+		}
+	}
+	if _, err := s.Stop(s.context()); err != nil {
+		t.Fatal(err)
+	}
+	if d := s.mustStart()[ipc.NameCompilation]; d.Restarts != 0 || d.LastCrash != "" {
+		t.Errorf("after a stop: %+v", d)
+	}
+}
+
+func TestSets(t *testing.T) {
+	t.Parallel()
+	s := newSet(t, "")
+	if sets, err := Sets(s.Paths.Home); err != nil || len(sets) != 0 {
+		t.Errorf("before any start: %v %v", sets, err)
+	}
+	killed := s.mustStart()[ipc.NameSetup].PID
+	write(t, filepath.Join(s.Paths.pidBase(), "other-12345678", "setup.json"), "no endpoint")
+	s.kill(killed, syscall.SIGKILL)
+	s.waitState(ipc.StateCrashed, ipc.NameSetup)
+	if sets, err := Sets(s.Paths.Home); err != nil || !slices.Equal(sets, []Paths{s.Paths}) {
+		t.Errorf("running: %v %v", sets, err)
+	}
+	if _, err := s.Stop(s.context()); err != nil {
+		t.Fatal(err)
+	}
+	if sets, err := Sets(s.Paths.Home); err != nil || len(sets) != 0 {
+		t.Errorf("after the stop: %v %v", sets, err)
+	}
+}
+
 func TestStoppedProcessIsUnresponsiveAndReplaced(t *testing.T) {
 	t.Parallel()
 	s := newSet(t, "")

@@ -198,6 +198,24 @@ func lastLines(p Paths, name string, n int) []string {
 	return lines[max(0, len(lines)-n):]
 }
 
+// crashText says which process of a daemon crashed, when, and its last words. A process
+// that was killed has no time for any: its last log line says when it still lived. pid
+// is 0 where the process never got as far as its endpoint.
+func crashText(p Paths, name string, pid int) string {
+	words := lastWords(p, name)
+	switch {
+	case pid == 0:
+		return words
+	case words != "":
+		return fmt.Sprintf("PID %d: %s", pid, words)
+	}
+	text := fmt.Sprintf("PID %d was killed", pid)
+	if info, err := os.Stat(p.LogFile(name)); err == nil {
+		text += ", after " + info.ModTime().Local().Format(time.TimeOnly)
+	}
+	return text
+}
+
 // lastWords returns what a daemon that crashed said last: the first line of a panic,
 // or an error of the log. "" if there is neither since it began.
 func lastWords(p Paths, name string) string {

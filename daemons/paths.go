@@ -105,7 +105,9 @@ func (p Paths) CacheDir() string { return filepath.Join(p.CacheBase(), p.Set) }
 func (p Paths) TracerDir() string { return filepath.Join(p.Home, "tracer") }
 
 // PIDDir holds the endpoint files of the set.
-func (p Paths) PIDDir() string { return filepath.Join(p.Home, "pids", p.Set) }
+func (p Paths) PIDDir() string { return filepath.Join(p.pidBase(), p.Set) }
+
+func (p Paths) pidBase() string { return filepath.Join(p.Home, "pids") }
 
 // EndpointFile says where a daemon listens and how to prove oneself to it.
 func (p Paths) EndpointFile(name string) string { return filepath.Join(p.PIDDir(), name+".json") }

@@ -21,10 +21,12 @@ const (
 // stopped on purpose.
 type record struct {
 	Root     rootid.ID   `json:"root"`     // the folder that the daemon belongs to
-	Restarts int         `json:"restarts"` // starts after a crash
+	Restarts int         `json:"restarts"` // starts after a crash or by `restart`
 	Crashes  []time.Time `json:"crashes"`  // the last ones, oldest first
 	Noted    identity    `json:"noted"`    // the process whose crash was counted last
 	DiedIn   string      `json:"died_in"`  // boot in which the last start ended in a crash, "" if it did not
+	// LastCrash says which process crashed last, and when; "" if none did.
+	LastCrash string `json:"last_crash,omitempty"`
 }
 
 func (p Paths) recordFile(name string) string {

@@ -160,6 +160,7 @@ func (l *Launcher) noteCrash(name string) error {
 		if id := identityOf(ep); r.Noted != id {
 			r = r.crashed(time.Now())
 			r.Noted = id
+			r.LastCrash = crashText(l.Paths, name, ep.PID)
 		}
 	}
 	looping := r.looping(time.Now())

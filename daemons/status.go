@@ -92,6 +92,7 @@ func (l *Launcher) look(ctx context.Context, name string) sighting {
 	if err == nil && seesTheSame(ep) && identityOf(ep).sameBoot() {
 		if status, err := s.ask(ctx); err == nil {
 			s.status = status
+			s.status.LastCrash = l.Paths.readRecord(name).LastCrash
 			return s
 		}
 	}
@@ -126,7 +127,7 @@ func (l *Launcher) judgeLocked(s *sighting) {
 		s.status.State = ipc.StateStarting
 	default:
 		s.status.State = ipc.StateUnresponsive
-		s.status.LastError = "it lives but does not answer"
+		s.status.LastError = "alive, not answering"
 	}
 }
 
@@ -139,7 +140,7 @@ func (l *Launcher) judgeFree(s *sighting) {
 		s.status.State = ipc.StateDisabled
 	case s.endpoint.PID != 0 && identityOf(s.endpoint).sameBoot(), l.Paths.readRecord(s.status.Name).died():
 		s.status.State = ipc.StateCrashed
-		s.status.LastError = lastWords(l.Paths, s.status.Name)
+		s.status.LastError = crashText(l.Paths, s.status.Name, s.endpoint.PID)
 		return
 	default:
 		s.status.State = ipc.StateStopped

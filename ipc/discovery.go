@@ -64,6 +64,7 @@ const (
 type Cause struct {
 	Kind string `json:"kind"`
 	Path string `json:"path,omitempty"`
+	Text string `json:"text,omitempty"` // of "unsettled": why the record cannot be trusted
 }
 
 // Miss is names looked for in a folder and not found. Dir need not exist. Paths
@@ -137,6 +138,9 @@ type RecordReply struct {
 // ChangesRequest asks for the changes after a generation.
 type ChangesRequest struct {
 	Since uint64 `json:"since"`
+	// Causes asks for at most so many dirty nodes with their causes, in place of Paths
+	// and Dirty.
+	Causes int `json:"causes,omitempty"`
 }
 
 // ChangesReply lists changed paths, newest last; Truncated if older ones are lost.
@@ -144,7 +148,11 @@ type ChangesReply struct {
 	Generation uint64   `json:"generation"`
 	Paths      []string `json:"paths"`
 	Dirty      []string `json:"dirty"` // IDs of dirty nodes
-	Truncated  bool     `json:"truncated,omitempty"`
+	// Nodes are dirty nodes with their causes, Count how many there are; only if the
+	// request asked for causes.
+	Nodes     []DirtyNode `json:"nodes,omitempty"`
+	Count     int         `json:"count,omitempty"`
+	Truncated bool        `json:"truncated,omitempty"`
 }
 
 // DependentsRequest asks who reads Path (relative to the root, or absolute), or

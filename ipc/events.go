@@ -18,15 +18,20 @@ const Schema = 1
 // kinds, in JSON as one flat object.
 type Event struct {
 	Schema int       `json:"schema"`
-	Name   string    `json:"event"`           // "unit_finished", …: from the body's type
-	Seq    uint64    `json:"seq,omitempty"`   // grows by one per event of a sender; 0 = not numbered
-	Time   time.Time `json:"time"`            // when it happened
-	Build  string    `json:"build,omitempty"` // id of the build it belongs to
+	Name   string    `json:"event"`            // "unit_finished", …: from the body's type
+	Seq    uint64    `json:"seq,omitempty"`    // grows by one per event of a sender; 0 = not numbered
+	Time   time.Time `json:"time"`             // when it happened
+	Build  string    `json:"build,omitempty"`  // id of the build it belongs to
+	Number int       `json:"number,omitempty"` // counts the events of one build, from 1; 0 = not counted
 	Body   EventBody `json:"-"`
 }
 
 // EventBody is one of the kinds below.
 type EventBody interface{ EventName() string }
+
+// MaxDirtyNodes is how many nodes a [DirtyChanged] lists: more than any screen or
+// reader looks at, and few enough for one message.
+const MaxDirtyNodes = 10_000
 
 // NewEvent makes an event of now.
 func NewEvent(build string, body EventBody) Event {
@@ -37,8 +42,10 @@ func NewEvent(build string, body EventBody) Event {
 type (
 	// BuildQueued: a request waits.
 	BuildQueued struct {
-		Position int    `json:"position"` // 1 = next
-		Trigger  string `json:"trigger"`
+		Position int      `json:"position"` // 1 = next
+		Trigger  string   `json:"trigger"`
+		Targets  []string `json:"targets,omitempty"`
+		Files    []string `json:"files,omitempty"`
 	}
 	// BuildStarted: the pipeline runs.
 	BuildStarted struct {
@@ -55,6 +62,13 @@ type (
 		Targets  int     `json:"targets"`          // to be linked or archived
 		Dirty    int     `json:"dirty"`            // that may have to be compiled
 		Expected float64 `json:"expected_seconds"` // by history and slots; 0 = unknown
+		// Nodes are the IDs of the dirty units.
+		Nodes []string `json:"nodes,omitempty"`
+	}
+	// StepStarted: the command of a [[generate]] step runs.
+	StepStarted struct {
+		Step     string  `json:"step"` // ID
+		Expected float64 `json:"expected_seconds,omitempty"`
 	}
 	// StepFinished: a [[generate]] step.
 	StepFinished struct {
@@ -124,9 +138,10 @@ type (
 	BuildFinished struct {
 		OK bool `json:"ok"`
 		Counts
-		Links   int     `json:"links"` // linkers and archivers that ran
-		Seconds float64 `json:"seconds"`
-		Detail  string  `json:"detail,omitempty"`
+		Links     int     `json:"links"` // linkers and archivers that ran
+		Seconds   float64 `json:"seconds"`
+		Cancelled bool    `json:"cancelled,omitempty"` // it did not succeed because it was cancelled
+		Detail    string  `json:"detail,omitempty"`
 	}
 )
 
@@ -148,13 +163,25 @@ type (
 		Dirty      int      `json:"dirty"`
 		Units      []string `json:"units,omitempty"` // dirty nodes' IDs, at most 100
 	}
+	// DirtyChanged: which nodes are dirty now, with the causes of each. It is sent
+	// whenever that changes, by a file or by a build.
+	DirtyChanged struct {
+		Known bool        `json:"known"` // false: discovery does not answer, so nothing is known
+		Count int         `json:"count"`
+		Nodes []DirtyNode `json:"nodes,omitempty"` // the first of them, see [MaxDirtyNodes]
+	}
 	// CacheChanged: the cache's numbers, after a build or a clear.
 	CacheChanged struct{ CacheStatsReply }
-	// Snapshot: everything a new subscriber has to know.
+	// Snapshot: everything a new subscriber has to know. Whoever gets one forgets what
+	// the events before it said.
 	Snapshot struct {
 		Status SetStatus     `json:"status"`
 		Queue  QueueReply    `json:"queue"`
 		Recent []BuildRecord `json:"recent,omitempty"` // newest first
+		Dirty  DirtyChanged  `json:"dirty"`
+		// Build is the build that runs, or the last one that ran in the orchestrator's
+		// life: its events, without those that later ones make superfluous.
+		Build []Event `json:"build_events,omitempty"`
 	}
 	// Heartbeat: nothing happened, the sender is alive. Only on the wire.
 	Heartbeat struct{}
@@ -164,6 +191,7 @@ type (
 func (BuildQueued) EventName() string   { return "build_queued" }
 func (BuildStarted) EventName() string  { return "build_started" }
 func (BuildPlanned) EventName() string  { return "build_planned" }
+func (StepStarted) EventName() string   { return "step_started" }
 func (StepFinished) EventName() string  { return "step_finished" }
 func (UnitsCached) EventName() string   { return "units_cached" }
 func (UnitStarted) EventName() string   { return "unit_started" }
@@ -175,6 +203,7 @@ func (BuildFinished) EventName() string { return "build_finished" }
 func (Notice) EventName() string        { return "notice" }
 func (DaemonChanged) EventName() string { return "daemon_changed" }
 func (FilesChanged) EventName() string  { return "files_changed" }
+func (DirtyChanged) EventName() string  { return "dirty_changed" }
 func (CacheChanged) EventName() string  { return "cache_changed" }
 func (Snapshot) EventName() string      { return "snapshot" }
 func (Heartbeat) EventName() string     { return "heartbeat" }
@@ -182,9 +211,9 @@ func (Heartbeat) EventName() string     { return "heartbeat" }
 // EventBodies returns a zero value of every kind, sorted by name: the schema.
 func EventBodies() []EventBody {
 	all := []EventBody{
-		BuildQueued{}, BuildStarted{}, BuildPlanned{}, StepFinished{}, UnitsCached{}, UnitStarted{},
+		BuildQueued{}, BuildStarted{}, BuildPlanned{}, StepStarted{}, StepFinished{}, UnitsCached{}, UnitStarted{},
 		UnitFinished{}, LinkStarted{}, LinkFinished{}, BuildPhase{}, BuildFinished{}, Notice{}, DaemonChanged{},
-		FilesChanged{}, CacheChanged{}, Snapshot{}, Heartbeat{},
+		FilesChanged{}, DirtyChanged{}, CacheChanged{}, Snapshot{}, Heartbeat{},
 	}
 	sort.Slice(all, func(i, j int) bool { return all[i].EventName() < all[j].EventName() })
 	return all

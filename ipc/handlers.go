@@ -157,7 +157,7 @@ func (h Handlers) find(name string, keys []string) (Handler, error) {
 		return Handler{}, Errorf(CodeBadRequest, "%s needs one of %s", name, strings.Join(forms, ", "))
 	}
 	err := Errorf(CodeBadRequest, "unknown action %q", name)
-	if near := nearest(name, names); near != "" {
+	if near := Nearest(name, names); near != "" {
 		err = err.WithHint("did you mean %q?", near)
 	}
 	return Handler{}, err
@@ -195,7 +195,7 @@ func openEnvelope(text []byte) (envelope, error) {
 	})
 	if err == nil && e.action == "" {
 		err = errors.New(`no "action"`)
-		if near := nearest("action", e.keys); near != "" {
+		if near := Nearest("action", e.keys); near != "" {
 			err = fmt.Errorf(`no "action" (%q is another key)`, near)
 		}
 	}

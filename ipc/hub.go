@@ -124,7 +124,7 @@ func checkKind(kind string) error {
 		names = append(names, b.EventName())
 	}
 	err := Errorf(CodeBadRequest, "subscribe: unknown event %q", kind)
-	if near := nearest(kind, names); near != "" {
+	if near := Nearest(kind, names); near != "" {
 		return err.WithHint("did you mean %q?", near)
 	}
 	return err

@@ -185,5 +185,5 @@ func nearestKey(key string, known map[string]*field) string {
 	for name := range known {
 		names = append(names, name)
 	}
-	return nearest(key, names)
+	return Nearest(key, names)
 }

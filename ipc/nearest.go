@@ -1,14 +1,14 @@
 package ipc
 
 import (
-	"sort"
+	"slices"
 	"strings"
 )
 
-// nearest returns the name that differs from word by the fewest edits, at most a
+// Nearest returns the name that differs from word by the fewest edits, at most a
 // third of its length, or only by case; else "".
-func nearest(word string, names []string) string {
-	sort.Strings(names)
+func Nearest(word string, names []string) string {
+	names = slices.Sorted(slices.Values(names))
 	best, distance := "", 1+max(1, min(len(word), 32)/3)
 	for _, name := range names {
 		if strings.EqualFold(name, word) {
@@ -21,26 +21,30 @@ func nearest(word string, names []string) string {
 	return best
 }
 
-// edits is the Levenshtein distance between a and b; long words are no typing
+// edits counts what has to be inserted, deleted, replaced or swapped with its neighbour
+// to make b of a (the optimal string alignment distance). Long words are no typing
 // mistakes and count as far.
 func edits(a, b string) int {
 	if len(a) > 64 {
 		return len(a)
 	}
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
+	before, last := make([]int, len(b)+1), make([]int, len(b)+1)
+	for j := range last {
+		last[j] = j
 	}
 	for i := range len(a) {
-		diagonal := row[0]
+		row := make([]int, len(b)+1)
 		row[0] = i + 1
 		for j := range len(b) {
-			cost := diagonal
+			row[j+1] = last[j]
 			if a[i] != b[j] {
-				cost = 1 + min(diagonal, row[j], row[j+1])
+				row[j+1] = 1 + min(last[j], last[j+1], row[j])
 			}
-			diagonal, row[j+1] = row[j+1], cost
+			if i > 0 && j > 0 && a[i] == b[j-1] && a[i-1] == b[j] {
+				row[j+1] = min(row[j+1], before[j-1]+1)
+			}
 		}
+		before, last = last, row
 	}
-	return row[len(b)]
+	return last[len(b)]
 }

@@ -60,12 +60,13 @@ type BuildRequest struct {
 // BuildReply ends a build. OK is Go's name for what the reply's own "ok" cannot
 // say: a build that failed was still answered.
 type BuildReply struct {
-	Build   string  `json:"build"` // id
-	Success bool    `json:"success"`
-	Joined  bool    `json:"joined,omitempty"` // an equal build was running already
-	Counts          // how the units ended
-	Seconds float64 `json:"seconds"`
-	Detail  string  `json:"detail,omitempty"` // why it did not succeed, one line
+	Build     string  `json:"build"` // id
+	Success   bool    `json:"success"`
+	Joined    bool    `json:"joined,omitempty"` // an equal build was running already
+	Counts            // how the units ended
+	Seconds   float64 `json:"seconds"`
+	Cancelled bool    `json:"cancelled,omitempty"` // it did not succeed because it was cancelled
+	Detail    string  `json:"detail,omitempty"`    // why it did not succeed, one line
 }
 
 // Counts says how the units of a build ended.
@@ -158,6 +159,9 @@ type DaemonStatus struct {
 	RSS       int64   `json:"rss_bytes,omitempty"`
 	Requests  uint64  `json:"requests,omitempty"`
 	LastError string  `json:"last_error,omitempty"`
+	// LastCrash says of a daemon that was restarted after a crash which process ended,
+	// and when; "" if it never crashed since it was stopped.
+	LastCrash string `json:"last_crash,omitempty"`
 }
 
 // CacheSummary is the cache in three numbers.
@@ -183,12 +187,14 @@ type HistoryRequest struct {
 	Build string `json:"build,omitempty"` // only this one, with its units
 	Units bool   `json:"units,omitempty"` // with the units of each
 	Slow  int    `json:"slow,omitempty"`  // also so many of the slowest units and costliest headers
+	Last  bool   `json:"last,omitempty"`  // also the last record of every unit, link and step
 }
 
 // HistoryReply is past builds.
 type HistoryReply struct {
 	Builds []BuildRecord `json:"builds"`
 	Slow   *Slow         `json:"slow,omitempty"` // if it was asked for
+	Last   []ExplainFact `json:"last,omitempty"` // if it was asked for, sorted by ID
 }
 
 // Slow is where the time of a whole build goes, by what each unit took when it was
@@ -208,16 +214,19 @@ type SlowUnit struct {
 
 // BuildRecord is one past build. Units that were in place are counted, not listed.
 type BuildRecord struct {
-	Build   string    `json:"build"`
-	Started time.Time `json:"started"`
-	Seconds float64   `json:"seconds"`
-	Trigger string    `json:"trigger"`
-	Success bool      `json:"success"`
-	Detail  string    `json:"detail,omitempty"`
-	Plan    string    `json:"plan,omitempty"`
+	Build     string    `json:"build"`
+	Started   time.Time `json:"started"`
+	Seconds   float64   `json:"seconds"`
+	Trigger   string    `json:"trigger"`
+	Success   bool      `json:"success"`
+	Cancelled bool      `json:"cancelled,omitempty"` // it did not succeed because it was cancelled
+	Detail    string    `json:"detail,omitempty"`
+	Plan      string    `json:"plan,omitempty"`
 	Counts
-	Hits  int          `json:"hits"` // units delivered from the cache
-	Units []UnitRecord `json:"units,omitempty"`
+	Hits int `json:"hits"` // units delivered from the cache
+	// Expected is how long its units were expected to take, by their cost alone.
+	Expected float64      `json:"expected_seconds,omitempty"`
+	Units    []UnitRecord `json:"units,omitempty"`
 }
 
 // UnitRecord is a unit, step or link in a past build.

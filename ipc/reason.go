@@ -26,6 +26,16 @@ const (
 	ReasonTimeout     = "timeout"       // failed: took longer than it may
 )
 
+// ReasonCodes lists every code of a [Reason].
+func ReasonCodes() []string {
+	return []string{
+		ReasonNew, ReasonInput, ReasonAppeared, ReasonRemoved, ReasonListing, ReasonFlags, ReasonEnvironment,
+		ReasonCompiler, ReasonEvicted, ReasonExpired, ReasonDamaged, ReasonCleared, ReasonUncacheable,
+		ReasonOutput, ReasonForced, ReasonPrevious, ReasonUnchanged, ReasonHit, ReasonDependency,
+		ReasonCancelled, ReasonError, ReasonTimeout,
+	}
+}
+
 // Reason says why a unit was or was not compiled. Text is one plain sentence
 // fragment ready to print ("include/a.h changed"); the other fields are for
 // programs.

@@ -45,7 +45,7 @@ func (s *tally) add(note string, debug bool) {
 // kindOfNote leaves out the names that stand before what happened.
 func kindOfNote(note string) string {
 	for _, kind := range []string{
-		"changed since it was made", "appeared since it was made", "is gone since it was made",
+		"changed since it was made", "appeared since it was made", "was removed since it was made",
 		"gone or damaged", "the compile with it failed", "does not compile by itself",
 	} {
 		if strings.Contains(note, kind) {

@@ -53,11 +53,11 @@ await() {
   done
 }
 
-picture overview 120 36 dark '--speed 0 --from 50s' 'running 00:0'
-picture files 120 36 dark '--speed 0 --from 22.2s' '/db/ !link (' 4 '>' '>' '>' / d b / Space '!' l i n k Enter
-picture detail 160 45 dark '--speed 0 --from 38.7s' 'sizze_' 4 6
-picture logs 120 36 dark '--speed 0 --from 60s' 'wrap' 5 z w
-picture crashed 120 36 dark '--speed 0 --from 60s' 'Detail · setup' 1 j
-picture light 120 36 light '--theme light --speed 0 --from 33s' 'running 00:0'
+picture overview 120 36 dark '--speed 0 --from 50s' 'running 00:1'
+picture files 120 36 dark '--speed 0 --from 25s' '/db/ !link (' 4 '>' '>' '>' / d b / Space '!' l i n k Enter
+picture detail 160 45 dark '--speed 0 --from 32.8s' 'sizze_' '!'
+picture logs 120 36 dark '--speed 0 --from 63s' 'wrap' 5 z w
+picture crashed 120 36 dark '--speed 0 --from 90s' 'Detail · setup' 1
+picture light 120 36 light '--theme light --speed 0 --from 27s' 'running 00:0'
 picture 80x24 80 24 dark '--speed 0 --from 12s' 'running 00:1'
-picture wide 200 60 dark '--speed 0 --from 50s' 'running 00:0'
+picture wide 200 60 dark '--speed 0 --from 50s' 'running 00:1'

@@ -5,7 +5,7 @@
 # a daemon killed at the end. Run it on a machine that has nothing else to do: the
 # times are what the pictures show. It takes a minute and a half on two cores.
 #
-# The dashboard itself saves the log (key E), so that the daemons' logs and the plan
+# The dashboard itself saves the log (key W), so that the daemons' logs and the plan
 # are in it.
 set -eu
 
@@ -67,7 +67,7 @@ build
 kill -9 "$("$bin" status --json | sed 's/.*"name":"setup","state":"running","pid":\([0-9]*\).*/\1/')"
 await '3/4 up'
 sleep 1
-tmux -L "$server" send-keys E
+tmux -L "$server" send-keys W
 await 'saved '
-sed "s|$work|/home/ada|g" replibuild-events-*.jsonl >"$here/leveldb.jsonl"
+sed "s|$work|/home/ada|g" "$REPLIBUILD_HOME"/saved/*-events-*.jsonl >"$here/leveldb.jsonl"
 wc -c "$here/leveldb.jsonl"

@@ -6,6 +6,7 @@ import (
 
 	tea "github.com/charmbracelet/bubbletea"
 
+	"github.com/RepliBuild/replibuild/internal/words"
 	"github.com/RepliBuild/replibuild/tui/internal/paint"
 	"github.com/RepliBuild/replibuild/tui/internal/panes"
 	"github.com/RepliBuild/replibuild/tui/internal/widgets"
@@ -65,12 +66,19 @@ func (m *Model) perform(b Binding) effect {
 		m.say(toast{text: strings.ReplaceAll(string(b.Action), "_", " ") + ": " + why, idle: true})
 		return nil
 	}
+	m.toast = toast{}
 	return b.do(m)
 }
 
 // click handles the mouse: rows, tabs, footer keys, the wheel.
 func (m *Model) click(msg tea.MouseMsg) effect {
-	if m.overlay != nil || m.streaming || msg.Action != tea.MouseActionPress {
+	if m.streaming || msg.Action != tea.MouseActionPress {
+		return nil
+	}
+	if m.overlay != nil {
+		if q, asks := m.overlay.(*question); asks && msg.Button == tea.MouseButtonLeft {
+			return q.click(m, msg.X, msg.Y)
+		}
 		return nil
 	}
 	for _, item := range m.footer {
@@ -90,6 +98,9 @@ func (m *Model) click(msg tea.MouseMsg) effect {
 			pane.Move(&m.ctx, 3)
 		case tea.MouseButtonLeft:
 			m.setFocus(p.Pane)
+			if p.Pane == PaneFiles && msg.Y == p.Y+1 && m.files.ClickHead(msg.X-p.X) {
+				return m.remember()
+			}
 			pane.Click(&m.ctx, msg.Y-p.Y)
 		}
 	}
@@ -294,13 +305,13 @@ func (m *Model) filter() effect {
 
 func (m *Model) sort(step int) effect {
 	m.files.NextSort(step)
-	return nil
+	return m.remember()
 }
 
 func (m *Model) reverse() effect {
 	m.files.Up = !m.files.Up
 	m.files.Changed()
-	return nil
+	return m.remember()
 }
 
 func (m *Model) slowest() effect {
@@ -351,7 +362,7 @@ func (m *Model) mark() effect {
 }
 
 func (m *Model) help() effect {
-	m.overlay = &helpPage{}
+	m.overlay = newHelpPage()
 	return nil
 }
 
@@ -386,12 +397,16 @@ func (m *Model) historyAnswered(msg historyMsg) {
 		m.say(problem("history", msg.err))
 		return
 	}
-	for _, r := range msg.reply.Builds {
-		m.state.AddRecord(r)
+	m.state.AddRecords(msg.reply.Builds)
+	if msg.reply.Last != nil {
+		m.state.SetLast(msg.reply.Last)
 	}
 }
 
 // clearedWords is what clearing takes away or took away.
 func clearedWords(bytes, entries int64) string {
+	if entries == 0 {
+		return words.Cleared(widgets.Bytes(bytes), 0)
+	}
 	return fmt.Sprintf("%s, %s", widgets.Bytes(bytes), widgets.Plural(entries, "object"))
 }

@@ -73,7 +73,9 @@ func TestClearAndUndo(t *testing.T) {
 	f := newFakeSet(ipc.DaemonNames()...)
 	m := liveModel(t, f)
 	m.do(m.press("u"))
-	m.wantText(t, "nothing was cleared")
+	if !f.was("restore ") {
+		t.Errorf("u without a clear of its own asked for %q", f.asked)
+	}
 	m.press("esc")
 	m.do(m.press("c"))
 	m.wantText(t, "Clear the cache?", "412 MB, 1,203 objects")
@@ -167,14 +169,14 @@ func TestDetailFollowsTheSelection(t *testing.T) {
 	m.wantText(t, "Detail · src/util.cpp", "no member named 'lenght'", "exit 1", "/util (1)")
 	m.press("6", "z")
 	m.wantText(t, "'-DNAME=\"a b\"'")
-	m.press("z", "4", "esc", "1", "j")
-	m.wantText(t, "Detail · setup", "panic: index out of range [3] with length 3", "restarts  2")
-	m.press("2", "j", "j", "j", "j", "j", "j")
+	m.press("z", "4", "esc", "1") // the daemon that crashed is selected
+	m.wantText(t, "Detail · setup", "panic: index out of range [3] with length 3", "restarts   2")
+	m.press("2", "j", "j", "j", "j", "j", "j", "j", "j")
 	m.wantText(t, "Detail · build", "enter lists its files")
 	m.press("enter")
-	m.wantText(t, "Files · build")
+	m.wantText(t, "dirty · build")
 	m.press("esc")
-	m.wantNoText(t, "Files · build")
+	m.wantNoText(t, "dirty · build")
 }
 
 func TestFactsAreAskedOnceTheSelectionRests(t *testing.T) {
@@ -193,7 +195,7 @@ func TestFactsAreAskedOnceTheSelectionRests(t *testing.T) {
 		t.Errorf("asked: %q", f.asked)
 	}
 	m.press("6", "z")
-	m.wantText(t, "inputs of the project 1", "include/net/tls.h", "inputs elsewhere 1", "read by 1", "link:app")
+	m.wantText(t, "inputs of the project 1", "include/net/tls.h", "inputs elsewhere 1", "read by 1", "target app")
 }
 
 func TestLogSettingsSurviveEachOther(t *testing.T) {
@@ -233,8 +235,8 @@ func TestSaveLogAndEvents(t *testing.T) {
 	m.update(planMsg{plan})
 	m.press("5", "ctrl+s")
 	m.wantText(t, "saved 72 lines")
-	m.press("esc", "E")
-	path := m.cfg.Dir + "/replibuild-events-20260314-120437.jsonl"
+	m.press("esc", "W")
+	path := m.cfg.Saved + "/app-events-20260314-120437.jsonl"
 	saved, err := ReadRecorded(path)
 	if err != nil {
 		t.Fatal(err)
@@ -251,7 +253,7 @@ func TestSaveLogAndEvents(t *testing.T) {
 	if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("the file is readable by others: %v %v", info.Mode(), err)
 	}
-	m.press("esc", "E") // never over another file
+	m.press("esc", "W") // never over another file
 	m.wantText(t, "file exists")
 }
 

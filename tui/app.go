@@ -42,26 +42,33 @@ type Config struct {
 	From         time.Duration // where the replay starts; what was before is there at once
 
 	Settings Settings
-	Env      []string       // the caller's environment: of builds, and what the terminal is
-	Location *time.Location // of times shown; nil = local
-	Dir      string         // where files are saved
+	Env      []string                 // the caller's environment: of builds, and what the terminal is
+	Location *time.Location           // of times shown; nil = local
+	Saved    string                   // folder for logs and events that are saved; made when needed
+	Memory   string                   // file that keeps the sort order; "" = it is not kept
+	Sets     func() ([]string, error) // roots of the projects with daemons; nil in a replay
 
 	now func() time.Time // for tests
 }
 
 func (c *Config) env(key string) string { return ipc.EnvValue(c.Env, key) }
 
-// Run shows the dashboard on a terminal until the user quits or ctx ends. It returns
-// a line to be printed afterwards, and an error that matches [context.Canceled] if
-// ctx ended first.
-func Run(ctx context.Context, c Config, in, out *os.File) (parting string, err error) {
+// Outcome is how the dashboard ended.
+type Outcome struct {
+	Parting string // a line to be printed
+	Next    string // root of the project that the user switched to, "" for none
+}
+
+// Run shows the dashboard on a terminal until the user quits or ctx ends. The error
+// matches [context.Canceled] if ctx ended first.
+func Run(ctx context.Context, c Config, in, out *os.File) (Outcome, error) {
 	m, err := New(c)
 	if err != nil {
-		return "", err
+		return Outcome{}, err
 	}
 	terminal, err := openTerminal(in, out)
 	if err != nil {
-		return "", ipc.Errorf(ipc.CodeUnavailable, "the terminal: %v", err)
+		return Outcome{}, ipc.Errorf(ipc.CodeUnavailable, "the terminal: %v", err)
 	}
 	defer terminal.restore()
 	m.screen, m.terminal = screen.New(out), terminal
@@ -70,7 +77,9 @@ func Run(ctx context.Context, c Config, in, out *os.File) (parting string, err e
 
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	input := &answers{in: in}
+	m.gate = newGate()
+	defer m.gate.close()
+	input := &answers{in: m.gate.reader(in)}
 	program := tea.NewProgram(shown{m}, tea.WithContext(ctx), tea.WithInput(input), tea.WithOutput(out),
 		tea.WithoutRenderer(), tea.WithoutSignalHandler(), tea.WithoutCatchPanics())
 	input.answer = func(text string) { go program.Send(backdropMsg{text}) }
@@ -78,6 +87,7 @@ func Run(ctx context.Context, c Config, in, out *os.File) (parting string, err e
 		m.screen.Raw(askBackground)
 	}
 	m.send = func(msg any) { program.Send(msg) }
+	m.fetch = c.Replay == nil
 	go terminal.watch(ctx, func(w, h int) { program.Send(tea.WindowSizeMsg{Width: w, Height: h}) }, func() { program.Send(resumedMsg{}) })
 	if c.Replay == nil {
 		s := &source{project: c.Project, events: c.Orchestrator, alive: c.Alive, send: m.send}
@@ -87,7 +97,7 @@ func Run(ctx context.Context, c Config, in, out *os.File) (parting string, err e
 }
 
 // run runs the event loop and turns what ended it into a result.
-func (m *Model) run(program *tea.Program, terminal *terminal) (parting string, err error) {
+func (m *Model) run(program *tea.Program, terminal *terminal) (out Outcome, err error) {
 	defer func() {
 		if r := recover(); r != nil {
 			m.screen.Close()
@@ -101,13 +111,13 @@ func (m *Model) run(program *tea.Program, terminal *terminal) (parting string, e
 	terminal.restore()
 	switch {
 	case m.failure != nil:
-		return "", m.failure
+		return out, m.failure
 	case errors.Is(err, context.Canceled):
-		return "", err
+		return out, err
 	case err != nil && !errors.Is(err, tea.ErrProgramKilled):
-		return "", ipc.Errorf(ipc.CodeUnavailable, "the terminal: %v", err)
+		return out, ipc.Errorf(ipc.CodeUnavailable, "the terminal: %v", err)
 	}
-	return m.parting, nil
+	return Outcome{Parting: m.parting, Next: m.next}, nil
 }
 
 // shown is the model with its screen: what Bubble Tea calls View for goes there, and
@@ -126,7 +136,7 @@ func (s shown) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 
 // View implements [tea.Model].
 func (s shown) View() string {
-	if !s.streaming {
+	if !s.streaming && !s.away {
 		s.screen.Show(s.Model.View(), s.hurried)
 		s.hurried = false
 	}
@@ -168,6 +178,12 @@ type Model struct {
 	played    time.Time // when the player was advanced last
 	recording recording
 	streaming bool
+	away      bool   // an editor has the terminal
+	gate      *gate  // keeps the keys from the dashboard meanwhile; nil in tests
+	fetch     bool   // ask for the past at the start
+	auto      bool   // build after changes
+	changes   int    // counts the changes, for auto
+	next      string // root of the project to switch to
 	streamed  uint64 // next log line to be streamed
 
 	tickAt  time.Time
@@ -208,6 +224,7 @@ func New(c Config) (*Model, error) {
 	if c.Replay != nil {
 		m.startReplay()
 	}
+	m.recall()
 	m.refresh()
 	return m, nil
 }
@@ -218,7 +235,12 @@ func (m *Model) setTheme(t paint.Theme) {
 }
 
 // Init implements [tea.Model].
-func (m *Model) Init() tea.Cmd { return m.wake(nil) }
+func (m *Model) Init() tea.Cmd {
+	if m.fetch {
+		return m.wake(m.askHistory("")) // it is there without daemons, too
+	}
+	return m.wake(nil)
+}
 
 func (m *Model) startReplay() {
 	m.player = newPlayer(m.cfg.Replay, m.cfg.Speed, m.cfg.From)
@@ -227,6 +249,7 @@ func (m *Model) startReplay() {
 		m.state.Daemons[i].State = state.StateUnknown
 	}
 	m.state.SetPlan(m.cfg.Replay.Plan)
+	m.state.SetLast(m.cfg.Replay.Last)
 	m.played = m.cfg.now()
 	m.play(0)
 }
@@ -252,6 +275,9 @@ func (m *Model) apply(e ipc.Event) {
 	m.state.Apply(e)
 	if worth {
 		m.log.Ring.Add(line)
+	}
+	if _, ok := e.Body.(ipc.FilesChanged); ok {
+		m.changes++
 	}
 	if n, ok := e.Body.(ipc.Notice); ok && n.Level != "info" {
 		m.say(toast{text: n.Message, bad: n.Level == "error", idle: n.Level == "warning"})

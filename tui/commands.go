@@ -9,6 +9,7 @@ import (
 
 	"github.com/RepliBuild/replibuild/ipc"
 	"github.com/RepliBuild/replibuild/tui/internal/panes"
+	"github.com/RepliBuild/replibuild/tui/internal/state"
 )
 
 // effect is what a handler wants done outside of the model.
@@ -62,6 +63,12 @@ type (
 		unit  string
 		facts panes.Facts
 	}
+	queueMsg struct {
+		reply ipc.QueueReply
+		err   error
+	}
+	quietMsg    struct{ changes int } // no file changed for a moment
+	editedMsg   struct{ err error }   // the editor has ended
 	settledMsg  struct{ unit string } // the selection has rested a moment
 	noticeMsg   struct{ toast toast }
 	scanMsg     struct{}
@@ -97,6 +104,18 @@ func (m *Model) refreshAll() effect {
 	return tea.Batch(m.askCache(false), m.askPlan(), m.askHistory(""))
 }
 
+// askQueue asks what runs and waits.
+func (m *Model) askQueue() effect {
+	o := m.cfg.Orchestrator
+	if o == nil || m.state.Link != state.LinkLive {
+		return nil
+	}
+	return ask(askLimit, func(ctx context.Context) tea.Msg {
+		reply, err := o.Queue(ctx, ipc.QueueRequest{})
+		return queueMsg{reply, err}
+	})
+}
+
 func (m *Model) askCache(dialog bool) effect {
 	p := m.cfg.Project
 	return ask(askLimit, func(ctx context.Context) tea.Msg {
@@ -116,7 +135,7 @@ func (m *Model) askPlan() effect {
 // askHistory asks for past builds, or for one with its units.
 func (m *Model) askHistory(build string) effect {
 	p := m.cfg.Project
-	req := ipc.HistoryRequest{Limit: 60}
+	req := ipc.HistoryRequest{Limit: state.MaxHistory, Last: true}
 	if build != "" {
 		req = ipc.HistoryRequest{Build: build, Units: true}
 	}

@@ -134,7 +134,7 @@ func TestWorkingDay(t *testing.T) {
 
 	e.kill(ipc.NameSetup)
 	e.await("3/4 up", "crashed")
-	e.keys("1", "j", "r")
+	e.keys("1", "r") // the cursor went to the daemon that crashed
 	e.await("4/4 up", "live")
 	e.kill(ipc.NameOrchestrator)
 	e.await("no orchestrator", "crashed")

@@ -182,7 +182,7 @@ func liveModel(t *testing.T, f *fakeSet) *Model {
 	t.Helper()
 	m, err := New(Config{
 		Root: "/home/ada/src/app", Set: "app-1", Project: f, Orchestrator: fakeOrchestrator{set: f}, Alive: f.alive,
-		Env: testEnv(), Location: time.UTC, Dir: t.TempDir(), now: func() time.Time { return sampleNow },
+		Env: testEnv(), Location: time.UTC, Saved: t.TempDir(), now: func() time.Time { return sampleNow },
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -62,7 +62,7 @@ func moveBindings() []Binding {
 		{Action: "previous_tab", Keys: []string{"[", "left", "h"}, Long: "the tab before: which files, whose log", Group: groupMove, do: func(m *Model) effect { return m.tab(-1) }},
 		{Action: "next_tab", Keys: []string{"]", "right"}, Long: "the next tab: which files, whose log", Group: groupMove, do: func(m *Model) effect { return m.tab(1) }},
 		{Action: "open", Keys: []string{"enter"}, Short: "open", Long: "the detail of a file or daemon, the files of a build", Group: groupMove, do: (*Model).open},
-		{Action: "back", Keys: []string{"esc"}, Long: "clear the filter, leave zoom, go back to the current build", Group: groupMove, do: (*Model).back},
+		{Action: "back", Keys: []string{"esc"}, Short: "back", Long: "clear the filter, leave zoom, go back to the current build", Group: groupMove, do: (*Model).back},
 	}
 }
 
@@ -79,7 +79,7 @@ func viewBindings() []Binding {
 		Binding{Action: "zoom", Keys: []string{"z"}, Short: "zoom", Long: "the focused pane alone, and back", Group: groupView, do: (*Model).zoom},
 		Binding{Action: "grow", Keys: []string{"+", "="}, Long: "give the focused pane more room", Group: groupView, do: func(m *Model) effect { return m.resize(2) }},
 		Binding{Action: "shrink", Keys: []string{"-"}, Long: "give the focused pane less room", Group: groupView, do: func(m *Model) effect { return m.resize(-2) }},
-		Binding{Action: "freeze", Keys: []string{"p"}, Long: "hold the view still while things go on; in a replay: pause", Group: groupView, do: (*Model).freeze},
+		Binding{Action: "freeze", Keys: []string{"p"}, Short: "hold", Long: "hold the view still while things go on; in a replay: pause", Group: groupView, do: (*Model).freeze},
 		Binding{Action: "theme", Keys: []string{"T"}, Long: "the next theme", Group: groupView, do: (*Model).nextTheme},
 		Binding{Action: "mouse", Keys: []string{"m"}, Long: "release the mouse, so that the terminal selects text; and back", Group: groupView, do: (*Model).toggleMouse},
 		Binding{Action: "copy", Keys: []string{"y"}, Short: "copy", Long: "copy the row, in the detail the command line, to the clipboard (OSC 52)", Group: groupView, do: (*Model).copy},
@@ -90,10 +90,13 @@ func viewBindings() []Binding {
 func buildBindings() []Binding {
 	return []Binding{
 		{Action: "build", Keys: []string{"b"}, Short: "build", Long: "bring all targets up to date, with the environment of the dashboard", Group: groupBuild, do: (*Model).build, why: (*Model).whyLive},
+		{Action: "build_selected", Keys: []string{"B"}, Short: "build this", Long: "build the selected file or target only", Group: groupBuild, do: func(m *Model) effect { return m.buildSelected(false) }, why: (*Model).whyLive},
+		{Action: "force_selected", Keys: []string{"ctrl+b"}, Long: "compile or link the selected file or target again, whatever the cache has", Group: groupBuild, do: func(m *Model) effect { return m.buildSelected(true) }, why: (*Model).whyLive},
+		{Action: "auto_build", Keys: []string{"a"}, Long: "build after each change while the dashboard runs, and stop that", Group: groupBuild, do: (*Model).toggleAuto, why: (*Model).whyLive},
 		{Action: "cancel", Keys: []string{"C"}, Short: "cancel", Long: "cancel the selected build that waits, else the one that runs (asks first)", Group: groupBuild, do: (*Model).cancelBuild, why: (*Model).whyCancel},
 		{Action: "explain", Keys: []string{"e"}, Short: "explain", Long: "why the selected file was compiled: the detail pane, asked anew", Group: groupBuild, do: (*Model).explain},
 		{Action: "clear_cache", Keys: []string{"c"}, Short: "clear cache", Long: "empty the cache (asks first, with numbers)", Group: groupBuild, do: (*Model).clearCache, why: (*Model).whyLive},
-		{Action: "undo", Keys: []string{"u"}, Long: "undo the clearing of the cache, for 10 seconds", Group: groupBuild, do: (*Model).undoClear, why: (*Model).whyUndo},
+		{Action: "undo", Keys: []string{"u"}, Long: "restore what was cleared from the cache last", Group: groupBuild, do: (*Model).undoClear, why: (*Model).whyLive},
 	}
 }
 
@@ -114,6 +117,10 @@ func filesBindings() []Binding {
 		{Action: "sort_next", Keys: []string{">"}, Short: "sort", Long: "sort by the next column", Group: groupFiles, do: func(m *Model) effect { return m.sort(1) }},
 		{Action: "sort_previous", Keys: []string{"<"}, Long: "sort by the column before", Group: groupFiles, do: func(m *Model) effect { return m.sort(-1) }},
 		{Action: "sort_reverse", Keys: []string{"i"}, Long: "turn the order around", Group: groupFiles, do: (*Model).reverse},
+		{Action: "next_failure", Keys: []string{"n"}, Short: "next failure", Long: "the next file that failed", Group: groupFiles, do: func(m *Model) effect { return m.nextFailure(1) }},
+		{Action: "previous_failure", Keys: []string{"N"}, Long: "the file that failed before", Group: groupFiles, do: func(m *Model) effect { return m.nextFailure(-1) }},
+		{Action: "first_error", Keys: []string{"!"}, Long: "the first error of the build, with what the compiler says", Group: groupFiles, do: (*Model).firstError},
+		{Action: "edit", Keys: []string{"E"}, Short: "edit", Long: "open the selected file in $EDITOR, at its first error", Group: groupFiles, do: (*Model).edit, why: (*Model).whyEdit},
 		{Action: "slowest", Keys: []string{"#"}, Short: "slowest", Long: "only the ten that took longest, and back", Group: groupFiles, do: (*Model).slowest},
 	}
 }
@@ -136,9 +143,10 @@ func otherBindings() []Binding {
 	return []Binding{
 		{Action: "help", Keys: []string{"?"}, Short: "help", Long: "this help", Group: groupOther, do: (*Model).help},
 		{Action: "palette", Keys: []string{":"}, Long: "all commands by name", Group: groupOther, do: (*Model).openPalette},
-		{Action: "save_events", Keys: []string{"E"}, Long: "save what happened as an event log, for `tui --replay`", Group: groupOther, do: (*Model).saveEvents},
-		{Action: "faster", Keys: []string{"}"}, Long: "play a replay twice as fast", Group: groupOther, do: func(m *Model) effect { return m.speed(2) }, why: (*Model).whyReplay},
-		{Action: "slower", Keys: []string{"{"}, Long: "play a replay half as fast", Group: groupOther, do: func(m *Model) effect { return m.speed(0.5) }, why: (*Model).whyReplay},
+		{Action: "save_events", Keys: []string{"W"}, Long: "save what happened as an event log, for `tui --replay`", Group: groupOther, do: (*Model).saveEvents},
+		{Action: "switch", Keys: []string{"@"}, Long: "another project whose daemons run", Group: groupOther, do: (*Model).switchSet, why: (*Model).whyLive},
+		{Action: "faster", Keys: []string{"}"}, Short: "faster", Long: "play a replay twice as fast", Group: groupOther, do: func(m *Model) effect { return m.speed(2) }, why: (*Model).whyReplay},
+		{Action: "slower", Keys: []string{"{"}, Short: "slower", Long: "play a replay half as fast", Group: groupOther, do: func(m *Model) effect { return m.speed(0.5) }, why: (*Model).whyReplay},
 		{Action: "suspend", Keys: []string{"ctrl+z"}, Long: "suspend; fg comes back", Group: groupOther, do: (*Model).suspend},
 		{Action: "quit", Keys: []string{"q", "ctrl+c"}, Short: "quit", Long: "quit; the daemons keep running", Group: groupOther, do: (*Model).quit},
 		{Action: "quit_stop", Keys: []string{"Q"}, Long: "stop all daemons and quit (asks first)", Group: groupOther, do: (*Model).quitStop, why: (*Model).whyLive},
@@ -217,7 +225,21 @@ func (k *Keymap) Key(a Action) string {
 	return ""
 }
 
-// footer is which actions the footer shows for a pane, the most useful first.
+// footer is which actions the footer shows, the most useful first.
+func (m *Model) footerActions() (all []Action) {
+	if m.player != nil {
+		all = append(all, "freeze", "slower", "faster")
+	}
+	if m.files.Build != "" || m.files.Filter != "" || m.arrange.Zoom {
+		all = append(all, "back")
+	}
+	if m.state.Failed() {
+		all = append(all, "next_failure", "edit")
+	}
+	return append(all, footer(m.arrange.Focus)...)
+}
+
+// footer is which actions of a pane the footer shows.
 func footer(focus PaneID) []Action {
 	switch focus {
 	case PaneDaemons:
@@ -231,7 +253,7 @@ func footer(focus PaneID) []Action {
 	case PaneDetail:
 		return []Action{"copy", "explain", "zoom", "build", "logs"}
 	}
-	return []Action{"build", "filter", "sort_next", "explain", "slowest", "open", "logs", "clear_cache"}
+	return []Action{"build", "build_selected", "filter", "sort_next", "explain", "slowest", "open", "logs", "clear_cache"}
 }
 
 // KeysPage is docs/keys.md.

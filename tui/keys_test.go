@@ -26,7 +26,7 @@ func TestKeysPage(t *testing.T) {
 func TestKeysHelpShowsAll(t *testing.T) {
 	t.Parallel()
 	m := sampleModel(t, 100, 80, Settings{})
-	all := strings.Join(helpLines(m, 200), "\n")
+	all := strings.Join(helpLines(m, 200, ""), "\n")
 	for _, b := range m.keys.All {
 		if !strings.Contains(all, b.Long) || !strings.Contains(all, strings.Join(b.Keys, " ")) {
 			t.Errorf("the help leaves out %s", b.Action)
@@ -59,7 +59,7 @@ func TestKeysFooter(t *testing.T) {
 
 func TestKeysRemap(t *testing.T) {
 	t.Parallel()
-	m := sampleModel(t, 100, 30, Settings{Keys: map[string][]string{"zoom": {"F"}, "freeze": {}}})
+	m := sampleModel(t, 160, 30, Settings{Keys: map[string][]string{"zoom": {"F"}, "freeze": {}}})
 	m.press("F")
 	if !m.arrange.Zoom {
 		t.Error("the new key does not zoom")

@@ -37,11 +37,11 @@ func TestFilesInPlace(t *testing.T) {
 	m.press("4", ">") // by name: the groups stay
 	text := m.text()
 	touched, rest := strings.Index(text, "src/util.cpp"), strings.Index(text, "src/ui/theme.cpp")
-	if touched < 0 || rest < touched || !strings.Contains(text, "src/ui/theme.cpp           ≡ in place") {
-		t.Errorf("src/ui/theme.cpp is not in place beneath the others:\n%s", text)
+	if touched < 0 || rest < touched || !strings.Contains(text, "src/ui/theme.cpp           ≡ up to date") {
+		t.Errorf("src/ui/theme.cpp is not up to date beneath the others:\n%s", text)
 	}
 	m.press("#")
-	m.wantNoText(t, "≡ in place")
+	m.wantNoText(t, "≡ up to date")
 }
 
 // A plan that cannot be read is what the detail is about.

@@ -7,6 +7,9 @@ import (
 	"path/filepath"
 	"strings"
 
+	tea "github.com/charmbracelet/bubbletea"
+
+	"github.com/RepliBuild/replibuild/internal/words"
 	"github.com/RepliBuild/replibuild/ipc"
 	"github.com/RepliBuild/replibuild/tui/internal/logring"
 	"github.com/RepliBuild/replibuild/tui/internal/paint"
@@ -39,7 +42,11 @@ func clipboard(text string, tmux bool) string {
 
 // saveLog writes the lines that the filter leaves.
 func (m *Model) saveLog() effect {
-	path := m.newFile("log", "txt")
+	path, err := m.newFile("log", "txt")
+	if err != nil {
+		m.say(problem("save", err))
+		return nil
+	}
 	var b strings.Builder
 	n := 0
 	m.log.Ring.Each(func(l *logring.Line) {
@@ -57,8 +64,12 @@ func (m *Model) saveLog() effect {
 
 // saveEvents writes what happened, for --replay.
 func (m *Model) saveEvents() effect {
-	path := m.newFile("events", "jsonl")
-	n, err := m.recording.save(path, m.state.Plan(), m.log.Ring)
+	path, err := m.newFile("events", "jsonl")
+	if err != nil {
+		m.say(problem("save", err))
+		return nil
+	}
+	n, err := m.recording.save(path, m.state, m.log.Ring)
 	if err != nil {
 		m.say(toast{text: "save: " + err.Error(), bad: true})
 		return nil
@@ -67,10 +78,13 @@ func (m *Model) saveEvents() effect {
 	return nil
 }
 
-// newFile is a name that nothing has.
-func (m *Model) newFile(what, ext string) string {
-	name := fmt.Sprintf("replibuild-%s-%s.%s", what, m.cfg.now().Format("20060102-150405"), ext)
-	return filepath.Join(m.cfg.Dir, name)
+// newFile is a name that nothing has, in a folder outside of the sources.
+func (m *Model) newFile(what, ext string) (string, error) {
+	if err := os.MkdirAll(m.cfg.Saved, 0o700); err != nil {
+		return "", err
+	}
+	name := fmt.Sprintf("%s-%s-%s.%s", filepath.Base(m.state.Root), what, m.cfg.now().Format("20060102-150405"), ext)
+	return filepath.Join(m.cfg.Saved, name), nil
 }
 
 // stream leaves the full screen and writes log lines to the terminal's own
@@ -152,7 +166,7 @@ func (m *Model) redraw() effect {
 		m.screen.Reset()
 	}
 	m.asked, m.resting = "", ""
-	return m.refreshAll()
+	return tea.Batch(m.refreshAll(), m.askQueue())
 }
 
 // eventLine is an event as a line of the log, if a person would want to read it.
@@ -171,9 +185,12 @@ func eventLine(e ipc.Event) (logring.Line, bool) {
 	case ipc.BuildStarted:
 		return line(logring.Info, "build started by %s", b.Trigger)
 	case ipc.BuildFinished:
-		level, word := logring.Info, "succeeded"
-		if !b.OK {
-			level, word = logring.Error, "failed"
+		level, word := logring.Info, words.Build(b.OK, b.Cancelled)
+		switch {
+		case b.Cancelled:
+			level = logring.Warn
+		case !b.OK:
+			level = logring.Error
 		}
 		counts := fmt.Sprintf("%d compiled, %d cached, %d failed, %d skipped", b.Compiled, b.Cached, b.Failed, b.Skipped)
 		switch {
@@ -204,7 +221,7 @@ func eventLine(e ipc.Event) (logring.Line, bool) {
 func daemonNews(d ipc.DaemonStatus) string {
 	verb, known := map[string]string{
 		ipc.StateRunning: "runs", ipc.StateStopped: "stopped", ipc.StateStarting: "starts", ipc.StateCrashed: "crashed",
-		ipc.StateUnresponsive: "does not answer, though it lives", ipc.StateDisabled: "is disabled",
+		ipc.StateUnresponsive: "does not answer; r restarts it", ipc.StateDisabled: "is disabled",
 	}[d.State]
 	if !known {
 		verb = "is " + d.State

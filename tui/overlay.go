@@ -1,12 +1,15 @@
 package tui
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
 	"sort"
 	"strings"
 
 	"github.com/charmbracelet/bubbles/textinput"
 	tea "github.com/charmbracelet/bubbletea"
+	"github.com/charmbracelet/x/ansi"
 
 	"github.com/RepliBuild/replibuild/ipc"
 	"github.com/RepliBuild/replibuild/tui/internal/paint"
@@ -28,12 +31,44 @@ type question struct {
 	text  []string
 	yes   string // what y does
 	do    func(*Model) effect
+	other string // what o does, "" for nothing
+
+	doOther func(*Model) effect
+}
+
+// answers are the keys of a question with what they do.
+func (q *question) answers() []string {
+	if q.other != "" {
+		return []string{"y " + q.yes, "o " + q.other, "n cancel"}
+	}
+	return []string{"y " + q.yes, "n cancel"}
+}
+
+// click answers a question whose key was clicked.
+func (q *question) click(m *Model, x, y int) effect {
+	lines := q.draw(m, m.w, m.h)
+	if len(lines) < 2 {
+		return nil
+	}
+	left, row := max(0, (m.w-ansi.StringWidth(lines[0]))/2), max(0, (m.h-len(lines))/2)+len(lines)-2
+	text := ansi.Strip(lines[len(lines)-2])
+	for _, answer := range q.answers() {
+		at := strings.Index(text, answer)
+		if from := left + ansi.StringWidth(text[:max(0, at)]); at >= 0 && y == row && x >= from && x < from+ansi.StringWidth(answer) {
+			return m.key(tea.KeyMsg{Type: tea.KeyRunes, Runes: []rune(answer[:1])})
+		}
+	}
+	return nil
 }
 
 func (q *question) key(m *Model, k tea.KeyMsg) (effect, bool) {
 	switch k.String() {
 	case "y", "Y":
 		return q.do(m), false
+	case "o":
+		if q.other != "" {
+			return q.doOther(m), false
+		}
 	case "n", "N", "esc", "q", "ctrl+c", "enter":
 		return nil, false
 	}
@@ -41,9 +76,9 @@ func (q *question) key(m *Model, k tea.KeyMsg) (effect, bool) {
 }
 
 func (q *question) draw(m *Model, w, h int) []string {
-	keys := []widgets.Note{
-		{Role: paint.Key, Text: "y"}, {Role: paint.Text, Text: " " + q.yes + "    "},
-		{Role: paint.Key, Text: "n"}, {Role: paint.Text, Text: " leave it"},
+	var keys []widgets.Note
+	for _, answer := range q.answers() {
+		keys = append(keys, widgets.Note{Role: paint.Key, Text: answer[:1]}, widgets.Note{Role: paint.Text, Text: answer[1:] + "    "})
 	}
 	return fitHeight(widgets.Dialog(m.ctx.P, q.title, q.text, keys, min(64, w-4)), h)
 }
@@ -51,9 +86,31 @@ func (q *question) draw(m *Model, w, h int) []string {
 func fitHeight(lines []string, h int) []string { return lines[:min(len(lines), h)] }
 
 // helpPage is the key table.
-type helpPage struct{ offset int }
+type helpPage struct {
+	offset int
+	search textinput.Model
+	typing bool // the search is being typed
+}
+
+func newHelpPage() *helpPage { return &helpPage{search: newInput("")} }
 
 func (p *helpPage) key(m *Model, k tea.KeyMsg) (effect, bool) {
+	switch key := k.String(); {
+	case p.typing && key == "enter":
+		p.typing = false
+		return nil, true
+	case key == "esc" && p.search.Value() != "", p.typing && key == "esc":
+		p.typing = false
+		p.search.SetValue("")
+		return nil, true
+	case p.typing:
+		p.search, _ = p.search.Update(k)
+		p.offset = 0
+		return nil, true
+	case key == "/":
+		p.typing = true
+		return nil, true
+	}
 	switch b, _ := m.keys.Find(k.String(), 0); b.Action {
 	case "up":
 		p.offset--
@@ -75,27 +132,38 @@ func (p *helpPage) key(m *Model, k tea.KeyMsg) (effect, bool) {
 
 func (p *helpPage) draw(m *Model, w, h int) []string {
 	bw := min(w, 100)
-	lines := helpLines(m, bw-4)
+	lines := helpLines(m, bw-4, strings.ToLower(p.search.Value()))
 	room := h - 2
 	p.offset = max(0, min(p.offset, len(lines)-room))
 	shown := lines[p.offset:min(len(lines), p.offset+room)]
-	f := widgets.Frame{Title: "Keys", Focused: true, Notes: []widgets.Note{{Role: paint.Text, Text: "? or esc closes"}}}
+	f := widgets.Frame{Title: "Keys", Focused: true, Notes: []widgets.Note{{Role: paint.Text, Text: "? or esc closes"}, {Role: paint.Text, Text: "/ searches"}}}
+	if p.typing || p.search.Value() != "" {
+		f.Notes = []widgets.Note{{Role: paint.Match, Text: "/" + p.search.Value()}, {Role: paint.Text, Text: "esc clears"}}
+	}
 	if len(lines) > room {
 		f.Corner = fmt.Sprintf("%d-%d/%d", p.offset+1, p.offset+len(shown), len(lines))
 	}
 	return widgets.Box(m.ctx.P, f, bw, len(shown)+2, shown)
 }
 
-// helpLines is the key table by groups.
-func helpLines(m *Model, w int) []string {
+// groupsFor are the groups of the help, the one of the focused pane first.
+func groupsFor(focus PaneID) []string {
+	first := map[PaneID]string{
+		PaneDaemons: groupSet, PaneBuild: groupBuild, PaneCache: groupBuild, PaneFiles: groupFiles, PaneLog: groupLogs, PaneDetail: groupFiles,
+	}[focus]
+	return append([]string{first}, slices.DeleteFunc(slices.Clone(groups), func(g string) bool { return g == first })...)
+}
+
+// helpLines is the key table by groups, as far as it has what is searched for.
+func helpLines(m *Model, w int, search string) []string {
 	var lines []string
-	for i, g := range groups {
+	for i, g := range groupsFor(m.arrange.Focus) {
 		if i > 0 {
 			lines = append(lines, m.ctx.P.Line(w+2).String())
 		}
 		lines = append(lines, m.ctx.P.Line(w+2).Skip(1).Put(paint.Focus, g).String())
 		for _, b := range m.keys.All {
-			if b.Group != g {
+			if b.Group != g || search != "" && !strings.Contains(strings.ToLower(b.Long+" "+string(b.Action)), search) {
 				continue
 			}
 			l := m.ctx.P.Line(w+2).Skip(1).Right(paint.Key, strings.Join(b.Keys, " "), 14).Skip(2)
@@ -104,11 +172,14 @@ func helpLines(m *Model, w int) []string {
 			if b.In != 0 {
 				long += " (" + b.In.String() + " pane)"
 			}
-			if why := m.whyNot(b); why != "" {
+			why := m.whyNot(b)
+			if why != "" {
 				role = paint.Dim
-				long += ": not now, " + why
 			}
 			lines = append(lines, l.Put(role, long).String())
+			if why != "" {
+				lines = append(lines, m.ctx.P.Line(w+2).Skip(17).Put(paint.Warn, "not now: "+why).String())
+			}
 		}
 	}
 	return lines
@@ -172,10 +243,7 @@ type command struct {
 
 func newPalette(m *Model) *palette {
 	p := &palette{input: newInput("")}
-	for _, b := range m.keys.All {
-		if b.Group == groupMove {
-			continue
-		}
+	for _, b := range paletteOrder(m.keys.All) {
 		p.all = append(p.all, command{
 			name: strings.ReplaceAll(string(b.Action), "_", " "), keys: strings.Join(b.Keys, " "), long: b.Long,
 			why: func(m *Model) string { return m.whyNot(b) }, do: b.do,
@@ -194,6 +262,27 @@ func newPalette(m *Model) *palette {
 		}})
 	}
 	return p
+}
+
+// paletteOrder is the key table as the palette lists it: what is done most often
+// first, and without what only moves the cursor.
+func paletteOrder(all []Binding) []Binding {
+	place := func(b Binding) int {
+		switch {
+		case b.Action == "build":
+			return 0
+		case b.Action == "restart":
+			return 1
+		case b.Group == groupBuild:
+			return 2
+		case b.Group == groupSet:
+			return 3
+		}
+		return 4
+	}
+	list := slices.DeleteFunc(slices.Clone(all), func(b Binding) bool { return b.Group == groupMove })
+	slices.SortStableFunc(list, func(a, b Binding) int { return cmp.Compare(place(a), place(b)) })
+	return list
 }
 
 // found are the commands that fit, the best first.
@@ -289,7 +378,7 @@ func (p *palette) draw(m *Model, w, h int) []string {
 		body = append(body, m.ctx.P.Line(bw-2).Skip(1).Put(paint.Dim, "no command is called that").String())
 	}
 	f := widgets.Frame{Title: "Commands", Focused: true, Corner: fmt.Sprintf("%d", len(found))}
-	return widgets.Box(m.ctx.P, f, bw, min(len(body)+2, h), body)
+	return widgets.Box(m.ctx.P, f, bw, min(room+3, h), body) // of one height, so that it stays in place
 }
 
 func cursorSign(p *paint.Painter) string {

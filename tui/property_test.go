@@ -63,7 +63,7 @@ func anyEvent(t *rapid.T) ipc.Event {
 				Uptime: num("up"), RSS: size("rss"), PID: int(size("pid")), Port: int(size("port")), LastError: text("error"), Restarts: rapid.IntRange(0, 1<<30).Draw(t, "restarts")}}
 		},
 		func() ipc.EventBody {
-			return ipc.FilesChanged{Paths: []string{text("path")}, Dirty: rapid.IntRange(0, 1<<30).Draw(t, "dirty"), Units: []string{text("unit"), "a:b"}}
+			return ipc.DirtyChanged{Known: rapid.Bool().Draw(t, "known"), Count: rapid.IntRange(0, 1<<30).Draw(t, "dirty"), Nodes: []ipc.DirtyNode{{ID: text("unit")}, {ID: "a:b", Causes: []ipc.Cause{{Kind: ipc.CauseChanged, Path: text("path")}}}}}
 		},
 		func() ipc.EventBody {
 			return ipc.CacheChanged{CacheStatsReply: ipc.CacheStatsReply{Bytes: size("bytes"), MaxBytes: size("max"), Entries: size("entries"), Hits: size("hits"),
@@ -92,7 +92,7 @@ func anyEvent(t *rapid.T) ipc.Event {
 // exactly h lines of w cells, and nothing in it that moves the cursor.
 func TestFrameFits(t *testing.T) {
 	t.Parallel()
-	keys := []string{"?", ":", "esc", "/", "x", "tab", "z", "+", "-", "1", "2", "3", "4", "5", "6", "j", "k", "G", "g", "pgdown", "ctrl+u", "]", "[", ">", "<", "i", "#", "enter", "w", "t", "f", "v", "n", "space", "p", "T", "e", "C", "c", "b", "u", "backspace"}
+	keys := []string{"n", "N", "!", "B", "a", "?", ":", "esc", "/", "x", "tab", "z", "+", "-", "1", "2", "3", "4", "5", "6", "j", "k", "G", "g", "pgdown", "ctrl+u", "]", "[", ">", "<", "i", "#", "enter", "w", "t", "f", "v", "n", "space", "p", "T", "e", "C", "c", "b", "u", "backspace"}
 	rapid.Check(t, func(t *rapid.T) {
 		s := Settings{Theme: rapid.SampledFrom([]string{"dark", "light", "auto"}).Draw(t, "theme"), ASCII: rapid.Bool().Draw(t, "ascii")}
 		env := rapid.SampledFrom([][]string{testEnv(), testEnv("NO_COLOR=1"), {"TERM=dumb"}, {"TERM=xterm", "LANG=C.UTF-8"}, {"TERM=linux"}, {"TERM=tmux-256color", "LC_ALL=de_DE.utf8"}}).Draw(t, "env")

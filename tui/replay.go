@@ -14,6 +14,7 @@ import (
 	"github.com/RepliBuild/replibuild/tui/internal/logring"
 	"github.com/RepliBuild/replibuild/tui/internal/paint"
 	"github.com/RepliBuild/replibuild/tui/internal/panes"
+	"github.com/RepliBuild/replibuild/tui/internal/state"
 )
 
 // maxReplayLine bounds a line of an event log: a snapshot of a great project.
@@ -23,8 +24,9 @@ const maxReplayLine = 64 << 20
 // write, one JSON object a line.
 type Recorded struct {
 	Events []ipc.Event
-	Lines  []logring.Line // log lines, which only the dashboard saves
-	Plan   *ipc.Plan      // which only the dashboard saves; nil = unknown
+	Lines  []logring.Line    // log lines, which only the dashboard saves
+	Plan   *ipc.Plan         // which only the dashboard saves; nil = unknown
+	Last   []ipc.ExplainFact // what became of every node before, which only the dashboard saves
 }
 
 // savedLine is a log line in an event log. Readers that do not know it see an event
@@ -40,9 +42,10 @@ type savedLine struct {
 
 // savedPlan is the plan in an event log.
 type savedPlan struct {
-	Schema int       `json:"schema"`
-	Event  string    `json:"event"` // "plan"
-	Plan   *ipc.Plan `json:"plan"`
+	Schema int               `json:"schema"`
+	Event  string            `json:"event"` // "plan"
+	Plan   *ipc.Plan         `json:"plan"`
+	Last   []ipc.ExplainFact `json:"last,omitempty"`
 }
 
 // Kinds of lines that are no events.
@@ -102,7 +105,7 @@ func (r *Recorded) add(e ipc.Event, text []byte) error {
 	case eventPlan:
 		var p savedPlan
 		err := json.Unmarshal(text, &p)
-		r.Plan = p.Plan
+		r.Plan, r.Last = p.Plan, p.Last
 		return err
 	case eventLogLine:
 		var l savedLine
@@ -215,7 +218,7 @@ func (r *recording) add(e ipc.Event) {
 }
 
 // save writes the recording with the plan and the log lines.
-func (r *recording) save(path string, plan *ipc.Plan, ring *logring.Ring) (int, error) {
+func (r *recording) save(path string, s *state.State, ring *logring.Ring) (int, error) {
 	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return 0, err
@@ -233,10 +236,10 @@ func (r *recording) save(path string, plan *ipc.Plan, ring *logring.Ring) (int, 
 	if r.first != nil {
 		put(*r.first)
 	}
-	if plan != nil {
+	if plan := s.Plan(); plan != nil {
 		shared := *plan
 		shared.Env, shared.Track = nil, ipc.Track{} // a bug report tells nobody's environment
-		put(savedPlan{ipc.Schema, eventPlan, &shared})
+		put(savedPlan{ipc.Schema, eventPlan, &shared, s.Last()})
 	}
 	for _, block := range r.blocks {
 		for _, e := range block {

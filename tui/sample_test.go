@@ -35,10 +35,11 @@ func sampleReplay() *Recorded {
 	}
 	add(0, "", sampleSnapshot())
 	add(time.Second, "", sampleCache())
-	add(time.Second, "", ipc.FilesChanged{Generation: 7, Paths: []string{"include/net/tls.h"}, Dirty: 2, Units: []string{"net:src/net/http.cpp", "net:src/net/tls.cpp"}})
+	tls := []ipc.Cause{{Kind: ipc.CauseChanged, Path: "include/net/tls.h"}}
+	add(time.Second, "", ipc.DirtyChanged{Known: true, Count: 2, Nodes: []ipc.DirtyNode{{ID: "net:src/net/http.cpp", Causes: tls}, {ID: "net:src/net/tls.cpp", Causes: tls}}})
 	id := "20260314-120415-4f2a91c0"
 	add(13*time.Second, id, ipc.BuildStarted{Project: "app", Root: "/home/ada/src/app", Trigger: ipc.TriggerWatch, Daemons: true})
-	add(20*time.Millisecond, id, ipc.BuildPlanned{Units: 61, Targets: 3, Dirty: 12, Expected: 21})
+	add(20*time.Millisecond, id, ipc.BuildPlanned{Units: 61, Targets: 3, Dirty: 12, Expected: 21, Nodes: sampleNodes(12)})
 	add(time.Millisecond, id, ipc.UnitsCached{Count: 49, Files: []string{"src/a.cpp"}})
 	sampleUnits(add, id)
 	add(100*time.Millisecond, "20260314-120431-77aa0102", ipc.BuildQueued{Position: 1, Trigger: ipc.TriggerCommand})
@@ -47,11 +48,20 @@ func sampleReplay() *Recorded {
 	return r
 }
 
+// sampleNodes are the IDs of the first n sources.
+func sampleNodes(n int) (ids []string) {
+	for _, f := range sampleFiles[:n] {
+		ids = append(ids, f.target+":"+f.file)
+	}
+	return ids
+}
+
 func sampleSnapshot() ipc.Snapshot {
 	s := ipc.Snapshot{Status: ipc.SetStatus{
 		Schema: 1, Project: "/home/ada/src/app", Set: "app-1a2b3c4d",
 		Cache: ipc.CacheSummary{Hits: 4210, Misses: 631, Bytes: 432 << 20},
 	}}
+	s.Dirty.Known = true
 	for i, name := range ipc.DaemonNames() {
 		s.Status.Daemons = append(s.Status.Daemons, ipc.DaemonStatus{
 			Name: name, State: ipc.StateRunning, PID: 41200 + i, Port: 9001 + i, Uptime: 3*3600 + 720, RSS: int64(11+7*i) << 20, Requests: uint64(1204 * (i + 1)),
@@ -150,8 +160,19 @@ func sampleModel(t testing.TB, w, h int, s Settings, env ...string) *Model {
 	}
 	m.size(w, h)
 	m.state.SetPlan(samplePlan())
+	m.state.SetLast(sampleLast())
 	m.update(tickMsg{})
 	return m
+}
+
+// sampleLast is what the sources cost before.
+func sampleLast() (all []ipc.ExplainFact) {
+	for _, f := range sampleFiles {
+		all = append(all, ipc.ExplainFact{Build: "20260314-090000-aaaaaaaa", Time: sampleNow.Add(-time.Hour), UnitRecord: ipc.UnitRecord{
+			ID: f.target + ":" + f.file, File: f.file, Target: f.target, Status: ipc.StatusCompiled, Seconds: f.seconds, Bytes: 40 << 10,
+		}})
+	}
+	return all
 }
 
 func samplePlan() *ipc.Plan {

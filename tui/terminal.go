@@ -47,4 +47,11 @@ func (t *terminal) restore() {
 	}
 }
 
-func (t *terminal) size() (w, h int, err error) { return term.GetSize(t.out.Fd()) }
+// size is the terminal's size. One that does not know its own is taken for 80x24.
+func (t *terminal) size() (w, h int, err error) {
+	w, h, err = term.GetSize(t.out.Fd())
+	if err == nil && (w <= 0 || h <= 0) {
+		w, h = normalWidth, normalHeight
+	}
+	return w, h, err
+}

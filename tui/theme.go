@@ -11,6 +11,9 @@ import (
 // themeAuto lets the terminal's background decide.
 const themeAuto = "auto"
 
+// ThemeNames lists what a theme may be called.
+func ThemeNames() []string { return append([]string{themeAuto}, paint.ThemeNames()...) }
+
 // CheckTheme refuses a name that is no theme.
 func CheckTheme(name string) error {
 	if _, known := paint.Themes()[name]; !known && name != "" && name != themeAuto {

@@ -32,7 +32,7 @@ func (m *Model) handle(msg tea.Msg) effect {
 			m.hold(msg)
 			return nil
 		}
-		m.take(msg)
+		return m.take(msg)
 	case logMsg:
 		for _, l := range msg {
 			m.log.Ring.Add(l)
@@ -51,9 +51,10 @@ func (m *Model) handle(msg tea.Msg) effect {
 }
 
 // take applies what came from the set.
-func (m *Model) take(msg tea.Msg) {
+func (m *Model) take(msg tea.Msg) effect {
 	switch msg := msg.(type) {
 	case eventsMsg:
+		before := m.changes
 		m.state.SetNow(m.cfg.now())
 		for _, e := range msg {
 			m.apply(e)
@@ -62,10 +63,14 @@ func (m *Model) take(msg tea.Msg) {
 			}
 		}
 		m.streamMore()
+		if m.auto && m.changes != before {
+			return after(quiet, quietMsg{m.changes})
+		}
 	case statusMsg:
 		m.state.SetNow(m.cfg.now())
 		m.state.SetStatus(msg.set, msg.at)
 	}
+	return nil
 }
 
 // maxHeld bounds what is kept while the view is frozen.
@@ -90,10 +95,12 @@ func (m *Model) thaw() {
 
 func (m *Model) linked(live bool) effect {
 	if !live {
+		m.state.SetNow(m.cfg.now())
 		m.state.SetLink(state.LinkDown)
 		return nil
 	}
 	m.state.SetLink(state.LinkLive)
+	m.asked, m.resting = "", ""
 	return m.refreshAll()
 }
 
@@ -119,6 +126,16 @@ func (m *Model) answer(msg tea.Msg) effect {
 	case factsMsg:
 		m.state.SetFacts(msg.facts.Explain.Records)
 		m.detail.SetFacts(msg.unit, msg.facts)
+	case queueMsg:
+		if msg.err == nil {
+			m.state.SetQueue(msg.reply)
+		}
+	case quietMsg:
+		if m.auto && msg.changes == m.changes {
+			return m.submit(ipc.BuildRequest{Trigger: ipc.TriggerWatch})
+		}
+	case editedMsg:
+		m.edited(msg.err)
 	case settledMsg:
 		return m.settled(msg.unit)
 	case noticeMsg:
@@ -136,6 +153,7 @@ func (m *Model) answer(msg tea.Msg) effect {
 
 // refresh brings lists and the detail up to date with the state.
 func (m *Model) refresh() {
+	m.daemons.Refresh(&m.ctx)
 	m.builds.Refresh(&m.ctx)
 	m.files.Refresh(&m.ctx)
 	subject, unit := m.selection()
@@ -191,6 +209,10 @@ const restTime = 150 * time.Millisecond
 func (m *Model) pursue(msg tea.Msg) effect {
 	if _, scanning := msg.(scanMsg); !scanning && m.log.Ring.Scan(0) {
 		return func() tea.Msg { return scanMsg{} }
+	}
+	if build := m.detail.Subject.Build; build != "" && build != m.resting && m.cfg.Project != nil && m.state.Knows(build) {
+		m.resting = build
+		return m.askHistory(build)
 	}
 	unit := m.detail.Subject.Unit
 	if unit == "" || unit == m.resting || m.cfg.Project == nil {
@@ -289,7 +311,7 @@ func (m *Model) changesIn() time.Duration {
 	if m.frozen {
 		return in
 	}
-	if m.state.Running() || len(m.state.Queue.Waiting) > 0 {
+	if m.state.Lost.IsZero() && (m.state.Running() || len(m.state.Queue.Waiting) > 0) {
 		sooner(100 * time.Millisecond)
 	}
 	for i := range m.state.Daemons {

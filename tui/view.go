@@ -196,6 +196,9 @@ func (m *Model) headerNotes() []widgets.Note {
 	if m.frozen {
 		notes = append(notes, widgets.Note{Role: paint.Warn, Text: "FROZEN (p)"})
 	}
+	if m.auto {
+		notes = append(notes, widgets.Note{Role: paint.Good, Text: "auto build"})
+	}
 	if !m.mouse {
 		notes = append(notes, widgets.Note{Role: paint.Dim, Text: "mouse off"})
 	}
@@ -249,7 +252,7 @@ func (m *Model) footerKeys(l *paint.Line) *paint.Line {
 		quit = "quit (daemons keep running)"
 	}
 	reserve := len(m.keys.Key("help")+" help  "+m.keys.Key("quit")+" ") + len(quit) + 2
-	for _, a := range footer(m.arrange.Focus) {
+	for _, a := range m.footerActions() {
 		b := m.keys.Named(a)
 		if key := m.keys.Key(a); key != "" && b.Short != "" && l.Left()-reserve >= len(key)+len(b.Short)+3 {
 			m.footerKey(l, a, b.Short)
@@ -297,13 +300,6 @@ func (m *Model) whyLive() string {
 func (m *Model) whyReplay() string {
 	if m.player == nil {
 		return "this is no replay"
-	}
-	return ""
-}
-
-func (m *Model) whyUndo() string {
-	if m.undo == nil {
-		return "nothing was cleared in the last 10 seconds"
 	}
 	return ""
 }

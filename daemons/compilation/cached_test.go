@@ -119,7 +119,7 @@ func TestExpiredAndEvicted(t *testing.T) {
 	p.start().store.Trim()
 	p.remove("build")
 	r := p.build("src/main.cpp")
-	if r.Status != ipc.StatusCompiled || r.Reason.Code != ipc.ReasonEvicted || !strings.Contains(r.Reason.Text, "made room") {
+	if r.Status != ipc.StatusCompiled || r.Reason.Code != ipc.ReasonEvicted || !strings.Contains(r.Reason.Text, "evicted") {
 		t.Errorf("evicted: %+v", r.Reason)
 	}
 }

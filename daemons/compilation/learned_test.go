@@ -97,9 +97,9 @@ func TestListReason(t *testing.T) {
 		text string
 	}{
 		{"first", objects[:2], "never archived before"},
-		{"one more", objects, objects[2] + " goes in, too"},
-		{"one less", objects[:2], objects[2] + " goes in no more"},
-		{"another order", []string{objects[1], objects[0]}, "what goes in is in another order"},
+		{"one more", objects, objects[2] + " is now linked"},
+		{"one less", objects[:2], objects[2] + " is no longer linked"},
+		{"another order", []string{objects[1], objects[0]}, "link order changed"},
 	} {
 		if r := p.link(target, tt.in...); !strings.Contains(r.Reason.Text, tt.text) {
 			t.Errorf("%s: %s because of %s, want %s", tt.what, r.Status, r.Reason.Text, tt.text)

@@ -9,6 +9,7 @@ import (
 
 	"github.com/RepliBuild/replibuild/cache"
 	"github.com/RepliBuild/replibuild/internal/stamps"
+	"github.com/RepliBuild/replibuild/internal/words"
 	"github.com/RepliBuild/replibuild/ipc"
 )
 
@@ -241,7 +242,7 @@ func (w *work) untilSettled(ctx context.Context, files []string) error {
 // discovery knows which change may help.
 func (w *work) failed(t *attempt, o outcome, diagnostics string) *result {
 	reason := failureReason(t.action, o, diagnostics, w.timeout)
-	rec := &record{Recipe: t.recipeID, Base: t.base, Failed: true, Unsettled: "the last attempt failed", Peak: o.peak}
+	rec := &record{Recipe: t.recipeID, Base: t.base, Failed: true, Unsettled: words.FailedBefore().Text, Peak: o.peak}
 	var set inputSet
 	if t.rec != nil {
 		set = w.s.tables.unpack(t.rec.Set)
@@ -275,14 +276,26 @@ func failureReason(a *action, o outcome, diagnostics string, timeout time.Durati
 	what := a.recipe.doer()
 	switch {
 	case errors.Is(o.stopped, errTimeout):
-		return ipc.Reason{Code: ipc.ReasonTimeout, Text: fmt.Sprintf("%s took longer than %v", what, timeout)}
+		return words.Timeout(what, timeout)
 	case o.exit > 128 && o.killed:
-		return ipc.Reason{Code: ipc.ReasonError, Text: what + " was killed, most likely for want of memory"}
+		return ipc.Reason{Code: ipc.ReasonError, Text: what + " was killed, probably because memory ran out"}
 	case o.exit > 128:
-		return ipc.Reason{Code: ipc.ReasonError, Text: fmt.Sprintf("%s was ended by signal %d", what, o.exit-128)}
+		return ipc.Reason{Code: ipc.ReasonError, Text: fmt.Sprintf("%s was killed by signal %d", what, o.exit-128)}
 	case o.exit < 0:
 		why, _, _ := strings.Cut(diagnostics, "\n") // ours: nothing has been run
 		return ipc.Reason{Code: ipc.ReasonError, Text: why}
 	}
-	return ipc.Reason{Code: ipc.ReasonError, Text: what + " reported errors"}
+	return ipc.Reason{Code: ipc.ReasonError, Text: errorText(a, o, diagnostics)}
+}
+
+// errorText is the first error that a tool printed, or how it ended.
+func errorText(a *action, o outcome, diagnostics string) string {
+	source := ""
+	if a.block != nil {
+		source = a.block.source
+	}
+	if d, found := words.FirstError(diagnostics); found {
+		return d.Text(source)
+	}
+	return fmt.Sprintf("%s exited with code %d", a.recipe.doer(), o.exit)
 }

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/RepliBuild/replibuild/cache"
+	"github.com/RepliBuild/replibuild/internal/words"
 	"github.com/RepliBuild/replibuild/ipc"
 )
 
@@ -163,7 +164,7 @@ func (d *preambleStore) adopt(p *preamble) {
 // invalid says why a preamble is not what its inputs would make now.
 func (d *preambleStore) invalid(v *view, p *preamble) string {
 	if diff := v.compare(p.packed); diff != nil {
-		return causeReason(ipc.Cause{Kind: diff.kind, Path: v.tidy(diff.path)}).Text + " since it was made"
+		return words.Cause(ipc.Cause{Kind: diff.kind, Path: v.tidy(diff.path)}).Text + " since it was made"
 	}
 	for name, want := range p.Files {
 		path := filepath.Join(p.dir, name)

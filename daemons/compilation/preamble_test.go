@@ -235,7 +235,7 @@ func TestPreambleValidity(t *testing.T) {
 
 	p.remove("src/maybe.h")
 	edit()
-	p.plain("it went", "src/a.cc", "src/maybe.h is gone")
+	p.plain("it went", "src/a.cc", "src/maybe.h was removed")
 	p.idle()
 
 	p.write("src/a.cc", "#include <cstdint>\n"+text)

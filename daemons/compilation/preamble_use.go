@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/RepliBuild/replibuild/cache"
+	"github.com/RepliBuild/replibuild/internal/termtext"
 	"github.com/RepliBuild/replibuild/ipc"
 )
 
@@ -58,7 +59,7 @@ func (w *work) leavePreamble(t *attempt, r result) result {
 			id: t.id, block: t.block, stub: use.stub, root: w.root, env: w.env, timeout: w.timeout, view: w.view,
 		}, use.edited)
 	}
-	r.Reason.Preamble = use.note
+	r.Reason.Preamble = termtext.Line(use.note)
 	return r
 }
 

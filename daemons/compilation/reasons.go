@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/RepliBuild/replibuild/cache"
+	"github.com/RepliBuild/replibuild/internal/words"
 	"github.com/RepliBuild/replibuild/ipc"
 )
 
@@ -17,14 +18,14 @@ import (
 func (w *work) whyMade(t *attempt) ipc.Reason {
 	switch {
 	case t.forced:
-		return ipc.Reason{Code: ipc.ReasonForced, Text: "the caller asked for it"}
+		return words.Forced()
 	case t.missed != cache.Found && t.missed != cache.New:
 		return w.goneReason(t)
 	}
 	r := w.whatChanged(t)
 	if r.Code == ipc.ReasonOutput {
 		if why := t.whyNotStored(); why != "" {
-			r.Code, r.Text = ipc.ReasonUncacheable, r.Text+", and it is not kept in the cache: "+why
+			return words.Uncacheable(r, why)
 		}
 	}
 	return r
@@ -40,27 +41,18 @@ func (t *attempt) whyNotStored() string {
 
 // goneReason is for what the cache once had.
 func (w *work) goneReason(t *attempt) ipc.Reason {
-	text := map[cache.MissReason]string{
-		cache.Evicted: "the cache had made room",
-		cache.Expired: "the cache had kept it as long as cache_ttl says",
-		cache.Damaged: "what the cache had was damaged",
-		cache.Cleared: "the cache was cleared",
-	}[t.missed]
 	if what := w.whatChanged(t); what.Code != ipc.ReasonNew {
-		return ipc.Reason{Code: string(t.missed), Text: what.Text + ", and " + text, Path: what.Path, Old: what.Old, New: what.New}
+		return words.NotInCache(&what, string(t.missed))
 	}
-	return ipc.Reason{Code: string(t.missed), Text: text}
+	return words.NotInCache(nil, string(t.missed))
 }
 
 // hitReason is for what the cache has, with the path that made it be asked.
 func (w *work) hitReason(t *attempt) ipc.Reason {
-	what := w.whatChanged(t)
-	r := ipc.Reason{Code: ipc.ReasonHit, Text: "delivered from the cache"}
-	if what.Code != ipc.ReasonNew {
-		r.Text += ": " + what.Text
-		r.Path, r.Old, r.New = what.Path, what.Old, what.New
+	if what := w.whatChanged(t); what.Code != ipc.ReasonNew {
+		return words.FromCache(&what)
 	}
-	return r
+	return words.FromCache(nil)
 }
 
 // whatChanged compares what is there with the record, or without one with the
@@ -72,9 +64,9 @@ func (w *work) whatChanged(t *attempt) ipc.Reason {
 		case t.near != nil:
 			return w.differenceReason(t.near)
 		case len(t.causes) > 0:
-			return causeReason(t.causes[0])
+			return words.Cause(t.causes[0])
 		}
-		return ipc.Reason{Code: ipc.ReasonNew, Text: "never " + t.recipe.verb() + " before"}
+		return words.Never(t.recipe.verb())
 	}
 	if rec.Recipe != t.recipeID {
 		if old := w.s.records.recipe(rec); old != nil {
@@ -87,7 +79,7 @@ func (w *work) whatChanged(t *attempt) ipc.Reason {
 	}
 	switch {
 	case rec.Failed:
-		return ipc.Reason{Code: ipc.ReasonPrevious, Text: "the last attempt failed"}
+		return words.FailedBefore()
 	case rec.Unsettled != "":
 		return ipc.Reason{Code: ipc.ReasonInput, Text: rec.Unsettled}
 	case rec.Mode == modePreamble && w.s.preambles.refuses(t.action) != "":
@@ -104,59 +96,41 @@ func (w *work) listReason(t *attempt, rec *record) ipc.Reason {
 	for _, f := range w.s.tables.unpack(rec.Set).files {
 		before[f.Path] = true
 		if strings.HasSuffix(f.Path, ".o") && !filepath.IsAbs(f.Path) && !slices.Contains(now, f.Path) {
-			return ipc.Reason{Code: ipc.ReasonInput, Text: f.Path + " goes in no more", Path: f.Path}
+			return words.LinkInputRemoved(f.Path)
 		}
 	}
 	for _, p := range now {
 		if !before[p] {
-			return ipc.Reason{Code: ipc.ReasonInput, Text: p + " goes in, too", Path: p}
+			return words.LinkInputAdded(p)
 		}
 	}
-	return ipc.Reason{Code: ipc.ReasonInput, Text: "what goes in is in another order"}
+	return words.LinkInputsReordered()
 }
 
 // outputReason says what is wrong with outputs of which the inputs are as they were.
 func (w *work) outputReason(t *attempt, rec *record) ipc.Reason {
-	path, text := t.output, " is not where it has to be"
+	path, wrong := t.output, words.OutputMissing
 	for _, o := range rec.Outputs {
 		sig := outputSignature(w.view.abs(o.Path))
 		if sig == o.Sig {
 			continue
 		}
-		path, text = o.Path, " was changed by someone else"
+		path, wrong = o.Path, words.OutputChanged
 		if !sig.Exists() {
-			text = " is missing"
+			wrong = words.OutputMissing
 			if ipc.StatSignature(w.view.abs(o.Path)).Exists() {
-				text = " was replaced by something else"
+				wrong = words.OutputReplaced
 			}
 		}
 		break
 	}
-	return ipc.Reason{Code: ipc.ReasonOutput, Text: path + text, Path: path}
+	return words.Output(path, wrong)
 }
 
 func (w *work) differenceReason(d *difference) ipc.Reason {
 	path := w.view.tidy(d.path)
-	r := causeReason(ipc.Cause{Kind: d.kind, Path: path})
+	r := words.Cause(ipc.Cause{Kind: d.kind, Path: path})
 	r.Old, r.New = keyText(d.old), keyText(d.new)
-	return r
-}
-
-// causeReason puts one of discovery's causes into words.
-func causeReason(c ipc.Cause) ipc.Reason {
-	r := ipc.Reason{Code: ipc.ReasonInput, Text: c.Path + " changed", Path: c.Path}
-	switch c.Kind {
-	case ipc.CauseRemoved:
-		r.Code, r.Text = ipc.ReasonRemoved, c.Path+" is gone"
-	case ipc.CauseAppeared:
-		r.Code, r.Text = ipc.ReasonAppeared, c.Path+" appeared"
-	case ipc.CauseListing:
-		r.Code, r.Text = ipc.ReasonListing, "other files in "+c.Path
-	case ipc.CauseOutput:
-		r.Code, r.Text = ipc.ReasonOutput, c.Path+" is missing or was changed"
-	case ipc.CauseUnsettled:
-		r.Text = "an input changed while it was made"
-	}
 	return r
 }
 
@@ -301,9 +275,9 @@ func (r *recipe) verb() string {
 const kindStep = "step"
 
 func cancelledReason(why error) ipc.Reason {
-	text := "the build was cancelled"
+	r := words.BuildCancelled()
 	if why != nil && !errors.Is(why, context.Canceled) {
-		text = why.Error()
+		r.Text = why.Error()
 	}
-	return ipc.Reason{Code: ipc.ReasonCancelled, Text: text}
+	return r
 }

@@ -58,15 +58,3 @@ func TestMacroReasons(t *testing.T) {
 		}
 	}
 }
-
-func TestCauseReasons(t *testing.T) {
-	t.Parallel()
-	for kind, want := range map[string]string{
-		ipc.CauseChanged: ipc.ReasonInput, ipc.CauseRemoved: ipc.ReasonRemoved, ipc.CauseAppeared: ipc.ReasonAppeared,
-		ipc.CauseListing: ipc.ReasonListing, ipc.CauseOutput: ipc.ReasonOutput, ipc.CauseUnsettled: ipc.ReasonInput,
-	} {
-		if r := causeReason(ipc.Cause{Kind: kind, Path: "a.h"}); r.Code != want || r.Text == "" {
-			t.Errorf("%s: %+v", kind, r)
-		}
-	}
-}

@@ -44,7 +44,7 @@ type tracer struct {
 	done chan struct{} // closed when lib or err is set
 	lib  preload.Library
 	err  error  // why it cannot be traced
-	last string // why the last process of it was not traced wholly
+	last string // why the trace of its last process was incomplete
 }
 
 // traceReader reads the traces of processes that run in one root.
@@ -137,13 +137,13 @@ func (t *tracers) refuse(exe, why string) {
 	t.log.Warn("a program does not bear to be traced", "program", exe, "error", why)
 }
 
-// note keeps why a process was not traced wholly, "" if it was.
+// note keeps why the trace of a process was incomplete, "" if it was complete.
 func (t *tracers) note(exe, why string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if one := t.byExe[exe]; one != nil {
 		if why != "" && one.last == "" {
-			t.log.Warn("a process was not traced wholly", "program", exe, "error", why)
+			t.log.Warn("trace incomplete", "program", exe, "error", why)
 		}
 		one.last = why
 	}

@@ -356,7 +356,7 @@ func (g *graph) causes(n uint32) []ipc.Cause {
 		}
 	}
 	if u := g.nodes[n].unsettled; u != "" {
-		c := ipc.Cause{Kind: ipc.CauseUnsettled}
+		c := ipc.Cause{Kind: ipc.CauseUnsettled, Text: u}
 		if g.knows(u) {
 			c.Path = u
 		}

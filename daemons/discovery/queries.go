@@ -99,9 +99,22 @@ func (s *Service) Changes(ctx context.Context, req ipc.ChangesRequest) (ipc.Chan
 	}
 	defer s.unlock()
 	s.settle()
+	if req.Causes > 0 {
+		return s.dirtyWithCauses(req.Causes), nil
+	}
 	reply := ipc.ChangesReply{Generation: s.changes.generation, Dirty: s.graph.ids(s.graph.dirtyNodes())}
 	reply.Paths, reply.Truncated = s.changes.since(req.Since)
 	return reply, nil
+}
+
+// dirtyWithCauses lists at most limit dirty nodes.
+func (s *Service) dirtyWithCauses(limit int) ipc.ChangesReply {
+	dirty := s.graph.dirtyNodes()
+	reply := ipc.ChangesReply{Generation: s.changes.generation, Paths: []string{}, Dirty: []string{}, Count: len(dirty)}
+	for _, n := range dirty[:min(len(dirty), limit)] {
+		reply.Nodes = append(reply.Nodes, ipc.DirtyNode{ID: s.graph.nodes[n].id, Causes: s.graph.causes(n)})
+	}
+	return reply
 }
 
 // maxChanges is how many changes are remembered.

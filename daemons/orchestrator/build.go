@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/RepliBuild/replibuild/internal/words"
 	"github.com/RepliBuild/replibuild/ipc"
 )
 
@@ -27,13 +28,15 @@ type build struct {
 	compilation *session[ipc.Compilation]
 	recorder    *recorder
 
-	plan     *ipc.Plan // nil until known
-	scope    scope
-	costs    map[string]unitCost
-	total    int         // units of the request
-	learned  bool        // there is something to write down
-	distrust bool        // discovery's stand-in has been asked: it knows nothing of before
-	working  atomic.Bool // compilation was asked for something that can be cancelled
+	plan       *ipc.Plan // nil until known
+	scope      scope
+	costs      map[string]unitCost
+	expected   float64     // seconds, by the costs of the units; 0 = unknown
+	correction float64     // what estimates are multiplied with
+	total      int         // units of the request
+	learned    bool        // there is something to write down
+	distrust   bool        // discovery's stand-in has been asked: it knows nothing of before
+	working    atomic.Bool // compilation was asked for something that can be cancelled
 
 	mu       sync.Mutex
 	outcomes map[string]ipc.UnitResult // units that were not in place from the start
@@ -55,6 +58,7 @@ func (s *Service) run(j *job) {
 	b.compilation = newSession(s.compilation, b.takenOver)
 	b.recorder = &recorder{send: b.record}
 
+	s.shown.Store(j)
 	b.emit(ipc.BuildStarted{
 		Project: b.projectName(), Root: s.cfg.Root, Trigger: j.req.Trigger, Daemons: !s.cfg.InProcess,
 		Targets: j.req.Targets, Files: j.req.Files,
@@ -153,7 +157,7 @@ func (b *build) work(seen changes) error {
 // stopReason is the reason of what is not tried because the build ends early.
 func (b *build) stopReason(err error) ipc.Reason {
 	if b.job.ctx.Err() != nil {
-		return cancelledReason()
+		return words.BuildCancelled()
 	}
 	return ipc.Reason{Code: ipc.ReasonError, Text: "the build stopped: " + err.Error()}
 }
@@ -269,6 +273,7 @@ func (b *build) finish(err error) {
 	reply := ipc.BuildReply{
 		Build: b.job.id, Success: err == nil && len(b.failed) == 0 && counts.Skipped == 0,
 		Counts: counts, Seconds: time.Since(b.started).Seconds(),
+		Cancelled: err != nil && ipc.CodeOf(err) == ipc.CodeCancelled,
 	}
 	switch {
 	case err != nil:
@@ -277,6 +282,9 @@ func (b *build) finish(err error) {
 		reply.Detail = list(b.failed, 3) + " failed"
 	}
 	b.s.history.add(b.historyRecord(reply))
+	if b.s.viewers.any() {
+		b.s.tellDirty(b.s.ctx)
+	}
 	b.job.finish(reply, b.links, publicError(err))
 }
 

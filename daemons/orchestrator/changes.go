@@ -30,6 +30,9 @@ func (s *Service) followChanges() {
 	for s.ctx.Err() == nil {
 		err := s.cfg.Changes(s.ctx, func(e ipc.FilesChanged) {
 			s.publish(ipc.NewEvent("", e))
+			if s.viewers.any() {
+				s.tellDirty(s.ctx)
+			}
 			if s.worthBuilding(e) {
 				signal(poke)
 			}
@@ -37,9 +40,22 @@ func (s *Service) followChanges() {
 		if s.ctx.Err() != nil {
 			return
 		}
-		s.log.Info("changes are not followed any more", "error", err)
-		if pause(s.ctx, changesRetry) == nil {
-			signal(poke) // whatever changed meanwhile, nobody told
+		s.log.Warn("changes are not followed", "error", err)
+		if s.awaitDiscovery() == nil {
+			s.log.Info("changes are followed again")
+			signal(poke) // for what changed in between
+		}
+	}
+}
+
+// awaitDiscovery returns when discovery answers, after one pause where there is no daemon.
+func (s *Service) awaitDiscovery() error {
+	for {
+		if err := pause(s.ctx, changesRetry); err != nil {
+			return err
+		}
+		if !s.discovery.HasRemote || s.askDirty(s.ctx).Known {
+			return nil
 		}
 	}
 }

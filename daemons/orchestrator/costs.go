@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"maps"
 	"path/filepath"
+	"slices"
 	"sync"
 
 	"github.com/RepliBuild/replibuild/internal/rootid"
@@ -16,6 +17,27 @@ import (
 type unitCost struct {
 	Seconds float64 `json:"seconds"`
 	Peak    int64   `json:"peak_bytes,omitempty"`
+	// Recent are what the last times took of a core, oldest first. Unlike wall time it
+	// hardly depends on what else ran.
+	Recent []float64 `json:"recent,omitempty"`
+}
+
+// maxRecent is how many times are kept: the median of five follows an edit that makes a
+// unit costlier after three builds, and one slow build does not move it.
+const maxRecent = 5
+
+// expected is what the node is expected to take: the median of the last times.
+func (c unitCost) expected() float64 {
+	if len(c.Recent) == 0 {
+		return c.Seconds
+	}
+	return medianOf(c.Recent)
+}
+
+// medianOf is the median of values that need no order; there is at least one.
+func medianOf(values []float64) float64 {
+	sorted := slices.Sorted(slices.Values(values))
+	return sorted[len(sorted)/2]
 }
 
 // costLine is one line of the file.
@@ -65,6 +87,11 @@ func (c *costs) add(r ipc.UnitResult) {
 	cost := unitCost{Seconds: r.Seconds, Peak: r.Peak}
 	switch {
 	case r.Status == ipc.StatusCompiled:
+		took := r.Seconds
+		if r.CPU > 0 {
+			took = min(took, r.CPU)
+		}
+		cost.Recent = []float64{took}
 	case r.Status == ipc.StatusCached && r.Saved > 0:
 		cost.Seconds = r.Saved
 	default:
@@ -72,9 +99,12 @@ func (c *costs) add(r ipc.UnitResult) {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	before := c.nodes[r.ID]
 	if cost.Peak == 0 {
-		cost.Peak = c.nodes[r.ID].Peak
+		cost.Peak = before.Peak
 	}
+	cost.Recent = slices.Concat(before.Recent, cost.Recent)
+	cost.Recent = cost.Recent[max(0, len(cost.Recent)-maxRecent):]
 	c.nodes[r.ID], c.news[r.ID] = cost, true
 }
 

@@ -35,7 +35,8 @@ func (l *eventLog) add(build string, body ipc.EventBody) {
 		return
 	}
 	e := ipc.NewEvent(build, body)
-	e.Seq = uint64(len(l.events) + 1)
+	e.Number = len(l.events) + 1
+	e.Seq = uint64(e.Number)
 	l.events = append(l.events, e)
 	l.publish(e)
 	close(l.grown)
@@ -57,6 +58,64 @@ func (l *eventLog) inOrder(body ipc.EventBody) bool {
 		l.closed = true
 	}
 	return true
+}
+
+// condensed returns the events that say how the build stands: without those that a
+// later one makes superfluous, and without what only a trace shows.
+func (l *eventLog) condensed() []ipc.Event {
+	l.mu.Lock()
+	events := l.events
+	l.mu.Unlock()
+	ended := map[string]bool{}
+	for _, e := range events {
+		if id, ends := endOf(e.Body); ends {
+			ended[id] = true
+		}
+	}
+	kept := make([]ipc.Event, 0, len(events))
+	for _, e := range events {
+		if id, starts := startOf(e.Body); starts && ended[id] {
+			continue
+		}
+		switch b := e.Body.(type) {
+		case ipc.BuildQueued, ipc.BuildPhase, ipc.Notice:
+			continue
+		case ipc.UnitFinished:
+			b.Spans = nil
+			e.Body = b
+		case ipc.LinkFinished:
+			b.Spans = nil
+			e.Body = b
+		}
+		kept = append(kept, e)
+	}
+	return kept
+}
+
+// startOf is the ID of the node that an event says has started.
+func startOf(body ipc.EventBody) (id string, starts bool) {
+	switch b := body.(type) {
+	case ipc.UnitStarted:
+		return b.Target + ":" + b.File, true
+	case ipc.LinkStarted:
+		return linkNode(b.Target), true
+	case ipc.StepStarted:
+		return b.Step, true
+	}
+	return "", false
+}
+
+// endOf is the ID of the node that an event says has ended.
+func endOf(body ipc.EventBody) (id string, ends bool) {
+	switch b := body.(type) {
+	case ipc.UnitFinished:
+		return b.Target + ":" + b.File, true
+	case ipc.LinkFinished:
+		return linkNode(b.Target), true
+	case ipc.StepFinished:
+		return b.Step, true
+	}
+	return "", false
 }
 
 func (l *eventLog) reader() *logReader { return &logReader{log: l} }

@@ -136,16 +136,20 @@ func (s *Service) explainHeader(ctx context.Context, reply ipc.ExplainReply, p *
 		}
 	}
 	if len(reply.Records) == 0 && len(reply.Dependents) == 0 {
-		return reply, unknownSubject(reply.Subject)
+		return reply, unknownSubject(p, reply.Subject)
 	}
 	reply.Dirty = s.dirtyNow(ctx, reply.Dependents)
 	reply.Chains = s.headerChains(ctx, p, reply.Dependents, reply.Subject)
 	return reply, nil
 }
 
-func unknownSubject(subject string) error {
-	return ipc.Errorf(ipc.CodeUnknownFile, "nothing is known of %s: no build has read it and no target has this name", subject).
-		WithHint("name a source file, a header or a target; a file is known once something that reads it was built")
+func unknownSubject(p *ipc.Plan, subject string) error {
+	names := sourceNames(p)
+	if p != nil {
+		names = append(names, targetNames(p)...)
+	}
+	return ipc.Errorf(ipc.CodeUnknownFile, "%s is unknown: no target has this name and no build has read such a file", subject).
+		WithHint("%s", didYouMean(subject, names, "name a source file, a header or a target; a header is known after a build that reads it"))
 }
 
 func stepMaking(p *ipc.Plan, output string) string {

@@ -169,7 +169,7 @@ func (b *build) takenOver(name string, cause error) {
 	if b.s.cfg.Supervisor != nil {
 		hint = fmt.Sprintf("it is being restarted; `replibuild logs %s` says what happened", name)
 	}
-	b.s.log.Warn("daemon given up", "daemon", name, "build", b.job.id, "error", cause)
+	b.s.log.Warn("gave up on the daemon", "daemon", name, "build", b.job.id, "error", cause)
 	b.emit(ipc.Notice{
 		Level: "warning", Code: ipc.CodeUnreachable,
 		Message: fmt.Sprintf("%s does not answer; %s in this process", who, doing(name)), Hint: hint,

@@ -31,7 +31,7 @@ func (s *Service) Graph(ctx context.Context, req ipc.GraphRequest) (ipc.GraphRep
 	slices.Sort(reply.Readers) // discovery's order is that of the records, which builds change
 	u := plan.Unit(firstOf(unitsOf(plan, reply.Subject), reply.Readers, plan))
 	if u == nil {
-		return reply, unknownSubject(reply.Subject)
+		return reply, unknownSubject(plan, reply.Subject)
 	}
 	reply.Unit = u.ID
 	read, err := discovery.Dependents(ctx, ipc.DependentsRequest{Path: u.ID})

@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"maps"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -33,10 +35,11 @@ type history struct {
 
 	mu      sync.Mutex
 	records []ipc.BuildRecord
-	units   int // unit records in records
-	written int // lines in the file
-	bytes   int // size of the file
-	pending int // records at the end that are not in the file
+	units   int   // unit records in records
+	written int   // lines in the file
+	bytes   int   // size of the file
+	seen    int64 // size of the file after it was last read or written here
+	pending int   // records at the end that are not in the file
 	costs   *costs
 }
 
@@ -46,10 +49,43 @@ func openHistory(dir string, root rootid.ID, log *slog.Logger) *history {
 		return h
 	}
 	h.file = lineFile{path: filepath.Join(dir, "history.jsonl"), root: root}
-	if err := h.read(); err != nil {
-		log.Warn("read history", "file", h.file.path, "error", err)
-	}
+	h.readAll()
 	return h
+}
+
+func (h *history) readAll() {
+	if err := h.read(); err != nil {
+		h.log.Warn("read history", "file", h.file.path, "error", err)
+	}
+	h.seen = fileSize(h.file.path)
+}
+
+// reload reads the file again if another process has written to it: a command that
+// could not reach the orchestrator builds by itself. It reports whether it did.
+func (h *history) reload() bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.file.path == "" || fileSize(h.file.path) == h.seen {
+		return false
+	}
+	unwritten := slices.Clone(h.records[len(h.records)-h.pending:])
+	h.records, h.units, h.written, h.bytes, h.pending, h.file.ours = nil, 0, 0, 0, 0, false
+	h.readAll()
+	for _, r := range unwritten {
+		h.append(r)
+		h.pending++
+	}
+	h.trim()
+	return true
+}
+
+// fileSize is the size of a file, 0 if there is none.
+func fileSize(path string) int64 {
+	fi, err := os.Stat(path)
+	if err != nil {
+		return 0
+	}
+	return fi.Size()
 }
 
 func (h *history) read() error {
@@ -119,7 +155,7 @@ func (h *history) flush() error {
 	if err := h.write(); err != nil {
 		return fmt.Errorf("write history: %w", err)
 	}
-	h.pending = 0
+	h.pending, h.seen = 0, fileSize(h.file.path)
 	return h.costs.save()
 }
 
@@ -142,6 +178,31 @@ func (h *history) write() error {
 	h.written += h.pending
 	h.bytes += text.Len()
 	return h.file.append(text.Bytes())
+}
+
+// find returns the ID of the build that id names: its whole ID, or the end of it where no
+// other build has the same end.
+func (h *history) find(id string) (string, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	var ends []string
+	for _, r := range h.records {
+		if r.Build == id {
+			return id, nil
+		}
+		if strings.HasSuffix(r.Build, id) {
+			ends = append(ends, r.Build)
+		}
+	}
+	switch len(ends) {
+	case 0:
+		return "", ipc.Errorf(ipc.CodeNotFound, "no build %s in the history", id).
+			WithHint("`replibuild history` lists the builds")
+	case 1:
+		return ends[0], nil
+	}
+	return "", ipc.Errorf(ipc.CodeNotFound, "%d builds have an ID that ends in %s", len(ends), id).
+		WithHint("type more of it: %s", list(ends, 3))
 }
 
 // builds answers a HistoryRequest, newest first.
@@ -182,6 +243,27 @@ func (h *history) facts(fits func(ipc.UnitRecord) bool, limit int) []ipc.Explain
 		}
 	}
 	return found
+}
+
+// last returns what became of every node when it was last made, sorted by ID. Of a
+// node whose builds are forgotten only the cost is left.
+func (h *history) last() []ipc.ExplainFact {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	found := map[string]ipc.ExplainFact{}
+	for id, cost := range h.costs.snapshot() {
+		found[id] = ipc.ExplainFact{UnitRecord: ipc.UnitRecord{ID: id, Status: ipc.StatusCompiled, Seconds: cost.Seconds, Peak: cost.Peak}}
+	}
+	for _, r := range h.records {
+		for _, u := range r.Units {
+			if u.Status != ipc.StatusSkipped {
+				found[u.ID] = ipc.ExplainFact{Build: r.Build, Time: r.Started, UnitRecord: u}
+			}
+		}
+	}
+	all := slices.Collect(maps.Values(found))
+	slices.SortFunc(all, func(a, b ipc.ExplainFact) int { return strings.Compare(a.ID, b.ID) })
+	return all
 }
 
 // target reports the target part of a link's ID.

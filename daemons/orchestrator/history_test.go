@@ -160,7 +160,7 @@ func TestCosts(t *testing.T) {
 	add("c", ipc.StatusFailed, 9, 0, 0)
 	add("d", ipc.StatusCached, 0, 0, 0) // in place
 	add("a", ipc.StatusCached, 0.01, 4, 0)
-	want := map[string]unitCost{"a": {4, 100}, "b": {3, 0}}
+	want := map[string]unitCost{"a": {Seconds: 4, Peak: 100, Recent: []float64{2}}, "b": {Seconds: 3}}
 	equal(t, "costs", c.snapshot(), want)
 	if err := c.save(); err != nil {
 		t.Fatal(err)
@@ -178,9 +178,13 @@ func TestCosts(t *testing.T) {
 	if n := strings.Count(string(text), "\n"); n > minCostLines+1 {
 		t.Errorf("%d lines for two nodes", n)
 	}
-	equal(t, "last", openCosts(dir, "root test", quietLog).snapshot()["a"], unitCost{3*minCostLines - 1, 1})
+	const n = 3.0 * minCostLines
+	equal(t, "last", openCosts(dir, "root test", quietLog).snapshot()["a"], unitCost{
+		Seconds: n - 1, Peak: 1, Recent: []float64{n - 5, n - 4, n - 3, n - 2, n - 1},
+	})
+	equal(t, "expected", openCosts(dir, "root test", quietLog).snapshot()["a"].expected(), n-3)
 	c.keep(map[string]bool{"b": true})
-	equal(t, "kept", c.snapshot(), map[string]unitCost{"b": {3, 0}})
+	equal(t, "kept", c.snapshot(), map[string]unitCost{"b": {Seconds: 3}})
 }
 
 func TestReadLines(t *testing.T) {

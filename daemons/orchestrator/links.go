@@ -5,6 +5,7 @@ import (
 	"slices"
 	"sync"
 
+	"github.com/RepliBuild/replibuild/internal/words"
 	"github.com/RepliBuild/replibuild/ipc"
 )
 
@@ -124,7 +125,7 @@ func (l *linker) unitDone(u ipc.BatchUnit, r ipc.UnitResult) {
 func (l *linker) inputDone(k *link, name, path string, r ipc.UnitResult) {
 	switch {
 	case r.Status == ipc.StatusFailed:
-		k.breaks(dependencyReason(name))
+		k.breaks(words.NeededFailed(name))
 	case r.Status == ipc.StatusSkipped:
 		k.breaks(r.Reason)
 	case !r.InPlace:
@@ -205,10 +206,10 @@ func (l *linker) done(k *link, r ipc.UnitResult) {
 func (b *build) link(k *link, objects []string) ipc.UnitResult {
 	id := linkNode(k.target.Name)
 	if b.job.ctx.Err() != nil {
-		return ipc.UnitResult{ID: id, Status: ipc.StatusSkipped, Reason: cancelledReason()}
+		return ipc.UnitResult{ID: id, Status: ipc.StatusSkipped, Reason: words.BuildCancelled()}
 	}
 	b.working.Store(true)
-	b.job.begins(ipc.RunningJob{ID: id, File: k.target.Output, Target: k.target.Name, Expected: b.costs[id].Seconds})
+	b.job.begins(ipc.RunningJob{ID: id, File: k.target.Output, Target: k.target.Name, Expected: b.costs[id].expected()})
 	defer b.job.ends(id)
 	if k.changed {
 		b.emit(ipc.LinkStarted{Target: k.target.Name, Output: k.target.Output})
@@ -217,7 +218,7 @@ func (b *build) link(k *link, objects []string) ipc.UnitResult {
 	reply.Result.ID = id
 	switch {
 	case b.job.ctx.Err() != nil && (err != nil || reply.Result.Status == ipc.StatusFailed):
-		return ipc.UnitResult{ID: id, Status: ipc.StatusSkipped, Reason: cancelledReason()}
+		return ipc.UnitResult{ID: id, Status: ipc.StatusSkipped, Reason: words.BuildCancelled()}
 	case err != nil:
 		return ipc.UnitResult{ID: id, Status: ipc.StatusFailed, Reason: ipc.Reason{Code: ipc.ReasonError, Text: err.Error()}}
 	}
@@ -242,10 +243,8 @@ func (b *build) askForLink(k *link, objects []string) (reply ipc.LinkReply, err 
 // linkFinished notes and tells what became of a target. One that was in place is no
 // news, unless its start was.
 func (b *build) linkFinished(k *link, r ipc.UnitResult) {
-	if r.Reason.Code == "" {
-		_, seen := b.costs[r.ID]
-		r.Reason = reasonFor(r.ID, k.causes, seen)
-	}
+	_, seen := b.costs[r.ID]
+	r.Reason = completeReason(r.Reason, r.ID, k.causes, seen)
 	if r.InPlace && !(k.needed && k.changed) {
 		return
 	}

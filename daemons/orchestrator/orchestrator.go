@@ -73,6 +73,8 @@ type Service struct {
 	cache   atomic.Pointer[ipc.CacheSummary]
 	last    atomic.Pointer[ipc.BuildRequest] // what an automatic build repeats
 	viewers *viewers
+	dirty   dirtiness
+	shown   atomic.Pointer[job] // that runs, or ran last; nil = none yet
 
 	lastFailed atomic.Bool // the last build of targets did not succeed
 }
@@ -127,11 +129,16 @@ func (s *Service) Build(ctx context.Context, req ipc.BuildRequest, fn func(ipc.E
 	if err := ctx.Err(); err != nil {
 		return ipc.BuildReply{}, ipc.Errorf(ipc.CodeCancelled, "build: %v", err)
 	}
-	j, joined, err := s.queue.submit(s.completed(req), req.Detach)
+	detach := req.Detach
+	req = s.completed(req)
+	if err := s.checkNames(ctx, req); err != nil {
+		return ipc.BuildReply{}, err
+	}
+	j, joined, err := s.queue.submit(req, detach)
 	if err != nil {
 		return ipc.BuildReply{}, err
 	}
-	if req.Detach {
+	if detach {
 		return ipc.BuildReply{Build: j.id, Joined: joined, Success: true}, nil
 	}
 	reader := j.events.reader()
@@ -205,12 +212,19 @@ func (s *Service) Queue(context.Context, ipc.QueueRequest) (ipc.QueueReply, erro
 
 // History implements [ipc.Orchestrator].
 func (s *Service) History(ctx context.Context, req ipc.HistoryRequest) (ipc.HistoryReply, error) {
-	builds := s.history.builds(req)
-	if req.Build != "" && len(builds) == 0 {
-		return ipc.HistoryReply{}, ipc.Errorf(ipc.CodeNotFound, "no build %s in the history", req.Build).
-			WithHint("`replibuild history` lists the builds that are remembered")
+	s.history.reload()
+	if req.Build != "" {
+		id, err := s.history.find(req.Build)
+		if err != nil {
+			return ipc.HistoryReply{}, err
+		}
+		req.Build = id
 	}
+	builds := s.history.builds(req)
 	reply := ipc.HistoryReply{Builds: builds}
+	if req.Last {
+		reply.Last = s.history.last()
+	}
 	if req.Slow > 0 {
 		reply.Slow = s.slow(ctx, req.Slow)
 	}

@@ -65,10 +65,7 @@ func (b *build) emitCached(count int, files []string) {
 // counted.
 func (b *build) unitFinished(u ipc.BatchUnit, r ipc.UnitResult) {
 	_, seen := b.costs[u.ID]
-	if r.Reason.Code == "" {
-		r.Reason = reasonFor(u.ID, u.Causes, seen)
-	}
-	r.Reason = madeBefore(r.Reason, seen)
+	r.Reason = completeReason(r.Reason, u.ID, u.Causes, seen)
 	b.mu.Lock()
 	if before, again := b.outcomes[u.ID]; !again || !r.InPlace || before.Status == ipc.StatusFailed {
 		b.outcomes[u.ID] = r
@@ -153,7 +150,8 @@ func (b *build) historyRecord(reply ipc.BuildReply) ipc.BuildRecord {
 	defer b.mu.Unlock()
 	r := ipc.BuildRecord{
 		Build: reply.Build, Started: b.started, Seconds: reply.Seconds, Trigger: b.job.req.Trigger,
-		Success: reply.Success, Detail: reply.Detail, Plan: b.planID(), Counts: reply.Counts, Units: b.made,
+		Success: reply.Success, Cancelled: reply.Cancelled, Detail: reply.Detail, Plan: b.planID(), Counts: reply.Counts, Units: b.made,
+		Expected: b.expected,
 	}
 	for _, u := range b.outcomes {
 		if u.Status == ipc.StatusCached && !u.InPlace {

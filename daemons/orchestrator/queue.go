@@ -30,7 +30,7 @@ func newQueue(limit int, publish func(ipc.Event), start func(*job)) *queue {
 // Causes of a job's cancellation, for those who look at its context.
 var (
 	errAbandoned = errors.New("its caller went away")
-	errCancelled = errors.New("somebody cancelled it")
+	errCancelled = errors.New("by request")
 	errClosed    = errors.New("the orchestrator is shutting down")
 )
 
@@ -42,7 +42,7 @@ func (q *queue) submit(req ipc.BuildRequest, detach bool) (j *job, joined bool, 
 		return nil, false, err
 	}
 	if position > 0 {
-		j.events.add(j.id, ipc.BuildQueued{Position: position, Trigger: req.Trigger})
+		j.tellPosition(position)
 	}
 	return j, position < 0, nil
 }
@@ -106,7 +106,7 @@ func (q *queue) next() *job {
 
 func tellPositions(waiting []*job) {
 	for i, j := range waiting {
-		j.events.add(j.id, ipc.BuildQueued{Position: i + 1, Trigger: j.req.Trigger})
+		j.tellPosition(i + 1)
 	}
 }
 
@@ -161,7 +161,7 @@ func (q *queue) stopAndUnlock(j *job, why error) {
 	q.mu.Unlock()
 	if at >= 0 {
 		err := cancelled(j.id, why.Error())
-		j.finish(ipc.BuildReply{Build: j.id, Detail: err.Message}, 0, err)
+		j.finish(ipc.BuildReply{Build: j.id, Cancelled: true, Detail: err.Message}, 0, err)
 		tellPositions(waiting)
 	}
 }
@@ -246,10 +246,16 @@ func (j *job) join(detach bool) {
 	j.lookAgain = j.looked
 }
 
+// tellPosition tells the place of a job in the queue; the first one is 1.
+func (j *job) tellPosition(position int) {
+	j.events.add(j.id, ipc.BuildQueued{Position: position, Trigger: j.req.Trigger, Targets: j.req.Targets, Files: j.req.Files})
+}
+
 // finish ends the job for its callers.
 func (j *job) finish(reply ipc.BuildReply, links int, err error) {
 	j.reply, j.err = reply, err
 	j.events.add(j.id, ipc.BuildFinished{
-		OK: reply.Success, Counts: reply.Counts, Links: links, Seconds: reply.Seconds, Detail: reply.Detail,
+		OK: reply.Success, Cancelled: reply.Cancelled,
+		Counts: reply.Counts, Links: links, Seconds: reply.Seconds, Detail: reply.Detail,
 	})
 }

@@ -128,8 +128,12 @@ func TestCallerThatGoesAwayCancels(t *testing.T) {
 			t.Errorf("%+v", o.BuildReply)
 		}
 		last := o.events[len(o.events)-1].Body.(ipc.BuildFinished)
-		if last.OK || last.Skipped != 3 {
+		if last.OK || last.Skipped != 3 || !last.Cancelled {
 			t.Errorf("%+v", last)
+		}
+		past, err := s.History(t.Context(), ipc.HistoryRequest{Build: o.Build})
+		if err != nil || !past.Builds[0].Cancelled || past.Builds[0].Units[0].Reason.Code != ipc.ReasonCancelled {
+			t.Errorf("history: %+v %v", past, err)
 		}
 		w.compilation.during = nil
 		built(t, s)
@@ -193,7 +197,8 @@ func TestCancelByID(t *testing.T) {
 		for _, c := range []*caller{running, waiting} {
 			o := c.wait()
 			equal(t, "code", ipc.CodeOf(o.err), ipc.CodeCancelled)
-			equal(t, "the end", o.events[len(o.events)-1].Name, "build_finished")
+			last, _ := o.events[len(o.events)-1].Body.(ipc.BuildFinished)
+			equal(t, "cancelled", last.Cancelled, true)
 		}
 	})
 }

@@ -23,7 +23,7 @@ func newSchedule(p *ipc.Plan, cost map[string]unitCost) *schedule {
 	// A target comes after those it depends on, so going backwards every tail that
 	// is needed is there.
 	for _, t := range slices.Backward(p.Targets) {
-		s.tails[t.Name] += cost[linkNode(t.Name)].Seconds
+		s.tails[t.Name] += cost[linkNode(t.Name)].expected()
 		for _, d := range t.Depends {
 			s.tails[d] = max(s.tails[d], s.tails[t.Name])
 		}
@@ -44,8 +44,8 @@ func (s *schedule) order(units []ipc.BatchUnit) {
 	for i := range units {
 		u := &units[i]
 		c, known := s.cost[u.ID]
-		u.Expected, u.ExpectedPeak = c.Seconds, cmp.Or(c.Peak, peak)
-		w := weight{path: s.tails[u.Target] + c.Seconds}
+		u.Expected, u.ExpectedPeak = c.expected(), cmp.Or(c.Peak, peak)
+		w := weight{path: s.tails[u.Target] + c.expected()}
 		if !known {
 			w = weight{path: s.tails[u.Target] + median, size: s.size(u.Source)}
 		}
@@ -62,14 +62,13 @@ func (s *schedule) median(units []ipc.BatchUnit) float64 {
 	var known []float64
 	for _, u := range units {
 		if c, ok := s.cost[u.ID]; ok {
-			known = append(known, c.Seconds)
+			known = append(known, c.expected())
 		}
 	}
 	if len(known) == 0 {
 		return 0
 	}
-	slices.Sort(known)
-	return known[len(known)/2]
+	return medianOf(known)
 }
 
 // medianPeak is the median of the memory that the plan's units took, 0 if none is

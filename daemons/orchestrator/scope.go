@@ -51,7 +51,7 @@ func scopeOfFiles(p *ipc.Plan, files []string) (scope, error) {
 	for _, f := range files {
 		if !found[f] {
 			return scope{}, ipc.Errorf(ipc.CodeUnknownFile, "%s is not a source file of any target", f).
-				WithHint("check the spelling, and sources and exclude_patterns in replibuild.toml")
+				WithHint("%s", didYouMean(f, sourceNames(p), "check sources and exclude_patterns in replibuild.toml"))
 		}
 	}
 	return sc, nil
@@ -64,7 +64,7 @@ func withDepends(p *ipc.Plan, names []string) (map[string]bool, error) {
 		t := p.Target(next[0])
 		if t == nil {
 			return nil, ipc.Errorf(ipc.CodeUnknownFile, "there is no target %s in replibuild.toml", next[0]).
-				WithHint("its targets are: %s", list(targetNames(p), 8))
+				WithHint("%s", didYouMean(next[0], targetNames(p), "its targets are "+list(targetNames(p), 8)))
 		}
 		if !in[t.Name] {
 			in[t.Name] = true

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/RepliBuild/replibuild/internal/words"
 	"github.com/RepliBuild/replibuild/ipc"
 )
 
@@ -32,6 +33,7 @@ func (b *build) runSteps(seen changes) (broken []ipc.Step, now changes, err erro
 type stepRun struct {
 	b       *build
 	ran     bool              // at least one did something
+	started bool              // the start of the present one was told
 	changed map[string]bool   // outputs with other content than before
 	missing map[string]string // outputs that could not be made, with the step's name
 	broken  []ipc.Step        // that failed or were skipped
@@ -43,7 +45,7 @@ func (r *stepRun) visit(step ipc.Step, causes []ipc.Cause) error {
 	known, changed := r.b.memory.recorded[step.ID], false
 	for _, in := range step.Inputs {
 		if by, missing := r.missing[in]; missing {
-			r.finished(step, ipc.UnitResult{Status: ipc.StatusSkipped, Reason: dependencyReason(by)})
+			r.finished(step, ipc.UnitResult{Status: ipc.StatusSkipped, Reason: words.NeededFailed(by)})
 			return nil
 		}
 		changed = changed || r.changed[in]
@@ -54,6 +56,10 @@ func (r *stepRun) visit(step ipc.Step, causes []ipc.Cause) error {
 	if len(causes) == 0 && !changed && known {
 		return nil
 	}
+	if len(causes) > 0 || !known {
+		r.b.emit(ipc.StepStarted{Step: step.ID, Expected: r.b.costs[step.ID].expected()})
+		r.started = true
+	}
 	reply, err := r.b.generate(step, causes)
 	if r.b.job.ctx.Err() != nil {
 		return cmp.Or(err, r.b.job.ctx.Err())
@@ -63,10 +69,8 @@ func (r *stepRun) visit(step ipc.Step, causes []ipc.Cause) error {
 		result = ipc.UnitResult{Status: ipc.StatusFailed, Reason: ipc.Reason{Code: ipc.ReasonError, Text: err.Error()}}
 	}
 	result.ID = step.ID
-	if result.Reason.Code == "" {
-		_, seen := r.b.costs[step.ID]
-		result.Reason = reasonFor(step.ID, causes, seen)
-	}
+	_, seen := r.b.costs[step.ID]
+	result.Reason = completeReason(result.Reason, step.ID, causes, seen)
 	r.b.recorder.add(unsettleFailed(reply.Track, result))
 	r.finished(step, result)
 	return nil
@@ -75,7 +79,7 @@ func (r *stepRun) visit(step ipc.Step, causes []ipc.Cause) error {
 // generate has compilation run the step's command.
 func (b *build) generate(step ipc.Step, causes []ipc.Cause) (reply ipc.GenerateReply, err error) {
 	b.working.Store(true)
-	b.job.begins(ipc.RunningJob{ID: step.ID, File: stepName(step), Expected: b.costs[step.ID].Seconds})
+	b.job.begins(ipc.RunningJob{ID: step.ID, File: stepName(step), Expected: b.costs[step.ID].expected()})
 	defer b.job.ends(step.ID)
 	req := ipc.GenerateRequest{
 		Build: b.job.id, Root: b.plan.Root, Env: b.plan.Env, Caller: b.job.req.Caller, Step: step, Causes: causes, Timeout: b.s.cfg.Timeout.Seconds(),
@@ -88,7 +92,7 @@ func (b *build) generate(step ipc.Step, causes []ipc.Cause) (reply ipc.GenerateR
 }
 
 // finished notes and tells what became of a step. One that was in place already is
-// no news.
+// no news, unless its start was told.
 func (r *stepRun) finished(step ipc.Step, result ipc.UnitResult) {
 	result.ID = step.ID
 	switch {
@@ -103,12 +107,15 @@ func (r *stepRun) finished(step ipc.Step, result ipc.UnitResult) {
 		}
 	}
 	r.ran = r.ran || result.Status != ipc.StatusSkipped
-	if result.InPlace {
+	if result.InPlace && !r.started {
 		return
 	}
+	r.started = false
 	b := r.b
-	b.s.history.costs.add(result)
-	b.noteWork(unitRecord(result, "", ""), stepName(step))
+	if !result.InPlace {
+		b.s.history.costs.add(result)
+		b.noteWork(unitRecord(result, "", ""), stepName(step))
+	}
 	b.emit(ipc.StepFinished{
 		Step: step.ID, Status: result.Status, Reason: result.Reason, Seconds: result.Seconds,
 		Changed: result.Changed, Diagnostics: result.Diagnostics,
@@ -133,7 +140,7 @@ func (b *build) withoutBlocked(units []ipc.BatchUnit, broken []ipc.Step) (free, 
 			free = append(free, u)
 		}
 	}
-	return free, blocked, dependencyReason(stepName(broken[0]))
+	return free, blocked, words.NeededFailed(stepName(broken[0]))
 }
 
 // readersOf names the nodes that read outputs of the steps, and the outputs; nil if

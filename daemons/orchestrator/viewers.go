@@ -67,11 +67,24 @@ func (s *Service) Subscribe(ctx context.Context, req ipc.SubscribeRequest, fn fu
 
 // snapshot is what a new subscriber has to know.
 func (s *Service) snapshot(ctx context.Context) ipc.Event {
+	s.history.reload()
+	s.tellDirty(ctx)
 	return ipc.NewEvent("", ipc.Snapshot{
 		Status: s.setStatus(ctx),
 		Queue:  s.queue.reply(),
 		Recent: s.history.builds(ipc.HistoryRequest{Limit: recentBuilds}),
+		Dirty:  s.dirty.last(),
+		Build:  s.shownEvents(),
 	})
+}
+
+// shownEvents are the events of the build that runs, or ran last.
+func (s *Service) shownEvents() []ipc.Event {
+	j := s.shown.Load()
+	if j == nil {
+		return nil
+	}
+	return j.events.condensed()
 }
 
 // SetStatus implements [ipc.Orchestrator].
@@ -142,6 +155,10 @@ func (s *Service) watchDaemons() {
 		told := map[string]ipc.DaemonStatus{}
 		for s.viewers.any() {
 			s.tellDaemons(told)
+			s.tellDirty(s.ctx)
+			if s.history.reload() { // a command built without this daemon
+				s.publish(s.snapshot(s.ctx))
+			}
 			if pause(s.ctx, watchEvery) != nil {
 				return
 			}

@@ -218,6 +218,21 @@ func (d *fakeDiscovery) Sync(context.Context, ipc.SyncRequest) (ipc.SyncReply, e
 	return reply, nil
 }
 
+func (d *fakeDiscovery) Changes(_ context.Context, r ipc.ChangesRequest) (reply ipc.ChangesReply, err error) {
+	if err := d.answer(); err != nil {
+		return reply, err
+	}
+	d.w.mu.Lock()
+	defer d.w.mu.Unlock()
+	for _, id := range slices.Sorted(maps.Keys(d.nodes)) {
+		if causes := d.causes(d.nodes[id]); len(causes) > 0 {
+			reply.Nodes = append(reply.Nodes, ipc.DirtyNode{ID: id, Causes: causes})
+		}
+	}
+	reply.Count = len(reply.Nodes)
+	return reply, nil
+}
+
 func (d *fakeDiscovery) causes(n node) (causes []ipc.Cause) {
 	if n.unsettled != "" {
 		causes = append(causes, ipc.Cause{Kind: ipc.CauseUnsettled})

@@ -92,7 +92,7 @@ func (ps *problems) err() error {
 		e.Code = ipc.CodeNoCompiler
 	}
 	e.Problems = all
-	return e.WithHint("`replibuild config check` lists every mistake, docs/configuration.md explains the keys")
+	return e.WithHint("docs/configuration.md explains the keys")
 }
 
 // didYouMean suggests the nearest of some names, else lists them.

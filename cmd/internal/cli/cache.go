@@ -1,20 +1,23 @@
 package cli
 
 import (
-	"fmt"
-	"sort"
+	"cmp"
+	"maps"
+	"slices"
 
 	"github.com/spf13/cobra"
 
+	"github.com/RepliBuild/replibuild/internal/words"
 	"github.com/RepliBuild/replibuild/ipc"
 )
 
 func (a *app) cacheCommand() *cobra.Command {
 	c := &cobra.Command{
-		Use:   "cache",
-		Short: "Show, empty or check the cache of compiled objects",
-		Args:  cobra.NoArgs,
-		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		Use:     "cache",
+		Short:   "Show, empty or check the cache of compiled objects",
+		Example: "  replibuild cache stats\n  replibuild cache clear",
+		Args:    subcommand,
+		RunE:    func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	c.AddCommand(a.cacheStatsCommand(), a.cacheClearCommand(), a.cacheRestoreCommand(), a.cacheVerifyCommand(), a.cachePathCommand())
 	return c
@@ -22,7 +25,8 @@ func (a *app) cacheCommand() *cobra.Command {
 
 func (a *app) cacheStatsCommand() *cobra.Command {
 	return a.jsonFlag(&cobra.Command{
-		Use: "stats", Short: "Show size, hits and misses with their reasons", Args: cobra.NoArgs,
+		Use: "stats", Short: "Show size, hits and misses with their reasons", Args: noArguments,
+		Example: "  replibuild cache stats",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			p, err := a.open()
 			if err != nil {
@@ -44,34 +48,28 @@ func (a *app) printCacheStats(s ipc.CacheStatsReply) error {
 			ipc.CacheStatsReply
 		}{ipc.Schema, s})
 	}
-	fmt.Fprintf(a.Stdout, "Cache directory: %s\n", s.Dir)
-	fmt.Fprintf(a.Stdout, "Cache size: %s of %s, %d entries\n", megabytes(s.Bytes), megabytes(s.MaxBytes), s.Entries)
-	fmt.Fprintf(a.Stdout, "Cache hits: %d\n", s.Hits)
-	fmt.Fprintf(a.Stdout, "Cache misses: %d\n", s.Misses)
-	reasons := make([]string, 0, len(s.MissReasons))
-	for r := range s.MissReasons {
-		reasons = append(reasons, r)
-	}
-	sort.Slice(reasons, func(i, j int) bool {
-		if s.MissReasons[reasons[i]] != s.MissReasons[reasons[j]] {
-			return s.MissReasons[reasons[i]] > s.MissReasons[reasons[j]]
-		}
-		return reasons[i] < reasons[j]
+	a.printf("Cache directory: %s\n", s.Dir)
+	a.printf("Cache size: %s of %s, %d entries\n", megabytes(s.Bytes), megabytes(s.MaxBytes), s.Entries)
+	a.printf("Cache hits: %d\n", s.Hits)
+	a.printf("Cache misses: %d\n", s.Misses)
+	reasons := slices.SortedFunc(maps.Keys(s.MissReasons), func(a, b string) int {
+		return cmp.Or(cmp.Compare(s.MissReasons[b], s.MissReasons[a]), cmp.Compare(a, b))
 	})
 	for _, r := range reasons {
-		fmt.Fprintf(a.Stdout, "  %-13s %d\n", r, s.MissReasons[r])
+		a.printf("  %6d %s\n", s.MissReasons[r], words.Miss(r))
 	}
-	fmt.Fprintf(a.Stdout, "Stored: %d, evicted: %d, damaged: %d\n", s.Stored, s.Evicted, s.Damaged)
-	fmt.Fprintf(a.Stdout, "Compile time saved: %s\n", seconds(s.SavedSeconds))
+	a.printf("Stored: %d, evicted: %d, damaged: %d\n", s.Stored, s.Evicted, s.Damaged)
+	a.printf("Compile time saved: %s\n", seconds(s.SavedSeconds))
 	if s.ReadOnly != "" {
-		fmt.Fprintf(a.Stdout, "Read-only: %s\n", s.ReadOnly)
+		a.printf("Read-only: %s\n", s.ReadOnly)
 	}
 	return nil
 }
 
 func (a *app) cacheClearCommand() *cobra.Command {
 	return a.jsonFlag(&cobra.Command{
-		Use: "clear", Short: "Empty the project's cache", Args: cobra.NoArgs,
+		Use: "clear", Short: "Empty the project's cache", Args: noArguments,
+		Example: "  replibuild cache clear",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			p, err := a.open()
 			if err != nil {
@@ -87,8 +85,12 @@ func (a *app) cacheClearCommand() *cobra.Command {
 					ipc.CacheClearReply
 				}{ipc.Schema, r})
 			}
-			fmt.Fprintf(a.Stdout, "🧹 Cleared %s, %d objects\n", megabytes(r.Bytes), r.Entries)
-			fmt.Fprintf(a.Stdout, "   `replibuild cache restore %s` undoes it for %.0f seconds\n", r.Token, r.UndoSeconds)
+			if r.Entries == 0 {
+				a.printf("🧹 The cache is empty already\n")
+				return nil
+			}
+			a.printf("🧹 Cleared %s\n", words.Cleared(megabytes(r.Bytes), int(r.Entries)))
+			a.printf("   `replibuild cache restore` brings them back within %.0f seconds\n", r.UndoSeconds)
 			return nil
 		},
 	})
@@ -96,17 +98,23 @@ func (a *app) cacheClearCommand() *cobra.Command {
 
 func (a *app) cacheRestoreCommand() *cobra.Command {
 	return &cobra.Command{
-		Use: "restore TOKEN", Short: "Undo `cache clear` within its seconds", Args: cobra.ExactArgs(1),
+		Use: "restore [TOKEN]", Short: "Undo the last `cache clear` within ten seconds",
+		Example: "  replibuild cache restore",
+		Args:    atMostOne("TOKEN"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			p, err := a.open()
 			if err != nil {
 				return err
 			}
-			r, err := p.RestoreCache(cmd.Context(), args[0])
+			token := ""
+			if len(args) == 1 {
+				token = args[0]
+			}
+			r, err := p.RestoreCache(cmd.Context(), token)
 			if err != nil {
 				return err
 			}
-			fmt.Fprintf(a.Stdout, "✅ Restored %s, %d objects\n", megabytes(r.Bytes), r.Entries)
+			a.printf("✅ Restored %s, %s\n", megabytes(r.Bytes), words.Plural(int(r.Entries), "object"))
 			return nil
 		},
 	}
@@ -116,7 +124,8 @@ func (a *app) cacheVerifyCommand() *cobra.Command {
 	var sample int
 	var readOnly bool
 	c := a.jsonFlag(&cobra.Command{
-		Use: "verify", Short: "Check what is stored; exit 5 if anything is damaged or wrong", Args: cobra.NoArgs,
+		Use: "verify", Short: "Check what is stored; exit 5 if anything is damaged or wrong", Args: noArguments,
+		Example: "  replibuild cache verify\n  replibuild cache verify --sample 100 --read-only",
 		Long: "Reads back what is stored, then compiles again, with the plain compiler, every object that\n" +
 			"the cache has for the project's files as they are now, and compares. An object that\n" +
 			"differs, while two plain compiles agree, is put aside and compiled by the next build.",
@@ -152,35 +161,36 @@ func (a *app) printVerified(r ipc.CacheVerifyReply, readOnly bool) error {
 	}
 	list := func(lines []string) {
 		for _, l := range lines {
-			fmt.Fprintf(a.Stdout, "  %s\n", l)
+			a.printf("  %s\n", l)
 		}
 	}
-	fmt.Fprintf(a.Stdout, "Checked %d entries, %d damaged\n", r.Checked, len(r.Damaged))
+	a.printf("Checked %d entries, %d damaged\n", r.Checked, len(r.Damaged))
 	list(r.Damaged)
 	if readOnly {
 		return nil
 	}
-	fmt.Fprintf(a.Stdout, "Compiled %d objects again, %d different\n", r.Recomputed, len(r.Different))
+	a.printf("Recompiled %d objects, %d different\n", r.Recomputed, len(r.Different))
 	list(r.Different)
 	if len(r.Unsteady) > 0 {
-		fmt.Fprintf(a.Stdout, "Of %d nothing can be said: the plain compiler does not make the same twice\n", len(r.Unsteady))
+		a.printf("%d cannot be compared: the plain compiler does not make the same object twice\n", len(r.Unsteady))
 		list(r.Unsteady)
 	}
 	if r.Absent > 0 {
-		fmt.Fprintf(a.Stdout, "For %d units the cache has no object as their files are now\n", r.Absent)
+		a.printf("%d units have no object in the cache for their present files\n", r.Absent)
 	}
 	return nil
 }
 
 func (a *app) cachePathCommand() *cobra.Command {
 	return &cobra.Command{
-		Use: "path", Short: "Print the folder of the project's cache", Args: cobra.NoArgs,
+		Use: "path", Short: "Print the folder of the project's cache", Args: noArguments,
+		Example: "  replibuild cache path",
 		RunE: func(*cobra.Command, []string) error {
 			p, err := a.open()
 			if err != nil {
 				return err
 			}
-			fmt.Fprintln(a.Stdout, p.Paths().CacheDir())
+			a.printPath(p.Paths().CacheDir())
 			return nil
 		},
 	}

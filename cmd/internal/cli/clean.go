@@ -1,18 +1,19 @@
 package cli
 
 import (
-	"fmt"
-
 	"github.com/spf13/cobra"
+
+	"github.com/RepliBuild/replibuild/internal/words"
 )
 
 func (a *app) cleanCommand() *cobra.Command {
 	return &cobra.Command{
-		Use:   "clean",
-		Short: "Remove what builds have made; the cache stays",
+		Use:     "clean",
+		Short:   "Remove what builds have made; the cache stays",
+		Example: "  replibuild clean",
 		Long: "Remove the objects, targets and generated files of the project. Nothing ever needs this:\n" +
 			"it is for disk space. The cache stays, so the next build delivers from it.",
-		Args: cobra.NoArgs,
+		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			p, err := a.open()
 			if err != nil {
@@ -22,7 +23,7 @@ func (a *app) cleanCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			fmt.Fprintf(a.Stdout, "🧹 Removed %s\n", plural(removed, "file"))
+			a.printf("🧹 Removed %s\n", words.Plural(removed, "file"))
 			return nil
 		},
 	}

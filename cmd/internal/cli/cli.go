@@ -33,11 +33,12 @@ func Main(c Caller) int {
 	ctx, stop := signal.NotifyContext(context.Background(), interrupts()...)
 	defer stop()
 	a := &app{Caller: c}
+	a.Stdout, a.Stderr = a.newStream(c.Stdout), a.newStream(c.Stderr)
 	root := a.rootCommand()
 	root.SetArgs(c.Args)
 	root.SetIn(c.Stdin)
-	root.SetOut(c.Stdout)
-	root.SetErr(c.Stderr)
+	root.SetOut(a.Stdout)
+	root.SetErr(a.Stderr)
 	return a.finish(ctx, root.ExecuteContext(ctx))
 }
 
@@ -60,13 +61,15 @@ func (a *app) rootCommand() *cobra.Command {
 		Short: "Build C++ projects, nearly free after the first time",
 		Long: "RepliBuild builds C++ projects from one replibuild.toml. Four small daemons watch the\n" +
 			"project, know how each file is compiled and never compile the same thing twice.",
-		Version:       a.Version,
-		SilenceErrors: true,
-		SilenceUsage:  true,
-		Args:          cobra.NoArgs,
-		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		Version:           a.Version,
+		SilenceErrors:     true,
+		SilenceUsage:      true,
+		Args:              subcommand,
+		PersistentPreRunE: checkNumbers,
+		RunE:              func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError(err) })
+	root.SetFlagErrorFunc(flagError)
+	root.SetHelpCommand(helpCommand())
 	root.SetVersionTemplate("replibuild {{.Version}}\n")
 	root.PersistentFlags().StringVar(&a.projectDir, "project", "", "the project's `folder` (default: found upwards from here)")
 	root.AddGroup(
@@ -78,7 +81,7 @@ func (a *app) rootCommand() *cobra.Command {
 	root.SetHelpCommandGroupID("other")
 	root.SetCompletionCommandGroupID("other")
 	addGroup(root, "build", a.initCommand(), a.compileCommand(), a.watchCommand(), a.runCommand(), a.cleanCommand(), a.demoCommand())
-	addGroup(root, "daemons", a.startCommand(), a.stopCommand(), a.restartCommand(), a.statusCommand(), a.ensureCommand(), a.logsCommand(), a.tuiCommand())
+	addGroup(root, "daemons", a.startCommand(), a.stopCommand(), a.restartCommand(), a.statusCommand(), a.psCommand(), a.ensureCommand(), a.logsCommand(), a.tuiCommand())
 	addGroup(root, "look", a.explainCommand(), a.graphCommand(), a.historyCommand(), a.cacheCommand(), a.configCommand(), a.doctorCommand())
 	addGroup(root, "other", a.versionCommand())
 	root.AddCommand(a.daemonCommand())

@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"os"
 	"path/filepath"
 
 	"github.com/spf13/cobra"
@@ -19,12 +18,13 @@ type compileFlags struct {
 	deep    bool   // --time-trace
 }
 
-func (f *compileFlags) add(c *cobra.Command) {
+func (f *compileFlags) add(a *app, c *cobra.Command) {
 	c.Flags().BoolVar(&f.options.NoDaemon, "no-daemon", false, "do all the work in this process")
 	c.Flags().IntVarP(&f.options.Jobs, "jobs", "j", 0, "at most `N` compilers at a time (0: one a core)")
 	c.Flags().StringSliceVarP(&f.options.Targets, "target", "t", nil, "build only this `target` and what it depends on")
 	c.Flags().StringVar(&f.record, "record", "", "also write the events as JSON lines to `FILE`")
 	c.Flags().BoolVarP(&f.verbose, "verbose", "v", false, "say why each unit was compiled")
+	completeFlag(c, "target", a.completeTargets)
 }
 
 func (a *app) compileCommand() *cobra.Command {
@@ -32,9 +32,14 @@ func (a *app) compileCommand() *cobra.Command {
 	c := a.jsonFlag(&cobra.Command{
 		Use:   "compile [FILE…]",
 		Short: "Build the project, or compile only the files named",
-		RunE:  func(cmd *cobra.Command, files []string) error { return a.compile(cmd, f, files) },
+		Long: "Builds all targets, the targets that -t names, or compiles only the files named. The daemons\n" +
+			"are started if they do not run.",
+		Example: "  replibuild compile\n  replibuild compile -t hello -v\n  replibuild compile src/main.cpp\n" +
+			"  replibuild compile --trace t.json    # for ui.perfetto.dev",
+		RunE: func(cmd *cobra.Command, files []string) error { return a.compile(cmd, f, files) },
 	})
-	f.add(c)
+	f.add(a, c)
+	c.ValidArgsFunction = completion(a.completeSources)
 	c.Flags().BoolVar(&f.options.Detach, "detach", false, "return at once; the daemons build on")
 	c.Flags().StringVar(&f.trace, "trace", "", "write where the time went to `FILE`, for chrome://tracing or ui.perfetto.dev")
 	c.Flags().BoolVar(&f.deep, "time-trace", false, "with --trace: also what clang's -ftime-trace says of each compile")
@@ -117,10 +122,6 @@ func projectFiles(root string, files []string) ([]string, error) {
 		if err != nil || !filepath.IsLocal(rel) {
 			return nil, ipc.Errorf(ipc.CodeUnknownFile, "%s is not in the project %s", f, root).
 				WithHint("name a source file of the project, or use --project")
-		}
-		if _, err := os.Stat(abs); err != nil {
-			return nil, ipc.Errorf(ipc.CodeUnknownFile, "%s: no such file", f).
-				WithHint("`replibuild compile` without a file builds everything")
 		}
 		out = append(out, filepath.ToSlash(rel))
 	}

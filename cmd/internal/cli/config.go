@@ -1,21 +1,24 @@
 package cli
 
 import (
-	"fmt"
 	"path/filepath"
+	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/RepliBuild/replibuild"
+	"github.com/RepliBuild/replibuild/internal/words"
 	"github.com/RepliBuild/replibuild/ipc"
 )
 
 func (a *app) configCommand() *cobra.Command {
 	c := &cobra.Command{
-		Use:   "config",
-		Short: "Show or check the project's configuration",
-		Args:  cobra.NoArgs,
-		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		Use:     "config",
+		Short:   "Show or check the project's configuration",
+		Example: "  replibuild config show\n  replibuild config check",
+		Args:    subcommand,
+		RunE:    func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	c.AddCommand(a.configShowCommand(), a.configCheckCommand(), a.configPathCommand())
 	return c
@@ -40,7 +43,8 @@ type shownConfig struct {
 
 func (a *app) configShowCommand() *cobra.Command {
 	return a.jsonFlag(&cobra.Command{
-		Use: "show", Short: "Print what the project comes to: compilers, targets, flags, modules, daemon settings", Args: cobra.NoArgs,
+		Use: "show", Short: "Print what the project comes to: compilers, targets, flags, modules, daemon settings", Args: noArguments,
+		Example: "  replibuild config show",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			p, err := a.open()
 			if err != nil {
@@ -73,27 +77,49 @@ func (a *app) printConfig(p *replibuild.Project, plan *ipc.Plan, modules []ipc.M
 			Steps: plan.Steps, Modules: used, Daemons: p.Config(), Notices: plan.Notices,
 		})
 	}
-	fmt.Fprintf(a.Stdout, "%s %s in %s: %s, %s\n", plan.Project, plan.Version, plan.Root,
-		plural(len(plan.Targets), "target"), plural(len(plan.Units), "unit"))
+	a.printf("%s in %s: %s, %s\n", strings.TrimSpace(plan.Project+" "+plan.Version), plan.Root,
+		words.Plural(len(plan.Targets), "target"), words.Plural(len(plan.Units), "unit"))
 	for _, t := range plan.Toolchains {
-		fmt.Fprintf(a.Stdout, "compiler  %s (%s, linker %s)\n", t.CXX, t.Version, orDefault(t.Linker))
+		a.printf("compiler  %s (%s, linker %s)\n", t.CXX, t.Version, orDefault(t.Linker))
 	}
 	for _, t := range plan.Targets {
-		fmt.Fprintf(a.Stdout, "target    %s: %s %s\n", t.Name, t.Kind, t.Output)
+		a.printf("target    %s: %s %s\n", t.Name, t.Kind, t.Output)
 	}
-	for _, c := range plan.Commands {
-		fmt.Fprintf(a.Stdout, "flags     %s: %v\n", c.Lang, c.Args)
+	for i, c := range plan.Commands {
+		a.printf("flags     %s of %s: %s\n", c.Lang, strings.Join(targetsOf(plan, i), ", "), shellWords(c.Args))
 	}
 	for _, s := range plan.Steps {
-		fmt.Fprintf(a.Stdout, "generate  %v: %v\n", s.Outputs, s.Command)
+		a.printf("generate  %s: %s\n", shellWords(s.Outputs), shellWords(s.Command))
 	}
 	for _, m := range used {
-		fmt.Fprintf(a.Stdout, "module    %s %s (%s)\n", m.Name, m.Version, m.Source)
+		a.printf("module    %s %s (%s)\n", m.Name, m.Version, m.Source)
 	}
 	for _, n := range plan.Notices {
-		fmt.Fprintf(a.Stdout, "notice    %s\n", n)
+		a.printf("notice    %s\n", n)
 	}
 	return nil
+}
+
+// targetsOf names the targets whose units are compiled by a command of the plan.
+func targetsOf(plan *ipc.Plan, command int) (names []string) {
+	for _, u := range plan.Units {
+		if u.Command == command && !slices.Contains(names, u.Target) {
+			names = append(names, u.Target)
+		}
+	}
+	return names
+}
+
+// shellWords joins arguments as a shell reads them.
+func shellWords(args []string) string {
+	quoted := make([]string, len(args))
+	for i, arg := range args {
+		quoted[i] = arg
+		if arg == "" || strings.ContainsAny(arg, " \t\n\"'`$&|;<>()*?[]#~\\!{}") {
+			quoted[i] = "'" + strings.ReplaceAll(arg, "'", `'\''`) + "'"
+		}
+	}
+	return strings.Join(quoted, " ")
 }
 
 func orDefault(linker string) string {
@@ -105,7 +131,8 @@ func orDefault(linker string) string {
 
 func (a *app) configCheckCommand() *cobra.Command {
 	return a.jsonFlag(&cobra.Command{
-		Use: "check", Short: "Report every mistake in the configuration; exit 4 if there is one", Args: cobra.NoArgs,
+		Use: "check", Short: "Report every mistake in the configuration; exit 4 if there is one", Args: noArguments,
+		Example: "  replibuild config check",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			p, err := a.open()
 			if err != nil {
@@ -122,7 +149,7 @@ func (a *app) configCheckCommand() *cobra.Command {
 				}{ipc.Schema, r})
 			} else {
 				for _, problem := range r.Problems {
-					fmt.Fprintln(a.Stdout, problem)
+					a.printf("%s\n", problem.String())
 				}
 			}
 			switch {
@@ -131,7 +158,7 @@ func (a *app) configCheckCommand() *cobra.Command {
 			case len(r.Problems) > 0:
 				return exitStatus(exitConfig)
 			case !a.json:
-				fmt.Fprintf(a.Stdout, "✅ No mistakes in %s\n", plural(len(r.Files), "file"))
+				a.printf("✅ No mistakes in %s\n", words.Plural(len(r.Files), "file"))
 			}
 			return nil
 		},
@@ -140,13 +167,14 @@ func (a *app) configCheckCommand() *cobra.Command {
 
 func (a *app) configPathCommand() *cobra.Command {
 	return &cobra.Command{
-		Use: "path", Short: "Print RepliBuild's own folder", Args: cobra.NoArgs,
+		Use: "path", Short: "Print RepliBuild's own folder", Args: noArguments,
+		Example: "  replibuild config path",
 		RunE: func(*cobra.Command, []string) error {
 			home, err := replibuild.DirOf(a.Env)
 			if err != nil {
 				return err
 			}
-			fmt.Fprintln(a.Stdout, filepath.Clean(home))
+			a.printPath(filepath.Clean(home))
 			return nil
 		},
 	}

@@ -19,10 +19,11 @@ import (
 func (a *app) demoCommand() *cobra.Command {
 	var keep bool
 	c := &cobra.Command{
-		Use:   "demo [DIR]",
-		Short: "Show the main job on a small C++ project: cold build, warm build, one edit, status",
-		Args:  cobra.MaximumNArgs(1),
-		RunE:  func(cmd *cobra.Command, args []string) error { return a.demo(cmd, args, keep) },
+		Use:     "demo [DIR]",
+		Short:   "Show the main job on a small C++ project: cold build, warm build, one edit, status",
+		Example: "  replibuild demo\n  replibuild demo --keep /tmp/demo",
+		Args:    atMostOne("DIR"),
+		RunE:    func(cmd *cobra.Command, args []string) error { return a.demo(cmd, args, keep) },
 	}
 	c.Flags().BoolVar(&keep, "keep", false, "leave the project and its daemons, to play with")
 	return c
@@ -55,7 +56,7 @@ func (a *app) demo(cmd *cobra.Command, args []string, keep bool) (err error) {
 		}
 	}
 	if keep {
-		fmt.Fprintf(a.Stdout, "\nThe project is in %s and its daemons run: `replibuild stop --project %s` ends them\n", dir, dir)
+		a.printf("\nThe project is in %s and its daemons run: `replibuild stop --project %s` ends them\n", dir, dir)
 		return nil
 	}
 	return d.stop()
@@ -93,7 +94,7 @@ type demo struct {
 }
 
 func (d *demo) title(format string, args ...any) {
-	fmt.Fprintf(d.app.Stdout, "\n%s\n", d.app.style(d.app.Stdout, bold, fmt.Sprintf("$ "+format, args...)))
+	d.app.printf("\n%s\n", style(d.app.Stdout, bold, fmt.Sprintf("$ "+format, args...)))
 }
 
 func (d *demo) sub() *app {
@@ -134,7 +135,7 @@ func (d *demo) edit() error {
 
 func (d *demo) status() error {
 	d.title("replibuild status")
-	return d.app.printStatus(d.project.Status(d.cmd.Context()))
+	return d.app.status(d.cmd.Context(), d.project)
 }
 
 func (d *demo) run() error {
@@ -146,7 +147,7 @@ func (d *demo) run() error {
 		program := filepath.Join(plan.Root, filepath.FromSlash(plan.Target(name).Output))
 		d.title("%s", plan.Target(name).Output)
 		c := exec.CommandContext(d.cmd.Context(), program)
-		c.Env, c.Dir, c.Stdout, c.Stderr = d.app.Env, d.dir, d.app.Stdout, d.app.Stderr
+		c.Env, c.Dir, c.Stdout, c.Stderr = d.app.Env, d.dir, raw(d.app.Stdout), raw(d.app.Stderr)
 		if err := c.Run(); err != nil {
 			return ipc.Errorf(ipc.CodeBuildFailed, "run %s: %v", program, err)
 		}

@@ -15,15 +15,17 @@ import (
 
 	"github.com/RepliBuild/replibuild"
 	"github.com/RepliBuild/replibuild/daemons"
+	"github.com/RepliBuild/replibuild/internal/words"
 	"github.com/RepliBuild/replibuild/ipc"
 )
 
 func (a *app) doctorCommand() *cobra.Command {
 	return a.jsonFlag(&cobra.Command{
-		Use:   "doctor",
-		Short: "Look for what could keep builds from working, and say what to do",
-		Args:  cobra.NoArgs,
-		RunE:  func(cmd *cobra.Command, _ []string) error { return a.doctor(cmd.Context()) },
+		Use:     "doctor",
+		Short:   "Look for what could keep builds from working, and say what to do",
+		Example: "  replibuild doctor",
+		Args:    noArguments,
+		RunE:    func(cmd *cobra.Command, _ []string) error { return a.doctor(cmd.Context()) },
 	})
 }
 
@@ -52,7 +54,11 @@ func (a *app) doctor(ctx context.Context) error {
 		}
 	}
 	if a.json {
-		if err := a.printJSON(map[string]any{"schema": ipc.Schema, "problems": problems, "findings": findings}); err != nil {
+		if err := a.printJSON(struct {
+			Schema   int       `json:"schema"`
+			Problems int       `json:"problems"`
+			Findings []finding `json:"findings"`
+		}{ipc.Schema, problems, findings}); err != nil {
 			return err
 		}
 	} else {
@@ -67,9 +73,9 @@ func (a *app) doctor(ctx context.Context) error {
 func (a *app) printFindings(findings []finding) {
 	marks := map[string]string{levelOK: "✅", levelWarning: "⚠️", levelProblem: "❌"}
 	for _, f := range findings {
-		fmt.Fprintf(a.Stdout, "%s %s: %s\n", marks[f.Level], f.Check, f.Text)
+		a.printf("%s %s: %s\n", marks[f.Level], f.Check, f.Text)
 		if f.Hint != "" {
-			fmt.Fprintf(a.Stdout, "   %s\n", f.Hint)
+			a.printf("   %s\n", f.Hint)
 		}
 	}
 }
@@ -138,9 +144,9 @@ func checkFolder(check, dir string) finding {
 func checkConfiguration(ctx context.Context, p *replibuild.Project) []finding {
 	plan, err := p.Plan(ctx)
 	if err != nil {
-		return []finding{{"configuration", levelProblem, err.Error(), "`replibuild config check` lists every mistake with its line"}}
+		return []finding{{"configuration", levelProblem, err.Error(), hintOf(err)}}
 	}
-	all := []finding{{"configuration", levelOK, fmt.Sprintf("%s, %s", plural(len(plan.Targets), "target"), plural(len(plan.Units), "unit")), ""}}
+	all := []finding{{"configuration", levelOK, fmt.Sprintf("%s, %s", words.Plural(len(plan.Targets), "target"), words.Plural(len(plan.Units), "unit")), ""}}
 	for _, t := range plan.Toolchains {
 		all = append(all, finding{"compiler", levelOK, fmt.Sprintf("%s (%s), linker: %s", t.CXX, t.Version, orDefault(t.Linker)), ""})
 		all = append(all, checkInputs(ctx, p, plan, t.CXX))
@@ -157,11 +163,11 @@ func checkInputs(ctx context.Context, p *replibuild.Project, plan *ipc.Plan, com
 	if err := p.Untraceable(ctx, compiler, plan.Env); err != nil {
 		return finding{
 			"inputs", levelWarning,
-			fmt.Sprintf("those of %s come from its dependency files and computed search positions, because it cannot be traced: %v", compiler, err),
-			"names that macros make for __has_include, and files of .incbin, are known by tracing only",
+			fmt.Sprintf("%s cannot be traced, so its inputs come from its dependency files and computed search paths: %v", compiler, err),
+			"only a trace shows files of .incbin, and names that macros make for __has_include",
 		}
 	}
-	return finding{"inputs", levelOK, fmt.Sprintf("what %s opens, lists and looks for in vain is traced", compiler), ""}
+	return finding{"inputs", levelOK, fmt.Sprintf("every file that %s opens, lists or searches for is traced", compiler), ""}
 }
 
 // checkDoubts says which units are compiled by each build, once for each reason.
@@ -208,6 +214,7 @@ func checkDaemons(set ipc.SetStatus) []finding {
 // checkPorts says who holds the ports that the set would use but does not.
 func checkPorts(p *replibuild.Project, set ipc.SetStatus) []finding {
 	var all []finding
+	var taken []string
 	for i, d := range set.Daemons {
 		explicit := p.Config().Port(d.Name)
 		port := explicit
@@ -217,17 +224,23 @@ func checkPorts(p *replibuild.Project, set ipc.SetStatus) []finding {
 		if d.Port == port || d.State == ipc.StateDisabled || portFree(port) {
 			continue
 		}
-		f := finding{"ports", levelWarning, fmt.Sprintf("port %d (%s) is held by %s; the set uses other ports", port, d.Name, daemons.PortHolder(port)), ""}
-		if explicit != 0 {
-			f.Level = levelProblem
-			f.Hint = fmt.Sprintf("end that program, or change [daemons.%s] port in .replibuild/daemon_config.toml", d.Name)
+		if explicit == 0 {
+			taken = append(taken, fmt.Sprint(port))
+			continue
 		}
-		all = append(all, f)
+		all = append(all, finding{
+			"ports", levelProblem,
+			fmt.Sprintf("port %d of %s is in use by %s", port, d.Name, daemons.PortHolder(port)),
+			fmt.Sprintf("end that program, or change [daemons.%s] port in .replibuild/daemon_config.toml", d.Name),
+		})
 	}
-	if all == nil {
-		all = []finding{{"ports", levelOK, "free, or ours", ""}}
+	switch {
+	case len(all) > 0:
+		return all
+	case len(taken) > 0:
+		return []finding{{"ports", levelOK, strings.Join(taken, ", ") + " are in use by other programs, so the daemons use other ports", ""}}
 	}
-	return all
+	return []finding{{"ports", levelOK, "free, or ours", ""}}
 }
 
 func portFree(port int) bool {
@@ -247,7 +260,7 @@ func checkCache(ctx context.Context, p *replibuild.Project) finding {
 	case s.ReadOnly != "":
 		return finding{"cache", levelWarning, "nothing is stored: " + s.ReadOnly, "builds work, without the cache; free disk space or mend " + s.Dir}
 	case s.Damaged > 0:
-		return finding{"cache", levelWarning, fmt.Sprintf("%s were found damaged and dropped", plural(int(s.Damaged), "entry")), "`replibuild cache verify` checks all; a failing disk is the usual cause"}
+		return finding{"cache", levelWarning, fmt.Sprintf("%s were found damaged and dropped", words.Plural(int(s.Damaged), "entry")), "`replibuild cache verify` checks all; a failing disk is the usual cause"}
 	}
 	return finding{"cache", levelOK, strings.TrimSpace(fmt.Sprintf("%s of %s in %s", megabytes(s.Bytes), megabytes(s.MaxBytes), s.Dir)), ""}
 }

@@ -10,10 +10,11 @@ import (
 
 func (a *app) ensureCommand() *cobra.Command {
 	return &cobra.Command{
-		Use:   "ensure",
-		Short: "Start what does not run, restart what crashed; exit 0 only if all enabled daemons run",
-		Args:  cobra.NoArgs,
-		RunE:  func(cmd *cobra.Command, _ []string) error { return a.ensure(cmd) },
+		Use:     "ensure",
+		Short:   "Start what does not run, restart what crashed; exit 0 only if all enabled daemons run",
+		Example: "  replibuild ensure",
+		Args:    noArguments,
+		RunE:    func(cmd *cobra.Command, _ []string) error { return a.ensure(cmd) },
 	}
 }
 
@@ -32,7 +33,7 @@ func (a *app) ensure(cmd *cobra.Command) error {
 	}
 	for _, d := range set {
 		if d.State != ipc.StateRunning && d.State != ipc.StateDisabled {
-			fmt.Fprintf(a.Stderr, "   %s\n", startLine(d))
+			a.eprintf("   %s\n", startLine(d))
 		}
 	}
 	fmt.Fprintln(a.Stderr, "Warning: Some daemons failed to restart")

@@ -24,11 +24,6 @@ type exitStatus int
 
 func (e exitStatus) Error() string { return fmt.Sprintf("exit status %d", int(e)) }
 
-// usageError marks an error as the caller's mistake.
-func usageError(err error) error {
-	return ipc.Errorf(ipc.CodeBadRequest, "%v", err).WithHint("`replibuild help` lists commands and flags")
-}
-
 // finish prints err, if there is one that has not been printed, and returns the
 // exit code that it means.
 func (a *app) finish(ctx context.Context, err error) int {

@@ -1,7 +1,8 @@
 package cli
 
 import (
-	"fmt"
+	"cmp"
+	"os"
 	"path"
 	"slices"
 	"strings"
@@ -9,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/RepliBuild/replibuild/internal/words"
 	"github.com/RepliBuild/replibuild/ipc"
 )
 
@@ -16,10 +18,12 @@ func (a *app) explainCommand() *cobra.Command {
 	return a.jsonFlag(&cobra.Command{
 		Use:   "explain FILE|TARGET",
 		Short: "Say when and why a file was compiled or a target linked",
-		Long: "Says from recorded facts when and why a source file was compiled, a target linked or a\n" +
-			"header's readers compiled, what it cost and saved, what has changed since, what it\n" +
-			"depends on, by the shortest chain of includes, and what depends on it.",
-		Args: cobra.ExactArgs(1),
+		Long: "Shows when and why a source file was compiled, a target linked or the files that include a\n" +
+			"header compiled: what it cost and saved, what has changed since, what it depends on, by the\n" +
+			"shortest chain of includes, and what depends on it.",
+		Example:           "  replibuild explain src/main.cpp\n  replibuild explain include/app.h\n  replibuild explain hello    # a target",
+		Args:              oneArgument("FILE or TARGET"),
+		ValidArgsFunction: completion(a.completeSubjects),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			p, err := a.open()
 			if err != nil {
@@ -43,6 +47,9 @@ func (a *app) explainCommand() *cobra.Command {
 
 // subjectOf is a file as the project spells it, or the name of a target.
 func subjectOf(root, arg string) string {
+	if _, err := os.Stat(arg); err != nil {
+		return arg
+	}
 	if files, err := projectFiles(root, []string{arg}); err == nil {
 		return files[0]
 	}
@@ -56,7 +63,7 @@ type explanation struct {
 }
 
 func (x explanation) say(format string, args ...any) {
-	fmt.Fprintf(x.app.Stdout, format+"\n", args...)
+	x.app.printf(format+"\n", args...)
 }
 
 func (x explanation) print() {
@@ -75,8 +82,8 @@ func (x explanation) print() {
 		x.change(made.Reason)
 		x.way(*made)
 	}
-	if last == nil {
-		x.say("  no build has made it yet")
+	if last == nil && x.Kind != "header" {
+		x.say("  %s", words.NotBuilt)
 	}
 	x.earlier()
 	x.dirty()
@@ -103,13 +110,13 @@ func (x explanation) lastMade() *ipc.ExplainFact {
 func (x explanation) record(f ipc.ExplainFact) {
 	who := ""
 	if x.Kind == "header" || x.Kind == "unit" && x.severalTargets() {
-		who = unitName(f.UnitRecord) + " "
+		who = recordName(f.UnitRecord) + " "
 		if x.Kind == "unit" {
 			who = "for " + f.Target + " "
 		}
 	}
-	x.say("  %s%s %s, %s ago, in %s: %s", who, verb(f.UnitRecord), f.Time.Local().Format(time.DateTime),
-		longDuration(max(0, time.Since(f.Time))), seconds(f.Seconds), f.Reason.Text)
+	x.say("  %s%s %s, %s, in %s: %s", who, verb(f.UnitRecord), f.Time.Local().Format(time.DateTime),
+		words.Ago(time.Since(f.Time)), seconds(f.Seconds), f.Reason.Text)
 }
 
 func (x explanation) severalTargets() bool {
@@ -118,22 +125,17 @@ func (x explanation) severalTargets() bool {
 
 // verb says what was done to a unit, step or link.
 func verb(u ipc.UnitRecord) string {
-	what := "compiled"
+	kind, failed := words.Unit, "failed to compile"
 	switch {
 	case strings.HasPrefix(u.ID, "link:"):
-		what = "linked"
+		kind, failed = words.Link, "failed to link"
 	case strings.HasPrefix(u.ID, "step:"):
-		what = "generated"
+		kind, failed = words.Step, "failed to run"
 	}
-	switch u.Status {
-	case ipc.StatusCached:
-		return "taken from the cache"
-	case ipc.StatusFailed:
-		return "failed to be " + what
-	case ipc.StatusSkipped:
-		return "skipped"
+	if u.Status == ipc.StatusFailed {
+		return failed
 	}
-	return what
+	return words.State(kind, u.Status, u.Reason.Code)
 }
 
 // change prints what something was and became, where the sentence does not say so.
@@ -186,7 +188,7 @@ func (x explanation) earlier() {
 		shown++
 		name := ""
 		if x.Kind == "header" {
-			name = unitName(f.UnitRecord) + " "
+			name = recordName(f.UnitRecord) + " "
 		}
 		x.say("    %s  %s%s in %s: %s", f.Time.Local().Format(time.DateTime), name, verb(f.UnitRecord), seconds(f.Seconds), f.Reason.Text)
 	}
@@ -194,35 +196,19 @@ func (x explanation) earlier() {
 
 func (x explanation) dirty() {
 	for _, d := range x.Dirty {
-		words := make([]string, 0, len(d.Causes))
+		causes := make([]string, 0, len(d.Causes))
 		for _, c := range d.Causes {
-			words = append(words, causeText(c))
+			causes = append(causes, words.Cause(c).Text)
 		}
 		name := ""
 		if len(x.Dirty) > 1 || x.Kind != "unit" {
-			name = d.ID + ": "
+			name = words.Node(d.ID) + ": "
 		}
-		x.say("  to be made again: %s%s", name, strings.Join(words, ", "))
+		x.say("  to rebuild: %s%s", name, strings.Join(causes, ", "))
 	}
 	if len(x.Dirty) == 0 && len(x.Records) > 0 {
 		x.say("  nothing has changed since")
 	}
-}
-
-func causeText(c ipc.Cause) string {
-	switch c.Kind {
-	case ipc.CauseChanged:
-		return c.Path + " changed"
-	case ipc.CauseRemoved:
-		return c.Path + " is gone"
-	case ipc.CauseAppeared:
-		return c.Path + " appeared"
-	case ipc.CauseListing:
-		return "other files in " + c.Path
-	case ipc.CauseOutput:
-		return c.Path + " is missing or was changed"
-	}
-	return "an input changed while it was made"
 }
 
 // inputs prints what the subject was made from: the project's files, each by its
@@ -232,7 +218,7 @@ func (x explanation) inputs() {
 		return
 	}
 	ours := slices.DeleteFunc(slices.Clone(x.Inputs), path.IsAbs)
-	x.say("  depends on %s of the project and %d outside", plural(len(ours), "file"), len(x.Inputs)-len(ours))
+	x.say("  depends on %s of the project and %d outside", words.Plural(len(ours), "file"), len(x.Inputs)-len(ours))
 	lines := x.inputLines(ours)
 	for _, l := range lines[:min(len(lines), maxLines)] {
 		x.say("    %s", l)
@@ -259,22 +245,52 @@ func (x explanation) dependents() {
 		return
 	}
 	if x.Kind != "header" {
-		x.say("  needed by %s", strings.Join(x.Dependents, ", "))
+		names := make([]string, len(x.Dependents))
+		for i, id := range x.Dependents {
+			names[i] = words.Node(id)
+		}
+		x.say("  needed by %s", strings.Join(names, ", "))
 		return
 	}
-	x.say("  read by %s", plural(len(x.Dependents), "node"))
+	x.say("  read by %s", readers(x.Dependents))
 	ways := map[string]string{}
 	for _, c := range x.Chains {
 		ways[c.Unit] = strings.Join(c.Files, " → ")
 	}
 	for _, id := range x.Dependents[:min(len(x.Dependents), maxLines)] {
-		if ways[id] == "" {
-			x.say("    %s", id)
-			continue
-		}
-		x.say("    %s: %s", id, ways[id])
+		x.say("    %s", cmp.Or(ways[id], words.Node(id)))
 	}
 	x.more(len(x.Dependents))
+}
+
+// readers counts what reads a file: "37 units, 1 target".
+func readers(ids []string) string {
+	var units, targets, steps, plans int
+	for _, id := range ids {
+		switch {
+		case strings.HasPrefix(id, "link:"):
+			targets++
+		case strings.HasPrefix(id, "step:"):
+			steps++
+		case id == "plan":
+			plans++
+		default:
+			units++
+		}
+	}
+	var parts []string
+	for _, c := range []struct {
+		n    int
+		word string
+	}{{units, "unit"}, {targets, "target"}, {steps, "step"}} {
+		if c.n > 0 {
+			parts = append(parts, words.Plural(c.n, c.word))
+		}
+	}
+	if plans > 0 {
+		parts = append(parts, words.Node("plan"))
+	}
+	return strings.Join(parts, ", ")
 }
 
 func (x explanation) more(n int) {

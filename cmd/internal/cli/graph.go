@@ -6,6 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/RepliBuild/replibuild/internal/words"
 	"github.com/RepliBuild/replibuild/ipc"
 )
 
@@ -17,7 +18,9 @@ func (a *app) graphCommand() *cobra.Command {
 		Long: "Shows the tree of includes below a source file or header, as the last compile read them.\n" +
 			"For each file: its size, how many units read it, and the seconds that these units take\n" +
 			"together, which is what a change of it costs.",
-		Args: cobra.ExactArgs(1),
+		Example:           "  replibuild graph src/main.cpp\n  replibuild graph --dot include/app.h | dot -Tsvg >app.svg",
+		Args:              oneArgument("FILE"),
+		ValidArgsFunction: completion(a.completeFile),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			p, err := a.open()
 			if err != nil {
@@ -56,11 +59,11 @@ type graphTree struct {
 }
 
 func (g *graphTree) print() {
-	fmt.Fprintf(g.app.Stdout, "%8s %6s %8s\n", "seconds", "units", "size")
+	g.app.printf("%8s %6s %8s\n", "seconds", "units", "size")
 	g.node(0, "", "")
-	fmt.Fprintf(g.app.Stdout, "as %s sees it; %s in all", g.reply.Unit, plural(len(g.reply.Files), "file"))
+	g.app.printf("as %s sees it; %s in all", words.Node(g.reply.Unit), words.Plural(len(g.reply.Files), "file"))
 	if n := g.reply.Unplaced; n > 0 {
-		fmt.Fprintf(g.app.Stdout, ", and %d that are read for another reason than an include", n)
+		g.app.printf(", and %d that no include names", n)
 	}
 	fmt.Fprintln(g.app.Stdout)
 	g.readers()
@@ -77,7 +80,7 @@ func (g *graphTree) node(i int, lead, below string) {
 	case outside && len(f.Includes) > 0:
 		note = fmt.Sprintf(" (includes %d)", len(f.Includes))
 	}
-	fmt.Fprintf(g.app.Stdout, "%8s %6d %8s  %s%s%s\n", seconds(f.Seconds), f.Units, bytesText(f.Bytes), lead, f.Path, note)
+	g.app.printf("%8s %6d %8s  %s%s%s\n", seconds(f.Seconds), f.Units, bytesText(f.Bytes), lead, f.Path, note)
 	g.seen[i] = true
 	if again || outside {
 		return
@@ -95,27 +98,27 @@ func (g *graphTree) readers() {
 	for _, list := range []struct {
 		what string
 		ids  []string
-	}{{"read by", g.reply.Readers}, {"looked for in vain by", g.reply.Missed}} {
+	}{{"read by", g.reply.Readers}, {"searched for, but not found, by", g.reply.Missed}} {
 		if len(list.ids) == 0 {
 			continue
 		}
-		fmt.Fprintf(g.app.Stdout, "%s %s is %s %s\n", "→", g.reply.Subject, list.what, plural(len(list.ids), "node"))
+		g.app.printf("→ %s is %s %s\n", g.reply.Subject, list.what, readers(list.ids))
 		for _, id := range list.ids[:min(len(list.ids), maxLines)] {
-			fmt.Fprintf(g.app.Stdout, "  %s\n", id)
+			g.app.printf("  %s\n", words.Node(id))
 		}
 	}
 }
 
 // printDot prints the graph for Graphviz.
 func (a *app) printDot(reply ipc.GraphReply) {
-	fmt.Fprintf(a.Stdout, "digraph includes {\n  rankdir=LR; node [shape=box];\n")
+	a.printf("digraph includes {\n  rankdir=LR; node [shape=box];\n")
 	for i, f := range reply.Files {
-		label := fmt.Sprintf("%s\n%s in %s, %s", f.Path, seconds(f.Seconds), plural(f.Units, "unit"), bytesText(f.Bytes))
-		fmt.Fprintf(a.Stdout, "  n%d [label=%q];\n", i, label)
+		label := fmt.Sprintf("%s\n%s in %s, %s", f.Path, seconds(f.Seconds), words.Plural(f.Units, "unit"), bytesText(f.Bytes))
+		a.printf("  n%d [label=%q];\n", i, label)
 	}
 	for i, f := range reply.Files {
 		for _, to := range f.Includes {
-			fmt.Fprintf(a.Stdout, "  n%d -> n%d;\n", i, to)
+			a.printf("  n%d -> n%d;\n", i, to)
 		}
 	}
 	fmt.Fprintln(a.Stdout, "}")

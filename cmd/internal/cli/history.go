@@ -2,10 +2,12 @@ package cli
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/RepliBuild/replibuild/internal/words"
 	"github.com/RepliBuild/replibuild/ipc"
 )
 
@@ -15,7 +17,11 @@ func (a *app) historyCommand() *cobra.Command {
 	c := a.jsonFlag(&cobra.Command{
 		Use:   "history [BUILD]",
 		Short: "List past builds, or what one of them did and why",
-		Args:  cobra.MaximumNArgs(1),
+		Long: "Lists past builds, newest first, or with BUILD what that build did and why. The end of a\n" +
+			"build's ID is enough.",
+		Example:           "  replibuild history\n  replibuild history --slow\n  replibuild history 33fa2b7c",
+		Args:              atMostOne("BUILD"),
+		ValidArgsFunction: completion(a.completeBuilds),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 1 {
 				request.Build, request.Units = args[0], true
@@ -55,26 +61,56 @@ func (a *app) printHistory(reply ipc.HistoryReply) error {
 		}{ipc.Schema, reply})
 	}
 	if len(reply.Builds) == 0 {
-		fmt.Fprintln(a.Stdout, "No builds yet: `replibuild compile` makes the first")
+		fmt.Fprintln(a.Stdout, "No builds yet: run `replibuild compile`")
 		return nil
 	}
 	for _, b := range reply.Builds {
-		mark := "✅"
-		if !b.Success {
-			mark = "❌"
-		}
-		fmt.Fprintf(a.Stdout, "%s %s  %s  %6s  %-7s  %d compiled, %d cached, %d failed, %d skipped\n", mark, b.Build,
-			b.Started.Local().Format(time.DateTime), seconds(b.Seconds), b.Trigger, b.Compiled, b.Cached, b.Failed, b.Skipped)
+		a.printf("%s %s  %s  %6s  %-9s %s\n", buildMark(b), b.Build, b.Started.Local().Format(time.DateTime), seconds(b.Seconds),
+			b.Trigger, buildSummary(b))
 		for _, u := range b.Units {
-			fmt.Fprintf(a.Stdout, "   %-8s %6s  %s: %s\n", u.Status, seconds(u.Seconds), unitName(u), u.Reason.Text)
+			a.printf("   %-10s %6s  %s: %s\n", verb(u), seconds(u.Seconds), recordName(u), u.Reason.Text)
 		}
 	}
 	return nil
 }
 
-func unitName(u ipc.UnitRecord) string {
+func buildMark(b ipc.BuildRecord) string {
+	switch words.Build(b.Success, b.Cancelled) {
+	case words.Done:
+		return "✅"
+	case words.Cancelled:
+		return "🚫"
+	}
+	return "❌"
+}
+
+// buildSummary counts how the units of a build ended: "2 compiled, 38 up to date".
+func buildSummary(b ipc.BuildRecord) string {
+	var parts []string
+	for _, c := range []struct {
+		n    int
+		word string
+	}{
+		{b.Compiled, words.Compiled}, {b.Hits, words.Cached}, {b.Cached - b.Hits, words.UpToDate},
+		{b.Failed, words.Failed}, {b.Skipped, words.Skipped},
+	} {
+		if c.n > 0 {
+			parts = append(parts, fmt.Sprintf("%d %s", c.n, c.word))
+		}
+	}
+	switch {
+	case b.Cancelled:
+		parts = append([]string{words.Cancelled}, parts...)
+	case len(parts) == 0:
+		parts = append(parts, b.Detail)
+	}
+	return strings.Join(parts, ", ")
+}
+
+// recordName is what a record is about: a source file, or what was linked or generated.
+func recordName(u ipc.UnitRecord) string {
 	if u.File != "" {
 		return u.File
 	}
-	return u.ID
+	return words.Node(u.ID)
 }

@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"fmt"
 	"path/filepath"
 
 	"github.com/spf13/cobra"
@@ -11,9 +10,10 @@ import (
 
 func (a *app) initCommand() *cobra.Command {
 	return &cobra.Command{
-		Use:   "init [DIR]",
-		Short: "Look at a folder of C++ and write a replibuild.toml that builds it",
-		Args:  cobra.MaximumNArgs(1),
+		Use:     "init [DIR]",
+		Short:   "Look at a folder of C++ and write a replibuild.toml that builds it",
+		Example: "  replibuild init\n  replibuild init ~/src/app",
+		Args:    atMostOne("DIR"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			dir := a.projectDir
 			if len(args) == 1 {
@@ -23,7 +23,7 @@ func (a *app) initCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			fmt.Fprintf(a.Stdout, "✅ Wrote %s\n   `replibuild compile` builds it, docs/configuration.md explains every key\n", filepath.ToSlash(path))
+			a.printf("✅ Wrote %s\n   `replibuild compile` builds it, docs/configuration.md explains every key\n", filepath.ToSlash(path))
 			return nil
 		},
 	}

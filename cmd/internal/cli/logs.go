@@ -1,12 +1,12 @@
 package cli
 
 import (
-	"fmt"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/RepliBuild/replibuild/daemons"
+	"github.com/RepliBuild/replibuild/internal/termtext"
 	"github.com/RepliBuild/replibuild/ipc"
 )
 
@@ -14,9 +14,10 @@ func (a *app) logsCommand() *cobra.Command {
 	var follow bool
 	var lines int
 	c := a.jsonFlag(&cobra.Command{
-		Use:       "logs [DAEMON…]",
-		Short:     "Show the daemons' logs",
-		ValidArgs: ipc.DaemonNames(),
+		Use:               "logs [DAEMON…]",
+		Short:             "Show the daemons' logs",
+		Example:           "  replibuild logs\n  replibuild logs compilation -f\n  replibuild logs -n 20",
+		ValidArgsFunction: completion(completeDaemons),
 		RunE: func(cmd *cobra.Command, names []string) error {
 			if err := checkDaemonNames(names); err != nil {
 				return err
@@ -35,15 +36,36 @@ func (a *app) logsCommand() *cobra.Command {
 
 func (a *app) printLog(l daemons.LogLine) {
 	if a.json {
-		fmt.Fprintln(a.Stdout, l.Raw)
+		a.printLogJSON(l)
 		return
 	}
-	level := l.Level
-	switch level {
+	level := styled(termtext.Line(l.Level))
+	switch l.Level {
 	case "ERROR":
-		level = a.style(a.Stdout, red, level)
+		level = style(a.Stdout, red, l.Level)
 	case "WARN":
-		level = a.style(a.Stdout, yellow, level)
+		level = style(a.Stdout, yellow, l.Level)
 	}
-	fmt.Fprintf(a.Stdout, "%s %-12s %s %s%s\n", l.Time.Local().Format(time.TimeOnly), l.Daemon, level, l.Message, l.Attrs)
+	a.printf("%s %-12s %s %s%s\n", l.Time.Local().Format(time.TimeOnly), l.Daemon, level, l.Message, l.Attrs)
+}
+
+// printLogJSON prints a line of a log as it is, with the schema; what is no JSON, the
+// trace of a panic, becomes a message.
+func (a *app) printLogJSON(l daemons.LogLine) {
+	fields := l.Fields
+	if fields == nil {
+		fields = map[string]any{}
+	}
+	line := struct {
+		Schema  int            `json:"schema"`
+		Daemon  string         `json:"daemon"`
+		Time    time.Time      `json:"time"`
+		Level   string         `json:"level,omitempty"`
+		Message string         `json:"msg"`
+		Fields  map[string]any `json:"fields"`
+	}{ipc.Schema, l.Daemon, l.Time, l.Level, l.Message, fields}
+	if l.Level == "" {
+		line.Message = l.Raw
+	}
+	a.printJSON(line)
 }

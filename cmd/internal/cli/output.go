@@ -5,11 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
-	"regexp"
 	"strings"
-	"time"
 
+	"github.com/RepliBuild/replibuild/internal/termtext"
 	"github.com/RepliBuild/replibuild/ipc"
 )
 
@@ -18,55 +16,37 @@ import (
 func (a *app) printError(err error) {
 	var e *ipc.Error
 	if !errors.As(err, &e) {
-		e = usageError(err).(*ipc.Error)
+		e = usageError("%v", err)
 	}
-	if a.json {
-		a.printJSON(map[string]any{"schema": ipc.Schema, "ok": false, "error": e})
+	if a.wantsJSON() {
+		a.printJSON(struct {
+			Schema int        `json:"schema"`
+			OK     bool       `json:"ok"`
+			Error  *ipc.Error `json:"error"`
+		}{ipc.Schema, false, e})
 		return
 	}
-	fmt.Fprintf(a.Stderr, "%s %s\n", a.style(a.Stderr, red, "error:"), e.Message)
+	a.eprintf("%s %s\n", style(a.Stderr, red, "error:"), e.Message)
 	for _, p := range e.Problems {
 		if line := p.String(); line != e.Message { // the only one is the message
-			fmt.Fprintf(a.Stderr, "  %s\n", line)
+			a.eprintf("  %s\n", line)
 		}
 	}
 	if e.Hint != "" {
-		fmt.Fprintf(a.Stderr, "%s %s\n", a.style(a.Stderr, cyan, "hint:"), e.Hint)
+		a.eprintf("%s %s\n", style(a.Stderr, cyan, "hint:"), e.Hint)
 	}
 }
 
 // printJSON prints v as one line.
 func (a *app) printJSON(v any) error {
-	enc := json.NewEncoder(a.Stdout)
+	var b strings.Builder
+	enc := json.NewEncoder(&b)
 	enc.SetEscapeHTML(false)
-	return enc.Encode(v)
-}
-
-// SGR parameters of the few colours in use.
-const (
-	red    = "31"
-	yellow = "33"
-	cyan   = "36"
-	bold   = "1"
-)
-
-// style wraps s in a colour if w is a terminal that takes one.
-func (a *app) style(w io.Writer, sgr, s string) string {
-	if !a.colour(w) {
-		return s
+	if err := enc.Encode(v); err != nil {
+		return err
 	}
-	return "\x1b[" + sgr + "m" + s + "\x1b[0m"
-}
-
-// colour reports whether w takes colours: a terminal, no NO_COLOR, not CI.
-func (a *app) colour(w io.Writer) bool {
-	return a.terminal(w) && ipc.EnvValue(a.Env, "NO_COLOR") == ""
-}
-
-// terminal reports whether w is a terminal on which lines may be redrawn.
-func (a *app) terminal(w io.Writer) bool {
-	f, ok := w.(*os.File)
-	return ok && isTerminal(f) && ipc.EnvValue(a.Env, "TERM") != "dumb" && !a.inCI()
+	_, err := io.WriteString(raw(a.Stdout), termtext.JSON(b.String()))
+	return err
 }
 
 // inCI reports whether CI is set to something but "", "0" or "false".
@@ -78,37 +58,8 @@ func (a *app) inCI() bool {
 	return true
 }
 
-// sgr matches the escape sequences that compilers use: colours, erase to the end
-// of the line (g++ prints \x1b[K) and hyperlinks (OSC 8).
-var sgr = regexp.MustCompile("\x1b\\[[0-9;]*[mK]|\x1b\\]8;[^\x07\x1b]*(?:\x07|\x1b\\\\)")
-
-// plain removes colours from what a compiler printed.
-func plain(s string) string { return sgr.ReplaceAllString(s, "") }
-
 // seconds formats a duration as the specification does: "2.3s".
 func seconds(s float64) string { return fmt.Sprintf("%.1fs", s) }
-
-// longDuration formats an age in words: "42 seconds", "5 minutes", "1 hour".
-func longDuration(d time.Duration) string {
-	units := []struct {
-		size time.Duration
-		word string
-	}{{24 * time.Hour, "day"}, {time.Hour, "hour"}, {time.Minute, "minute"}, {time.Second, "second"}}
-	for _, u := range units {
-		if n := int(d / u.size); n > 0 || u.size == time.Second {
-			return plural(n, u.word)
-		}
-	}
-	return ""
-}
-
-// plural counts things: "1 unit", "3 units".
-func plural(n int, word string) string {
-	if n == 1 {
-		return "1 " + word
-	}
-	return fmt.Sprintf("%d %ss", n, word)
-}
 
 // megabytes formats a size: "412.0 MB", as the specification's snippet does (2^20).
 func megabytes(n int64) string { return fmt.Sprintf("%.1f MB", float64(n)/(1<<20)) }

@@ -4,6 +4,9 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/charmbracelet/x/ansi"
+
+	"github.com/RepliBuild/replibuild/internal/termtext"
 	"github.com/RepliBuild/replibuild/ipc"
 )
 
@@ -21,7 +24,7 @@ type progress struct {
 }
 
 func newProgress(a *app) *progress {
-	return &progress{app: a, on: a.terminal(a.Stdout)}
+	return &progress{app: a, on: terminal(a.Stdout)}
 }
 
 func (p *progress) event(e ipc.Event) {
@@ -48,7 +51,7 @@ func (p *progress) event(e ipc.Event) {
 // clear removes the line, so that a line that stays can be printed.
 func (p *progress) clear() {
 	if p.drawn {
-		fmt.Fprint(p.app.Stdout, "\r\x1b[K")
+		fmt.Fprint(raw(p.app.Stdout), "\r\x1b[K")
 		p.drawn = false
 	}
 }
@@ -58,13 +61,16 @@ func (p *progress) draw() {
 		return
 	}
 	p.clear()
-	done := min(p.done, p.total)
-	line := fmt.Sprintf("   [%d/%d] %d%%%s  %s", done, p.total, 100*done/p.total, p.left(done), p.running[0])
-	if width := terminalWidth(p.app.Stdout); len(line) >= width {
-		line = line[:max(0, width-1)]
-	}
-	fmt.Fprint(p.app.Stdout, line)
+	fmt.Fprint(raw(p.app.Stdout), p.line(terminalWidth(raw(p.app.Stdout))))
 	p.drawn = true
+}
+
+// line is the progress in less than width cells: a terminal would wrap a longer one, and
+// could not clear it.
+func (p *progress) line(width int) string {
+	done := min(p.done, p.total)
+	line := fmt.Sprintf("   [%d/%d] %d%%%s  %s", done, p.total, 100*done/p.total, p.left(done), termtext.Line(p.running[0]))
+	return ansi.Truncate(line, max(0, width-1), "…")
 }
 
 // left is the expected time to the end: by history, or by the pace so far where that
@@ -78,7 +84,7 @@ func (p *progress) left(done int) string {
 		}
 	}
 	switch {
-	case p.expected == 0 && done == 0 || left < 0:
+	case p.expected == 0 && done == 0 || left < 0 || done == p.total:
 		return ""
 	case left < 0.5:
 		return "  nearly done"

@@ -26,6 +26,10 @@ func (r jsonReporter) event(e ipc.Event) { r.app.printJSON(e) }
 
 func (r jsonReporter) done(result replibuild.Result, err error, detached bool) {
 	if detached && err == nil {
-		r.app.printJSON(map[string]any{"schema": ipc.Schema, "event": "build_detached", "build": result.Build})
+		r.app.printJSON(struct {
+			Schema int    `json:"schema"`
+			Event  string `json:"event"`
+			Build  string `json:"build"`
+		}{ipc.Schema, "build_detached", result.Build})
 	}
 }

@@ -12,10 +12,11 @@ import (
 
 func (a *app) restartCommand() *cobra.Command {
 	return &cobra.Command{
-		Use:       "restart [DAEMON…]",
-		Short:     "Restart all daemons, or those named",
-		ValidArgs: ipc.DaemonNames(),
-		RunE:      func(cmd *cobra.Command, names []string) error { return a.restart(cmd, names) },
+		Use:               "restart [DAEMON…]",
+		Short:             "Restart all daemons, or those named",
+		Example:           "  replibuild restart\n  replibuild restart compilation",
+		ValidArgsFunction: completion(completeDaemons),
+		RunE:              func(cmd *cobra.Command, names []string) error { return a.restart(cmd, names) },
 	}
 }
 
@@ -31,7 +32,7 @@ func (a *app) restart(cmd *cobra.Command, names []string) error {
 	set, err := p.Restart(cmd.Context(), names...)
 	for _, d := range set {
 		if len(names) == 0 || slices.Contains(names, d.Name) {
-			fmt.Fprintf(a.Stdout, "   %s\n", startLine(d))
+			a.printf("   %s\n", startLine(d))
 		}
 	}
 	if err != nil {

@@ -5,6 +5,7 @@ import (
 	"io"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -15,12 +16,15 @@ import (
 func (a *app) runCommand() *cobra.Command {
 	var f compileFlags
 	c := &cobra.Command{
-		Use:   "run TARGET [-- ARGS]",
-		Short: "Build a target and run it; the exit code is the program's",
-		Args:  cobra.MinimumNArgs(1),
-		RunE:  func(cmd *cobra.Command, args []string) error { return a.run(cmd, f, args) },
+		Use:   "run [TARGET] [-- ARGS]",
+		Short: "Build a program and run it; the exit code is the program's",
+		Long: "Builds the target and runs it in the current folder. Without TARGET it takes the project's\n" +
+			"only program. Arguments after TARGET, or after --, go to the program.",
+		Example: "  replibuild run\n  replibuild run hello -- --verbose input.txt",
+		RunE:    func(cmd *cobra.Command, args []string) error { return a.run(cmd, f, args) },
 	}
-	f.add(c)
+	f.add(a, c)
+	c.ValidArgsFunction = completion(a.completePrograms)
 	return c
 }
 
@@ -33,10 +37,16 @@ func (a *app) run(cmd *cobra.Command, f compileFlags, args []string) error {
 	if err != nil {
 		return err
 	}
-	target := plan.Target(args[0])
-	if target == nil || target.Kind != ipc.KindExecutable {
-		return ipc.Errorf(ipc.CodeUnknownFile, "there is no executable target %q", args[0]).
-			WithHint("the executable targets are: %s", strings.Join(executables(plan), ", "))
+	name := args
+	if dash := cmd.ArgsLenAtDash(); dash >= 0 {
+		name = args[:dash]
+	}
+	target, err := program(plan, name)
+	if err != nil {
+		return err
+	}
+	if len(name) > 0 {
+		args = args[1:]
 	}
 	f.options.Targets = []string{target.Name}
 	build := *a
@@ -44,7 +54,28 @@ func (a *app) run(cmd *cobra.Command, f compileFlags, args []string) error {
 	if err := build.build(cmd, p, f); err != nil {
 		return err
 	}
-	return a.exec(cmd, filepath.Join(plan.Root, filepath.FromSlash(target.Output)), args[1:])
+	return a.exec(cmd, filepath.Join(plan.Root, filepath.FromSlash(target.Output)), args)
+}
+
+// program is the executable target that name[0] names, or the only one if name is empty.
+func program(plan *ipc.Plan, name []string) (*ipc.Target, error) {
+	all := executables(plan)
+	switch {
+	case len(all) == 0:
+		return nil, ipc.Errorf(ipc.CodeUnknownFile, "the project has no program to run").
+			WithHint("give a target kind = \"executable\" in replibuild.toml")
+	case len(name) == 0 && len(all) > 1:
+		return nil, usageError("run needs a TARGET: %s", strings.Join(all, ", ")).WithHint("for example: replibuild run %s", all[0])
+	case len(name) == 0:
+		return plan.Target(all[0]), nil
+	case !slices.Contains(all, name[0]):
+		hint := "the programs are " + strings.Join(all, ", ")
+		if near := suggestion(name[0], all); near != "" {
+			hint = "did you mean " + near + "?"
+		}
+		return nil, ipc.Errorf(ipc.CodeUnknownFile, "there is no program %s", name[0]).WithHint("%s", hint)
+	}
+	return plan.Target(name[0]), nil
 }
 
 func executables(plan *ipc.Plan) []string {
@@ -61,7 +92,7 @@ func executables(plan *ipc.Plan) []string {
 // streams and exit code.
 func (a *app) exec(cmd *cobra.Command, program string, args []string) error {
 	c := exec.CommandContext(cmd.Context(), program, args...)
-	c.Env, c.Stdin, c.Stdout, c.Stderr = a.Env, a.Stdin, a.Stdout, a.Stderr
+	c.Env, c.Stdin, c.Stdout, c.Stderr = a.Env, a.Stdin, raw(a.Stdout), raw(a.Stderr)
 	err := c.Run()
 	var exit *exec.ExitError
 	switch {

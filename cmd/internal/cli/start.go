@@ -10,10 +10,12 @@ import (
 
 func (a *app) startCommand() *cobra.Command {
 	return &cobra.Command{
-		Use:   "start",
-		Short: "Start the project's daemons",
-		Args:  cobra.NoArgs,
-		RunE:  func(cmd *cobra.Command, _ []string) error { return a.start(cmd) },
+		Use:     "start",
+		Short:   "Start the project's daemons",
+		Long:    "Starts the project's daemons that do not run. `compile` does so by itself.",
+		Example: "  replibuild start\n  replibuild start --project ~/src/app",
+		Args:    noArguments,
+		RunE:    func(cmd *cobra.Command, _ []string) error { return a.start(cmd) },
 	}
 }
 
@@ -22,20 +24,38 @@ func (a *app) start(cmd *cobra.Command) error {
 	if err != nil {
 		return err
 	}
-	fmt.Fprintln(a.Stdout, "🚀 Starting RepliBuild daemons...")
+	before := p.Status(cmd.Context()).Daemons
+	a.printf("🚀 Starting RepliBuild daemons...\n")
 	set, err := p.Start(cmd.Context())
 	for _, d := range set {
-		fmt.Fprintf(a.Stdout, "   %s\n", startLine(d))
+		a.printf("   %s\n", startLine(d))
 	}
-	if err != nil {
+	switch {
+	case err != nil:
 		return err
-	}
-	if !allRunning(set) {
-		fmt.Fprintln(a.Stdout, "❌ Some daemons did not start")
+	case !allRunning(set):
+		a.printf("❌ Some daemons did not start\n")
 		return exitStatus(exitDaemon)
+	case samePIDs(before, set):
+		a.printf("✅ All daemons were running already\n")
+	default:
+		a.printf("✅ All daemons started\n")
 	}
-	fmt.Fprintln(a.Stdout, "✅ All daemons started")
 	return nil
+}
+
+// samePIDs reports whether the same processes run before and after.
+func samePIDs(before, after []ipc.DaemonStatus) bool {
+	pids := map[int]bool{}
+	for _, d := range before {
+		pids[d.PID] = d.State == ipc.StateRunning
+	}
+	for _, d := range after {
+		if d.State == ipc.StateRunning && !pids[d.PID] {
+			return false
+		}
+	}
+	return true
 }
 
 func startLine(d ipc.DaemonStatus) string {

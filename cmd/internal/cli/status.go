@@ -1,20 +1,24 @@
 package cli
 
 import (
+	"context"
 	"fmt"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/RepliBuild/replibuild"
+	"github.com/RepliBuild/replibuild/internal/words"
 	"github.com/RepliBuild/replibuild/ipc"
 )
 
 func (a *app) statusCommand() *cobra.Command {
 	var watch bool
 	c := a.jsonFlag(&cobra.Command{
-		Use:   "status",
-		Short: "Show the daemons' state and the cache's hits and misses",
-		Args:  cobra.NoArgs,
+		Use:     "status",
+		Short:   "Show the daemons' state and the cache's hits and misses",
+		Example: "  replibuild status\n  replibuild status --json\n  replibuild status --watch",
+		Args:    noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			p, err := a.open()
 			if err != nil {
@@ -23,30 +27,60 @@ func (a *app) statusCommand() *cobra.Command {
 			if watch {
 				return a.watchStatus(cmd.Context(), p)
 			}
-			return a.printStatus(p.Status(cmd.Context()))
+			return a.status(cmd.Context(), p)
 		},
 	})
 	c.Flags().BoolVar(&watch, "watch", false, "go on, and print one line for every change of daemons, cache and builds")
 	return c
 }
 
-func (a *app) printStatus(set ipc.SetStatus) error {
+func (a *app) status(ctx context.Context, p *replibuild.Project) error {
+	set := p.Status(ctx)
 	if a.json {
 		return a.printJSON(set)
 	}
+	a.printStatus(set)
+	if last := lastBuild(ctx, p, set); last != nil {
+		a.printf("Last build: %s %s, %s\n", words.Build(last.Success, last.Cancelled), words.Ago(time.Since(last.Started)), buildSummary(*last))
+	}
+	return nil
+}
+
+// lastBuild is the newest build in the history, nil if there is none or the orchestrator
+// hangs: a status is quick whatever hangs.
+func lastBuild(ctx context.Context, p *replibuild.Project, set ipc.SetStatus) *ipc.BuildRecord {
+	for _, d := range set.Daemons {
+		if d.State == ipc.StateUnresponsive {
+			return nil
+		}
+	}
+	ctx, cancel := context.WithTimeout(ctx, time.Second)
+	defer cancel()
+	reply, err := p.History(ctx, ipc.HistoryRequest{Limit: 1})
+	if err != nil || len(reply.Builds) == 0 {
+		return nil
+	}
+	return &reply.Builds[0]
+}
+
+func (a *app) printStatus(set ipc.SetStatus) {
 	fmt.Fprintln(a.Stdout, "RepliBuild Daemon Status:")
 	var uptime float64
 	for _, d := range set.Daemons {
-		fmt.Fprintf(a.Stdout, "  %-13s %s\n", title(d.Name)+":", stateWords(d))
+		a.printf("  %-13s %s\n", title(d.Name)+":", stateWords(d))
 		uptime = max(uptime, d.Uptime)
 	}
 	fmt.Fprintln(a.Stdout)
-	if uptime > 0 {
-		fmt.Fprintf(a.Stdout, "Uptime: %s\n", longDuration(time.Duration(uptime*float64(time.Second))))
+	for _, d := range set.Daemons {
+		if d.State != ipc.StateRunning && d.LastError != "" {
+			a.printf("%s: %s\n", title(d.Name), d.LastError)
+		}
 	}
-	fmt.Fprintf(a.Stdout, "Cache hits: %d\n", set.Cache.Hits)
-	fmt.Fprintf(a.Stdout, "Cache misses: %d\n", set.Cache.Misses)
-	return nil
+	if uptime > 0 {
+		a.printf("Uptime: %s\n", words.Duration(time.Duration(uptime*float64(time.Second))))
+	}
+	a.printf("Cache hits: %d\n", set.Cache.Hits)
+	a.printf("Cache misses: %d\n", set.Cache.Misses)
 }
 
 func stateWords(d ipc.DaemonStatus) string {

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/RepliBuild/replibuild/internal/words"
 	"github.com/RepliBuild/replibuild/ipc"
 )
 
@@ -37,7 +38,7 @@ func (w *buildWatch) event(e ipc.Event) {
 		w.told = e.Time
 		w.begin(e.Build, "started by "+b.Trigger+forWhat(b.Targets, b.Files))
 	case ipc.BuildPlanned:
-		w.print(e.Build, "%d of %s to be looked at%s", b.Dirty, plural(b.Units, "unit"), expected(b.Expected))
+		w.print(e.Build, "%d of %s to check%s", b.Dirty, words.Plural(b.Units, "unit"), expected(b.Expected))
 	case ipc.StepFinished:
 		w.failure(e.Build, "the step "+strings.TrimPrefix(b.Step, "step:"), b.Status, b.Reason)
 	case ipc.UnitFinished:
@@ -48,7 +49,7 @@ func (w *buildWatch) event(e ipc.Event) {
 	case ipc.LinkFinished:
 		w.failure(e.Build, "the link of "+b.Target, b.Status, b.Reason)
 	case ipc.BuildFinished:
-		w.end(e.Build, b.OK, b.Counts, b.Seconds, b.Detail)
+		w.end(e.Build, words.Build(b.OK, b.Cancelled), b.Counts, b.Seconds, b.Detail)
 	case ipc.FilesChanged:
 		if w.running == "" { // else it is what the build made
 			w.changed(b)
@@ -79,7 +80,7 @@ func (w *buildWatch) jsonFailure(e ipc.Event, status string) {
 }
 
 func (w *buildWatch) print(build, format string, args ...any) {
-	fmt.Fprintf(w.app.Stdout, "build %s: %s\n", shortBuild(build), fmt.Sprintf(format, args...))
+	w.app.printf("build %s: %s\n", shortBuild(build), fmt.Sprintf(format, args...))
 }
 
 // shortBuild is the part of a build's id that tells it from others.
@@ -90,10 +91,9 @@ func (w *buildWatch) begin(build, text string) {
 	w.print(build, "%s", text)
 }
 
-func (w *buildWatch) end(build string, ok bool, n ipc.Counts, seconds float64, detail string) {
-	word := "succeeded"
-	if !ok {
-		word = "failed"
+func (w *buildWatch) end(build, word string, n ipc.Counts, seconds float64, detail string) {
+	if word == words.Cancelled {
+		detail = ""
 	}
 	if detail != "" {
 		detail = ": " + detail
@@ -126,7 +126,7 @@ func (w *buildWatch) why() string {
 		parts = append(parts, fmt.Sprintf("%d: %s", r.n, r.text))
 	}
 	if more := len(all) - most; more > 0 {
-		parts = append(parts, plural(more, "more reason"))
+		parts = append(parts, words.Plural(more, "more reason"))
 	}
 	return " (" + strings.Join(parts, "; ") + ")"
 }
@@ -142,7 +142,7 @@ func (w *buildWatch) snapshot(s ipc.Snapshot) {
 	for _, r := range slices.Backward(s.Recent) { // newest first
 		if r.Build == w.running || r.Started.After(w.told) {
 			w.told = r.Started
-			w.end(r.Build, r.Success, r.Counts, r.Seconds, r.Detail)
+			w.end(r.Build, words.Build(r.Success, r.Cancelled), r.Counts, r.Seconds, r.Detail)
 		}
 	}
 	now := s.Queue.Running
@@ -152,7 +152,7 @@ func (w *buildWatch) snapshot(s ipc.Snapshot) {
 	}
 	if now != nil && now.Build != w.running {
 		w.told = now.Since
-		w.begin(now.Build, fmt.Sprintf("runs, started by %s%s; %d of %s done", now.Trigger, forWhat(now.Targets, now.Files), now.Done, plural(now.Units, "unit")))
+		w.begin(now.Build, fmt.Sprintf("runs, started by %s%s; %d of %s done", now.Trigger, forWhat(now.Targets, now.Files), now.Done, words.Plural(now.Units, "unit")))
 	}
 }
 
@@ -164,7 +164,7 @@ func (w *buildWatch) changed(b ipc.FilesChanged) {
 	case n > 1:
 		what = fmt.Sprintf("%s and %d more changed; ", b.Paths[0], n-1)
 	}
-	fmt.Fprintf(w.app.Stdout, "files: %s%d to be made anew\n", what, b.Dirty)
+	w.app.printf("files: %s%d to rebuild\n", what, b.Dirty)
 }
 
 func (w *buildWatch) notice(b ipc.Notice) {
@@ -172,7 +172,7 @@ func (w *buildWatch) notice(b ipc.Notice) {
 	if b.Hint != "" {
 		hint = " (" + b.Hint + ")"
 	}
-	fmt.Fprintf(w.app.Stdout, "%s: %s%s\n", b.Level, b.Message, hint)
+	w.app.printf("%s: %s%s\n", b.Level, b.Message, hint)
 }
 
 func forWhat(targets, files []string) string {

@@ -80,14 +80,14 @@ func (a *app) printStatusChanges(last, now ipc.SetStatus) {
 		}
 		changed = true
 		if !a.json {
-			fmt.Fprintf(a.Stdout, "%s daemon: %s\n", d.Name, statePlain(d))
+			a.printf("%s daemon: %s\n", d.Name, statePlain(d))
 		}
 	}
 	switch {
 	case changed && a.json:
 		a.printJSON(now)
 	case last.Cache != now.Cache:
-		fmt.Fprintf(a.Stdout, "cache: %d hits, %d misses, %s\n", now.Cache.Hits, now.Cache.Misses, megabytes(now.Cache.Bytes))
+		a.printf("cache: %d hits, %d misses, %s\n", now.Cache.Hits, now.Cache.Misses, megabytes(now.Cache.Bytes))
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/RepliBuild/replibuild"
+	"github.com/RepliBuild/replibuild/internal/words"
 	"github.com/RepliBuild/replibuild/ipc"
 )
 
@@ -83,7 +84,7 @@ func (r *textReporter) flushCached() {
 		return
 	}
 	if r.counted > maxCachedLines || len(r.cached) < r.counted {
-		r.print("   Using cached %s ✅", plural(r.counted, "file"))
+		r.print("   Using cached %s ✅", words.Plural(r.counted, "file"))
 	} else {
 		for _, f := range r.cached {
 			r.print("   Using cached %s ✅", f)
@@ -106,7 +107,7 @@ func (r *textReporter) unit(b ipc.UnitFinished) {
 	case ipc.StatusCompiled:
 		r.print("   %s %s... %s%s", verb, b.File, seconds(b.Seconds), r.why(b.Reason))
 	case ipc.StatusFailed:
-		r.print("   %s %s... %s", verb, b.File, r.app.style(r.app.Stdout, red, "failed"))
+		r.print("   %s %s... %s", verb, b.File, style(r.app.Stdout, red, "failed"))
 		r.failures = append(r.failures, b.File)
 		if b.Diagnostics == "" || b.Reason.Code == ipc.ReasonTimeout {
 			r.print("   %s: %s", b.File, b.Reason.Text)
@@ -130,7 +131,7 @@ func (r *textReporter) step(b ipc.StepFinished) {
 	case ipc.StatusCompiled:
 		r.print("   Generating %s... %s%s", name, seconds(b.Seconds), r.why(b.Reason))
 	case ipc.StatusFailed:
-		r.print("   Generating %s... %s", name, r.app.style(r.app.Stdout, red, "failed"))
+		r.print("   Generating %s... %s", name, style(r.app.Stdout, red, "failed"))
 		r.failures = append(r.failures, name)
 		if b.Diagnostics == "" {
 			r.print("   %s: %s", name, b.Reason.Text)
@@ -153,7 +154,7 @@ func (r *textReporter) link(b ipc.LinkFinished) {
 	case ipc.StatusCached:
 		r.print("   Using cached %s ✅", b.Output)
 	case ipc.StatusFailed:
-		r.print("   Linking%s... %s", name, r.app.style(r.app.Stdout, red, "failed"))
+		r.print("   Linking%s... %s", name, style(r.app.Stdout, red, "failed"))
 		r.failures = append(r.failures, b.Output)
 		if b.Diagnostics == "" {
 			r.print("   %s: %s", b.Output, b.Reason.Text)
@@ -180,16 +181,13 @@ func (r *textReporter) diagnostics(text string) {
 	if text == "" {
 		return
 	}
-	if !r.app.colour(r.app.Stdout) {
-		text = plain(text)
-	}
 	r.progress.clear()
 	fmt.Fprint(r.app.Stdout, strings.TrimRight(text, "\n")+"\n")
 }
 
 func (r *textReporter) print(format string, args ...any) {
 	r.progress.clear()
-	fmt.Fprintf(r.app.Stdout, format+"\n", args...)
+	r.app.printf(format+"\n", args...)
 }
 
 func (r *textReporter) done(result replibuild.Result, err error, detached bool) {
@@ -200,6 +198,8 @@ func (r *textReporter) done(result replibuild.Result, err error, detached bool) 
 		r.print("🔨 Building in the background (build %s); `replibuild status` and `replibuild history` tell more", result.Build)
 	case result.Success:
 		r.print("✅ Complete (%s)%s", seconds(result.Seconds), cachedShare(result.Counts))
+	case result.Cancelled:
+		r.print("🚫 Cancelled (%s): %s", seconds(result.Seconds), r.summary(result))
 	default:
 		r.print("❌ Failed (%s): %s", seconds(result.Seconds), r.summary(result))
 	}

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/RepliBuild/replibuild/internal/words"
 	"github.com/RepliBuild/replibuild/ipc"
 )
 
@@ -41,9 +42,9 @@ func (a *app) printTrend(builds []ipc.BuildRecord) {
 			cached = append(cached, float64(b.Cached)/float64(n))
 		}
 	}
-	fmt.Fprintf(a.Stdout, "%s  seconds, %s to %s, median %s\n", sparkline(took), seconds(slices.Min(took)), seconds(slices.Max(took)), seconds(median(took)))
+	a.printf("%s  seconds, %s to %s, median %s\n", sparkline(took), seconds(slices.Min(took)), seconds(slices.Max(took)), seconds(median(took)))
 	if len(cached) > 0 {
-		fmt.Fprintf(a.Stdout, "%s  cached, %.0f%% of the units of a build on average\n", sparkline(cached), 100*mean(cached))
+		a.printf("%s  cached, %.0f%% of the units of a build on average\n", sparkline(cached), 100*mean(cached))
 	}
 }
 
@@ -62,17 +63,17 @@ func mean(values []float64) (sum float64) {
 // printSlow prints where the time of a whole build goes.
 func (a *app) printSlow(s *ipc.Slow) {
 	if s == nil || len(s.Units) == 0 {
-		fmt.Fprintln(a.Stdout, "No unit has been compiled yet: `replibuild compile` does")
+		fmt.Fprintln(a.Stdout, "No unit has been compiled yet: run `replibuild compile`")
 		return
 	}
-	fmt.Fprintf(a.Stdout, "All units together: %s of compiling\n", seconds(s.Seconds))
+	a.printf("All units together: %s of compiling\n", seconds(s.Seconds))
 	fmt.Fprintln(a.Stdout, "Slowest units:")
 	for _, u := range s.Units {
-		fmt.Fprintf(a.Stdout, "  %8s %4.0f%% %9s  %s\n", seconds(u.Seconds), share(u.Seconds, s.Seconds), megabytes(u.Peak), u.ID)
+		a.printf("  %8s %4.0f%% %9s  %s\n", seconds(u.Seconds), share(u.Seconds, s.Seconds), megabytes(u.Peak), u.ID)
 	}
-	fmt.Fprintln(a.Stdout, "Headers by the units that read them, which a change of one compiles again:")
+	fmt.Fprintln(a.Stdout, "Headers, by the compile time of the units that include them:")
 	for _, h := range s.Headers {
-		fmt.Fprintf(a.Stdout, "  %8s %4.0f%% %9s  %s\n", seconds(h.Seconds), share(h.Seconds, s.Seconds), plural(h.Units, "unit"), h.Path)
+		a.printf("  %8s %4.0f%% %9s  %s\n", seconds(h.Seconds), share(h.Seconds, s.Seconds), words.Plural(h.Units, "unit"), h.Path)
 	}
 }
 

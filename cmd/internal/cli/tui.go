@@ -32,13 +32,15 @@ func (a *app) tuiCommand() *cobra.Command {
 		Long: "The dashboard shows the daemons, builds with every file and its reason, the cache and the logs,\n" +
 			"live, and has keys to build, to restart what crashed and to clear the cache. `?` lists the keys.\n" +
 			"In pipes and for screen readers `replibuild status --watch` tells the same in plain lines.",
-		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return a.tui(cmd.Context(), f) },
+		Example: "  replibuild tui\n  replibuild tui --theme light\n  replibuild tui --replay build.jsonl --speed 2",
+		Args:    noArguments,
+		RunE:    func(cmd *cobra.Command, _ []string) error { return a.tui(cmd.Context(), f) },
 	}
 	c.Flags().StringVar(&f.replay, "replay", "", "play an event log from `FILE` instead (compile --record writes one)")
 	c.Flags().Float64Var(&f.speed, "speed", 1, "how fast a replay goes; 0 holds it where it starts")
 	c.Flags().DurationVar(&f.from, "from", 0, "start a replay that `long` after its beginning")
 	c.Flags().StringVar(&f.theme, "theme", "", "dark, light or auto")
+	completeFlag(c, "theme", func(context.Context, []string) []cobra.Completion { return tui.ThemeNames() })
 	c.Flags().BoolVar(&f.ascii, "ascii", false, "no box characters, no other signs than ASCII")
 	c.Flags().BoolVar(&f.noMouse, "no-mouse", false, "leave the mouse to the terminal")
 	return c
@@ -53,21 +55,30 @@ func (a *app) tui(ctx context.Context, f tuiFlags) error {
 	if err != nil {
 		return err
 	}
-	parting, err := tui.Run(ctx, config, in, out)
-	if err != nil {
-		return err
+	for {
+		outcome, err := tui.Run(ctx, config, in, out)
+		if err != nil {
+			return err
+		}
+		if outcome.Parting != "" {
+			fmt.Fprintln(a.Stdout, outcome.Parting)
+		}
+		if outcome.Next == "" {
+			return nil
+		}
+		p, err := replibuild.Open(outcome.Next, replibuild.Options{Env: a.Env})
+		if err != nil {
+			return err
+		}
+		attach(&config, p)
 	}
-	if parting != "" {
-		fmt.Fprintln(a.Stdout, parting)
-	}
-	return nil
 }
 
 // terminalFiles are the two ends of the terminal, on which the dashboard can draw.
 func (a *app) terminalFiles(ascii bool) (in, out *os.File, err error) {
 	const hint = "`replibuild status --watch` prints a line for every change"
 	in, inOK := a.Stdin.(*os.File)
-	out, outOK := a.Stdout.(*os.File)
+	out, outOK := raw(a.Stdout).(*os.File)
 	if !inOK || !outOK || !isTerminal(in) || !isTerminal(out) {
 		return nil, nil, ipc.Errorf(ipc.CodeBadRequest, "the dashboard needs a terminal, and standard input or output is none").WithHint(hint)
 	}
@@ -98,8 +109,13 @@ func (a *app) tuiConfig(f tuiFlags) (tui.Config, error) {
 		off := false
 		settings.Mouse = &off
 	}
-	c := tui.Config{Settings: settings, Env: a.Env, Speed: f.speed, From: f.from}
+	c := tui.Config{
+		Settings: settings, Env: a.Env, Speed: f.speed, From: f.from,
+		Saved: filepath.Join(home, "saved"), Memory: filepath.Join(home, "tui-state.json"),
+		Sets: func() ([]string, error) { return roots(home) },
+	}
 	if f.replay != "" {
+		c.Memory = "" // the order of a replay is its own
 		c.Replay, err = tui.ReadRecorded(f.replay)
 		return c, err
 	}
@@ -114,8 +130,18 @@ func (a *app) tuiConfig(f tuiFlags) (tui.Config, error) {
 // attach makes c the dashboard of a project, whose daemons may run or not.
 func attach(c *tui.Config, p *replibuild.Project) {
 	set := &daemons.Launcher{Paths: p.Paths(), Config: p.Config()}
-	c.Root, c.Set, c.Dir = p.Root(), p.Set(), p.Root()
+	c.Root, c.Set = p.Root(), p.Set()
 	c.Project = p
 	c.Alive = set.Alive
 	c.Orchestrator = orchestratorOf(p)
+}
+
+// roots are the projects whose daemons run.
+func roots(home string) ([]string, error) {
+	sets, err := daemons.Sets(home)
+	var all []string
+	for _, s := range sets {
+		all = append(all, s.Root)
+	}
+	return all, err
 }

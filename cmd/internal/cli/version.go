@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"fmt"
 	"runtime"
 
 	"github.com/spf13/cobra"
@@ -11,15 +10,20 @@ import (
 
 func (a *app) versionCommand() *cobra.Command {
 	return a.jsonFlag(&cobra.Command{
-		Use: "version", Short: "Print the version", Args: cobra.NoArgs,
+		Use: "version", Short: "Print the version", Args: noArguments,
+		Example: "  replibuild version\n  replibuild version --json",
 		RunE: func(*cobra.Command, []string) error {
 			if a.json {
-				return a.printJSON(map[string]any{
-					"schema": ipc.Schema, "version": a.Version, "protocol": ipc.Protocol, "go": runtime.Version(),
-					"os": runtime.GOOS, "arch": runtime.GOARCH,
-				})
+				return a.printJSON(struct {
+					Schema   int    `json:"schema"`
+					Version  string `json:"version"`
+					Protocol int    `json:"protocol"`
+					Go       string `json:"go"`
+					OS       string `json:"os"`
+					Arch     string `json:"arch"`
+				}{ipc.Schema, a.Version, ipc.Protocol, runtime.Version(), runtime.GOOS, runtime.GOARCH})
 			}
-			fmt.Fprintf(a.Stdout, "replibuild %s (protocol %d, %s %s/%s)\n", a.Version, ipc.Protocol, runtime.Version(), runtime.GOOS, runtime.GOARCH)
+			a.printf("replibuild %s (protocol %d, %s %s/%s)\n", a.Version, ipc.Protocol, runtime.Version(), runtime.GOOS, runtime.GOARCH)
 			return nil
 		},
 	})

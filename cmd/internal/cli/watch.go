@@ -13,10 +13,13 @@ func (a *app) watchCommand() *cobra.Command {
 	c := a.jsonFlag(&cobra.Command{
 		Use:   "watch",
 		Short: "Build now, and again after every save",
-		Args:  cobra.NoArgs,
-		RunE:  func(cmd *cobra.Command, _ []string) error { return a.watch(cmd, f) },
+		Long: "Builds now, and again after every save. A failed build is waited out, and so is a restart\n" +
+			"of the daemons.",
+		Example: "  replibuild watch\n  replibuild watch -t hello -v",
+		Args:    noArguments,
+		RunE:    func(cmd *cobra.Command, _ []string) error { return a.watch(cmd, f) },
 	})
-	f.add(c)
+	f.add(a, c)
 	return c
 }
 
@@ -34,10 +37,12 @@ func (a *app) watch(cmd *cobra.Command, f compileFlags) error {
 			return cmd.Context().Err()
 		}
 		if _, failed := err.(exitStatus); err != nil && !failed {
-			if exitCode(err) != exitConfig {
+			switch exitCode(err) {
+			case exitConfig, exitDaemon, exitInterrupted: // the next save or the set's return may mend it
+				a.printError(err)
+			default:
 				return err
 			}
-			a.printError(err)
 		}
 		if !a.json {
 			fmt.Fprintln(a.Stdout, "👀 Watching for changes... (Ctrl-C ends)")

@@ -2,45 +2,21 @@ package paint
 
 import (
 	"strings"
-	"unicode"
 	"unicode/utf8"
 
 	"github.com/charmbracelet/x/ansi"
+
+	"github.com/RepliBuild/replibuild/internal/termtext"
 )
 
-// Clean makes text that shows as it is: escape sequences are taken out, control
-// characters, broken UTF-8 and characters that turn the direction of text become
-// visible, and so does a sign at the start that would join what stands before the text.
-// Line ends become "¶", tabs a blank.
+// Clean makes text that shows as it is ([termtext.Line]), whatever stands before it: a
+// sign at the start that would join what stands before the text becomes "?".
 func Clean(text string) string {
-	if isASCII(text) {
-		return text
+	text = termtext.Line(text)
+	if r, n := utf8.DecodeRuneInString(text); n > 0 && joins(r) {
+		return "?" + text[n:]
 	}
-	if strings.ContainsRune(text, '\x1b') {
-		text = ansi.Strip(text)
-	}
-	if isASCII(text) {
-		return text
-	}
-	var b strings.Builder
-	b.Grow(len(text))
-	for i, r := range text {
-		switch {
-		case r == '\t':
-			b.WriteByte(' ')
-		case r == '\n':
-			b.WriteString("¶")
-		case r == utf8.RuneError && !strings.HasPrefix(text[i:], "\ufffd"):
-			b.WriteByte('?')
-		case i == 0 && joins(r):
-			b.WriteByte('?')
-		case unicode.IsControl(r) || unicode.In(r, unicode.Cf, unicode.Co, unicode.Cs, unicode.Zl, unicode.Zp):
-			b.WriteByte('?')
-		default:
-			b.WriteRune(r)
-		}
-	}
-	return b.String()
+	return text
 }
 
 // joins reports whether a sign that has a cell of its own has none behind another: the

@@ -7,6 +7,7 @@ type Glyphs struct {
 	Cached, Compiled, Failed, Skipped, Running, Wait string // states of a unit
 	Dirty                                            string
 	Cursor, Mark, Ellipsis, Dot, Arrow, Link         string
+	SortUp, SortDown                                 string // beside the title of a column
 	TopLeft, TopRight, BottomLeft, BottomRight       string
 	Horizontal, Vertical                             string
 	Full, Rest, BarOpen, BarClose                    string   // of a gauge
@@ -19,7 +20,7 @@ func UnicodeGlyphs() Glyphs {
 	return Glyphs{
 		Up: "●", Down: "○", Crashed: "✗", Starting: "◐", Hung: "◑", Off: "–",
 		Cached: "≡", Compiled: "✓", Failed: "✗", Skipped: "–", Running: "▸", Wait: "·", Dirty: "◆",
-		Cursor: "▌", Mark: "•", Ellipsis: "…", Dot: "·", Arrow: "→", Link: "⇢",
+		Cursor: "▌", Mark: "•", Ellipsis: "…", Dot: "·", Arrow: "→", Link: "⇢", SortUp: "▴", SortDown: "▾",
 		TopLeft: "╭", TopRight: "╮", BottomLeft: "╰", BottomRight: "╯", Horizontal: "─", Vertical: "│",
 		Full: "━", Rest: "─",
 		Spark: []string{"▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"},
@@ -31,7 +32,7 @@ func ASCIIGlyphs() Glyphs {
 	return Glyphs{
 		Up: "*", Down: "o", Crashed: "!", Starting: "~", Hung: "?", Off: "-",
 		Cached: "=", Compiled: "+", Failed: "!", Skipped: "-", Running: ">", Wait: ".", Dirty: "#",
-		Cursor: ">", Mark: "*", Ellipsis: "~", Dot: "-", Arrow: "->", Link: "->",
+		Cursor: ">", Mark: "*", Ellipsis: "~", Dot: "-", Arrow: "->", Link: "->", SortUp: "^", SortDown: "v",
 		TopLeft: " ", TopRight: " ", BottomLeft: " ", BottomRight: " ", Horizontal: " ", Vertical: " ",
 		Full: "#", Rest: "-", BarOpen: "[", BarClose: "]",
 		Spark: []string{"_", ".", "-", "~", "=", "+", "*", "#"},

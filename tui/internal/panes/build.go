@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/RepliBuild/replibuild/internal/words"
 	"github.com/RepliBuild/replibuild/ipc"
 	"github.com/RepliBuild/replibuild/tui/internal/paint"
 	"github.com/RepliBuild/replibuild/tui/internal/state"
@@ -26,6 +27,7 @@ type buildRow struct {
 	queue *ipc.BuildInfo   // a request that waits
 	place int              // in the queue
 	past  *ipc.BuildRecord // a build that is over
+	fail  *state.Unit      // what failed in the last build
 }
 
 // Rev implements [Pane].
@@ -46,6 +48,13 @@ func (b *Build) Refresh(c *Context) {
 		}
 		for _, w := range Waits(c.S) {
 			b.rows = append(b.rows, buildRow{wait: w})
+		}
+	}
+	if cur := c.S.Current; cur != nil {
+		for _, u := range cur.Units {
+			if u.Status == ipc.StatusFailed {
+				b.rows = append(b.rows, buildRow{fail: u})
+			}
 		}
 	}
 	for i := range c.S.Queue.Waiting {
@@ -69,23 +78,23 @@ func Waits(s *state.State) []string {
 	if queued := of - done - len(jobs); queued > 0 {
 		out = append(out, widgets.Plural(int64(queued), "unit")+" queued")
 	}
-	running := map[string]int{} // by target
-	for _, u := range jobs {
-		running[u.Target]++
-	}
 	plan := s.Plan()
 	if plan == nil {
 		return out
 	}
+	left := c.LeftByTarget()
 	for _, t := range plan.Targets {
+		if linking(jobs, t.Name) {
+			continue
+		}
 		var parts []string
-		if n := running[t.Name]; n > 0 && !linking(jobs, t.Name) {
-			parts = append(parts, widgets.Plural(int64(n), "running unit"))
+		if n := left[t.Name]; n > 0 {
+			parts = append(parts, widgets.Plural(int64(n), "unit"))
 		}
 		for _, d := range t.Depends {
-			if running[d] > 0 {
+			if left[d] > 0 {
 				parts = append(parts, d)
-				running[t.Name]++ // what depends on this one waits too
+				left[t.Name]++ // what depends on this one waits too
 			}
 		}
 		if len(parts) > 0 {
@@ -131,6 +140,8 @@ func (b *Build) Selected() (unit *state.Unit, build string) {
 	switch {
 	case r.unit != nil:
 		return r.unit, r.unit.Build
+	case r.fail != nil:
+		return r.fail, r.fail.Build
 	case r.queue != nil:
 		return nil, r.queue.Build
 	case r.past != nil:
@@ -148,6 +159,8 @@ func (b *Build) Copy(c *Context) string {
 	switch {
 	case r.unit != nil:
 		return r.unit.Name
+	case r.fail != nil:
+		return r.fail.Name + ": " + r.fail.Reason.Text
 	case r.queue != nil:
 		return r.queue.Build
 	case r.past != nil:
@@ -178,9 +191,9 @@ func (b *Build) frame(c *Context) widgets.Frame {
 	if cur == nil {
 		return f
 	}
-	_, word, role := buildSign(c.P, cur.Finished, cur.OK)
+	_, word, role := buildSign(c, cur)
 	if !cur.Finished {
-		f.Notes = append(f.Notes, note(role, word+" "+widgets.Clock(cur.Elapsed(c.S.Now))))
+		f.Notes = append(f.Notes, note(role, word+" "+widgets.Clock(cur.Elapsed(c.S.Clock()))))
 	} else {
 		f.Notes = append(f.Notes, note(role, word))
 	}
@@ -188,6 +201,13 @@ func (b *Build) frame(c *Context) widgets.Frame {
 		f.Notes = append(f.Notes, note(paint.Warn, fmt.Sprintf("%d waiting", n)))
 	}
 	f.Corner = state.Short(cur.ID)
+	if !cur.Finished && !c.S.Lost.IsZero() {
+		f.Corner = "" // contact lost needs the room
+		return f
+	}
+	if b.List.Cursor > 0 || b.List.Offset > 0 {
+		f.Corner = fmt.Sprintf("%d/%d", b.List.Cursor+1, len(b.rows))
+	}
 	return f
 }
 
@@ -226,7 +246,7 @@ func progressLine(c *Context, b *state.Build, w int) string {
 	}
 	right := fmt.Sprintf(" %d/%d", done, of)
 	right += fmt.Sprintf(" %3d%%", 100*done/of)
-	if left := b.Left(c.S.Now); left >= 0 {
+	if left := b.Left(c.S.Clock()); left >= 0 {
 		right += "  ETA " + widgets.Clock(left)
 	}
 	widgets.Gauge(c.P, l, paint.Busy, float64(done)/float64(of), w-2-len(right))
@@ -234,8 +254,8 @@ func progressLine(c *Context, b *state.Build, w int) string {
 }
 
 func endLine(c *Context, b *state.Build, w int) string {
-	sign, word, role := buildSign(c.P, b.Finished, b.OK)
-	l := c.P.Line(w).Skip(1).Put(role, sign+" "+word).Put(paint.Text, " in "+widgets.Seconds(b.Elapsed(c.S.Now).Seconds()))
+	sign, word, role := buildSign(c, b)
+	l := c.P.Line(w).Skip(1).Put(role, sign+" "+word).Put(paint.Text, " in "+widgets.Seconds(b.Elapsed(c.S.Clock()).Seconds()))
 	if d := c.S.Now.Sub(b.Ended); d >= time.Minute {
 		l.Put(paint.Dim, ", "+widgets.Age(d)+" ago")
 	}
@@ -257,7 +277,7 @@ func countsLine(c *Context, b *state.Build, w int) string {
 		role paint.Role
 	}{
 		{b.Counts.Failed, "failed", paint.Bad}, {b.Counts.Compiled, "compiled", paint.Warn},
-		{b.Counts.Cached, "cached", paint.Good}, {b.Counts.Skipped, "skipped", paint.Dim}, {b.Links, "linked", paint.Warn},
+		{b.Counts.Cached - b.InPlace, words.Cached, paint.Good}, {b.InPlace, words.UpToDate, paint.Good}, {b.Counts.Skipped, "skipped", paint.Dim}, {b.Links, "linked", paint.Warn},
 	} {
 		if n.n > 0 {
 			l.Put(n.role, fmt.Sprintf("%s %s", widgets.Count(int64(n.n)), n.word)).Skip(2)
@@ -278,6 +298,9 @@ func (b *Build) row(c *Context, r buildRow, w int, selected, focused bool) strin
 	switch {
 	case r.unit != nil:
 		jobRow(c, l, r.unit)
+	case r.fail != nil:
+		l.Put(paint.Bad, c.P.Failed+" ").Put(paint.Text, c.P.Tail(r.fail.Name, max(8, l.Left()/2)))
+		l.Put(paint.Bad, "  "+r.fail.Reason.Text)
 	case r.queue != nil:
 		what := strings.Join(append(append([]string(nil), r.queue.Targets...), r.queue.Files...), " ")
 		if what == "" {
@@ -294,7 +317,7 @@ func (b *Build) row(c *Context, r buildRow, w int, selected, focused bool) strin
 }
 
 func jobRow(c *Context, l *paint.Line, u *state.Unit) {
-	times := widgets.Seconds(c.S.Now.Sub(u.Started).Seconds())
+	times := widgets.Seconds(c.S.Clock().Sub(u.Started).Seconds())
 	if u.Expected > 0 {
 		times += " / ~" + widgets.Seconds(u.Expected)
 	}
@@ -316,20 +339,20 @@ func jobRow(c *Context, l *paint.Line, u *state.Unit) {
 	l.Cell(paint.Text, c.P.Tail(u.Name, nameWidth), nameWidth)
 	if bar > 0 {
 		l.Skip(1)
-		share := c.S.Now.Sub(u.Started).Seconds() / u.Expected
+		share := c.S.Clock().Sub(u.Started).Seconds() / u.Expected
 		widgets.Gauge(c.P, l, paint.Busy, share, bar)
 		l.Skip(1)
 	}
 	l.To(l.Width() + l.Left() - len(times) - 1)
 	role := paint.Dim
-	if u.Expected > 0 && c.S.Now.Sub(u.Started).Seconds() > 1.5*u.Expected {
+	if u.Expected > 0 && c.S.Clock().Sub(u.Started).Seconds() > 1.5*u.Expected {
 		role = paint.Warn // it takes longer than it used to
 	}
 	l.Put(role, times)
 }
 
 func pastRow(c *Context, l *paint.Line, r *ipc.BuildRecord) {
-	sign, _, role := buildSign(c.P, true, r.Success)
+	sign, _, role := pastSign(c.P, r.Success, r.Cancelled)
 	l.Put(role, sign+" ")
 	layout := "15:04:05"
 	if c.S.Now.Sub(r.Started) > 20*time.Hour {
@@ -341,6 +364,10 @@ func pastRow(c *Context, l *paint.Line, r *ipc.BuildRecord) {
 	if wide {
 		l.Cell(paint.Dim, r.Trigger, 8)
 	}
+	if r.Cancelled || !r.Success && r.Detail != "" {
+		l.Skip(1).Put(role, map[bool]string{true: words.Cancelled, false: r.Detail}[r.Cancelled])
+		return
+	}
 	if hits, of := state.Lookups(*r); of > 0 {
 		l.Right(paint.Dim, widgets.Percent(int64(hits), int64(of)), 4).Put(paint.Dim, " hit").Skip(1)
 	} else {
@@ -350,7 +377,7 @@ func pastRow(c *Context, l *paint.Line, r *ipc.BuildRecord) {
 		n    int
 		word string
 		role paint.Role
-	}{{r.Failed, "failed", paint.Bad}, {r.Compiled, "compiled", paint.Warn}, {r.Cached, "cached", paint.Good}} {
+	}{{r.Failed, words.Failed, paint.Bad}, {r.Compiled, words.Compiled, paint.Warn}, {r.Hits, words.Cached, paint.Good}, {r.Cached - r.Hits, words.UpToDate, paint.Good}} {
 		if n.n > 0 && l.Left() > 4 {
 			l.Skip(1)
 			l.Put(n.role, fmt.Sprintf("%s %s", widgets.Count(int64(n.n)), n.word))

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/RepliBuild/replibuild/internal/words"
 	"github.com/RepliBuild/replibuild/tui/internal/paint"
 	"github.com/RepliBuild/replibuild/tui/internal/state"
 	"github.com/RepliBuild/replibuild/tui/internal/widgets"
@@ -135,7 +136,7 @@ func missLines(c *Context, w int) []string {
 		} else {
 			l.Skip(9)
 		}
-		l.Cell(paint.Text, r.word, 14).Right(paint.Text, widgets.Count(r.n), 7).Skip(1)
+		l.Cell(paint.Text, words.Miss(r.word), 26).Right(paint.Text, widgets.Count(r.n), 7).Skip(1)
 		bar := min(30, l.Left()-1)
 		l.Repeat(paint.Warn, c.P.Full, max(1, int(float64(bar)*float64(r.n)/float64(max(most, 1)))))
 		lines = append(lines, l.String())

@@ -14,6 +14,8 @@ type Daemons struct {
 	List widgets.List
 	ui   uint64
 	top  int // line of the first row
+
+	moved bool // somebody chose the row
 }
 
 var daemonColumns = []widgets.Column{
@@ -34,9 +36,24 @@ func (d *Daemons) Rev(c *Context) uint64 {
 	return d.ui + c.S.Rev(state.Daemons, state.Clock)
 }
 
+// Refresh puts a cursor that nobody moved on the daemon that crashed.
+func (d *Daemons) Refresh(c *Context) {
+	if d.moved {
+		return
+	}
+	for i := range c.S.Daemons {
+		if c.S.Daemons[i].State == ipc.StateCrashed && i != d.List.Cursor {
+			d.List.Set(i, len(c.S.Daemons))
+			d.ui++
+			return
+		}
+	}
+}
+
 // Move implements [Pane].
 func (d *Daemons) Move(c *Context, n int) {
 	d.List.Move(n, len(c.S.Daemons))
+	d.moved = true
 	d.ui++
 }
 
@@ -47,6 +64,7 @@ func (d *Daemons) Click(c *Context, y int) bool {
 		return false
 	}
 	d.List.Set(row, len(c.S.Daemons))
+	d.moved = true
 	d.ui++
 	return true
 }
@@ -67,7 +85,7 @@ func (d *Daemons) Render(c *Context, w, h int, focused bool) []string {
 	var body []string
 	d.top = 1
 	if ih > len(c.S.Daemons) {
-		body = append(body, widgets.Head(c.P, daemonColumns, widths, iw, -1))
+		body = append(body, widgets.Head(c.P, daemonColumns, widths, iw, -1, false))
 		d.top = 2
 	}
 	rows := ih - len(body)

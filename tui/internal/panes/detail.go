@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/RepliBuild/replibuild/internal/words"
 	"github.com/RepliBuild/replibuild/ipc"
 	"github.com/RepliBuild/replibuild/tui/internal/paint"
 	"github.com/RepliBuild/replibuild/tui/internal/state"
@@ -172,7 +173,7 @@ func (d *Detail) content(c *Context, w int) content {
 
 // pair is a label with its value.
 func pair(label, value string, role paint.Role) rich {
-	return rich{{paint.Dim, fmt.Sprintf("%-10s", label)}, {role, value}}
+	return rich{{paint.Dim, fmt.Sprintf("%-11s", label)}, {role, value}}
 }
 
 // usualHistory is how many times that a unit was made are told, more where there is
@@ -201,7 +202,7 @@ func (d *Detail) unit(c *Context, u *state.Unit, w int) content {
 	}
 	for _, n := range d.Facts.Explain.Dirty {
 		for _, cause := range n.Causes {
-			lines = append(lines, rich{{paint.Warn, c.P.Dirty + " "}, {paint.Text, strings.TrimSpace(cause.Path + " " + cause.Kind)}, {paint.Dim, " since"}})
+			lines = append(lines, rich{{paint.Warn, c.P.Dirty + " "}, {paint.Text, words.Cause(cause).Text}})
 		}
 	}
 	lines = append(lines, d.dependents(c)...)
@@ -271,7 +272,7 @@ func costLines(c *Context, u *state.Unit) []rich {
 		}
 	}
 	if u.Status == state.StatusRunning {
-		add("for", widgets.Seconds(c.S.Now.Sub(u.Started).Seconds()))
+		add("for", widgets.Seconds(c.S.Clock().Sub(u.Started).Seconds()))
 	}
 	add("wall", amount(u.Seconds, widgets.Seconds))
 	add("cpu", amount(u.CPU, widgets.Seconds))
@@ -286,7 +287,7 @@ func costLines(c *Context, u *state.Unit) []rich {
 		where = rich{{paint.Dim, "target "}, {paint.Text, u.Target}, {paint.Dim, "  "}}
 	}
 	if u.Build == "" {
-		where = append(where, span{paint.Dim, "not built since the dashboard runs"})
+		where = append(where, span{paint.Dim, "no compile in this session"})
 	} else {
 		where = append(where, span{paint.Dim, "build "}, span{paint.Text, state.Short(u.Build)})
 	}
@@ -405,8 +406,17 @@ func (d *Detail) dependents(c *Context) []rich {
 			lines = append(lines, rich{{paint.Dim, "inputs elsewhere "}, {paint.Text, widgets.Count(int64(system))}})
 		}
 	}
-	list("read by", e.Dependents)
+	list("read by", nodeNames(e.Dependents))
 	return lines
+}
+
+// nodeNames are nodes as a person calls them.
+func nodeNames(ids []string) []string {
+	names := make([]string, len(ids))
+	for i, id := range ids {
+		names[i] = words.Node(id)
+	}
+	return names
 }
 
 func daemonLines(c *Context, s *state.Daemon, w int) []rich {
@@ -428,9 +438,12 @@ func daemonLines(c *Context, s *state.Daemon, w int) []rich {
 		lines = append(lines, pair("up", widgets.Age(c.S.Now.Sub(s.Since))+" since "+when(c, s.Since), paint.Text))
 	}
 	lines = append(lines, pair("restarts", fmt.Sprint(s.Restarts), paint.Text))
+	if s.LastCrash != "" && s.State != ipc.StateCrashed {
+		lines = append(lines, pair("last crash", s.LastCrash, paint.Warn))
+	}
 	if s.DaemonStatus.RSS > 0 {
 		lines = append(lines, pair("memory", widgets.Bytes(s.DaemonStatus.RSS), paint.Text),
-			rich{{paint.Dim, "trend     "}, {paint.Busy, sparkText(c.P, level(s.RSS, min(40, max(4, w-12))), 40)}})
+			rich{{paint.Dim, "trend      "}, {paint.Busy, sparkText(c.P, level(s.RSS, min(40, max(4, w-12))), 40)}})
 	}
 	if s.Requests > 0 {
 		lines = append(lines, pair("requests", widgets.Count(int64(s.Requests)), paint.Text))
@@ -469,8 +482,8 @@ var duty = map[string]string{
 }
 
 func buildLines(c *Context, b *state.Build, w int) []rich {
-	sign, word, role := buildSign(c.P, b.Finished, b.OK)
-	lines := []rich{{{role, sign + " " + word}, {paint.Text, "  " + widgets.Seconds(b.Elapsed(c.S.Now).Seconds())}, {paint.Dim, "  by " + b.Trigger}}}
+	sign, word, role := buildSign(c, b)
+	lines := []rich{{{role, sign + " " + word}, {paint.Text, "  " + widgets.Seconds(b.Elapsed(c.S.Clock()).Seconds())}, {paint.Dim, "  by " + b.Trigger}}}
 	role = paint.Text
 	if b.Finished && !b.OK {
 		role = paint.Bad

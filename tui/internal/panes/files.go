@@ -3,6 +3,7 @@ package panes
 import (
 	"fmt"
 
+	"github.com/RepliBuild/replibuild/internal/words"
 	"github.com/RepliBuild/replibuild/ipc"
 	"github.com/RepliBuild/replibuild/tui/internal/paint"
 	"github.com/RepliBuild/replibuild/tui/internal/state"
@@ -40,6 +41,16 @@ var sortNames = [...]string{"recent", "name", "status", "time", "cpu", "peak", "
 // String is the order's name.
 func (s Sort) String() string { return sortNames[s] }
 
+// SortNamed is the order with a name.
+func SortNamed(name string) (Sort, bool) {
+	for i, n := range sortNames {
+		if n == name {
+			return Sort(i), true
+		}
+	}
+	return 0, false
+}
+
 // slowest is how many rows the slowest-only view has.
 const slowest = 10
 
@@ -53,14 +64,15 @@ type Files struct {
 	Filter string
 	Only   bool // the slowest only
 
-	ui    uint64
-	top   int
-	order order
-	last  *state.Build  // whose units come first in the list of all; nil = none, or another list
-	with  []*state.Unit // all units, with the dirty ones in their places
-	made  filesKey      // what order was made from
-	moved bool          // the cursor stays with its unit
-	at    string        // ID of the unit under the cursor
+	ui     uint64
+	top    int
+	order  order
+	last   *state.Build  // whose units come first in the list of all; nil = none, or another list
+	dirty  []*state.Unit // the dirty rows
+	made   filesKey      // what order was made from
+	moved  bool          // the cursor stays with its unit
+	at     string        // ID of the unit under the cursor
+	widths []int         // of the columns, as they were drawn last
 }
 
 type filesKey struct {
@@ -73,7 +85,7 @@ type filesKey struct {
 
 var fileColumns = []widgets.Column{
 	{Title: "file", Width: 18, Pref: 22, Max: 52, Want: 9, Tail: true},
-	{Title: "status", Width: 10, Want: 9},
+	{Title: "status", Width: 12, Want: 9},
 	{Title: "reason", Width: 16, Pref: 30, Max: 90, Want: 7},
 	{Title: "target", Width: 8, Max: 16, Want: 1},
 	{Title: "time", Width: 6, Want: 8, Right: true},
@@ -123,25 +135,20 @@ func (f *Files) units(s *state.State) []*state.Unit {
 	case f.Scope == ScopeAll:
 		return s.All
 	case f.Scope == ScopeDirty:
-		return s.Dirty
+		f.dirty = f.dirty[:0]
+		for _, u := range s.All {
+			if u.Status == state.StatusDirty {
+				f.dirty = append(f.dirty, u)
+			}
+		}
+		return f.dirty
 	case f.Build != "":
 		if b := s.Build(f.Build); b != nil {
 			return b.Units
 		}
 		return nil
-	case len(s.Dirty) == 0:
-		return s.All
 	}
-	f.with = append(f.with[:0], s.All...)
-	for _, u := range s.Dirty {
-		switch i := s.Place(u.ID); {
-		case i < 0:
-			f.with = append(f.with, u)
-		case f.last == nil || !f.last.Has(u.ID):
-			f.with[i] = u
-		}
-	}
-	return f.with
+	return s.All
 }
 
 // rows are the places in order.units of what is listed.
@@ -228,6 +235,38 @@ func (f *Files) Click(_ *Context, y int) bool {
 	return true
 }
 
+// NextStatus puts the cursor on the next row of a status, from the end on from the
+// other one. It reports whether there is one.
+func (f *Files) NextStatus(status string, step int) bool {
+	n := f.Len()
+	for i := 1; i <= n; i++ {
+		row := ((f.List.Cursor+i*step)%n + n) % n
+		if f.order.units[f.rows()[row]].Status == status {
+			f.choose(row)
+			return true
+		}
+	}
+	return false
+}
+
+// Select puts the cursor on a unit. It reports whether that is listed.
+func (f *Files) Select(id string) bool {
+	for row, place := range f.rows() {
+		if f.order.units[place].ID == id {
+			f.choose(row)
+			return true
+		}
+	}
+	return false
+}
+
+func (f *Files) choose(row int) {
+	f.List.Set(row, f.Len())
+	f.moved = true
+	f.note()
+	f.ui++
+}
+
 // NextScope steps through the scopes.
 func (f *Files) NextScope(step int) {
 	f.Scope = (f.Scope + Scope(step) + scopes) % scopes
@@ -235,11 +274,45 @@ func (f *Files) NextScope(step int) {
 	f.ui++
 }
 
-// NextSort steps through the orders.
+// NextSort steps through the orders whose column is seen.
 func (f *Files) NextSort(step int) {
-	f.Sort = (f.Sort + Sort(step) + sorts) % sorts
+	for range int(sorts) {
+		f.Sort = (f.Sort + Sort(step) + sorts) % sorts
+		column, has := sortColumn[f.Sort]
+		if !has || column >= len(f.widths) || f.widths[column] > 0 {
+			break
+		}
+	}
 	f.Up = false
 	f.ui++
+}
+
+// ClickHead sorts by the column whose title is drawn at x, counted from the left
+// border; the second time the other way round. It reports whether there is one.
+func (f *Files) ClickHead(x int) bool {
+	at := 2
+	for i, w := range f.widths {
+		if w == 0 {
+			continue
+		}
+		if x >= at && x < at+w {
+			return f.sortBy(i)
+		}
+		at += w + 1
+	}
+	return false
+}
+
+func (f *Files) sortBy(column int) bool {
+	for by, c := range sortColumn {
+		if c == column {
+			f.Up = f.Sort == by && !f.Up
+			f.Sort = by
+			f.ui++
+			return true
+		}
+	}
+	return false
 }
 
 // Copy implements [Pane].
@@ -255,13 +328,14 @@ func (f *Files) Copy(*Context) string {
 func (f *Files) Render(c *Context, w, h int, focused bool) []string {
 	iw, ih := widgets.Inside(w, h)
 	widths := widgets.Fit(fileColumns, iw-2) // a blank at both ends
+	f.widths = widths
 	sorted, ok := sortColumn[f.Sort]
 	if !ok {
 		sorted = -1
 	}
 	var body []string
 	if ih > 1 {
-		body = append(body, widgets.Head(c.P, fileColumns, widths, iw, sorted))
+		body = append(body, widgets.Head(c.P, fileColumns, widths, iw, sorted, f.ascending()))
 	}
 	f.top = 1 + len(body)
 	rows := ih - len(body)
@@ -275,46 +349,77 @@ func (f *Files) Render(c *Context, w, h int, focused bool) []string {
 	return box(c, f.frame(c), w, h, focused, body)
 }
 
+// ascending reports whether the smallest comes first.
+func (f *Files) ascending() bool { return f.Up != (f.Sort == SortName) }
+
 func (f *Files) empty(c *Context) string {
 	switch {
 	case f.Filter != "" && f.total() > 0:
 		return fmt.Sprintf("none of %s matches; esc clears the filter", widgets.Plural(int64(f.total()), "file"))
 	case f.Scope == ScopeDirty:
-		return "nothing has changed since it was built"
+		return f.noneDirty(c)
 	case f.Scope == ScopeAll:
 		return "no file is known yet: the first build tells"
 	}
 	b := c.S.Build(f.Build)
-	if b != nil && b.Finished && !b.OK {
+	switch {
+	case b != nil && b.Cancelled:
+		return "the build was cancelled before it came to a file"
+	case b != nil && b.Finished && !b.OK:
 		return "the build failed before it came to a file"
+	case b != nil && b.InPlace > 0:
+		return widgets.Plural(int64(b.InPlace), "unit") + " up to date, nothing had to be done"
 	}
-	if b != nil && b.InPlace > 0 {
-		return widgets.Plural(int64(b.InPlace), "unit") + " in place, nothing had to be done"
+	return "no file is known yet: the first build tells"
+}
+
+// noneDirty says why no file is listed as dirty.
+func (f *Files) noneDirty(c *Context) string {
+	failed := 0
+	for _, u := range c.S.All {
+		if u.Status == ipc.StatusFailed {
+			failed++
+		}
 	}
-	return "no file was touched yet"
+	switch {
+	case !c.S.Dirty.Known:
+		return "changes are not followed: the next build looks at every file"
+	case failed > 0:
+		return widgets.Plural(int64(failed), "file") + " failed; no other has changed since it was built"
+	}
+	return "nothing has changed since it was built"
 }
 
 func (f *Files) frame(c *Context) widgets.Frame {
-	fr := widgets.Frame{Number: "4", Title: [...]string{"Files", "All files", "Dirty files"}[f.Scope]}
+	fr := widgets.Frame{Number: "4", Title: "Files"}
+	for i, tab := range [...]string{"build", "all", "dirty"} {
+		role := paint.Dim
+		if Scope(i) == f.Scope {
+			role, tab = paint.Strong, "["+tab+"]"
+		}
+		fr.Tabs = append(fr.Tabs, note(role, tab))
+	}
 	if f.Build != "" && f.Scope == ScopeBuild {
 		fr.Notes = append(fr.Notes, note(paint.Busy, "build "+state.Short(f.Build)))
 	}
 	if f.Filter != "" {
 		fr.Notes = append(fr.Notes, note(paint.Match, fmt.Sprintf("/%s (%d)", f.Filter, f.Len())))
 	}
-	sorted := "sort: " + f.Sort.String()
-	if f.Up {
-		sorted += " up"
+	if _, column := sortColumn[f.Sort]; !column { // else an arrow in the head says it
+		sorted := "sort: " + f.Sort.String()
+		if f.Up {
+			sorted += " up"
+		}
+		fr.Notes = append(fr.Notes, note(paint.Text, sorted))
 	}
-	fr.Notes = append(fr.Notes, note(paint.Text, sorted))
 	if f.Only {
 		fr.Notes = append(fr.Notes, note(paint.Warn, fmt.Sprintf("slowest %d", slowest)))
 	}
-	if b := c.S.Build(f.Build); f.Scope == ScopeBuild && b != nil && b.InPlace > 0 {
-		fr.Notes = append(fr.Notes, note(paint.Good, widgets.Count(int64(b.InPlace))+" in place"))
+	if n := c.S.CleanRows(); f.Build == "" && n > 0 {
+		fr.Notes = append(fr.Notes, note(paint.Good, widgets.Count(int64(n))+" "+words.UpToDate))
 	}
-	if f.Scope != ScopeDirty && c.S.DirtyCount > 0 {
-		fr.Notes = append(fr.Notes, note(paint.Warn, widgets.Count(int64(c.S.DirtyCount))+" dirty"))
+	if n := c.S.DirtyRows(); f.Build == "" && n > 0 {
+		fr.Notes = append(fr.Notes, note(paint.Warn, widgets.Count(int64(n))+" dirty"))
 	}
 	if n := f.Len(); n > 0 {
 		fr.Corner = fmt.Sprintf("%s/%s", widgets.Count(int64(f.List.Cursor+1)), widgets.Count(int64(n)))
@@ -327,14 +432,13 @@ func (f *Files) row(c *Context, u *state.Unit, w int, widths []int, selected, fo
 	sign, word, role := unitSign(c.P, u)
 	text, reason := paint.Text, reasonRole(u)
 	seconds, timeRole := u.Seconds, heat(u.Seconds)
-	switch {
-	case u.Status == state.StatusDirty:
+	switch u.Status {
+	case state.StatusDirty:
 		timeRole = paint.Dim // what it cost the last time
-	case u.Status == state.StatusRunning:
-		seconds, timeRole = c.S.Now.Sub(u.Started).Seconds(), paint.Busy
-	case f.order.by.group(u) > 0: // the build has not touched it
+	case state.StatusRunning:
+		seconds, timeRole = c.S.Clock().Sub(u.Started).Seconds(), paint.Busy
+	case state.StatusUpToDate, state.StatusToCheck, state.StatusQueued, state.StatusNotBuilt:
 		text, reason, timeRole = paint.Dim, paint.Dim, paint.Dim
-		sign, word, role = f.restSign(c, u)
 	}
 	name := u.Name
 	if u.Kind == state.KindLink {
@@ -343,7 +447,7 @@ func (f *Files) row(c *Context, u *state.Unit, w int, widths []int, selected, fo
 	cells := []widgets.Cell{
 		{Role: text, Text: name},
 		{Role: role, Text: sign + " " + word},
-		{Role: reason, Text: u.Reason.Text},
+		{Role: reason, Text: words.Brief(u.Reason)},
 		{Role: paint.Dim, Text: u.Target},
 		{Role: timeRole, Text: amount(seconds, widgets.Seconds)},
 		{Role: paint.Dim, Text: amount(u.CPU, widgets.Seconds)},
@@ -352,18 +456,6 @@ func (f *Files) row(c *Context, u *state.Unit, w int, widths []int, selected, fo
 	}
 	widgets.Put(c.P, l, fileColumns, widths, cells)
 	return l.String()
-}
-
-// restSign is what is said of a unit that the build has not touched.
-func (f *Files) restSign(c *Context, u *state.Unit) (sign, word string, r paint.Role) {
-	switch sign, word, role := unitSign(c.P, u); {
-	case u.Status == ipc.StatusFailed:
-		return sign, word, role
-	case f.last.InPlace > 0 && !f.last.Partial, f.last.AllGood():
-		return c.P.Cached, "in place", paint.Dim
-	default:
-		return sign, word, paint.Dim
-	}
 }
 
 func reasonRole(u *state.Unit) paint.Role {

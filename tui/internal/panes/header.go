@@ -49,20 +49,22 @@ func headerParts(c *Context) []widgets.Note {
 	if n.Hits+n.Misses > 0 {
 		parts = append(parts, note(paint.Good, "hit "+widgets.Percent(n.Hits, n.Hits+n.Misses)))
 	}
-	size := "cache " + widgets.Bytes(n.Bytes)
-	if n.MaxBytes > 0 {
-		size += " of " + widgets.Bytes(n.MaxBytes)
-	}
-	parts = append(parts, note(paint.Text, size))
 	if waiting := len(s.Queue.Waiting); waiting > 0 {
 		parts = append(parts, note(paint.Warn, fmt.Sprintf("queue %d", waiting)))
 	} else {
 		parts = append(parts, note(paint.Dim, "queue 0"))
 	}
-	if s.DirtyCount > 0 {
-		parts = append(parts, note(paint.Warn, fmt.Sprintf("%s dirty", widgets.Count(int64(s.DirtyCount)))))
+	switch dirty := s.DirtyRows(); {
+	case !s.Dirty.Known && s.Link == state.LinkLive:
+		parts = append(parts, note(paint.Warn, "changes not followed"))
+	case dirty > 0:
+		parts = append(parts, note(paint.Warn, fmt.Sprintf("%s dirty", widgets.Count(int64(dirty)))))
 	}
-	return parts
+	size := "cache " + widgets.Bytes(n.Bytes)
+	if n.MaxBytes > 0 {
+		size += " of " + widgets.Bytes(n.MaxBytes)
+	}
+	return append(parts, note(paint.Text, size))
 }
 
 func notesWidth(notes []widgets.Note) int {

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/RepliBuild/replibuild/ipc"
 	"github.com/RepliBuild/replibuild/tui/internal/logring"
 	"github.com/RepliBuild/replibuild/tui/internal/state"
 )
@@ -31,7 +32,7 @@ type orderKey struct {
 // group is which of the build's groups a unit is in.
 func (k orderKey) group(u *state.Unit) int {
 	switch {
-	case k.build == "" || u.Build == k.build:
+	case k.build == "" || u.Build == k.build && u.Order > 0:
 		return 0
 	case u.Status == state.StatusDirty:
 		return 1
@@ -115,7 +116,7 @@ func (o *order) compare(i, j int32) int {
 	if o.by.up {
 		c = -c
 	}
-	return cmp.Or(c, cmp.Compare(i, j))
+	return cmp.Or(c, strings.Compare(a.ID, b.ID), cmp.Compare(i, j))
 }
 
 var compare = [sorts]func(a, b *state.Unit) int{
@@ -130,10 +131,10 @@ var compare = [sorts]func(a, b *state.Unit) int{
 
 // rank puts first what wants attention.
 func rank(u *state.Unit) int {
-	for i, s := range [...]string{"failed", "running", "dirty", "compiled", "skipped", "cached"} {
+	for i, s := range [...]string{ipc.StatusFailed, state.StatusRunning, state.StatusDirty, state.StatusQueued, ipc.StatusCompiled, ipc.StatusSkipped, ipc.StatusCached} {
 		if u.Status == s {
 			return i
 		}
 	}
-	return 6
+	return 7
 }

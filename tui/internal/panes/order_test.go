@@ -71,6 +71,7 @@ func plainly(units []*state.Unit, by orderKey) (ids []string) {
 			rows = append(rows, u)
 		}
 	}
+	slices.SortStableFunc(rows, func(a, b *state.Unit) int { return strings.Compare(a.ID, b.ID) })
 	slices.SortStableFunc(rows, func(a, b *state.Unit) int {
 		if by.up {
 			return compare[by.sort](b, a)

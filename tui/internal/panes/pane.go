@@ -9,6 +9,7 @@ package panes
 import (
 	"time"
 
+	"github.com/RepliBuild/replibuild/internal/words"
 	"github.com/RepliBuild/replibuild/ipc"
 	"github.com/RepliBuild/replibuild/tui/internal/logring"
 	"github.com/RepliBuild/replibuild/tui/internal/paint"
@@ -81,38 +82,51 @@ func daemonWord(d *state.Daemon) string {
 
 // unitSign is the sign, the word and the role of a unit's status.
 func unitSign(p *paint.Painter, u *state.Unit) (sign, word string, r paint.Role) {
+	word = words.State(u.Kind, u.Status, u.Reason.Code)
 	switch u.Status {
 	case ipc.StatusCached:
-		return p.Cached, "cached", paint.Good
+		return p.Cached, word, paint.Good
 	case ipc.StatusCompiled:
-		switch u.Kind {
-		case state.KindLink:
-			return p.Compiled, "linked", paint.Warn
-		case state.KindStep:
-			return p.Compiled, "made", paint.Warn
-		}
-		return p.Compiled, "compiled", paint.Warn
+		return p.Compiled, word, paint.Warn
 	case ipc.StatusFailed:
-		return p.Failed, "failed", paint.Bad
+		return p.Failed, word, paint.Bad
 	case ipc.StatusSkipped:
-		return p.Skipped, "skipped", paint.Dim
+		return p.Skipped, word, paint.Dim
 	case state.StatusRunning:
-		return p.Running, "running", paint.Busy
+		return p.Running, word, paint.Busy
 	case state.StatusDirty:
-		return p.Dirty, "dirty", paint.Warn
+		return p.Dirty, word, paint.Warn
+	case state.StatusUpToDate:
+		return p.Cached, word, paint.Dim
+	case state.StatusToCheck:
+		return p.Hung, word, paint.Dim
 	}
-	return p.Wait, "-", paint.Dim
+	return p.Wait, word, paint.Dim
 }
 
+// contactLost is said of a build of which nothing is heard any more.
+const contactLost = "contact lost"
+
 // buildSign is the sign, the word and the role of how a build ended.
-func buildSign(p *paint.Painter, finished, ok bool) (sign, word string, r paint.Role) {
+func buildSign(c *Context, b *state.Build) (sign, word string, r paint.Role) {
 	switch {
-	case !finished:
-		return p.Running, "running", paint.Busy
-	case ok:
-		return p.Compiled, "done", paint.Good
+	case !b.Finished && !c.S.Lost.IsZero():
+		return c.P.Hung, contactLost, paint.Bad
+	case !b.Finished:
+		return c.P.Running, words.Running, paint.Busy
 	}
-	return p.Failed, "failed", paint.Bad
+	return pastSign(c.P, b.OK, b.Cancelled)
+}
+
+// pastSign is buildSign for a build that is over.
+func pastSign(p *paint.Painter, ok, cancelled bool) (sign, word string, r paint.Role) {
+	switch word = words.Build(ok, cancelled); {
+	case ok:
+		return p.Compiled, word, paint.Good
+	case cancelled:
+		return p.Skipped, word, paint.Warn
+	}
+	return p.Failed, word, paint.Bad
 }
 
 // pad completes body to h lines of w cells.

@@ -4,29 +4,33 @@ import (
 	"slices"
 	"time"
 
+	"github.com/RepliBuild/replibuild/internal/words"
 	"github.com/RepliBuild/replibuild/ipc"
 )
 
 // Build is one build with what became of its units.
 type Build struct {
-	ID       string
-	Trigger  string
-	Started  time.Time
-	Ended    time.Time
-	Finished bool
-	OK       bool
-	Detail   string
-	Daemons  bool
-	Targets  []string
-	Partial  bool             // not everything was asked for
-	Planned  ipc.BuildPlanned // zero until known
-	Counts   ipc.Counts
-	Links    int
-	InPlace  int     // units for which nothing was done at all; they are not in Units
-	Units    []*Unit // in order of appearance
-	Steps    int     // units done that may have had to be compiled
-	jobs     []*Unit // that run, in the order in which they started
+	ID        string
+	Trigger   string
+	Started   time.Time
+	Ended     time.Time
+	Finished  bool
+	OK        bool
+	Cancelled bool
+	Detail    string
+	Daemons   bool
+	Targets   []string
+	Partial   bool             // not everything was asked for
+	Planned   ipc.BuildPlanned // zero until known
+	Counts    ipc.Counts
+	Links     int
+	InPlace   int     // units for which nothing was done at all; they are not in Units
+	Units     []*Unit // in order of appearance
+	Steps     int     // units done that may have had to be compiled
+	jobs      []*Unit // that run, in the order in which they started
 
+	number int             // of the last event that was taken in
+	queue  map[string]bool // IDs of units that it has not come to
 	index  map[string]int
 	causes map[cause][]int // places in Units
 }
@@ -77,10 +81,13 @@ func (b *Build) Progress() (done, of int) {
 }
 
 // Left estimates the time to the end: by history where there is some, else by the
-// pace so far. Negative: unknown.
+// pace so far. Negative: unknown, or there is nothing left to compile.
 func (b *Build) Left(now time.Time) time.Duration {
 	elapsed := b.Elapsed(now)
 	done, of := b.Progress()
+	if done == of {
+		return -1
+	}
 	if b.Planned.Expected > 0 {
 		if left := time.Duration(b.Planned.Expected*float64(time.Second)) - elapsed; left > 0 {
 			return left
@@ -90,6 +97,21 @@ func (b *Build) Left(now time.Time) time.Duration {
 		return -1
 	}
 	return time.Duration(float64(elapsed) / float64(done) * float64(of-done))
+}
+
+// LeftByTarget counts the units that run or wait, by target.
+func (b *Build) LeftByTarget() map[string]int {
+	left := map[string]int{}
+	for id := range b.queue {
+		_, target, _ := SplitID(id)
+		left[target]++
+	}
+	for _, u := range b.jobs {
+		if u.Kind == KindUnit {
+			left[u.Target]++
+		}
+	}
+	return left
 }
 
 // Has reports whether the build has touched a unit.
@@ -106,19 +128,30 @@ func (b *Build) noJob(id string) {
 	b.jobs = slices.DeleteFunc(b.jobs, func(u *Unit) bool { return u.ID == id })
 }
 
-// build takes an event of a build in.
+// Queued reports whether the build has still to come to a unit.
+func (b *Build) Queued(id string) bool { return b.queue[id] }
+
+// build takes an event of a build in. Events may come twice, in a snapshot and by
+// themselves.
 func (s *State) build(e ipc.Event) {
 	if e.Build == "" {
 		return
 	}
-	if _, starts := e.Body.(ipc.BuildStarted); starts || s.Current == nil || s.Current.ID != e.Build {
-		if s.Current != nil && s.Current.ID != e.Build && !s.Current.Finished && !starts {
-			return // a late word on a build that is not the one that runs
-		}
-		if s.Current == nil || s.Current.ID != e.Build {
-			s.begin(e.Build, e.Time)
-		}
+	_, starts := e.Body.(ipc.BuildStarted)
+	_, ends := e.Body.(ipc.BuildFinished)
+	if starts || ends {
+		s.unqueue(e.Build)
 	}
+	if s.Current == nil || s.Current.ID != e.Build {
+		if !starts && (ends || s.Current != nil && !s.Current.Finished || s.over(e.Build)) {
+			return // of a build that never ran, or is not the one that runs
+		}
+		s.begin(e.Build, e.Time)
+	}
+	if e.Number > 0 && e.Number <= s.Current.number {
+		return
+	}
+	s.Current.number = max(s.Current.number, e.Number)
 	c := s.Current
 	switch b := e.Body.(type) {
 	case ipc.BuildStarted:
@@ -126,7 +159,10 @@ func (s *State) build(e ipc.Event) {
 		c.Partial = len(b.Targets)+len(b.Files) > 0
 		s.Project, s.Root = b.Project, b.Root
 	case ipc.BuildPlanned:
-		c.Planned = b
+		c.planned(b)
+		s.refreshAll()
+	case ipc.StepStarted:
+		s.start(&Unit{ID: b.Step, Kind: KindStep, Name: stepName(b.Step), Expected: b.Expected}, e.Time)
 	case ipc.UnitsCached:
 		c.InPlace += b.Count
 		c.Counts.Cached += b.Count
@@ -140,7 +176,7 @@ func (s *State) build(e ipc.Event) {
 	case ipc.UnitFinished:
 		s.unitFinished(b, e.Time)
 	case ipc.LinkStarted:
-		s.start(&Unit{ID: "link:" + b.Target, Kind: KindLink, Name: b.Output, Target: b.Target, Expected: s.usual("link:" + b.Target)}, e.Time)
+		s.start(&Unit{ID: "link:" + b.Target, Kind: KindLink, Name: b.Output, Target: b.Target, Expected: s.last["link:"+b.Target].Seconds}, e.Time)
 	case ipc.LinkFinished:
 		if b.Status == ipc.StatusCompiled {
 			c.Links++
@@ -155,10 +191,27 @@ func (s *State) build(e ipc.Event) {
 	s.touch(Builds)
 }
 
+// over reports whether the history has a build.
+func (s *State) over(id string) bool {
+	return slices.ContainsFunc(s.History, func(r ipc.BuildRecord) bool { return r.Build == id })
+}
+
 func (s *State) begin(id string, at time.Time) {
-	s.unqueue(id)
-	s.Current = &Build{ID: id, Started: at, index: map[string]int{}}
+	s.Current, s.order = &Build{ID: id, Started: at, index: map[string]int{}}, 0
+	s.refreshAll()
 	s.touch(Builds)
+}
+
+// planned takes in what there is to do. It is told again after steps have run.
+func (b *Build) planned(p ipc.BuildPlanned) {
+	b.Planned = p
+	b.queue = make(map[string]bool, len(p.Nodes))
+	for _, id := range p.Nodes {
+		if !b.Has(id) {
+			b.queue[id] = true
+		}
+	}
+	b.Planned.Nodes = nil
 }
 
 func (s *State) start(u *Unit, at time.Time) {
@@ -192,7 +245,6 @@ func (s *State) finish(u *Unit, at time.Time) {
 	u.Build = s.Current.ID
 	if i, known := s.Current.index[u.ID]; known {
 		old := s.Current.Units[i]
-		u.Started, u.Expected = old.Started, old.Expected
 		if old.Status == StatusRunning {
 			s.Current.noJob(u.ID)
 		}
@@ -201,87 +253,54 @@ func (s *State) finish(u *Unit, at time.Time) {
 	s.sample(u, at)
 }
 
-// put makes u the current build's and the last known state of its unit.
+// put makes u the current build's state of its unit.
 func (s *State) put(u *Unit) {
 	c := s.Current
+	s.order++
+	u.Order = s.order
+	delete(c.queue, u.ID)
 	if i, known := c.index[u.ID]; known {
-		u.Order = c.Units[i].Order
 		c.note(i, c.Units[i], u)
 		c.Units[i] = u
 	} else {
-		s.order++
-		u.Order = s.order
 		c.note(len(c.Units), nil, u)
 		c.index[u.ID] = len(c.Units)
 		c.Units = append(c.Units, u)
 	}
-	s.remember(u)
-}
-
-func (s *State) remember(u *Unit) {
-	if i, known := s.units[u.ID]; known {
-		s.All[i] = u
-		return
-	}
-	s.units[u.ID] = len(s.All)
-	s.All = append(s.All, u)
+	s.refresh(u.ID)
 }
 
 func (s *State) finished(b ipc.BuildFinished, at time.Time) {
 	c := s.Current
-	c.Finished, c.OK, c.Ended, c.Detail = true, b.OK, at, b.Detail
+	c.Finished, c.OK, c.Cancelled, c.Ended, c.Detail = true, b.OK, b.Cancelled, at, b.Detail
 	c.Counts, c.Links = b.Counts, b.Links
-	s.settle(ipc.StatusSkipped)
+	c.queue = nil
+	s.endJobs()
 	s.AddRecord(c.record(b.Seconds))
-	if c.AllGood() {
-		s.Dirty, s.DirtyCount, s.Changed = nil, 0, nil
-		s.touch(Dirty)
-	}
+	s.refreshAll()
 }
 
-// settle ends what a finished build did not: its events were lost, or it was killed.
-func (s *State) settle(status string) {
-	for i, u := range s.Current.Units {
-		if u.Status == StatusRunning {
-			ended := *u
-			ended.Status, ended.Reason = status, ipc.Reason{Code: ipc.ReasonCancelled, Text: "its build ended"}
-			s.Current.Units[i] = &ended
-			s.remember(&ended)
-		}
-	}
-	s.Current.jobs = nil
-}
-
-// reconcile makes the current build agree with what a snapshot says is running.
-func (s *State) reconcile(running *ipc.BuildInfo, at time.Time) {
-	if c := s.Current; c != nil && !c.Finished && (running == nil || running.Build != c.ID) {
-		c.Finished, c.Ended, c.Detail = true, at, "it ended while nobody listened"
-		for _, r := range s.History {
-			if r.Build == c.ID {
-				c.OK, c.Detail, c.Counts = r.Success, r.Detail, r.Counts
-				c.Ended = c.Started.Add(time.Duration(r.Seconds * float64(time.Second)))
-			}
-		}
-		s.settle(ipc.StatusSkipped)
-		s.touch(Builds)
-	}
-	if running == nil {
-		return
-	}
-	if s.Current == nil || s.Current.ID != running.Build {
-		s.begin(running.Build, running.Since)
-	}
+// endJobs ends what a finished build left running: its end was not told.
+func (s *State) endJobs() {
 	c := s.Current
-	c.Trigger, c.Targets, c.Steps = running.Trigger, running.Targets, max(c.Steps, running.Done)
+	for _, u := range c.jobs {
+		ended := *u
+		ended.Status, ended.Reason = ipc.StatusSkipped, words.BuildCancelled()
+		c.Units[c.index[u.ID]] = &ended
+	}
+	c.jobs = nil
+}
+
+// resume begins a build that runs already, of which only the queue tells.
+func (s *State) resume(running *ipc.BuildInfo) {
+	s.begin(running.Build, running.Since)
+	c := s.Current
+	c.Trigger, c.Targets, c.Steps = running.Trigger, running.Targets, running.Done
 	c.Partial = len(running.Targets)+len(running.Files) > 0
-	c.Planned.Dirty = max(c.Planned.Dirty, running.Units)
+	c.Planned.Dirty = running.Units
 	for _, j := range running.Jobs {
-		if i, known := c.index[j.ID]; known && c.Units[i].Status == StatusRunning {
-			continue
-		}
 		u := &Unit{ID: j.ID, Name: j.File, Expected: j.Expected}
 		u.Kind, u.Target, _ = SplitID(j.ID)
 		s.start(u, j.Since)
 	}
-	s.touch(Builds)
 }

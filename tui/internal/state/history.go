@@ -33,18 +33,54 @@ func (s *State) AddRecord(r ipc.BuildRecord) {
 		s.History[at] = r
 	default:
 		s.History = slices.Insert(s.History, at, r)
-		s.History = s.History[:min(len(s.History), maxHistory)]
+		s.History = s.History[:min(len(s.History), MaxHistory)]
 	}
 	if s.past != nil && s.past.ID == r.Build {
 		s.past = nil
 	}
 	for _, u := range r.Units {
 		s.addSample(u.ID, Sample{Build: r.Build, Time: r.Started, Status: u.Status, Reason: u.Reason, Seconds: u.Seconds})
-		if i, known := s.units[u.ID]; !known || s.All[i].Order == 0 && s.All[i].Started.Before(r.Started) {
-			s.remember(unitOf(r, u))
-		}
+		s.learn(r, u)
 	}
 	s.touch(Builds)
+}
+
+// Knows reports whether the history has a build, without its units.
+func (s *State) Knows(id string) bool {
+	i := slices.IndexFunc(s.History, func(r ipc.BuildRecord) bool { return r.Build == id })
+	return i >= 0 && len(s.History[i].Units) == 0
+}
+
+// AddRecords remembers builds that are over.
+func (s *State) AddRecords(all []ipc.BuildRecord) {
+	for _, r := range all {
+		s.AddRecord(r)
+	}
+	s.refreshAll()
+}
+
+// learn keeps a record of a node if it is the latest.
+func (s *State) learn(r ipc.BuildRecord, u ipc.UnitRecord) {
+	if known, has := s.last[u.ID]; u.Status == ipc.StatusSkipped || has && known.Time.After(r.Started) {
+		return
+	}
+	s.last[u.ID] = ipc.ExplainFact{Build: r.Build, Time: r.Started, UnitRecord: u}
+}
+
+// setRecent replaces the newest builds.
+func (s *State) setRecent(recent []ipc.BuildRecord) {
+	if len(recent) > 0 {
+		oldest := recent[len(recent)-1].Started
+		s.History = slices.DeleteFunc(s.History, func(r ipc.BuildRecord) bool {
+			return r.Started.After(oldest) && !slices.ContainsFunc(recent, func(n ipc.BuildRecord) bool { return n.Build == r.Build })
+		})
+	} else {
+		s.History = nil
+	}
+	s.past = nil
+	for _, r := range slices.Backward(recent) {
+		s.AddRecord(r)
+	}
 }
 
 func unitOf(r ipc.BuildRecord, u ipc.UnitRecord) *Unit {
@@ -61,10 +97,10 @@ func unitOf(r ipc.BuildRecord, u ipc.UnitRecord) *Unit {
 // record is the form in which the history keeps a build.
 func (b *Build) record(seconds float64) ipc.BuildRecord {
 	r := ipc.BuildRecord{
-		Build: b.ID, Started: b.Started, Seconds: seconds, Trigger: b.Trigger, Success: b.OK, Detail: b.Detail, Counts: b.Counts,
+		Build: b.ID, Started: b.Started, Seconds: seconds, Trigger: b.Trigger, Success: b.OK, Cancelled: b.Cancelled, Detail: b.Detail, Counts: b.Counts,
 	}
 	for _, u := range b.Units {
-		if u.Reason.Code == ipc.ReasonHit && u.Kind == KindUnit {
+		if u.Status == ipc.StatusCached && u.Kind == KindUnit {
 			r.Hits++
 		}
 		r.Units = append(r.Units, ipc.UnitRecord{
@@ -95,7 +131,7 @@ func (s *State) Build(id string) *Build {
 
 func past(r ipc.BuildRecord) *Build {
 	b := &Build{
-		ID: r.Build, Trigger: r.Trigger, Started: r.Started, Finished: true, OK: r.Success, Detail: r.Detail, Counts: r.Counts,
+		ID: r.Build, Trigger: r.Trigger, Started: r.Started, Finished: true, OK: r.Success, Cancelled: r.Cancelled, Detail: r.Detail, Counts: r.Counts,
 		Ended: r.Started.Add(time.Duration(r.Seconds * float64(time.Second))), index: map[string]int{},
 	}
 	units := 0

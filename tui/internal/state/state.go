@@ -8,6 +8,7 @@
 package state
 
 import (
+	"slices"
 	"time"
 
 	"github.com/RepliBuild/replibuild/ipc"
@@ -49,16 +50,19 @@ type State struct {
 	Cache   CacheNumbers
 	Queue   ipc.QueueReply
 	Current *Build            // the build that runs, or the last one; nil = none yet
-	History []ipc.BuildRecord // newest first, at most maxHistory
+	History []ipc.BuildRecord // newest first, at most MaxHistory
 
-	All   []*Unit // last known state of every unit, in order of appearance
-	Dirty []*Unit // as discovery sees them
-	// DirtyCount counts all dirty nodes; Dirty may have fewer.
-	DirtyCount int
-	Changed    []string // paths of the last change
+	All   []*Unit          // a row for everything that is known, see [State.row]
+	Dirty ipc.DirtyChanged // what discovery last said
+	Lost  time.Time        // when contact was lost; zero = it is not
 
-	units   map[string]int // index into All by ID
-	order   int            // the last Unit.Order
+	units   map[string]int             // index into All by ID
+	causes  map[string][]ipc.Cause     // of dirty nodes, by ID
+	last    map[string]ipc.ExplainFact // what became of a node when it was last made
+	dirty   int                        // rows of All that are dirty
+	failed  int                        // rows of All that failed
+	clean   int                        // rows of All that are up to date
+	order   int                        // the last Unit.Order
 	samples map[string][]Sample
 	plan    *ipc.Plan
 	byID    map[string]*ipc.Unit
@@ -68,13 +72,13 @@ type State struct {
 
 // Bounds of what is kept.
 const (
-	maxHistory = 200
+	MaxHistory = 200 // builds
 	maxSamples = 60
 )
 
 // New makes the state of a project of which nothing is known yet.
 func New(root, set string) *State {
-	s := &State{Root: root, Set: set, Link: LinkConnecting, units: map[string]int{}, samples: map[string][]Sample{}}
+	s := &State{Root: root, Set: set, Link: LinkConnecting, units: map[string]int{}, samples: map[string][]Sample{}, last: map[string]ipc.ExplainFact{}}
 	for _, name := range ipc.DaemonNames() {
 		s.Daemons = append(s.Daemons, Daemon{DaemonStatus: ipc.DaemonStatus{Name: name}})
 	}
@@ -98,16 +102,30 @@ func (s *State) SetNow(t time.Time) {
 	s.touch(Clock)
 }
 
-// SetLink notes how the stream is doing.
+// SetLink notes how the stream is doing. Without contact every clock of a build stops:
+// whether it goes on is not known.
 func (s *State) SetLink(link string) {
 	if s.Link == link {
 		return
 	}
 	s.Link = link
+	if s.Lost = (time.Time{}); link == LinkDown {
+		s.Lost = s.Now
+	}
+	s.refreshAll()
 	s.touch(Connection)
+	s.touch(Builds)
 }
 
-// Running reports whether a build runs.
+// Clock is the time up to which builds are known: now, or when contact was lost.
+func (s *State) Clock() time.Time {
+	if s.Lost.IsZero() {
+		return s.Now
+	}
+	return s.Lost
+}
+
+// Running reports whether a build runs, as far as is known.
 func (s *State) Running() bool { return s.Current != nil && !s.Current.Finished }
 
 // Apply takes an event in.
@@ -119,8 +137,8 @@ func (s *State) Apply(e ipc.Event) {
 		s.SetDaemon(b.DaemonStatus, e.Time)
 	case ipc.CacheChanged:
 		s.SetCache(b.CacheStatsReply)
-	case ipc.FilesChanged:
-		s.filesChanged(b)
+	case ipc.DirtyChanged:
+		s.setDirty(b)
 	case ipc.BuildQueued:
 		s.queued(e.Build, b, e.Time)
 	default:
@@ -128,14 +146,21 @@ func (s *State) Apply(e ipc.Event) {
 	}
 }
 
-// snapshot replaces what the events before could have told wrongly.
+// snapshot replaces what the events before it said: what is shown from now on is what
+// a dashboard shows that starts now.
 func (s *State) snapshot(b ipc.Snapshot, at time.Time) {
 	s.SetStatus(b.Status, at)
 	s.SetQueue(b.Queue)
-	for i := len(b.Recent) - 1; i >= 0; i-- {
-		s.AddRecord(b.Recent[i])
+	s.setRecent(b.Recent)
+	s.Current, s.order = nil, 0
+	for _, e := range b.Build {
+		s.build(e)
 	}
-	s.reconcile(b.Queue.Running, at)
+	if len(b.Build) == 0 && b.Queue.Running != nil {
+		s.resume(b.Queue.Running)
+	}
+	s.setDirty(b.Dirty)
+	s.touch(Builds)
 }
 
 // SetQueue takes the answer to a queue request in.
@@ -144,13 +169,16 @@ func (s *State) SetQueue(q ipc.QueueReply) {
 	s.touch(Queue)
 }
 
+// queued puts a request at its place in the queue.
 func (s *State) queued(build string, b ipc.BuildQueued, at time.Time) {
-	for i := range s.Queue.Waiting {
-		if s.Queue.Waiting[i].Build == build {
-			return
-		}
+	info := ipc.BuildInfo{Build: build, Trigger: b.Trigger, Targets: b.Targets, Files: b.Files, Since: at, Callers: 1}
+	waiting := slices.Clone(s.Queue.Waiting)
+	if i := slices.IndexFunc(waiting, func(w ipc.BuildInfo) bool { return w.Build == build }); i >= 0 {
+		info = waiting[i]
+		waiting = slices.Delete(waiting, i, i+1)
 	}
-	s.Queue.Waiting = append(s.Queue.Waiting, ipc.BuildInfo{Build: build, Trigger: b.Trigger, Since: at, Callers: 1})
+	place := max(0, min(b.Position-1, len(waiting)))
+	s.Queue.Waiting = slices.Insert(waiting, place, info)
 	s.touch(Queue)
 }
 
@@ -164,32 +192,28 @@ func (s *State) unqueue(build string) {
 	}
 }
 
-func (s *State) filesChanged(b ipc.FilesChanged) {
-	s.Changed, s.DirtyCount = b.Paths, b.Dirty
-	s.Dirty = s.Dirty[:0:0]
-	for _, id := range b.Units {
-		u := &Unit{ID: id, Status: StatusDirty, Reason: ipc.Reason{Code: ipc.ReasonInput, Text: because(b.Paths)}}
-		u.Kind, u.Target, u.Name = SplitID(id)
-		if i, known := s.units[id]; known {
-			last := s.All[i]
-			u.Seconds, u.CPU, u.Peak, u.Bytes, u.Name = last.Seconds, last.CPU, last.Peak, last.Bytes, last.Name
-			if usual := s.usual(id); usual > 0 { // it may have come from the cache the last time
-				u.Seconds = usual
-			}
-		}
-		s.Dirty = append(s.Dirty, u)
+// setDirty takes in what discovery says is dirty.
+func (s *State) setDirty(b ipc.DirtyChanged) {
+	s.Dirty, s.causes = b, make(map[string][]ipc.Cause, len(b.Nodes))
+	for _, n := range b.Nodes {
+		s.causes[n.ID] = n.Causes
 	}
+	s.refreshAll()
 	s.touch(Dirty)
 }
 
-func because(paths []string) string {
-	switch len(paths) {
-	case 0:
-		return ""
-	case 1:
-		return paths[0] + " changed"
+// SetLast takes in what became of every node when it was last made.
+func (s *State) SetLast(facts []ipc.ExplainFact) {
+	before := s.last
+	s.last = make(map[string]ipc.ExplainFact, len(facts))
+	for _, f := range facts {
+		if known := before[f.ID]; known.Time.After(f.Time) { // of a build that ended since
+			f = known
+		}
+		s.last[f.ID] = f
 	}
-	return paths[0] + " and others changed"
+	s.refreshAll()
+	s.touch(Builds)
 }
 
 // SetPlan takes the plan in: it names units that no build has touched yet, and the
@@ -205,19 +229,9 @@ func (s *State) SetPlan(p *ipc.Plan) {
 	for i := range p.Units {
 		u := &p.Units[i]
 		s.byID[u.ID] = u
-		if _, known := s.units[u.ID]; !known {
-			s.remember(&Unit{ID: u.ID, Kind: KindUnit, Name: u.Source, Target: u.Target})
-		}
 	}
+	s.refreshAll()
 	s.touch(Builds)
-}
-
-// Place is where a unit is in All, negative if it is not known.
-func (s *State) Place(id string) int {
-	if i, known := s.units[id]; known {
-		return i
-	}
-	return -1
 }
 
 // Plan is the last plan known, or nil.

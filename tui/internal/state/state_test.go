@@ -67,11 +67,8 @@ func TestSnapshotReconciles(t *testing.T) {
 		t.Errorf("b1: %+v", b)
 	}
 	s.Apply(event(2*time.Minute, "", ipc.Snapshot{}))
-	if s.Running() || s.Current.OK {
-		t.Error("b2 still runs, or ended well, though nobody knows")
-	}
-	if s.All[0].Status == StatusRunning || len(s.Current.Jobs()) != 0 {
-		t.Error("a unit of an ended build still runs")
+	if s.Running() || len(s.All) != 0 {
+		t.Error("b2 still runs, though no snapshot tells of it")
 	}
 }
 
@@ -119,29 +116,122 @@ func TestDaemons(t *testing.T) {
 	}
 }
 
-func TestDirtyIsForgottenAfterAGoodBuild(t *testing.T) {
+// A row is dirty with its own cause while discovery says so, also if the build that
+// ended last made it.
+func TestRowsAreDirtyWithTheirOwnCauses(t *testing.T) {
 	t.Parallel()
 	s := New("/src", "app-1")
-	s.Apply(event(0, "", ipc.FilesChanged{Paths: []string{"a.h", "b.h"}, Dirty: 3, Units: []string{"app:a.cpp", "link:app", "step:gen/x.h"}}))
-	if s.DirtyCount != 3 || s.Dirty[0].Name != "a.cpp" || s.Dirty[1].Kind != KindLink || s.Dirty[2].Name != "gen/x.h" || s.Dirty[0].Reason.Text != "a.h and others changed" {
-		t.Errorf("dirty: %+v", s.Dirty[0])
-	}
+	s.SetLink(LinkLive)
+	s.SetPlan(&ipc.Plan{Units: []ipc.Unit{{ID: "app:a.cpp", Target: "app", Source: "a.cpp"}, {ID: "app:b.cpp", Target: "app", Source: "b.cpp"}}, Targets: []ipc.Target{{Name: "app", Output: "build/app"}}})
+	s.Apply(event(0, "", ipc.DirtyChanged{Known: true}))
 	s.Apply(event(1, "b1", ipc.BuildStarted{}))
-	s.Apply(event(2, "b1", ipc.BuildFinished{OK: true}))
-	if s.DirtyCount != 0 || len(s.Dirty) != 0 {
-		t.Error("still dirty")
+	s.Apply(event(1, "b1", ipc.BuildPlanned{Units: 2, Dirty: 2, Nodes: []string{"app:a.cpp", "app:b.cpp"}}))
+	if row := s.All[s.units["app:a.cpp"]]; row.Status != StatusQueued {
+		t.Errorf("before its turn: %+v", row)
+	}
+	s.Apply(event(2, "b1", ipc.UnitFinished{File: "a.cpp", Target: "app", Status: ipc.StatusCompiled, Seconds: 2}))
+	s.Apply(event(2, "b1", ipc.UnitFinished{File: "b.cpp", Target: "app", Status: ipc.StatusFailed, Diagnostics: "no"}))
+	s.Apply(event(3, "b1", ipc.BuildFinished{Counts: ipc.Counts{Compiled: 1, Failed: 1}}))
+	status := func(id string) string { return s.All[s.units[id]].Status }
+	if status("app:a.cpp") != ipc.StatusCompiled || status("link:app") != StatusNotBuilt {
+		t.Errorf("after the build: %s, link %s", status("app:a.cpp"), status("link:app"))
+	}
+	s.Apply(event(4, "", ipc.DirtyChanged{Known: true, Count: 2, Nodes: []ipc.DirtyNode{
+		{ID: "app:a.cpp", Causes: []ipc.Cause{{Kind: ipc.CauseChanged, Path: "a.h"}, {Kind: ipc.CauseChanged, Path: "z.h"}}},
+		{ID: "app:b.cpp", Causes: []ipc.Cause{{Kind: ipc.CauseUnsettled}}},
+		{ID: "plan", Causes: []ipc.Cause{{Kind: ipc.CauseChanged, Path: "replibuild.toml"}}},
+	}}))
+	a := s.All[s.units["app:a.cpp"]]
+	if a.Status != StatusDirty || a.Reason.Text != "a.h changed" || a.Seconds != 2 {
+		t.Errorf("a.cpp: %+v", a)
+	}
+	if status("app:b.cpp") != ipc.StatusFailed {
+		t.Error("what failed is dirty by that only, and failed is what is told")
+	}
+	if name := s.All[s.units["plan"]].Name; name != "replibuild.toml" || s.DirtyRows() != 2 {
+		t.Errorf("the plan is called %q, %d rows are dirty", name, s.DirtyRows())
+	}
+	s.Apply(event(5, "", ipc.DirtyChanged{Known: true}))
+	if status("app:a.cpp") != ipc.StatusCompiled || s.DirtyRows() != 0 {
+		t.Errorf("reverted: %s", status("app:a.cpp"))
+	}
+}
+
+// Without contact clocks stop and nothing is called up to date; a snapshot replaces all.
+func TestContactLost(t *testing.T) {
+	t.Parallel()
+	s := New("/src", "app-1")
+	s.SetLink(LinkLive)
+	s.SetLast([]ipc.ExplainFact{{Build: "b0", Time: t0, UnitRecord: ipc.UnitRecord{ID: "app:a.cpp", File: "a.cpp", Status: ipc.StatusCached, Seconds: 0.01, Saved: 3}}})
+	s.Apply(event(0, "", ipc.Snapshot{Dirty: ipc.DirtyChanged{Known: true}}))
+	if row := s.All[0]; row.Status != StatusUpToDate || row.Seconds != 3 || row.Reason.Text != "" {
+		t.Errorf("at rest: %+v", row)
+	}
+	s.Apply(event(0, "b1", ipc.BuildStarted{}))
+	s.SetNow(t0.Add(20 * time.Second))
+	s.SetLink(LinkDown)
+	s.SetNow(t0.Add(time.Hour))
+	if got := s.Current.Elapsed(s.Clock()); got != 20*time.Second {
+		t.Errorf("the clock says %v", got)
+	}
+	if s.All[0].Status != StatusToCheck {
+		t.Errorf("without contact: %+v", s.All[0])
+	}
+	s.SetLink(LinkLive)
+	s.Apply(event(time.Hour, "", ipc.Snapshot{
+		Dirty:  ipc.DirtyChanged{Known: true},
+		Recent: []ipc.BuildRecord{{Build: "b1", Started: t0, Seconds: 30, Success: true}},
+	}))
+	if b := s.Build(""); b == nil || b.ID != "b1" || !b.OK || s.Running() || s.DirtyRows() != 0 || s.All[0].Status != StatusUpToDate {
+		t.Errorf("with contact again: %+v, %+v", b, s.All[0])
+	}
+}
+
+// The end of a request that waited takes it off the queue.
+func TestQueueFollowsItsEvents(t *testing.T) {
+	t.Parallel()
+	s := New("/src", "app-1")
+	s.Apply(event(0, "b1", ipc.BuildStarted{}))
+	s.Apply(event(1, "b2", ipc.BuildQueued{Position: 1, Targets: []string{"lib"}}))
+	s.Apply(event(1, "b3", ipc.BuildQueued{Position: 2, Files: []string{"a.cpp"}}))
+	if q := s.Queue.Waiting; len(q) != 2 || q[0].Targets[0] != "lib" || q[1].Files[0] != "a.cpp" {
+		t.Errorf("waiting: %+v", q)
+	}
+	s.Apply(event(2, "b2", ipc.BuildFinished{Cancelled: true}))
+	s.Apply(event(2, "b3", ipc.BuildQueued{Position: 1}))
+	if q := s.Queue.Waiting; len(q) != 1 || q[0].Build != "b3" || q[0].Files[0] != "a.cpp" || s.Current.ID != "b1" || len(s.History) != 0 {
+		t.Errorf("after the cancellation: %+v, %+v", q, s.Current)
+	}
+}
+
+// Events that a snapshot tells may come again.
+func TestEventsThatComeTwice(t *testing.T) {
+	t.Parallel()
+	s := New("/src", "app-1")
+	all := []ipc.Event{
+		event(0, "b1", ipc.BuildStarted{}), event(0, "b1", ipc.UnitsCached{Count: 3}), event(0, "b1", ipc.UnitFinished{File: "a.cpp", Target: "app", Status: ipc.StatusCompiled}),
+	}
+	for i := range all {
+		all[i].Number = i + 1
+	}
+	s.Apply(event(0, "", ipc.Snapshot{Build: all}))
+	for _, e := range all {
+		s.Apply(e)
+	}
+	if c := s.Current; c.InPlace != 3 || c.Counts != (ipc.Counts{Cached: 3, Compiled: 1}) || c.Steps != 1 {
+		t.Errorf("counted twice: %+v", c)
 	}
 }
 
 func TestHistoryIsSortedAndBounded(t *testing.T) {
 	t.Parallel()
 	s := New("/src", "app-1")
-	for i := range 3 * maxHistory {
-		n := i * 7919 % (3 * maxHistory)
+	for i := range 3 * MaxHistory {
+		n := i * 7919 % (3 * MaxHistory)
 		s.AddRecord(ipc.BuildRecord{Build: fmt.Sprint("b", n), Started: t0.Add(time.Duration(n) * time.Minute), Hits: 1, Counts: ipc.Counts{Compiled: 1},
 			Units: []ipc.UnitRecord{{ID: "app:a.cpp", Status: ipc.StatusCompiled, Seconds: float64(n)}}})
 	}
-	if len(s.History) != maxHistory || len(s.Samples("app:a.cpp")) != maxSamples {
+	if len(s.History) != MaxHistory || len(s.Samples("app:a.cpp")) != maxSamples {
 		t.Errorf("%d builds, %d samples", len(s.History), len(s.Samples("app:a.cpp")))
 	}
 	for i := 1; i < len(s.History); i++ {
@@ -173,27 +263,16 @@ func TestCommandIsThePlans(t *testing.T) {
 	}
 }
 
-// A good build of some files leaves the others dirty.
-func TestPartialBuildLeavesDirty(t *testing.T) {
-	t.Parallel()
-	s := New("/src", "app-1")
-	s.Apply(event(0, "", ipc.FilesChanged{Paths: []string{"a.h"}, Dirty: 2, Units: []string{"app:a.cpp", "app:b.cpp"}}))
-	s.Apply(event(1, "b1", ipc.BuildStarted{Files: []string{"a.cpp"}}))
-	s.Apply(event(2, "b1", ipc.BuildFinished{OK: true}))
-	if s.DirtyCount != 2 || s.Current.AllGood() {
-		t.Errorf("%d dirty after a build of one file", s.DirtyCount)
-	}
-}
-
 // The last known state of a unit is that of the latest build, in whatever order
 // builds become known.
 func TestLatestRecordCounts(t *testing.T) {
 	t.Parallel()
 	s := New("/src", "app-1")
 	for _, after := range []time.Duration{2, 3, 1} {
-		s.AddRecord(ipc.BuildRecord{Build: fmt.Sprint("b", int(after)), Started: t0.Add(after), Units: []ipc.UnitRecord{{ID: "app:a.cpp", Seconds: float64(after)}}})
+		s.AddRecord(ipc.BuildRecord{Build: fmt.Sprint("b", int(after)), Started: t0.Add(after), Units: []ipc.UnitRecord{{ID: "app:a.cpp", Status: ipc.StatusCompiled, Seconds: float64(after)}}})
 	}
+	s.AddRecords(nil)
 	if len(s.All) != 1 || s.All[0].Seconds != 3 {
-		t.Errorf("last known: %+v", s.All[0])
+		t.Errorf("last known: %+v", s.All)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/RepliBuild/replibuild/internal/words"
 	"github.com/RepliBuild/replibuild/ipc"
 )
 
@@ -14,10 +15,14 @@ const (
 	KindStep = "step"
 )
 
-// What a unit can be besides ipc's Status words; "" = not built yet.
+// What a unit can be besides ipc's Status words.
 const (
-	StatusRunning = "running"
-	StatusDirty   = "dirty"
+	StatusRunning  = words.Running
+	StatusQueued   = words.Queued
+	StatusDirty    = "dirty"
+	StatusUpToDate = words.UpToDate
+	StatusToCheck  = "to check" // nothing watches: it may have changed
+	StatusNotBuilt = "not built"
 )
 
 // Unit is a source file of a target, a link or a generating step, in one build. It
@@ -37,7 +42,7 @@ type Unit struct {
 	Expected    float64 // seconds, by history; 0 = unknown
 	Started     time.Time
 	Build       string
-	Order       int // the later it came the higher; 0 = before the dashboard was there
+	Order       int // in the current build: the later it came the higher; 0 = not touched by it
 	Diagnostics string
 	Exit        int
 	Command     []string
@@ -56,7 +61,7 @@ type Sample struct {
 func SplitID(id string) (kind, target, name string) {
 	switch {
 	case id == "plan":
-		return KindStep, "", "the plan"
+		return KindStep, "", "replibuild.toml"
 	case strings.HasPrefix(id, "link:"):
 		target = strings.TrimPrefix(id, "link:")
 		return KindLink, target, target
@@ -100,17 +105,6 @@ func (s *State) addSample(id string, sample Sample) {
 
 // Samples are the times that a unit was made, oldest first.
 func (s *State) Samples(id string) []Sample { return s.samples[id] }
-
-// usual is what a unit cost the last time it was really made; 0 = unknown.
-func (s *State) usual(id string) float64 {
-	list := s.samples[id]
-	for i := len(list) - 1; i >= 0; i-- {
-		if list[i].Status == ipc.StatusCompiled {
-			return list[i].Seconds
-		}
-	}
-	return 0
-}
 
 // SetFacts takes the answer to an explain request in.
 func (s *State) SetFacts(facts []ipc.ExplainFact) {

@@ -6,6 +6,7 @@ import "github.com/RepliBuild/replibuild/tui/internal/paint"
 type Frame struct {
 	Number  string // the key that jumps to it, "" for none
 	Title   string
+	Tabs    []Note // behind the title
 	Notes   []Note // right of the title, as many as fit
 	Corner  string // at the right end, "" for none
 	Focused bool
@@ -57,6 +58,11 @@ func top(p *paint.Painter, f Frame, w int, role, title paint.Role) string {
 		l.Put(paint.Key, f.Number).Put(role, " ")
 	}
 	l.Put(title, f.Title).Put(role, " ")
+	for _, t := range f.Tabs {
+		if l.Left() > paint.Width(t.Text)+2 {
+			l.Put(t.Role, t.Text).Put(role, " ")
+		}
+	}
 	corner := 0
 	if f.Corner != "" {
 		corner = paint.Width(f.Corner) + 3

@@ -67,8 +67,8 @@ func grow(widths []int, left int, limit func(i int) int) (given int) {
 	return given
 }
 
-// Head paints the titles of the columns, sorted named by its index with its sign.
-func Head(p *paint.Painter, columns []Column, widths []int, width, sorted int) string {
+// Head paints the titles of the columns, that of index sorted with an arrow.
+func Head(p *paint.Painter, columns []Column, widths []int, width, sorted int, up bool) string {
 	l := p.Line(width).Put(paint.Dim, " ")
 	first := true
 	for i, c := range columns {
@@ -79,14 +79,17 @@ func Head(p *paint.Painter, columns []Column, widths []int, width, sorted int) s
 			l.Skip(1)
 		}
 		first = false
-		role := paint.Dim
+		role, title := paint.Dim, c.Title
 		if i == sorted {
 			role = paint.Focus
+			if title += p.SortDown; up {
+				title = c.Title + p.SortUp
+			}
 		}
 		if c.Right {
-			l.Right(role, c.Title, widths[i])
+			l.Right(role, title, widths[i])
 		} else {
-			l.Cell(role, c.Title, widths[i])
+			l.Cell(role, title, widths[i])
 		}
 	}
 	return l.String()

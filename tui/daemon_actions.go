@@ -3,30 +3,70 @@ package tui
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	tea "github.com/charmbracelet/bubbletea"
 
+	"github.com/RepliBuild/replibuild/internal/words"
 	"github.com/RepliBuild/replibuild/ipc"
 	"github.com/RepliBuild/replibuild/tui/internal/state"
 	"github.com/RepliBuild/replibuild/tui/internal/widgets"
 )
 
-// build starts a build; where there is no orchestrator, the daemons first.
+// build brings all targets up to date.
 func (m *Model) build() effect {
+	return m.buildWith(ipc.BuildRequest{Trigger: ipc.TriggerDashboard})
+}
+
+// buildSelected builds what the cursor is on, with force whatever the cache has.
+func (m *Model) buildSelected(force bool) effect {
+	req := ipc.BuildRequest{Trigger: ipc.TriggerDashboard, NoCache: force}
+	switch u := m.detail.Unit; {
+	case u == nil:
+		m.say(toast{text: "select a file or a target first", idle: true})
+		return nil
+	case u.Kind == state.KindUnit:
+		req.Files = []string{u.Name}
+	case u.Kind == state.KindLink:
+		req.Targets = []string{u.Target}
+	default:
+		m.say(toast{text: "a step is run by the build of what needs it", idle: true})
+		return nil
+	}
+	return m.buildWith(req)
+}
+
+// toggleAuto builds after changes, while the dashboard runs.
+func (m *Model) toggleAuto() effect {
+	m.auto = !m.auto
+	if !m.auto {
+		m.say(toast{text: "builds start by key only"})
+		return nil
+	}
+	m.say(toast{text: "builds start after each change, while the dashboard runs"})
+	return m.buildWith(ipc.BuildRequest{Trigger: ipc.TriggerWatch})
+}
+
+// quiet is how long no file may change before an automatic build starts.
+const quiet = 20 * time.Millisecond
+
+// buildWith starts a build; where there is no orchestrator, the daemons first.
+func (m *Model) buildWith(req ipc.BuildRequest) effect {
 	if d := m.state.Daemon(ipc.NameOrchestrator); !d.Up() && m.state.Link != state.LinkLive {
 		m.say(toast{text: "starting the daemons, then building"})
 		return m.tell("starting", m.namesOf(func(d *state.Daemon) bool { return !d.Up() && d.State != ipc.StateDisabled }),
-			m.cfg.Project.Start, (*Model).submit)
+			m.cfg.Project.Start, func(m *Model) effect { return m.submit(req) })
 	}
-	return m.submit()
+	return m.submit(req)
 }
 
 // submit asks for a build and does not wait for its end: the stream tells.
-func (m *Model) submit() effect {
-	o, env := m.cfg.Orchestrator, ipc.CallerEnv(m.cfg.Env)
+func (m *Model) submit(req ipc.BuildRequest) effect {
+	o := m.cfg.Orchestrator
+	req.Env, req.Detach = ipc.CallerEnv(m.cfg.Env), true
 	return ask(askLimit, func(ctx context.Context) tea.Msg {
-		reply, err := o.Build(ctx, ipc.BuildRequest{Env: env, Trigger: ipc.TriggerDashboard, Detach: true}, func(ipc.Event) {})
+		reply, err := o.Build(ctx, req, func(ipc.Event) {})
 		return buildMsg{reply, err}
 	})
 }
@@ -49,7 +89,7 @@ func (m *Model) cancelBuild() effect {
 		id, what = build, "It waits in the queue."
 	} else if c := m.state.Current; m.state.Running() {
 		done, of := c.Progress()
-		id, what = c.ID, fmt.Sprintf("%d of %d units are done; what is done stays done.", done, of)
+		id, what = c.ID, words.Of(done, of, "unit")+" done; what is done stays done."
 	} else if q := m.state.Queue.Waiting; len(q) > 0 {
 		id, what = q[0].Build, "It waits in the queue."
 	}
@@ -100,12 +140,16 @@ func (m *Model) cacheAnswered(msg cacheMsg) {
 	if !msg.ask {
 		return
 	}
+	if msg.stats.Entries == 0 {
+		m.say(toast{text: clearedWords(0, 0), idle: true})
+		return
+	}
 	p := m.cfg.Project
 	m.overlay = &question{
 		title: "Clear the cache?",
 		text: []string{
-			"This takes away " + clearedWords(msg.stats.Bytes, msg.stats.Entries) + ".",
-			"The next build compiles anew what is not in place. u undoes it for 10 seconds.",
+			"This removes " + clearedWords(msg.stats.Bytes, msg.stats.Entries) + ".",
+			"The next build compiles what is not up to date. u undoes it for 10 seconds.",
 		},
 		yes: "clear it",
 		do: func(*Model) effect {
@@ -131,7 +175,10 @@ func (m *Model) cleared(msg clearedMsg) effect {
 }
 
 func (m *Model) undoClear() effect {
-	p, token := m.cfg.Project, m.undo.token
+	p, token := m.cfg.Project, ""
+	if m.undo != nil {
+		token = m.undo.token
+	}
 	m.undo = nil
 	return ask(askLimit, func(ctx context.Context) tea.Msg {
 		reply, err := p.RestoreCache(ctx, token)
@@ -159,7 +206,20 @@ func (m *Model) stopOne() effect {
 	return m.tell("stopping", []string{m.one()}, m.cfg.Project.Stop, nil)
 }
 
-func (m *Model) restartOne() effect { return m.restartNamed(m.one()) }
+// restartOne restarts the selected daemon. If another one has crashed it asks which.
+func (m *Model) restartOne() effect {
+	selected := m.one()
+	crashed := m.namesOf(func(d *state.Daemon) bool { return d.State == ipc.StateCrashed })
+	if len(crashed) == 0 || slices.Contains(crashed, selected) {
+		return m.restartNamed(selected)
+	}
+	m.overlay = &question{
+		title: "Restart " + crashed[0] + "?", text: []string{crashed[0] + " crashed, but the cursor is on " + selected + "."},
+		yes: "restart " + crashed[0], do: func(m *Model) effect { return m.restartNamed(crashed[0]) },
+		other: "restart " + selected, doOther: func(m *Model) effect { return m.restartNamed(selected) },
+	}
+	return nil
+}
 
 func (m *Model) restartNamed(name string) effect {
 	return m.tell("restarting", []string{name}, m.cfg.Project.Restart, nil)
@@ -205,7 +265,7 @@ func (m *Model) confirmAll(title, yes string, do func(*Model) effect) effect {
 	text := []string{fmt.Sprintf("%s of this project %s up.", widgets.Plural(int64(up), "daemon"), is)}
 	if c := m.state.Current; m.state.Running() {
 		done, of := c.Progress()
-		text = append(text, fmt.Sprintf("A build runs: %d of %d units are done. The others are not compiled.", done, of))
+		text = append(text, "A build runs: "+words.Of(done, of, "unit")+" done. The others are not compiled.")
 	}
 	m.overlay = &question{title: title, text: text, yes: yes, do: do}
 	return nil
@@ -234,10 +294,26 @@ func (m *Model) done(msg doneMsg) effect {
 		m.say(problem(msg.what, msg.err))
 		return nil
 	}
+	m.say(toast{text: doneText(msg)})
 	if msg.then != nil {
 		return msg.then(m)
 	}
 	return nil
+}
+
+// doneText says what was done to daemons: "restarted compilation (PID 4711)".
+func doneText(msg doneMsg) string {
+	did := map[string]string{"starting": "started", "stopping": "stopped", "restarting": "restarted"}[msg.what]
+	if len(msg.names) != 1 {
+		return did + " " + widgets.Plural(int64(len(msg.names)), "daemon")
+	}
+	text := did + " " + msg.names[0]
+	for _, d := range msg.daemons {
+		if d.Name == msg.names[0] && d.PID != 0 && msg.what != "stopping" {
+			text += fmt.Sprintf(" (PID %d)", d.PID)
+		}
+	}
+	return text
 }
 
 func (m *Model) whyStart() string {
