@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/RepliBuild/replibuild/internal/rootid"
 	"github.com/RepliBuild/replibuild/ipc"
 )
 
@@ -36,7 +37,7 @@ type holder struct {
 // tryLock takes the lock at path, making file and folder where missing, or returns
 // errLocked at once.
 func tryLock(path string) (*lock, error) {
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+	if err := rootid.MakeFolder(filepath.Dir(path)); err != nil {
 		return nil, err
 	}
 	for {

@@ -59,7 +59,7 @@ type leaseText struct {
 
 // newLease makes a lease in a folder of a project.
 func newLease(dir string, root rootid.ID) (*lease, error) {
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+	if err := rootid.MakeFolder(dir); err != nil {
 		return nil, fmt.Errorf("make a lease: %w", err)
 	}
 	l := &lease{dir: dir, root: root, token: rand.Text()[:10], groups: make(map[int]bool), folders: make(map[string]bool)}

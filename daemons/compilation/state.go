@@ -53,7 +53,7 @@ func saveState(file string, root rootid.ID, r *records, t *tables, d *digests) e
 	if err := gob.NewEncoder(&body).Encode(state); err != nil {
 		return fmt.Errorf("encode state: %w", err)
 	}
-	if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
+	if err := rootid.MakeFolder(filepath.Dir(file)); err != nil {
 		return err
 	}
 	tmp, err := os.OpenFile(file+"."+rand.Text(), os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)

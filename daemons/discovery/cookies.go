@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"sync"
 	"time"
+
+	"github.com/RepliBuild/replibuild/internal/rootid"
 )
 
 // cookieLimit is how long a Sync waits for its own event; 80 µs is the rule, and
@@ -95,7 +97,7 @@ func (s *Service) routeCookies() {
 	if s.watches == nil {
 		return
 	}
-	os.MkdirAll(s.cfg.CookieDir, 0o700)
+	rootid.MakeFolder(s.cfg.CookieDir)
 	s.lead(s.cookies.place)
 	delete(s.looseAt, s.cookies.place)
 	s.cookies.pick()
@@ -150,7 +152,7 @@ func writeCookie(path string) bool {
 		if err == nil {
 			return f.Close() == nil
 		}
-		if os.MkdirAll(filepath.Dir(path), 0o700) != nil {
+		if rootid.MakeFolder(filepath.Dir(path)) != nil {
 			return false
 		}
 	}

@@ -8,6 +8,8 @@ import (
 	"os"
 	"path/filepath"
 	"time"
+
+	"github.com/RepliBuild/replibuild/internal/rootid"
 )
 
 // stateMagic begins the state file and names its version.
@@ -67,7 +69,7 @@ func (s *Service) writeState(text []byte) error {
 	}
 	dir := filepath.Dir(s.cfg.StateFile)
 	f, err := os.CreateTemp(dir, filepath.Base(s.cfg.StateFile)+".tmp*")
-	if errors.Is(err, os.ErrNotExist) && os.MkdirAll(dir, 0o700) == nil {
+	if errors.Is(err, os.ErrNotExist) && rootid.MakeFolder(dir) == nil {
 		f, err = os.CreateTemp(dir, filepath.Base(s.cfg.StateFile)+".tmp*")
 	}
 	if err != nil {

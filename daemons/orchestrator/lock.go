@@ -6,6 +6,8 @@ import (
 	"os"
 	"path/filepath"
 	"time"
+
+	"github.com/RepliBuild/replibuild/internal/rootid"
 )
 
 // The lock of a build folder is held by whoever builds there. Its holder stamps the
@@ -31,7 +33,7 @@ type buildLock struct {
 // it; a lock whose holder shows no sign of life is not waited for: the result then
 // is not held, and its owner must keep its state in memory.
 func lockBuild(ctx context.Context, path string, waiting func()) (*buildLock, error) {
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+	if err := rootid.MakeFolder(filepath.Dir(path)); err != nil {
 		return nil, err
 	}
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"os"
 	"path/filepath"
 	"slices"
 	"sync"
@@ -97,7 +96,7 @@ func New(cfg Config) (*Service, error) {
 	s.compilation = newBackend(cfg.Compilation)
 	s.queue = newQueue(max(cfg.QueueSize, 1), s.publish, s.startWorking)
 	if cfg.StateDir != "" {
-		if err := os.MkdirAll(cfg.StateDir, 0o700); err != nil {
+		if err := rootid.MakeFolder(cfg.StateDir); err != nil {
 			s.log.Warn("nothing will be remembered", "error", err)
 		}
 	}

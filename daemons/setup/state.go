@@ -104,7 +104,7 @@ func (s *state) encode(root rootid.ID) ([]byte, error) {
 func writeFile(file string, text []byte) error {
 	tmp, err := os.CreateTemp(filepath.Dir(file), filepath.Base(file)+".*.tmp")
 	if errors.Is(err, fs.ErrNotExist) {
-		if err = os.MkdirAll(filepath.Dir(file), 0o700); err == nil {
+		if err = rootid.MakeFolder(filepath.Dir(file)); err == nil {
 			tmp, err = os.CreateTemp(filepath.Dir(file), filepath.Base(file)+".*.tmp")
 		}
 	}
