@@ -36,7 +36,7 @@ func jobserverAuth(makeflags string) (auth string, known bool) {
 }
 
 // takeTokens takes what is free, at most limit-1. It returns how many compilers may
-// run, 0 if nobody limits them. The notice says that make's slots cannot be had.
+// run, 0 if nobody limits them. The notice says that make gave no slots.
 func takeTokens(env []string, limit int) (t *tokens, jobs int, notice *ipc.Notice) {
 	auth, known := jobserverAuth(ipc.EnvValue(env, "MAKEFLAGS"))
 	if !known {
@@ -46,7 +46,7 @@ func takeTokens(env []string, limit int) (t *tokens, jobs int, notice *ipc.Notic
 	if err != nil {
 		return &tokens{}, 1, &ipc.Notice{
 			Level: "warning", Code: ipc.CodeUnavailable,
-			Message: "make's job slots cannot be had, compiling one file at a time: " + err.Error(),
+			Message: "cannot get make's job slots, compiling one file at a time: " + err.Error(),
 			Hint:    "begin the recipe's line with +, so that make hands them on, or say --jobs",
 		}
 	}

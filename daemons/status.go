@@ -122,7 +122,7 @@ func (l *Launcher) judgeLocked(s *sighting) {
 	switch {
 	case s.holder.Stopping:
 		s.status.State = ipc.StateStopped
-		s.status.LastError = "it finishes its last requests"
+		s.status.LastError = "finishing its last requests"
 	case !known && time.Since(s.holder.Since) < readyLimit:
 		s.status.State = ipc.StateStarting
 	default:

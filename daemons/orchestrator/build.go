@@ -173,7 +173,7 @@ func (b *build) lock() *buildLock {
 		return &buildLock{}
 	}
 	lock, err := lockBuild(b.job.ctx, b.s.cfg.BuildLock, func() {
-		b.emit(ipc.Notice{Level: "info", Code: NoticeLocked, Message: "another process builds here; waiting for it"})
+		b.emit(ipc.Notice{Level: "info", Code: NoticeLocked, Message: "another process builds this project; waiting for it"})
 	})
 	if err == nil && lock.held() {
 		b.outputs = newOutputLog(b.s.cfg.BuildLock, b.s.cfg.Root, b.s.root, b.s.log)
@@ -190,7 +190,7 @@ func (b *build) lock() *buildLock {
 	default:
 		b.emit(ipc.Notice{
 			Level: "warning", Code: NoticeLocked,
-			Message: "the other process has stopped in the middle of its build; building without waiting for it",
+			Message: "the other process hangs in the middle of its build; building without waiting for it",
 			Hint:    "`replibuild ensure` replaces a daemon that hangs",
 		})
 	}

@@ -185,7 +185,7 @@ func TestDiscoveryThatCannotSay(t *testing.T) {
 	w.discovery.down = ipc.Errorf(ipc.CodeInternal, "no watch")
 	o := built(t, s)
 	equal(t, "counts", o.Counts, ipc.Counts{Cached: 2, Compiled: 1})
-	equal(t, "told", notices(o), []string{"cannot find out what has changed, looking at everything: no watch"})
+	equal(t, "told", notices(o), []string{"cannot find out what has changed, checking every file: no watch"})
 	w.discovery.down = nil
 	w.write("src/main.cpp", "new")
 	equal(t, "counts", built(t, s).Counts, ipc.Counts{Cached: 2, Compiled: 1})

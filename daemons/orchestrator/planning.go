@@ -28,7 +28,7 @@ func (b *build) look() (changes, error) {
 	if err != nil {
 		b.emit(ipc.Notice{
 			Level: "warning", Code: ipc.CodeOf(err),
-			Message: fmt.Sprintf("cannot find out what has changed, looking at everything: %v", err),
+			Message: fmt.Sprintf("cannot find out what has changed, checking every file: %v", err),
 			Hint:    "`replibuild logs discovery` says what happened",
 		})
 		reply = ipc.SyncReply{}

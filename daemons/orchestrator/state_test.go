@@ -115,7 +115,7 @@ func TestBuildLock(t *testing.T) {
 		})
 		done <- o
 	}()
-	equal(t, "told", (<-told).Message, "another process builds here; waiting for it")
+	equal(t, "told", (<-told).Message, "another process builds this project; waiting for it")
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	if _, err := lockBuild(ctx, path, func() {}); !errors.Is(err, context.Canceled) {

@@ -170,11 +170,11 @@ func checkInputs(ctx context.Context, p *replibuild.Project, plan *ipc.Plan, com
 	return finding{"inputs", levelOK, fmt.Sprintf("every file that %s opens, lists or searches for is traced", compiler), ""}
 }
 
-// checkDoubts says which units are compiled by each build, once for each reason.
+// checkDoubts says which units every build compiles, once for each reason.
 func checkDoubts(ctx context.Context, p *replibuild.Project) (all []finding) {
 	doubts, err := p.Doubts(ctx)
 	if err != nil {
-		return []finding{{"inputs", levelWarning, fmt.Sprintf("cannot ask which results are made again by each build: %v", err), ""}}
+		return []finding{{"inputs", levelWarning, fmt.Sprintf("cannot ask which units every build compiles: %v", err), ""}}
 	}
 	units := map[string][]string{}
 	for _, d := range doubts {
@@ -186,8 +186,8 @@ func checkDoubts(ctx context.Context, p *replibuild.Project) (all []finding) {
 			first = fmt.Sprintf("%s and %d more", first, n-1)
 		}
 		all = append(all, finding{
-			"inputs", levelWarning, fmt.Sprintf("%s: made again by each build, because %s", first, why),
-			"a compiler, or a wrapper of dynamically linked programs, can be watched wholly",
+			"inputs", levelWarning, fmt.Sprintf("%s: compiled by every build, because %s", first, why),
+			"a compiler, or a wrapper that runs dynamically linked programs only, can be traced completely",
 		})
 	}
 	return all
