@@ -60,7 +60,7 @@ func (w *traceWitness) addAsked(o preload.Observation, seen *observation) {
 	}
 	busy := ancestors(v.root, []string{v.root + "/.", w.about.output}, o.Written)
 	for _, dir := range temporaryFolders(w.about.env) {
-		busy[dir] = true
+		busy[spell(v.root, path.Clean(dir))] = true
 	}
 	for _, p := range o.Asked {
 		if w.isOurs(p) || slices.Contains(o.Written, p) {
