@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"io"
 	"os"
+	"path/filepath"
+	"runtime"
 	"slices"
 )
 
@@ -22,12 +24,18 @@ func ownPrograms(programs []string, t probed, all []driverFacts) []string {
 		driver := program == t.CXX || program == t.CC
 		switch {
 		case slices.Contains(own, file) || isScript(file):
-		case driver && !compilers[file] && !(t.Family == "gcc" && fileHolds(file, "COLLECT_GCC_OPTIONS")):
+		case driver && !compilers[file] && !isAppleShim(file) && !(t.Family == "gcc" && fileHolds(file, "COLLECT_GCC_OPTIONS")):
 		default:
 			own = append(own, file)
 		}
 	}
 	return own
+}
+
+// isAppleShim reports whether a driver is one of the programs in /usr/bin by which macOS
+// starts the compilers of Xcode. The system protects that folder.
+func isAppleShim(file string) bool {
+	return runtime.GOOS == "darwin" && filepath.Dir(file) == "/usr/bin"
 }
 
 // isScript reports whether a file is run by an interpreter, or cannot be read.
