@@ -103,11 +103,17 @@ func (c *compileWitness) readDepfile() (*observation, error) {
 	}
 	seen := &observation{}
 	for _, n := range append(names, c.about.source) {
-		if n = spell(c.about.view.root, n); n != os.DevNull && !c.about.hidden.hides(n) {
+		if n = spell(c.about.view.root, n); n != os.DevNull && !c.about.hidden.hides(n) && !c.isSlashed(n) {
 			seen.files = append(seen.files, n)
 		}
 	}
 	return seen, nil
+}
+
+// isSlashed reports whether a name is that of the source as clang writes it, with a slash
+// for each backslash (llvm::sys::path::native).
+func (c *compileWitness) isSlashed(name string) bool {
+	return name != c.about.source && name == strings.ReplaceAll(c.about.source, `\`, "/") && !c.about.view.signature(name).Exists()
 }
 
 // readTexts scans what was read.
