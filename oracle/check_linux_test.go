@@ -265,16 +265,11 @@ func (j *judgement) checkFile(what, file string, want []byte, reason ipc.Reason,
 	}
 }
 
-// mayRunAgain is for what was made before, but not kept: a build right after a link was
-// turned cannot know which of the two files was read, and links by a wrapper are not
-// kept.
-func (j *judgement) mayRunAgain(what string, reason ipc.Reason) bool {
-	return strings.HasPrefix(reason.Text, "a link was turned while") || j.wrapper.name != "" && strings.HasPrefix(what, "link of ")
-}
-
-// checkNeed complains of what was made although it was made before of the same.
+// checkNeed complains of what was made although it was made before of the same. On a file
+// system that counts seconds nobody can tell which content was read of a file that was
+// just written, so what was made of it is not kept.
 func (j *judgement) checkNeed(what, status string, reason ipc.Reason, s state) {
-	if j.quiet && status == ipc.StatusCompiled && j.known.has(s) && !j.mayRunAgain(what, reason) {
+	if j.quiet && status == ipc.StatusCompiled && j.known.has(s) && !j.has("coarse") {
 		j.complain("%s: NEEDLESS, it was made of the same before; the reason given: %s (%s)", what, reason.Text, reason.Code)
 	}
 	// What is in place need not be in the cache: it may have been emptied since.
