@@ -316,10 +316,22 @@ func (j *judgement) checkEnd() {
 	if want := len(j.broken) == 0; j.result.Success != want {
 		j.complain("the build's success is %v, %v can not be made: %s", j.result.Success, slices.Sorted(maps.Keys(j.broken)), j.result.Detail)
 	}
-	for _, dir := range []string{"p/build/obj/*/src/*", "p/build"} {
-		left, _ := filepath.Glob(path.Join(j.abs(dir), ".rb-*"))
-		if len(left) > 0 && !j.killed { // what the dead leave is swept later
-			j.complain("left behind: %q", left)
+	if left := j.temporaries(); len(left) > 0 && !j.killed { // what the dead leave is swept later
+		j.complain("left behind: %q", left)
+	}
+}
+
+// temporaries are the files that builds write to. Where the daemons build by themselves,
+// the end of such a build is awaited.
+func (j *judgement) temporaries() (left []string) {
+	for end := time.Now().Add(patience); ; time.Sleep(time.Millisecond) {
+		left = nil
+		for _, dir := range []string{"p/build/obj/*/src/*", "p/build"} {
+			found, _ := filepath.Glob(path.Join(j.abs(dir), ".rb-*"))
+			left = append(left, found...)
+		}
+		if len(left) == 0 || !j.auto || time.Now().After(end) {
+			return left
 		}
 	}
 }
