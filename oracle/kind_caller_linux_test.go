@@ -102,7 +102,7 @@ func (w *world) startFromOddShell() []string {
 	w.useSet()
 	w.note("stop the set")
 	w.stopSet()
-	prefix := pick(w, []string{"umask 077; ", "umask 000; ", "ulimit -S -n 100; ", "exec nice -n 10 ", "trap '' HUP INT; exec "})
+	prefix := pick(w, []string{"umask 077; ", "umask 000; ", "exec nice -n 10 ", "trap '' HUP INT; exec "})
 	w.note("start the set from a shell: %s", prefix)
 	exe, err := os.Executable()
 	w.must(err)

@@ -303,7 +303,7 @@ func (w *world) save(path, text string, inPlace bool) {
 		w.must(os.WriteFile(abs, []byte(text), 0o644))
 		return
 	}
-	temp := abs + ".tmp"
+	temp := filepath.Join(filepath.Dir(abs), "save.tmp") // a long name has no room for an ending
 	w.must(os.WriteFile(temp, []byte(text), 0o644))
 	w.must(os.Rename(temp, abs))
 }

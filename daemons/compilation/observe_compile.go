@@ -1,6 +1,7 @@
 package compilation
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"fmt"
@@ -96,6 +97,9 @@ func (c *compileWitness) readDepfile() (*observation, error) {
 	text, err := os.ReadFile(c.file)
 	if err != nil {
 		return nil, fmt.Errorf("the compiler wrote no dependency file: %w", err)
+	}
+	if strings.Contains(c.about.source, "\t") { // clang does not escape it, gcc does
+		text = bytes.ReplaceAll(bytes.ReplaceAll(text, []byte("\\\t"), []byte("\t")), []byte("\t"), []byte("\\\t"))
 	}
 	names, err := parseDepfile(text)
 	if err != nil {

@@ -75,15 +75,3 @@ func TestLinkByWrapperFromCache(t *testing.T) {
 		})
 	}
 }
-
-// Clang writes a slash for a backslash in its dependency file.
-func TestBackslashInName(t *testing.T) {
-	t.Parallel()
-	eachCompiler(t, func(t *testing.T, p *project) {
-		const source = `ba\ck.cpp`
-		p.write(source, "int main() {}\n")
-		p.build(source)
-		p.expect("again", source, ipc.StatusCached, ipc.ReasonUnchanged)
-		p.sameAsPlain(source)
-	})
-}
