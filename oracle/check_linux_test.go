@@ -265,16 +265,11 @@ func (j *judgement) checkFile(what, file string, want []byte, reason ipc.Reason,
 	}
 }
 
-// mayRunAgain is for what was made before, but not kept: a build right after a link was
-// turned cannot know which of the two files was read, and links by a wrapper are not
-// kept.
-func (j *judgement) mayRunAgain(what string, reason ipc.Reason) bool {
-	return strings.HasPrefix(reason.Text, "a link was turned while") || j.wrapper.name != "" && strings.HasPrefix(what, "link of ")
-}
-
-// checkNeed complains of what was made although it was made before of the same.
+// checkNeed complains of what was made although it was made before of the same. On a file
+// system that counts seconds nobody can tell which content was read of a file that was
+// just written, so what was made of it is not kept.
 func (j *judgement) checkNeed(what, status string, reason ipc.Reason, s state) {
-	if j.quiet && status == ipc.StatusCompiled && j.known.has(s) && !j.mayRunAgain(what, reason) {
+	if j.quiet && status == ipc.StatusCompiled && j.known.has(s) && !j.has("coarse") {
 		j.complain("%s: NEEDLESS, it was made of the same before; the reason given: %s (%s)", what, reason.Text, reason.Code)
 	}
 	// What is in place need not be in the cache: it may have been emptied since.
@@ -321,10 +316,22 @@ func (j *judgement) checkEnd() {
 	if want := len(j.broken) == 0; j.result.Success != want {
 		j.complain("the build's success is %v, %v can not be made: %s", j.result.Success, slices.Sorted(maps.Keys(j.broken)), j.result.Detail)
 	}
-	for _, dir := range []string{"p/build/obj/*/src/*", "p/build"} {
-		left, _ := filepath.Glob(path.Join(j.abs(dir), ".rb-*"))
-		if len(left) > 0 && !j.killed { // what the dead leave is swept later
-			j.complain("left behind: %q", left)
+	if left := j.temporaries(); len(left) > 0 && !j.killed { // what the dead leave is swept later
+		j.complain("left behind: %q", left)
+	}
+}
+
+// temporaries are the files that builds write to. Where the daemons build by themselves,
+// the end of such a build is awaited.
+func (j *judgement) temporaries() (left []string) {
+	for end := time.Now().Add(patience); ; time.Sleep(time.Millisecond) {
+		left = nil
+		for _, dir := range []string{"p/build/obj/*/src/*", "p/build"} {
+			found, _ := filepath.Glob(path.Join(j.abs(dir), ".rb-*"))
+			left = append(left, found...)
+		}
+		if len(left) == 0 || !j.auto || time.Now().After(end) {
+			return left
 		}
 	}
 }

@@ -63,7 +63,7 @@ var helpers = []helper{
 	{name: "shows-environment", script: "#!/bin/sh\nenv >&2; exec DRIVER -DWRAPPED=$(cat tools/f) \"$@\"\n", change: (*world).editFlagFile, unseen: true},
 	{name: "switches", script: "#!/bin/sh\nexec $(cat tools/which) -DWRAPPED=$(cat tools/f) \"$@\"\n",
 		prepare: func(w *world) { w.save("p/tools/which", w.wrapper.driver, true) },
-		change:  func(w *world) { w.save("p/tools/which", pick(w, compilers(w.t)), true) }},
+		change:  func(w *world) { w.save("p/tools/which", pick(w, compilers(w.t)), true) }, unseen: true},
 	{name: "nftw", command: "BASE/bin/helper", change: (*world).addToFolder, program: `#include <stdio.h>
 #include <ftw.h>
 static int n;

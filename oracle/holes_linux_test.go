@@ -9,19 +9,19 @@ import (
 // Why a kind is not drawn unless it is asked for: what its moves find is not mended.
 // Where a mend has come, its text here is made empty, and the short run draws the kind.
 const (
-	openWrappers  = "kinds 3 and 4 of the hazards that observers miss"
-	openPlaces    = "state of another place"
-	openSwaps     = "files put into place during a compile"
-	openClock     = "the clock by another way"
-	openCoarse    = "stamps of whole seconds"
-	openPaths     = "paths that are dropped"
-	openQuiet     = "changes without an event"
-	openCaller    = "what belongs to the caller"
-	openDeaths    = "children that outlive their daemon"
-	openAssembler = "compiles untraced by accident"
-	openEditors   = "files of editors"
-	openPlan      = "values dropped, outputs left behind"
-	openNames     = "strange names"
+	openWrappers  = ""
+	openPlaces    = ""
+	openSwaps     = ""
+	openClock     = ""
+	openCoarse    = ""
+	openPaths     = ""
+	openQuiet     = ""
+	openCaller    = ""
+	openDeaths    = ""
+	openAssembler = ""
+	openEditors   = ""
+	openPlan      = ""
+	openNames     = ""
 )
 
 // hole is something that once came out wrong: the kind and turn that found it at

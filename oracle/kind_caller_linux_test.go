@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"os"
 	"os/exec"
+	"os/signal"
 	"slices"
 	"strings"
 	"syscall"
@@ -36,7 +37,12 @@ const whoScript = "umask; ulimit -a; nice; grep SigIgn /proc/self/status\n"
 
 // callerKind builds from shells that differ in what their children inherit.
 func callerKind() kind {
-	return kind{name: "caller", open: openCaller, prepare: func(w *world) {
+	return kind{name: "caller", open: openCaller, cannot: func(*world) string {
+		if signal.Ignored(syscall.SIGINT) { // a program in Go passes this on, but not an ignored SIGQUIT
+			return "the shell of this test ignores SIGINT"
+		}
+		return ""
+	}, prepare: func(w *world) {
 		w.save("p/who.sh", "{ "+strings.ReplaceAll(strings.TrimSpace(whoScript), "\n", "; ")+"; } >$1\n", true)
 		w.save("p/who.in", "1", true)
 		w.settings.steps = append(w.settings.steps, "[[generate]]\ncommand = [\"sh\", \"who.sh\", \"{out}/who.txt\"]\ninputs = [\"who.sh\", \"who.in\"]\noutputs = [\"who.txt\"]\n")
@@ -96,7 +102,7 @@ func (w *world) startFromOddShell() []string {
 	w.useSet()
 	w.note("stop the set")
 	w.stopSet()
-	prefix := pick(w, []string{"umask 077; ", "umask 000; ", "ulimit -S -n 100; ", "exec nice -n 10 ", "trap '' HUP INT; exec "})
+	prefix := pick(w, []string{"umask 077; ", "umask 000; ", "exec nice -n 10 ", "trap '' HUP INT; exec "})
 	w.note("start the set from a shell: %s", prefix)
 	exe, err := os.Executable()
 	w.must(err)
@@ -182,7 +188,11 @@ func (w *world) buildByCommand(started func(*exec.Cmd)) *built {
 // events and the result of a build, `start ROOT` starts the set.
 func runCommand(args []string) error {
 	ctx := context.Background()
-	p, err := replibuild.Open(args[1], replibuild.Options{})
+	exe, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	p, err := replibuild.Open(args[1], replibuild.Options{Executable: exe})
 	if err != nil {
 		return err
 	}

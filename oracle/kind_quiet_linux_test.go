@@ -20,6 +20,7 @@ func quietKind() kind {
 // quietly builds, edits each header that way and builds at once, so that no other
 // event comes between.
 func (w *world) quietly(edit func(w *world, file string)) []string {
+	defer w.unmap()
 	w.useSet()
 	if wrong := w.needsGood(); len(wrong) > 0 {
 		return wrong
@@ -65,7 +66,16 @@ func (w *world) editKeptMapping(file string) {
 		w.build(nil)
 	}
 	copy(m, w.otherNumber(text))
-	w.t.Cleanup(func() { _ = syscall.Munmap(m) })
+	w.mappings = append(w.mappings, m)
+}
+
+// unmap ends the mappings that were kept: what is read of a file that is mapped for writing
+// is not kept.
+func (w *world) unmap() {
+	for _, m := range w.mappings {
+		w.must(syscall.Munmap(m))
+	}
+	w.mappings = nil
 }
 
 // editByLink writes through another name of the file, in a folder of no interest.

@@ -151,6 +151,7 @@ func (w *world) swapLink(header string) func() {
 	w.must(os.Remove(w.abs(header)))
 	for _, v := range []string{"1", "2"} {
 		dir := w.abs("ext/swap" + v)
+		w.must(os.RemoveAll(dir)) // a folder may have taken the header's place
 		w.must(os.MkdirAll(dir, 0o755))
 		w.must(os.WriteFile(dir+"/swap.h", []byte(fmt.Sprintf("#define SWAP %d\n", w.number())), 0o644))
 	}

@@ -41,7 +41,7 @@ func wrapperKind() kind {
 // useHelper makes the wrapper with a helper, and what that looks at.
 func (w *world) useHelper(h *helper) {
 	w.note("a wrapper with the helper %s", h.name)
-	w.wrapper.name, w.doubtful = h.name, h.unseen
+	w.wrapper.name, w.doubtful = h.name, h.unseen || w.settings.stamp != ""
 	w.must(os.RemoveAll(w.abs("p/tools")))
 	w.must(os.RemoveAll(w.abs("bin")))
 	w.must(os.MkdirAll(w.abs("p/tools/d"), 0o755))

@@ -65,6 +65,8 @@ func (w *world) unitState(plan *ipc.Plan, u *ipc.Unit, r plainResult) state {
 	}
 	for _, dir := range search {
 		look(dir)
+		real, _ := filepath.EvalSymlinks(inRoot(plan.Root, dir)) // of two that are one folder the first is searched
+		parts = append(parts, real)
 	}
 	for _, in := range r.inputs {
 		text, err := os.ReadFile(inRoot(plan.Root, in))

@@ -69,6 +69,7 @@ type world struct {
 	inPlace   map[string][]byte // the objects that were there before the last build
 	doubtful  bool              // compiles cannot be observed, so each may run again
 	mountable string            // a folder on a coarse file system
+	mappings  [][]byte          // files that are mapped for writing
 }
 
 // between returns a number from 0 to n-1, chance whether something happens in so many
@@ -287,9 +288,13 @@ func (w *world) restore(s *snapshot) {
 	}
 }
 
-// save writes a file, in place or by renaming a new one over it, as editors do.
+// save writes a file, in place or by renaming a new one over it, as editors do. A folder
+// in its place is removed.
 func (w *world) save(path, text string, inPlace bool) {
 	abs := w.abs(path)
+	if info, err := os.Lstat(abs); err == nil && info.IsDir() {
+		w.must(os.RemoveAll(abs))
+	}
 	w.must(os.MkdirAll(filepath.Dir(abs), 0o755))
 	if before, err := os.ReadFile(abs); err == nil {
 		w.old[path] = append(w.old[path], string(before))
@@ -298,7 +303,7 @@ func (w *world) save(path, text string, inPlace bool) {
 		w.must(os.WriteFile(abs, []byte(text), 0o644))
 		return
 	}
-	temp := abs + ".tmp"
+	temp := filepath.Join(filepath.Dir(abs), "save.tmp") // a long name has no room for an ending
 	w.must(os.WriteFile(temp, []byte(text), 0o644))
 	w.must(os.Rename(temp, abs))
 }
@@ -353,7 +358,7 @@ func (w *world) report(wrong []string) {
 	}
 	fmt.Fprintf(&b, "again: ORACLE_ONLY=%s make oracle SEED=%d STEPS=%d\n", w.only, w.seed, w.step+1)
 	fmt.Fprintf(&b, "kinds: %s\nsteps:\n  %s\n", w.kindNames(), strings.Join(w.log, "\n  "))
-	fmt.Fprintf(&b, "environment: %q\nproject:\n", w.extra)
+	fmt.Fprintf(&b, "environment: %q, it builds by itself: %v, preambles: %s\nproject:\n", w.extra, w.auto, w.preamble)
 	tree := w.tree()
 	for _, path := range slices.Sorted(maps.Keys(tree)) {
 		switch n := tree[path]; n.kind {

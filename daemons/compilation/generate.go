@@ -90,8 +90,11 @@ func findProgram(w *work, name, search string) (found string, misses []string) {
 
 // do brings the step's outputs up to date.
 func (p *step) do(ctx context.Context) result {
-	if p.inPlace() {
-		return whenInPlace(p.action, p.rec)
+	if rec := p.inPlace(); rec != nil {
+		if rec != p.rec {
+			p.w.remember(p.attempt, rec)
+		}
+		return whenInPlace(p.action, rec)
 	}
 	reason := p.w.whyMade(p.attempt)
 	before, err := p.prepare()
@@ -124,22 +127,34 @@ func (p *step) do(ctx context.Context) result {
 	return r
 }
 
-// inPlace reports whether nothing has to be done. An output that somebody wrote
-// again with the same content is as good as ours.
-func (p *step) inPlace() bool {
+// inPlace returns the step's record if nothing has to be done, else nil. An output that
+// somebody wrote again with the same content is as good as ours, such as a build in one
+// process: from now on it is known by its new signature.
+func (p *step) inPlace() *record {
 	rec := p.rec
 	if !rec.trusted() || rec.Recipe != p.recipeID || rec.Base != p.base || len(rec.Outputs) == 0 {
-		return false
+		return nil
 	}
-	for _, o := range rec.Outputs {
-		if sig := outputSignature(p.w.view.abs(o.Path)); sig != o.Sig {
-			sum, err := p.w.view.digestOf(o.Path)
-			if !sig.IsRegular() || err != nil || sum != o.Digest {
-				return false
-			}
+	for i, o := range rec.Outputs {
+		sig := outputSignature(p.w.view.abs(o.Path))
+		if sig == o.Sig {
+			continue
 		}
+		sum, err := p.w.view.digestOf(o.Path)
+		if !sig.IsRegular() || err != nil || sum != o.Digest {
+			return nil
+		}
+		if rec == p.rec {
+			again := *rec
+			again.Outputs = slices.Clone(rec.Outputs)
+			rec = &again
+		}
+		rec.Outputs[i].Sig = sig
 	}
-	return p.w.view.compare(rec.Set) == nil
+	if p.w.view.compare(rec.Set) != nil {
+		return nil
+	}
+	return rec
 }
 
 // prepare checks the inputs, makes the folders of the outputs and returns the content

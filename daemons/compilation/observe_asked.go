@@ -49,6 +49,7 @@ func zoneFiles(about *subject) []string {
 // where PATH and the loader let them look, mode and times of what they asked about, texts
 // of links. Folders are left out that the compile itself writes to, those for temporary
 // files, and those that lead to the project, which every shell asks about when it starts.
+// So is what this plan made, and a link takes: each build from the cache gives it new times.
 func (w *traceWitness) addAsked(o preload.Observation, seen *observation) {
 	if o.Foreign == "" {
 		return
@@ -62,8 +63,12 @@ func (w *traceWitness) addAsked(o preload.Observation, seen *observation) {
 	for _, dir := range temporaryFolders(w.about.env) {
 		busy[spell(v.root, path.Clean(dir))] = true
 	}
-	for _, p := range o.Asked {
-		if w.isOurs(p) || slices.Contains(o.Written, p) {
+	for _, p := range w.about.inputs {
+		busy[spell(v.root, p)] = true
+	}
+	for _, a := range o.Asked {
+		p := a.Path
+		if w.isOurs(p) || slices.Contains(o.Written, p) || !slices.ContainsFunc(a.Programs, w.asksMore) {
 			continue
 		}
 		if !busy[p] && !busy[spell(v.root, path.Clean(v.abs(p)))] {
@@ -73,6 +78,12 @@ func (w *traceWitness) addAsked(o preload.Observation, seen *observation) {
 			seen.listings = append(seen.listings, text)
 		}
 	}
+}
+
+// asksMore reports whether a program may learn more of a file than whether it is there.
+// The driver that a wrapper runs asks only that.
+func (w *traceWitness) asksMore(program string) bool {
+	return !w.tracers.drivers.is(w.about.view.abs(program))
 }
 
 // variable is the fact that a variable has the value that it has in the request.

@@ -1,6 +1,7 @@
 package compilation
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"fmt"
@@ -97,17 +98,26 @@ func (c *compileWitness) readDepfile() (*observation, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the compiler wrote no dependency file: %w", err)
 	}
+	if strings.Contains(c.about.source, "\t") { // clang does not escape it, gcc does
+		text = bytes.ReplaceAll(bytes.ReplaceAll(text, []byte("\\\t"), []byte("\t")), []byte("\t"), []byte("\\\t"))
+	}
 	names, err := parseDepfile(text)
 	if err != nil {
 		return nil, fmt.Errorf("read the compiler's dependency file: %w", err)
 	}
 	seen := &observation{}
 	for _, n := range append(names, c.about.source) {
-		if n = spell(c.about.view.root, n); n != os.DevNull && !c.about.hidden.hides(n) {
+		if n = spell(c.about.view.root, n); n != os.DevNull && !c.about.hidden.hides(n) && !c.isSlashed(n) {
 			seen.files = append(seen.files, n)
 		}
 	}
 	return seen, nil
+}
+
+// isSlashed reports whether a name is that of the source as clang writes it, with a slash
+// for each backslash (llvm::sys::path::native).
+func (c *compileWitness) isSlashed(name string) bool {
+	return name != c.about.source && name == strings.ReplaceAll(c.about.source, `\`, "/") && !c.about.view.signature(name).Exists()
 }
 
 // readTexts scans what was read.

@@ -29,7 +29,8 @@ import (
 //
 // Of programs that are not the toolchain's own (a wrapper, a shell, what they start) more is
 // an input: mode and times of what they asked about, the text of links, the libraries that
-// they were loaded with, PATH. A compiler's result does not depend on these.
+// they were loaded with, PATH. A compiler's result does not depend on these. Of a driver of
+// gcc that a wrapper runs, mode and times are none.
 //
 // The second observer runs too, because what it makes the tool tell costs next to nothing.
 // A file that the tool says it read and the trace does not have shows that something

@@ -36,6 +36,8 @@ type tracers struct {
 	closed  bool
 	byExe   map[string]*tracer
 	readers map[string]*traceReader // by root
+
+	drivers gccDrivers
 }
 
 // tracer is the state of one program.

@@ -28,7 +28,7 @@ type pending struct {
 // a node makes is most likely written by ourselves, and never announced: a build that
 // its own outputs start would not end.
 func (s *Service) note(path string, ours bool, ctime int64) {
-	s.newest = max(s.newest, ctime)
+	s.newest = max(s.newest, s.changedAt(ctime))
 	if ours || !s.started {
 		return
 	}
@@ -43,6 +43,17 @@ func (s *Service) note(path string, ours bool, ctime int64) {
 		p.paths = append(p.paths, path)
 	}
 	s.poke()
+}
+
+// changedAt is the latest moment (ns) at which a change that is seen now was made. A file
+// that is found elsewhere, because a link was turned or a folder was moved, and one that
+// is gone have no time of that: it may have been a moment ago.
+func (s *Service) changedAt(ctime int64) int64 {
+	now := time.Now().UnixNano()
+	if now-ctime < int64(s.tick) {
+		return ctime
+	}
+	return now
 }
 
 // poke makes the loop publish what is pending.

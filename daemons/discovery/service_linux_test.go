@@ -627,6 +627,33 @@ func TestSyncWaitsForTheTick(t *testing.T) {
 	}
 }
 
+// TestSyncWaitsForTheTickOfLinks: a link that was turned leads to old files, and only the
+// link itself has the time of that.
+func TestSyncWaitsForTheTickOfLinks(t *testing.T) {
+	t.Parallel()
+	for _, verify := range []string{"watch", "stat"} {
+		t.Run(verify, func(t *testing.T) {
+			t.Parallel()
+			tr := newTree(t, func(c *Config) { c.Verify = verify })
+			tr.write("v1/a.h", "1")
+			tr.write("v2/a.h", "other")
+			tr.symlink("v1", "folder")
+			tr.symlink("v1/a.h", "a.h")
+			tr.record(nodeSpec{id: "n", inputs: []string{"folder/a.h"}}, nodeSpec{id: "m", inputs: []string{"a.h"}})
+			tr.awaitTick("v2/a.h")
+			tr.expect()
+			for link, target := range map[string]string{"folder": "v2", "a.h": "v2/a.h"} {
+				tr.symlink(target, link)
+				tr.sync()
+				age := time.Now().UnixNano() - ipc.LinkSignature(tr.abs(link)).Ctime
+				if age < int64(tr.service.tick) {
+					t.Errorf("%s: Sync returned %v after the change, want %v at least", link, time.Duration(age), tr.service.tick)
+				}
+			}
+		})
+	}
+}
+
 func TestClosed(t *testing.T) {
 	t.Parallel()
 	tr := newTree(t, nil)

@@ -1,18 +1,18 @@
 package setup
 
 import (
-	"bytes"
 	"io"
 	"os"
 	"path/filepath"
 	"runtime"
 	"slices"
+
+	"github.com/RepliBuild/replibuild/internal/gcc"
 )
 
 // ownPrograms returns which of a toolchain's programs are the tools themselves, links
 // resolved. A driver that a wrapper hides is none: it may read what it likes. Clang's
-// driver is the program that it names as its compiler; gcc's is told by the variable
-// that it sets for collect2 (gcc/gcc.cc, set_collect_gcc_options).
+// driver is the program that it names as its compiler; gcc's is told by its content.
 func ownPrograms(programs []string, t probed, all []driverFacts) []string {
 	compilers := map[string]bool{}
 	for _, f := range all {
@@ -24,7 +24,7 @@ func ownPrograms(programs []string, t probed, all []driverFacts) []string {
 		driver := program == t.CXX || program == t.CC
 		switch {
 		case slices.Contains(own, file) || isScript(file):
-		case driver && !compilers[file] && !isAppleShim(file) && !(t.Family == "gcc" && fileHolds(file, "COLLECT_GCC_OPTIONS")):
+		case driver && !compilers[file] && !isAppleShim(file) && !(t.Family == "gcc" && gcc.IsDriver(file)):
 		default:
 			own = append(own, file)
 		}
@@ -48,10 +48,4 @@ func isScript(file string) bool {
 	start := make([]byte, 2)
 	_, err = io.ReadFull(f, start)
 	return err != nil || string(start) == "#!"
-}
-
-// fileHolds reports whether a text is in a file. Drivers have some megabytes.
-func fileHolds(file, text string) bool {
-	content, err := os.ReadFile(file)
-	return err == nil && bytes.Contains(content, []byte(text))
 }

@@ -1,6 +1,9 @@
 package preload
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // The kinds of record; csrc/preload.h has the same.
 const (
@@ -31,7 +34,6 @@ const (
 	missed
 	written
 	updated // written, but what was there before was kept
-	asked   // by a program that is not known: its mode and times may matter
 )
 
 func deedOf(kind byte) deeds {
@@ -67,11 +69,12 @@ type entry struct {
 
 // ledger gathers records by path.
 type ledger struct {
-	foreign  map[uint32]bool // processes that run other programs
+	foreign  map[uint32]string // the programs of processes that are not known
 	deeds    map[string]deeds
 	order    []string
 	executed []string
 	programs []string
+	askers   map[string][]string // by path, the programs that are not known and asked about it
 	stamps   map[string]Stamp
 	links    map[string]Stamp
 	strange  string // the first program that is not known
@@ -80,7 +83,8 @@ type ledger struct {
 
 func newLedger() *ledger {
 	return &ledger{
-		foreign: make(map[uint32]bool), deeds: make(map[string]deeds, 1024),
+		foreign: make(map[uint32]string), deeds: make(map[string]deeds, 1024),
+		askers: make(map[string][]string),
 		stamps: make(map[string]Stamp, 256), links: make(map[string]Stamp),
 	}
 }
@@ -91,7 +95,7 @@ func (l *ledger) add(e entry) {
 	switch e.kind {
 	case kindProgram:
 		if !e.known {
-			l.foreign[e.process] = true
+			l.foreign[e.process] = e.path
 			if l.strange == "" {
 				l.strange = e.path
 			}
@@ -108,10 +112,10 @@ func (l *ledger) add(e entry) {
 		return
 	case kindZone:
 		l.asked.Zone = true
-		l.asked.FileTimes = l.asked.FileTimes || !l.foreign[e.process]
+		l.asked.FileTimes = l.asked.FileTimes || l.foreign[e.process] == ""
 		return
 	case kindLibrary:
-		if !l.foreign[e.process] {
+		if l.foreign[e.process] == "" {
 			return // part of a known program's identity
 		}
 	case kindFolder, kindListed, kindLink:
@@ -132,8 +136,8 @@ func (l *ledger) note(e entry) {
 	case d&updated != 0 && before&written != 0 && before&updated == 0:
 		d = written // what is kept was written by the process itself
 	}
-	if l.foreign[e.process] && d&(seen|folder|link) != 0 {
-		d |= asked
+	if program := l.foreign[e.process]; program != "" && d&(seen|folder|link) != 0 && !slices.Contains(l.askers[e.path], program) {
+		l.askers[e.path] = append(l.askers[e.path], program)
 	}
 	l.deeds[e.path] = before | d
 	if e.kind == kindLink {
@@ -180,6 +184,9 @@ func (l *ledger) observation(outputs map[string]bool, stampOf func(path string) 
 			continue
 		}
 		o.sort(p, d)
+		if programs := l.askers[p]; len(programs) > 0 {
+			o.Asked = append(o.Asked, Asked{p, programs})
+		}
 	}
 	return o
 }
@@ -205,9 +212,6 @@ func (o *Observation) sort(p string, d deeds) {
 	}
 	if d&missed != 0 {
 		o.Missed = append(o.Missed, p)
-	}
-	if d&asked != 0 {
-		o.Asked = append(o.Asked, p)
 	}
 }
 

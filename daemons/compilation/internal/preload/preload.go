@@ -66,6 +66,12 @@ type Stamp struct {
 	Mode         uint32
 }
 
+// Asked is a path and the files of the programs that asked about it.
+type Asked struct {
+	Path     string
+	Programs []string
+}
+
 // Observation is what the processes of one trace did to files. Paths are absolute, or
 // relative to the reader's root where they lie beneath it; they keep their ".." elements,
 // for a/../b is not b if a is a link. Each path stands in one list only but for
@@ -96,9 +102,9 @@ type Observation struct {
 	Executed []string // programs and scripts, as they were started
 	Programs []string // the files of the programs that ran, links resolved
 	Written  []string // and there still when the trace was read
-	// Asked are paths of Read, Seen, Folders and Links of which a program that is not
+	// Asked are paths of Read, Seen, Folders and Links of which programs that are not
 	// known to the caller learned mode and times, or the text of the link.
-	Asked []string
+	Asked []Asked
 	// Foreign is the first program that is not known to the caller, "" if there is none.
 	Foreign string
 	// Stamps are what files and listed folders were when they were first opened or asked

@@ -80,9 +80,14 @@ static void note_entry(const FTSENT *e) {
 	case FTS_SLNONE:
 		note_existing(AT_FDCWD, e->fts_accpath, 1);
 		break;
+	case FTS_NS:
+		if (e->fts_errno == ENOENT || e->fts_errno == ENOTDIR)
+			note_failure(AT_FDCWD, e->fts_accpath, e->fts_errno);
+		else
+			note_lost();
+		break;
 	case FTS_DNR:
 	case FTS_ERR:
-	case FTS_NS:
 		note_lost();
 		break;
 	default:
