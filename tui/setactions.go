@@ -24,9 +24,9 @@ func (m *Model) build() effect {
 
 // submit asks for a build and does not wait for its end: the stream tells.
 func (m *Model) submit() effect {
-	o, env := m.cfg.Orchestrator, ipc.CallerEnv(m.cfg.Env)
+	o, env, caller := m.cfg.Orchestrator, ipc.CallerEnv(m.cfg.Env), m.cfg.Caller
 	return ask(askLimit, func(ctx context.Context) tea.Msg {
-		reply, err := o.Build(ctx, ipc.BuildRequest{Env: env, Trigger: ipc.TriggerDashboard, Detach: true}, func(ipc.Event) {})
+		reply, err := o.Build(ctx, ipc.BuildRequest{Env: env, Caller: caller, Trigger: ipc.TriggerDashboard, Detach: true}, func(ipc.Event) {})
 		return buildMsg{reply, err}
 	})
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/RepliBuild/replibuild"
 	"github.com/RepliBuild/replibuild/daemons"
+	"github.com/RepliBuild/replibuild/internal/caller"
 	"github.com/RepliBuild/replibuild/ipc"
 	"github.com/RepliBuild/replibuild/tui"
 	_ "github.com/RepliBuild/replibuild/tui/quiet" // see there: without it every command asks the terminal for its colour
@@ -98,7 +99,7 @@ func (a *app) tuiConfig(f tuiFlags) (tui.Config, error) {
 		off := false
 		settings.Mouse = &off
 	}
-	c := tui.Config{Settings: settings, Env: a.Env, Speed: f.speed, From: f.from}
+	c := tui.Config{Settings: settings, Env: a.Env, Caller: caller.Own(), Speed: f.speed, From: f.from}
 	if f.replay != "" {
 		c.Replay, err = tui.ReadRecorded(f.replay)
 		return c, err
