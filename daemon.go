@@ -5,7 +5,6 @@ import (
 	"log/slog"
 
 	"github.com/RepliBuild/replibuild/daemons"
-	"github.com/RepliBuild/replibuild/internal/caller"
 	"github.com/RepliBuild/replibuild/ipc"
 )
 
@@ -13,9 +12,6 @@ import (
 // told to stop. [Project.Start] runs `replibuild daemon NAME` for it, with the
 // listeners and the readiness pipe inherited.
 func RunDaemon(ctx context.Context, name, root string) error {
-	if name == caller.Word {
-		return caller.Main() // this process becomes a command of a build
-	}
 	p, err := Open(root, Options{})
 	if err != nil {
 		return err

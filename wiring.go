@@ -16,7 +16,6 @@ import (
 	"github.com/RepliBuild/replibuild/daemons/discovery"
 	"github.com/RepliBuild/replibuild/daemons/orchestrator"
 	"github.com/RepliBuild/replibuild/daemons/setup"
-	"github.com/RepliBuild/replibuild/internal/caller"
 	"github.com/RepliBuild/replibuild/ipc"
 )
 
@@ -108,15 +107,6 @@ func (w *wiring) discovery(ctx context.Context, watch bool) (*discovery.Service,
 	})
 }
 
-// self is the command for [caller.Start] in a daemon. A command of the user needs none,
-// for its processes get its own settings.
-func (w *wiring) self() []string {
-	if w.daemon == "" {
-		return nil
-	}
-	return []string{caller.OwnExecutable, "daemon", caller.Word, "--project", w.project.paths.Root}
-}
-
 // graphFile is discovery's state file. It has a name for each view of the files: what is
 // unchanged in one view may be another file in the next. Those of other views go.
 func (w *wiring) graphFile() string {
@@ -153,7 +143,6 @@ func (w *wiring) compilation(plans ipc.Setup) (*compilation.Service, error) {
 		MaxMemory: int64(c.MaxMemory) << 20,
 		Setup:     plans,
 		Timeout:   time.Duration(w.project.config.Daemons.Orchestrator.Timeout) * time.Second,
-		Self:      w.self(),
 		LeaseDir:  filepath.Join(w.project.paths.StateDir(), "leases"),
 		TracerDir: w.project.paths.TracerDir(),
 		Warm:      c.Warm && w.daemon == ipc.NameCompilation,

@@ -75,3 +75,18 @@ func TestTemporaryHomeOfOthersIsNotUsed(t *testing.T) {
 		t.Error("our own is not used")
 	}
 }
+
+// The loader finds the tracer wherever Home is.
+func TestTracerDir(t *testing.T) {
+	t.Parallel()
+	if got := (Paths{Home: "/home/u/.replibuild"}).TracerDir(); got != "/home/u/.replibuild/tracer" {
+		t.Errorf("an ordinary home: %s", got)
+	}
+	for _, home := range []string{"/home/a b", "/home/a:b", "/home/$LIB"} {
+		got := Paths{Home: home}.TracerDir()
+		info, err := os.Lstat(filepath.Dir(got))
+		if strings.ContainsAny(got, " :$") || err != nil || !ownedByUs(info) || sharesWithOthers(info) {
+			t.Errorf("%s: %s, %v", home, got, err)
+		}
+	}
+}

@@ -101,9 +101,6 @@ func (p Paths) CacheBase() string { return filepath.Join(p.Home, "cache") }
 // CacheDir is the project's own cache.
 func (p Paths) CacheDir() string { return filepath.Join(p.CacheBase(), p.Set) }
 
-// TracerDir holds what is loaded into compilers to see what they read, for all projects.
-func (p Paths) TracerDir() string { return filepath.Join(p.Home, "tracer") }
-
 // PIDDir holds the endpoint files of the set.
 func (p Paths) PIDDir() string { return filepath.Join(p.pidBase(), p.Set) }
 

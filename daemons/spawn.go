@@ -10,7 +10,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/RepliBuild/replibuild/internal/caller"
 	"github.com/RepliBuild/replibuild/ipc"
 )
 
@@ -33,7 +32,7 @@ func (l *Launcher) spawn(ctx context.Context, c claim, at bound) error {
 		cmd.Stdout, cmd.Stderr = log, log
 		defer log.Close()
 	}
-	err = startDetached(cmd, l.self())
+	err = startDetached(cmd)
 	writer.Close()
 	for _, f := range listeners {
 		f.Close()
@@ -119,15 +118,6 @@ func (l *Launcher) command(c claim, ready *os.File, listeners []*os.File) *exec.
 		cmd.Env = append(cmd.Env, "GORACE="+race)
 	}
 	return cmd
-}
-
-// self is a command that can start a daemon with other settings, none for a program of a
-// test that plays a daemon.
-func (l *Launcher) self() []string {
-	if l.Args != nil {
-		return nil
-	}
-	return []string{l.Exe, "daemon", caller.Word, "--project", l.Paths.Root}
 }
 
 // openLog opens the daemon's log for what it prints before it has opened it itself,

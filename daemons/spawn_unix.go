@@ -12,7 +12,7 @@ import (
 // startDetached starts cmd, a replibuild, in a session of its own: no terminal, and no
 // Ctrl-C of the shell reaches it. Signals that the shell ignores, and priorities and soft
 // limits that it has lowered, are not the daemon's.
-func startDetached(cmd *exec.Cmd, self []string) error {
+func startDetached(cmd *exec.Cmd) error {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
-	return caller.Start(cmd, self, caller.ForDaemon(caller.Own()))
+	return caller.Start(cmd, caller.ForDaemon(caller.Own()))
 }

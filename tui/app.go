@@ -43,6 +43,7 @@ type Config struct {
 
 	Settings Settings
 	Env      []string                 // the caller's environment: of builds, and what the terminal is
+	Caller   *ipc.Caller              // the caller's umask, limits and the like, for builds
 	Location *time.Location           // of times shown; nil = local
 	Saved    string                   // folder for logs and events that are saved; made when needed
 	Memory   string                   // file that keeps the sort order; "" = it is not kept

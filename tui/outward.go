@@ -222,12 +222,13 @@ func daemonNews(d ipc.DaemonStatus) string {
 	verb, known := map[string]string{
 		ipc.StateRunning: "runs", ipc.StateStopped: "stopped", ipc.StateStarting: "starts", ipc.StateCrashed: "crashed",
 		ipc.StateUnresponsive: "does not answer; r restarts it", ipc.StateDisabled: "is disabled",
+		ipc.StateElsewhere: "runs in another container or namespace",
 	}[d.State]
 	if !known {
 		verb = "is " + d.State
 	}
 	text := "the " + d.Name + " daemon " + verb
-	if d.LastError != "" && d.State != ipc.StateUnresponsive {
+	if d.LastError != "" && d.State != ipc.StateUnresponsive && d.State != ipc.StateElsewhere {
 		text += ": " + d.LastError
 	}
 	return text

@@ -11,7 +11,8 @@ import (
 //
 // Names are written for make: a space, tab or # is escaped by a backslash, $ by
 // another $, and only backslashes in front of such a space are doubled
-// (https://gcc.gnu.org/git/?p=gcc.git;a=blob;f=libcpp/mkdeps.cc, munge). Anything
+// (https://gcc.gnu.org/git/?p=gcc.git;a=blob;f=libcpp/mkdeps.cc, munge). clang writes each
+// backslash of a name as a slash, which cannot be undone here, and escapes no tab. Anything
 // that those rules cannot have produced is an error: a guessed list of inputs would
 // make stale objects.
 func parseDepfile(text []byte) ([]string, error) {

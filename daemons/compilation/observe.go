@@ -33,10 +33,10 @@ type witness interface {
 	close()
 }
 
-// teller is a witness that the tool itself has told what it read. told returns nil if it
-// has not.
+// teller is a witness that the tool itself has told what it read. told gets what is
+// known to have been read, and returns nil if the tool has not told.
 type teller interface {
-	told() *observation
+	told(read []string) *observation
 }
 
 // subject is what an observer may know of a process.

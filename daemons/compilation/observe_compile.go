@@ -64,7 +64,7 @@ func (c *compileWitness) rejected(o outcome) bool {
 func (c *compileWitness) close() { _ = os.Remove(c.file) }
 
 func (c *compileWitness) testify(ctx context.Context) (*observation, error) {
-	seen, err := c.readDepfile()
+	seen, err := c.readDepfile(nil)
 	if err != nil {
 		return nil, err
 	}
@@ -84,8 +84,8 @@ func (c *compileWitness) testify(ctx context.Context) (*observation, error) {
 	return seen, c.addMisses(ctx, seen, sources)
 }
 
-func (c *compileWitness) told() *observation {
-	seen, err := c.readDepfile()
+func (c *compileWitness) told(read []string) *observation {
+	seen, err := c.readDepfile(read)
 	if err != nil {
 		return nil
 	}
@@ -93,7 +93,8 @@ func (c *compileWitness) told() *observation {
 	return seen
 }
 
-func (c *compileWitness) readDepfile() (*observation, error) {
+// readDepfile reads the dependency file. read are files that are known to be inputs.
+func (c *compileWitness) readDepfile(read []string) (*observation, error) {
 	text, err := os.ReadFile(c.file)
 	if err != nil {
 		return nil, fmt.Errorf("the compiler wrote no dependency file: %w", err)
@@ -106,18 +107,29 @@ func (c *compileWitness) readDepfile() (*observation, error) {
 		return nil, fmt.Errorf("read the compiler's dependency file: %w", err)
 	}
 	seen := &observation{}
+	real := withBackslashes(append(slices.Clone(read), c.about.source))
 	for _, n := range append(names, c.about.source) {
-		if n = spell(c.about.view.root, n); n != os.DevNull && !c.about.hidden.hides(n) && !c.isSlashed(n) {
+		n = spell(c.about.view.root, n)
+		if r, known := real[n]; known && !c.about.view.signature(n).Exists() {
+			n = r
+		}
+		if n != os.DevNull && !c.about.hidden.hides(n) {
 			seen.files = append(seen.files, n)
 		}
 	}
 	return seen, nil
 }
 
-// isSlashed reports whether a name is that of the source as clang writes it, with a slash
-// for each backslash (llvm::sys::path::native).
-func (c *compileWitness) isSlashed(name string) bool {
-	return name != c.about.source && name == strings.ReplaceAll(c.about.source, `\`, "/") && !c.about.view.signature(name).Exists()
+// withBackslashes returns those paths that have a backslash, by the name that clang
+// writes into a dependency file: with slashes in their place.
+func withBackslashes(paths []string) map[string]string {
+	out := make(map[string]string)
+	for _, p := range paths {
+		if written := strings.ReplaceAll(p, `\`, "/"); written != p {
+			out[written] = p
+		}
+	}
+	return out
 }
 
 // readTexts scans what was read.

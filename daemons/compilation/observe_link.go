@@ -81,7 +81,7 @@ func (l *linkWitness) testify(ctx context.Context) (*observation, error) {
 	return seen, nil
 }
 
-func (l *linkWitness) told() *observation {
+func (l *linkWitness) told([]string) *observation {
 	seen := &observation{}
 	if l.file == "" || !l.readDepfile(seen) {
 		return nil

@@ -133,7 +133,7 @@ func (w *traceWitness) testify(ctx context.Context) (*observation, error) {
 	o := reader.Observe(w.trace, []string{w.about.output}, w.about.programs)
 	seen := &observation{way: byTrace}
 	if t, ok := w.witness.(teller); ok && o.Complete {
-		if told := t.told(); told != nil {
+		if told := t.told(o.Read); told != nil {
 			o.WhyNot = unseen(reader, w.about.view, o, told.files)
 			seen.doubt, seen.clock = told.doubt, told.clock
 			seen.stamped, seen.imports = told.stamped, told.imports

@@ -72,15 +72,14 @@ func (o outcome) ok() bool { return o.exit == 0 && o.stopped == nil }
 // all are started by one that lives as long as the runner.
 type runner struct {
 	own     *ipc.Caller // our settings
-	self    []string    // see [caller.Start]; none = all processes get our settings
 	lease   *lease      // that every process inherits; nil = none
 	starts  chan func()
 	running sync.WaitGroup
 	started atomic.Int64 // for Stats and tests
 }
 
-func newRunner(l *lease, self []string) *runner {
-	r := &runner{own: caller.Own(), self: self, lease: l, starts: make(chan func())}
+func newRunner(l *lease) *runner {
+	r := &runner{own: caller.Own(), lease: l, starts: make(chan func())}
 	go func() {
 		runtime.LockOSThread() // and never unlocked: the thread ends with this goroutine
 		for start := range r.starts {
@@ -117,7 +116,7 @@ func (r *runner) run(ctx context.Context, t task, started func(pid int)) (outcom
 	}
 	begin := time.Now()
 	result := make(chan error, 1)
-	r.starts <- func() { result <- caller.Start(cmd, r.self, caller.Difference(r.own, t.caller)) }
+	r.starts <- func() { result <- caller.Start(cmd, caller.Difference(r.own, t.caller)) }
 	if err := <-result; err != nil {
 		return outcome{}, fmt.Errorf("start %s: %w", t.args[0], err)
 	}

@@ -14,7 +14,7 @@ import (
 
 func testRunner(t *testing.T) *runner {
 	t.Helper()
-	r := newRunner(nil, nil)
+	r := newRunner(nil)
 	t.Cleanup(r.close)
 	return r
 }

@@ -33,9 +33,6 @@ type Config struct {
 	// LeaseDir is where the services of a project keep their leases; "" = none, and what a
 	// killed service leaves runs on.
 	LeaseDir string
-	// Self is a command that calls caller.Main: processes with other settings than our own
-	// are started by way of it. Without it all get our own.
-	Self []string
 	// TracerDir is where the tracer's objects are kept; "" = do not trace, but rely on
 	// dependency files and computed search positions.
 	TracerDir string
@@ -103,7 +100,7 @@ func New(cfg Config) (*Service, error) {
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
 	}
-	s.runner = newRunner(s.lease, cfg.Self)
+	s.runner = newRunner(s.lease)
 	s.digests = newDigests(time.Now)
 	s.spawner = s.runner
 	if cfg.Warm {

@@ -63,10 +63,11 @@ func lookFrom(fd int, path string, link bool) sight {
 	}}
 }
 
+var user = os.Geteuid() // asked once: each question is a system call
+
 // mayWrite reports whether this user may be able to change a file: its owner can make it
 // writable, and root needs no permission.
 func mayWrite(st *unix.Stat_t) bool {
-	user := os.Geteuid()
 	return user == 0 || int(st.Uid) == user || st.Mode&(unix.S_IWGRP|unix.S_IWOTH) != 0
 }
 

@@ -3,7 +3,6 @@
 package caller
 
 import (
-	"errors"
 	"os/exec"
 
 	"github.com/RepliBuild/replibuild/ipc"
@@ -12,12 +11,6 @@ import (
 // Own returns nil: the settings of a process are not known here.
 func Own() *ipc.Caller { return nil }
 
-// OwnExecutable is not used here.
-const OwnExecutable = ""
-
-// Main returns an error: no command is started by way of another one here.
-func Main() error { return errors.New("not on this system") }
-
 // Raises reports whether this process may raise hard limits and priorities.
 func Raises() bool { return false }
 
@@ -25,4 +18,4 @@ func Raises() bool { return false }
 func ForDaemon(*ipc.Caller) *ipc.Caller { return nil }
 
 // Start starts a command as it is.
-func Start(cmd *exec.Cmd, _ []string, _ *ipc.Caller) error { return cmd.Start() }
+func Start(cmd *exec.Cmd, _ *ipc.Caller) error { return cmd.Start() }

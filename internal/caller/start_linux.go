@@ -8,7 +8,6 @@ import (
 	"os/exec"
 	"os/signal"
 	"runtime"
-	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -18,14 +17,30 @@ import (
 	"github.com/RepliBuild/replibuild/ipc"
 )
 
-// OwnExecutable is this process's executable, even after the file was replaced: a new
-// process is a copy of this one until it executes something.
-const OwnExecutable = "/proc/self/exe"
+const (
+	// ownExecutable is this process's executable, even after the file was replaced: a
+	// new process is a copy of this one until it executes something.
+	ownExecutable = "/proc/self/exe"
+	// word is the only argument of a child that is to become a command.
+	word = "as-caller"
+	// variable names the descriptor that it reads the command from.
+	variable = "REPLIBUILD_AS_CALLER"
+)
 
-// variable names the descriptor that [Main] reads from.
-const variable = "REPLIBUILD_AS_CALLER"
+// init makes a child of [Start] the command. It cannot wait for main: a program that did
+// not call us there would run itself instead.
+func init() {
+	if len(os.Args) != 2 || os.Args[1] != word || os.Getenv(variable) == "" {
+		return
+	}
+	fmt.Fprintln(os.Stderr, become(os.Getenv(variable)))
+	os.Exit(cannotExecute)
+}
 
-// command is what [Main] reads: the settings to change and what to execute then.
+// cannotExecute is the exit code of shells for a command that cannot be executed.
+const cannotExecute = 126
+
+// command is what the child reads: the settings to change and what to execute then.
 type command struct {
 	Caller *ipc.Caller
 	Path   []byte // as bytes: none of these need be UTF-8
@@ -33,12 +48,10 @@ type command struct {
 	Env    [][]byte
 }
 
-// Start starts a command with other settings than our own, by way of self: a
-// program and arguments with which it calls [Main]. Without self or settings, and in a
-// process that was started for another command itself, it starts the command as it is.
-// cmd.Env must be set.
-func Start(cmd *exec.Cmd, self []string, want *ipc.Caller) error {
-	if want == nil || len(self) == 0 || os.Getenv(variable) != "" {
+// Start starts a command with other settings than our own; nil means our own. cmd.Env
+// must be set.
+func Start(cmd *exec.Cmd, want *ipc.Caller) error {
+	if want == nil {
 		return cmd.Start()
 	}
 	if err := unix.Access(inFolder(cmd.Dir, cmd.Path), unix.X_OK); err != nil {
@@ -54,10 +67,8 @@ func Start(cmd *exec.Cmd, self []string, want *ipc.Caller) error {
 	}
 	defer read.Close()
 	at := descriptorFor(cmd, read)
-	cmd.Path, cmd.Args, cmd.Env = self[0], slices.Clone(self), []string{variable + "=" + strconv.Itoa(at)}
-	if self[0] == OwnExecutable {
-		cmd.Args[0] = os.Args[0] // a program may be several by its name
-	}
+	// A program may be several by its name, which so stays.
+	cmd.Path, cmd.Args, cmd.Env = ownExecutable, []string{os.Args[0], word}, []string{variable + "=" + strconv.Itoa(at)}
 	if err := cmd.Start(); err != nil {
 		write.Close()
 		return err
@@ -105,9 +116,6 @@ func asStrings(list [][]byte) []string {
 	return out
 }
 
-// Main becomes the command that [Start] was given. It returns only if it cannot.
-func Main() error { return become(os.Getenv(variable)) }
-
 // become reads the command, changes the settings and executes it; it returns only if that
 // fails.
 func become(descriptor string) error {
@@ -123,7 +131,7 @@ func become(descriptor string) error {
 	}
 	var c command
 	if err := json.Unmarshal(text, &c); err != nil || c.Caller == nil {
-		return fmt.Errorf("%s is for replibuild itself: %w", Word, err)
+		return fmt.Errorf("%s is for replibuild itself: %w", word, err)
 	}
 	runtime.LockOSThread() // priorities and processors belong to a thread
 	path, args, env := string(c.Path), asStrings(c.Args), asStrings(c.Env)

@@ -4,7 +4,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/RepliBuild/replibuild"
-	"github.com/RepliBuild/replibuild/internal/caller"
 )
 
 // daemonCommand is what `start` runs in the background; nobody types it.
@@ -13,10 +12,8 @@ func (a *app) daemonCommand() *cobra.Command {
 		Use: "daemon NAME", Hidden: true, Args: cobra.ExactArgs(1),
 		Short: "Run one daemon in this process (used by start)",
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if args[0] != caller.Word {
-				if err := checkDaemonNames(args); err != nil {
-					return err
-				}
+			if err := checkDaemonNames(args); err != nil {
+				return err
 			}
 			return replibuild.RunDaemon(cmd.Context(), args[0], a.projectDir)
 		},

@@ -202,6 +202,8 @@ func checkDaemons(set ipc.SetStatus) []finding {
 			f.Level, f.Hint = levelProblem, fmt.Sprintf("`replibuild logs %s` says why, `replibuild ensure` restarts it", d.Name)
 		case ipc.StateUnresponsive:
 			f.Level, f.Hint = levelProblem, fmt.Sprintf("`replibuild restart %s`", d.Name)
+		case ipc.StateElsewhere:
+			f.Level, f.Hint = levelWarning, "commands build without daemons here; `replibuild stop` where it was started ends it"
 		}
 		if d.LastError != "" {
 			f.Text += ": " + d.LastError

@@ -11,6 +11,7 @@ import (
 
 	"github.com/RepliBuild/replibuild"
 	"github.com/RepliBuild/replibuild/daemons"
+	"github.com/RepliBuild/replibuild/internal/caller"
 	"github.com/RepliBuild/replibuild/ipc"
 	"github.com/RepliBuild/replibuild/tui"
 	_ "github.com/RepliBuild/replibuild/tui/quiet" // see there: without it every command asks the terminal for its colour
@@ -110,7 +111,7 @@ func (a *app) tuiConfig(f tuiFlags) (tui.Config, error) {
 		settings.Mouse = &off
 	}
 	c := tui.Config{
-		Settings: settings, Env: a.Env, Speed: f.speed, From: f.from,
+		Settings: settings, Env: a.Env, Caller: caller.Own(), Speed: f.speed, From: f.from,
 		Saved: filepath.Join(home, "saved"), Memory: filepath.Join(home, "tui-state.json"),
 		Sets: func() ([]string, error) { return roots(home) },
 	}

@@ -63,6 +63,8 @@ func daemonSign(p *paint.Painter, d *state.Daemon) (string, paint.Role) {
 		return p.Crashed, paint.Bad
 	case ipc.StateUnresponsive:
 		return p.Hung, paint.Bad
+	case ipc.StateElsewhere:
+		return p.Off, paint.Warn
 	case ipc.StateDisabled:
 		return p.Off, paint.Dim
 	}
