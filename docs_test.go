@@ -5,6 +5,7 @@ import (
 	"go/ast"
 	"go/parser"
 	"go/token"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -103,6 +104,34 @@ func TestProjectKeysAreDocumented(t *testing.T) {
 		for _, name := range names {
 			if !slices.Contains(known[table], name) && !slices.Contains([]string{"linux", "macos", "windows"}, name) && !slices.Contains(known["compilation"], name) {
 				t.Errorf("docs/configuration.md does not list %s.%s", table, name)
+			}
+		}
+	}
+}
+
+// Every file that ARCHITECTURE.md or a package's doc.go names is there.
+func TestNamedFilesAreThere(t *testing.T) {
+	t.Parallel()
+	there, pages := map[string]bool{}, []string{"ARCHITECTURE.md"}
+	err := filepath.WalkDir(".", func(path string, e fs.DirEntry, err error) error {
+		there[filepath.Base(path)] = true
+		if filepath.Base(path) == "doc.go" {
+			pages = append(pages, path)
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	named := regexp.MustCompile(`(?:^|[\s(\x60/])([a-z][a-z0-9_]*\.(?:go|c|sh|txtar))\b`)
+	for _, page := range pages {
+		text, err := os.ReadFile(page)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range named.FindAllStringSubmatch(string(text), -1) {
+			if !there[m[1]] {
+				t.Errorf("%s names %s, which is not there", page, m[1])
 			}
 		}
 	}

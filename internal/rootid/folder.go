@@ -12,27 +12,20 @@ import (
 const ownFolder = ".replibuild"
 
 // MakeFolder makes a folder beneath a project's .replibuild. Unlike [os.MkdirAll] it does
-// not make the project's own folder: that of a project that was moved or removed must not
-// come back because a daemon writes what it knows.
+// not make the project's own folder: a daemon that writes its state must not bring back a
+// project that was moved or removed.
 func MakeFolder(dir string) error {
 	const separator = string(filepath.Separator)
-	root, rest, found := strings.Cut(dir, separator+ownFolder+separator)
-	for next := rest; found; {
-		i := strings.Index(next, separator+ownFolder+separator)
-		if i < 0 {
-			break // the last one counts: a home may hold projects
-		}
-		root, rest = dir[:len(dir)-len(next)+i], next[i+len(separator+ownFolder+separator):]
-		next = rest
-	}
-	if !found {
+	const inner = separator + ownFolder + separator
+	i := strings.LastIndex(dir, inner) // a home may hold projects: the last one counts
+	if i < 0 {
 		return os.MkdirAll(dir, 0o700)
 	}
-	at := filepath.Join(root, ownFolder)
+	at := filepath.Join(dir[:i], ownFolder)
 	if err := mkdir(at, 0o755); err != nil {
 		return err
 	}
-	for name := range strings.SplitSeq(rest, separator) {
+	for name := range strings.SplitSeq(dir[i+len(inner):], separator) {
 		at = filepath.Join(at, name)
 		if err := mkdir(at, 0o700); err != nil {
 			return err
