@@ -17,7 +17,7 @@ var (
 var packages = map[string]string{
 	"cache": "cache", "ipc": "ipc", "daemons": "daemons", "discovery": "daemons/discovery", "setup": "daemons/setup",
 	"compilation": "daemons/compilation", "preload": "daemons/compilation/internal/preload", "orchestrator": "daemons/orchestrator",
-	"oracle": "oracle", "stamps": "internal/stamps", "rootid": "internal/rootid",
+	"oracle": "oracle", "stamps": "internal/stamps", "rootid": "internal/rootid", "caller": "internal/caller",
 }
 
 // Every row of the table of hazards names tests that are there, or a reason.

