@@ -12,8 +12,8 @@ import (
 // files that are most likely to be changed so, although events vouch for them: those
 // that this user can write, the most recently changed first.
 
-// maxRecent is how many files that are. It covers all that a small project consists of,
-// and a Sync takes some 0.3 ms for it.
+// maxRecent is the number of these files. It covers all files of a small project, and a
+// Sync takes some 0.3 ms for them.
 const maxRecent = 512
 
 // systemDirs hold what a package manager writes.

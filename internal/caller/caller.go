@@ -29,8 +29,8 @@ import (
 	"github.com/RepliBuild/replibuild/ipc"
 )
 
-// Word takes the place of the name of a daemon in the arguments of a process that is to
-// call [Main]: whatever program can be a daemon, a test too, can be that.
+// Word stands where a daemon's name stands in the arguments of a process that must call
+// [Main]. Every program that can be a daemon, also a test, must handle it.
 const Word = "as-caller"
 
 // Difference returns the settings of want that have to be changed for a child of a

@@ -7,7 +7,7 @@ import (
 	"github.com/RepliBuild/replibuild/internal/caller"
 )
 
-// daemonCommand is what `start` runs in the background; nobody types it.
+// daemonCommand is what `start` runs in the background. It is not for users.
 func (a *app) daemonCommand() *cobra.Command {
 	return &cobra.Command{
 		Use: "daemon NAME", Hidden: true, Args: cobra.ExactArgs(1),
