@@ -12,10 +12,10 @@ import (
 	"github.com/RepliBuild/replibuild/ipc"
 )
 
-// addClock adds what a process learned of the time. What turned the time of now into a
-// date may have it in its result, however it came to it: a macro in a flag, pasted tokens,
-// a precompiled header. A date needs the time zone. Compilers make one of a file's time for
-// __TIMESTAMP__; if no text has the word, it may be that of any file of the project.
+// addClock adds what a process learned of the time. A process that made a date of the
+// current time may have it in its result, whatever the cause: a macro in a flag, pasted
+// tokens, a precompiled header. A date needs the time zone. For __TIMESTAMP__ compilers make
+// a date of a file's time; if no text has the word, it may be that of any project file.
 func (w *traceWitness) addClock(o preload.Observation, seen *observation) {
 	if o.Clock {
 		seen.uncacheable = cmp.Or(seen.uncacheable, seen.clock, "it asks for the time")
@@ -47,9 +47,10 @@ func zoneFiles(about *subject) []string {
 
 // addAsked adds what programs that are not the toolchain's own may know besides contents:
 // where PATH and the loader let them look, mode and times of what they asked about, texts
-// of links. Folders are left out that the compile itself writes to, those for temporary
-// files, and those that lead to the project, which every shell asks about when it starts.
-// So is what this plan made, and a link takes: each build from the cache gives it new times.
+// of links. Three kinds of folders are left out: those that the compile writes to, those
+// for temporary files, and those above the project, which every shell asks about.
+// What this plan made and a link takes is left out too: each build from the cache gives it
+// new times.
 func (w *traceWitness) addAsked(o preload.Observation, seen *observation) {
 	if o.Foreign == "" {
 		return
