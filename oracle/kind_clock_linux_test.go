@@ -74,6 +74,7 @@ func (w *world) stampTurn(way string) []string {
 	}
 	w.note("the time by %s", way)
 	w.settings.stamp, w.doubtful = way, true // none of these is kept
+	w.extra = nil                            // times are compared in UTC
 	w.must(os.RemoveAll(w.abs("p/stamp")))
 	w.save(stampHeader, stampWays[way], true)
 	w.saveSettings()
