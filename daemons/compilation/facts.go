@@ -17,7 +17,7 @@ import (
 // folder is kept among a set's listings, told by the Match, which is no pattern then.
 // More of them are in stamps.go.
 const (
-	// modeAndTime: Digest is the mode and modification time of Dir, as
+	// modeAndTime: Digest is the mode, modification time and owner of Dir, as
 	// `test -x` and `test -nt` ask.
 	modeAndTime = "?"
 	// linkText: Digest is the text of the symbolic link Dir, wherever that leads.
@@ -89,7 +89,7 @@ func (v *view) asked(l cache.Listing) string {
 		return isText + text
 	}
 	sig := v.signature(l.Dir)
-	return fmt.Sprintf("%o %d", sig.Mode, sig.Mtime)
+	return fmt.Sprintf("%o %d %s", sig.Mode, sig.Mtime, ownerOf(v.abs(l.Dir)))
 }
 
 // links follows symbolic links, and looks at each component of all the paths that it is

@@ -69,6 +69,14 @@ func TestHelpersOfWrappers(t *testing.T) {
 			helper: fmt.Sprintf(count, `n = access("tools/f", X_OK) == 0;`),
 			run:    "tools/helper", change: func(p *project) { check(p, os.Chmod(p.path("tools/f"), 0o755)) },
 		},
+		"owner": {
+			before: func(p *project) {
+				if os.Geteuid() != 0 {
+					p.t.Skip("only root gives files away")
+				}
+			},
+			run: "stat -c %u tools/f", change: func(p *project) { check(p, os.Chown(p.path("tools/f"), 2, 2)) },
+		},
 		"age": {
 			before: func(p *project) { p.write("tools/g", "") },
 			run:    "[ tools/f -nt tools/g ] && echo 5 || echo 1", change: func(p *project) { p.write("tools/f", p.read("tools/f")) },
