@@ -25,8 +25,8 @@ func Nearest(word string, names []string) string {
 // to make b of a (the optimal string alignment distance). Long words are no typing
 // mistakes and count as far.
 func edits(a, b string) int {
-	if len(a) > 64 {
-		return len(a)
+	if longest := max(len(a), len(b)); longest > 128 {
+		return longest
 	}
 	before, last := make([]int, len(b)+1), make([]int, len(b)+1)
 	for j := range last {

@@ -1,10 +1,6 @@
 package setup
 
-import (
-	"testing"
-
-	"pgregory.net/rapid"
-)
+import "testing"
 
 func TestNearest(t *testing.T) {
 	t.Parallel()
@@ -17,16 +13,4 @@ func TestNearest(t *testing.T) {
 			t.Errorf("nearest(%q) = %q, want %q", word, got, want)
 		}
 	}
-}
-
-func TestTypos(t *testing.T) {
-	t.Parallel()
-	rapid.Check(t, func(t *rapid.T) {
-		text := rapid.StringMatching(`[ab]{0,6}`)
-		a, b := text.Draw(t, "a"), text.Draw(t, "b")
-		d := typos(a, b)
-		if d != typos(b, a) || (d == 0) != (a == b) || d > max(len(a), len(b)) || d < max(len(a), len(b))-min(len(a), len(b)) {
-			t.Fatalf("typos(%q, %q) = %d", a, b, d)
-		}
-	})
 }
