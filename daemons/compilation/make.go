@@ -159,7 +159,7 @@ func (w *work) runIn(ctx context.Context, t *attempt, output string, slot *slot)
 	}
 }
 
-// runOnce runs the tool. again says that it failed only because it was watched.
+// runOnce runs the tool. again says that it has to run again in another way.
 func (w *work) runOnce(ctx context.Context, t *attempt, output string, slot *slot) (p product, again bool) {
 	tool := t.tool(output)
 	w.withPreamble(t, &tool)
@@ -191,17 +191,27 @@ func (w *work) runOnce(ctx context.Context, t *attempt, output string, slot *slo
 	}
 	p.outcome, p.err = w.s.spawner.run(ctx, job, slot.runs)
 	clearAfter(p.outcome, output)
+	again = w.addSeen(ctx, t, &p, watched, directly)
+	if p.seen != nil {
+		p.seen.files = append(p.seen.files, tool.also...)
+	}
+	return p, again
+}
+
+// addSeen adds what a tool read to its product, if it succeeded. It returns true if the
+// tool has to run again in another way: without a preamble, by the driver, unwatched.
+func (w *work) addSeen(ctx context.Context, t *attempt, p *product, watched witness, directly *linkLine) (again bool) {
 	switch {
-	case p.err != nil:
-	case w.preambleFailed(t, p):
-		return p, true
+	case p.err != nil: // nothing ran
+	case w.preambleFailed(t, *p):
+		return true
 	case directly != nil && !p.outcome.ok() && p.outcome.stopped == nil:
 		t.byDriver = true // which says it in its own words
-		return p, true
+		return true
 	case p.outcome.stopped == nil && watched.rejected(p.outcome):
-		return p, true
+		return true
 	case !p.outcome.ok():
-		return p, false
+		return false
 	default:
 		p.seen, p.err = watched.testify(ctx)
 		if p.err != nil && ctx.Err() != nil {
@@ -210,12 +220,9 @@ func (w *work) runOnce(ctx context.Context, t *attempt, output string, slot *slo
 	}
 	if directly != nil && p.outcome.ok() && !directly.vouch(p.seen) {
 		t.byDriver = true
-		return p, true
+		return true
 	}
-	if p.seen != nil {
-		p.seen.files = append(p.seen.files, tool.also...)
-	}
-	return p, false
+	return false
 }
 
 // untilSettled waits until the stamps of files that were changed just now are in the
