@@ -172,8 +172,8 @@ type (
 	}
 	// CacheChanged: the cache's numbers, after a build or a clear.
 	CacheChanged struct{ CacheStatsReply }
-	// Snapshot: everything a new subscriber has to know. Whoever gets one forgets what
-	// the events before it said.
+	// Snapshot: everything a new subscriber has to know. It replaces
+	// what earlier events said.
 	Snapshot struct {
 		Status SetStatus     `json:"status"`
 		Queue  QueueReply    `json:"queue"`

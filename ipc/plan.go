@@ -33,8 +33,8 @@ type Toolchain struct {
 	Version    string `json:"version"` // as the compiler prints it, first line
 	Triple     string `json:"triple"`  // target triple
 	// Programs are the files (links resolved) of the compilers, assemblers, linkers and
-	// archivers themselves: programs of which it is known that nothing but the content of
-	// files and the names in folders matters to them. A wrapper is none.
+	// archivers themselves: their results depend only on the content of files and the
+	// names in folders. A wrapper is none of them.
 	Programs []string `json:"programs,omitempty"`
 	Identity string   `json:"identity"` // hex SHA-256 over the content of driver, real compiler, assembler, linker, resource headers and the libraries they load
 }
