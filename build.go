@@ -85,7 +85,7 @@ func (p *Project) tellHome(onEvent func(ipc.Event)) {
 	}))
 }
 
-// slots is how many compilers a build runs if nobody limits it further.
+// slots is how many compilers a build runs if there is no other limit.
 func (p *Project) slots() int {
 	return cmp.Or(p.config.Daemons.Compilation.ParallelJobs, runtime.NumCPU())
 }

@@ -39,7 +39,7 @@ type Store struct {
 	refused   bool      // the folder is another user's: it is not even read
 	blocked   string    // why nothing is stored
 	retry     time.Time // when to try to store again
-	crowdedAt int64     // size below which trimming is in vain, 0 = none
+	crowdedAt int64     // size below which trimming frees nothing, 0 = none
 	closed    bool
 	flusher   *time.Timer
 	trimmer   *time.Timer

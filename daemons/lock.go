@@ -31,7 +31,7 @@ type holder struct {
 	Process  identity  `json:"process"`
 	Since    time.Time `json:"since"` // it starts, or stops
 	Stopping bool      `json:"stopping,omitempty"`
-	Idle     bool      `json:"idle,omitempty"` // it stops because nobody needs it
+	Idle     bool      `json:"idle,omitempty"` // it stops because it is not used
 }
 
 // tryLock takes the lock at path, making file and folder where missing, or returns
@@ -53,7 +53,7 @@ func tryLock(path string) (*lock, error) {
 		if l.inPlace() {
 			return l, nil
 		}
-		f.Close() // deleted between open and lock: what we hold is nobody's lock
+		f.Close() // deleted between open and lock: no other process can see the lock that we hold
 	}
 }
 

@@ -72,7 +72,7 @@ type tail struct {
 	paths   Paths
 	name    string
 	file    *os.File
-	partial []byte    // a line of which the end was not written yet
+	partial []byte    // a line whose end was not written yet
 	at      time.Time // of the last line with a time
 }
 

@@ -90,8 +90,8 @@ func (d *deadService) kill(pid int) bool {
 	return unix.PidfdSendSignal(fd, unix.SIGKILL, nil, 0) == nil
 }
 
-// holdsLease reports whether a process has the lease open. Nobody opens that file but the
-// service: who has it has inherited it.
+// holdsLease reports whether a process has the lease open. Only the service opens that
+// file; another process that has it open inherited it.
 func (d *deadService) holdsLease(pid int) bool {
 	folder := "/proc/" + strconv.Itoa(pid) + "/fd/"
 	entries, _ := os.ReadDir(folder)

@@ -17,12 +17,12 @@ import (
 // folder is kept among a set's listings, told by the Match, which is no pattern then.
 // More of them are in stamps.go.
 const (
-	// modeAndTime: Dir has the mode and the time of the last change that Digest says, as
+	// modeAndTime: Digest is the mode and modification time of Dir, as
 	// `test -x` and `test -nt` ask.
 	modeAndTime = "?"
-	// linkText: the symbolic link Dir says Digest, wherever that leads.
+	// linkText: Digest is the text of the symbolic link Dir, wherever that leads.
 	linkText = "'"
-	// variable: the environment variable Dir has the value Digest.
+	// variable: Digest is the value of the environment variable Dir.
 	variable = "$"
 	// isFolder: Dir is a folder. A folder in the place of a header is passed over, so
 	// a file that takes its place is found; what else is in it does not matter.
@@ -162,7 +162,7 @@ func (l *links) target(p string) (target string, there bool) {
 	return target, target != nowhere
 }
 
-// nowhere stands for the target of what is not there; no link says it.
+// nowhere stands for the target of a link that is missing; no link has this text.
 const nowhere = "\x00"
 
 // ancestors are the folders that lead to some paths, as spelled.

@@ -12,13 +12,13 @@ import (
 )
 
 // stepShell is the program for which the tracer of steps is built: one that every system
-// has, and that may be asked for its version. What a step runs is mostly of its kind; of
-// what is not, nothing is seen.
+// has, and that can be asked for its version. Most programs that steps run need the same
+// object; the others are not traced.
 const stepShell = "/bin/sh"
 
 // run runs the command of a step. read are the files of the project that it read, as far
-// as that could be seen: inputs that nobody declared. They only ever make a step run
-// once more, so it does not matter if some are not seen.
+// as the trace shows: inputs that are not declared. They can only make a step run once
+// more.
 func (p *step) run(ctx context.Context, job task, since int64, started func(int)) (o outcome, read []string, err error) {
 	s := p.w.s
 	lib, err := s.tracers.library(ctx, stepShell, job.env)

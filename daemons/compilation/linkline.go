@@ -163,9 +163,9 @@ func (l *linkLine) vouch(seen *observation) bool {
 }
 
 // errUnknown is the doubt of what was not traced and has nothing to fall back on.
-var errUnknown = errors.New("nobody knows what was read")
+var errUnknown = errors.New("it is not known what was read")
 
-// knowsNothing stands behind a tracer that must see all.
+// knowsNothing is the fallback of a direct link: its observation is always rejected.
 type knowsNothing struct{}
 
 func (knowsNothing) watch(context.Context, *task, *subject) (witness, error) {
@@ -178,7 +178,7 @@ func (knowsNothing) testify(context.Context) (*observation, error) {
 }
 
 // hasLinker reports whether a target is linked by a clang that calls one of the linkers
-// of which the calls were tried: others may want more of the driver than a command line.
+// whose calls were tried: others may want more of the driver than a command line.
 func hasLinker(req *ipc.LinkRequest) bool {
 	return req.Target.Kind != ipc.KindStatic && req.Toolchain.Family == "clang" &&
 		(req.Toolchain.Linker == "lld" || req.Toolchain.Linker == "mold")

@@ -54,7 +54,7 @@ type subject struct {
 	inputs   []string     // of a link: objects, libraries by path
 	output   string       // where the process writes, absolute
 	made     []string     // further files that we made for the process, absolute
-	hidden   *hiddenFiles // what is no input although it is read; nil = nothing
+	hidden   *hiddenFiles // files that are read and are not inputs; nil = none
 }
 
 // Ways to observe a process, as records and entries of the cache keep them.
@@ -68,7 +68,7 @@ type observation struct {
 	files    []string // as spelled, each once
 	misses   []string
 	listings []cache.Listing
-	stamped  []string // files of which the time of the last change matters
+	stamped  []string // files whose modification time matters
 	imports  bool     // a file may be read once although it says nothing of that
 	// stamps are what files and folders were when the process first met them.
 	stamps map[string]ipc.Signature

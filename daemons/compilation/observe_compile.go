@@ -16,7 +16,7 @@ import (
 
 // depfileCompiles observes compilers without looking at their system calls: the
 // dependency file says what was read, the search path and the texts that were read
-// say what was looked for in vain.
+// say which names were looked for and not found.
 type depfileCompiles struct {
 	texts *texts
 	paths *searchPaths
@@ -37,8 +37,8 @@ type compileWitness struct {
 	warns bool // the compiler was asked to warn of the time
 }
 
-// alone asks the compiler to warn where the time gets into the object: flags and pasted
-// tokens may bring it there, which no text shows. A trace needs no such warning.
+// alone asks the compiler to warn if the time gets into the object: by flags or pasted
+// tokens it can get there without a word in a source. A trace needs no such warning.
 func (c *compileWitness) alone(t *task) {
 	if _, known := c.dated.Load(c.datedKey()); !known {
 		c.warns = true
@@ -51,8 +51,8 @@ func (c *compileWitness) datedKey() string {
 	return c.about.key + " " + c.about.source + " " + content.String()
 }
 
-// rejected reports whether the compiler warned of the time: nobody asked for the warning, so
-// it compiles again without.
+// rejected reports whether the compiler gave the warning of the time. The user did not ask
+// for the warning, so the compile runs again without it.
 func (c *compileWitness) rejected(o outcome) bool {
 	if !c.warns || !strings.Contains(o.output, "date-time]") {
 		return false
@@ -76,7 +76,7 @@ func (c *compileWitness) testify(ctx context.Context) (*observation, error) {
 	}
 	for _, s := range sources {
 		if s.incbin {
-			seen.doubt = cmp.Or(seen.doubt, s.path+" uses .incbin, and nobody tells which file that reads")
+			seen.doubt = cmp.Or(seen.doubt, s.path+" uses .incbin, and the file that this reads is not known")
 		}
 	}
 	c.addNamed(seen)
@@ -171,7 +171,7 @@ func (c *compileWitness) addNamed(seen *observation) {
 	}
 }
 
-// addMisses computes what was looked for in vain.
+// addMisses computes which names were looked for and not found.
 func (c *compileWitness) addMisses(ctx context.Context, seen *observation, sources []source) error {
 	where, err := c.paths.of(ctx, c.about)
 	if err != nil {

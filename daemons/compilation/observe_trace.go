@@ -21,7 +21,7 @@ import (
 //   - what was read or asked about, and the programs that ran: files, by content. That
 //     the content of what was only asked about matters is too careful, and simple;
 //   - what was not there: misses;
-//   - folders of which the names were read: listings;
+//   - folders whose names were read: listings;
 //   - other folders that were asked about: that they are folders (isFolder), unless a
 //     file beneath them was read, which says so, or an argument names them, because a
 //     folder that is searched and gone is one without files;
@@ -35,7 +35,7 @@ import (
 // The second observer runs too, because what it makes the tool tell costs next to nothing.
 // A file that the tool says it read and the trace does not have shows that something
 // was not seen, as does a compile without a compiler (a wrapper that takes the object
-// from a cache of its own). What is not seen wholly is in doubt: it is delivered, not
+// from a cache of its own). A result with an incomplete trace is in doubt: it is delivered, not
 // stored, and made again by the next build.
 type traced struct {
 	tracers *tracers
@@ -65,8 +65,8 @@ func (d *traced) watch(ctx context.Context, t *task, about *subject) (witness, e
 	return &traceWitness{witness: second, tracers: d.tracers, about: about, trace: trace, exe: exe, library: lib.Path}, nil
 }
 
-// untracedWitness is asked about a process that could not be traced. What a compiler says
-// of itself is evidence; what a wrapper lets through is not.
+// untracedWitness observes a process that could not be traced. The dependency file of a
+// compiler is believed; that of a wrapper is not.
 type untracedWitness struct {
 	witness
 	about *subject
@@ -74,7 +74,7 @@ type untracedWitness struct {
 	why   error
 }
 
-// loner is a witness that does more where there is no trace.
+// loner is a witness that does more if there is no trace.
 type loner interface{ alone(t *task) }
 
 func untraced(second witness, t *task, about *subject, why error) *untracedWitness {

@@ -107,7 +107,7 @@ func (w *work) listReason(t *attempt, rec *record) ipc.Reason {
 	return words.LinkInputsReordered()
 }
 
-// outputReason says what is wrong with outputs of which the inputs are as they were.
+// outputReason says what is wrong with outputs whose inputs are unchanged.
 func (w *work) outputReason(t *attempt, rec *record) ipc.Reason {
 	path, wrong := t.output, words.OutputMissing
 	for _, o := range rec.Outputs {
@@ -205,7 +205,7 @@ func flagsReason(old, new []string) ipc.Reason {
 	return r
 }
 
-// sameMacro names the macro of which the definition is all that changed, "" if there
+// sameMacro names the macro whose definition is all that changed, "" if there
 // is none.
 func sameMacro(gone, come []string) string {
 	if len(gone) != 1 || len(come) != 1 || !strings.HasPrefix(gone[0], "-D") || !strings.HasPrefix(come[0], "-D") {

@@ -9,7 +9,7 @@ import (
 	"github.com/RepliBuild/replibuild/cache"
 )
 
-// What a compiler looked for in vain is computed here, from where it searches and
+// The names that a compiler looked for and did not find are computed here, from where it searches and
 // from what the files that it read ask for. This stands in for a trace of the
 // compiler's system calls where there is none. It is careful rather than exact: a
 // name that was never looked for may be listed, so that a file appearing there
@@ -27,7 +27,7 @@ type searchPath struct {
 	same []string
 	// where is which folders the others were when the compiler said so.
 	where []folderID
-	// listings are the folders of which it read the names to find others.
+	// listings are the folders whose names it read to find others.
 	listings []cache.Listing
 }
 
@@ -71,7 +71,7 @@ type source struct {
 	*scanned
 }
 
-// search computes what was looked for in vain by a compile that read these files.
+// search computes which names a compile that read these files did not find.
 func (m *missSearch) search(files []source) {
 	m.misses, m.found, m.folders = make(map[string]bool), make(map[string]bool), make(map[string]bool)
 	for _, dir := range m.path.absent {

@@ -172,7 +172,7 @@ type Stats struct {
 	Waiting   int   `json:"waiting"`   // for a slot
 	Jobs      int   `json:"jobs"`      // slots
 	Memory    int64 `json:"memory"`    // bytes that processes could still take, -1 = unknown
-	// Untraced are the programs of which the inputs come from dependency files and
+	// Untraced are the programs whose inputs come from dependency files and
 	// computed search positions, with the reason; Traced are those that are traced.
 	Traced   []string          `json:"traced,omitempty"`
 	Untraced map[string]string `json:"untraced,omitempty"`

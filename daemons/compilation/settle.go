@@ -87,7 +87,7 @@ func (w *work) sideOutputs(output string) (out []outputRecord) {
 	return out
 }
 
-// inputsOf gives what was read its content. doubt says why nobody knows whether it
+// inputsOf gives what was read its content. doubt says why it is not known whether it
 // is the content that was read.
 func (w *work) inputsOf(seen *observation, since int64) (set inputSet, doubt string) {
 	doubt = seen.doubt

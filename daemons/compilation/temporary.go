@@ -38,7 +38,7 @@ func (s *sweeper) sweep(dir string) {
 }
 
 // temporary is where a tool writes before the output is put in its place: a name
-// beside it that nobody knows, or with a direct action the place itself.
+// beside it that no other process knows, or with a direct action the place itself.
 type temporary struct {
 	path, final string
 }

@@ -75,8 +75,8 @@ func (t *tracers) close() {
 }
 
 // library returns the object for a program, or why there is none. The first call for a
-// program waits until the object is built and tried, some tenths of a second: what runs
-// untraced may read what nobody sees.
+// program waits until the object is built and tried, some tenths of a second: what an
+// untraced program reads is not seen.
 func (t *tracers) library(ctx context.Context, exe string, env []string) (preload.Library, error) {
 	one := t.of(exe, env)
 	if one == nil {

@@ -20,7 +20,7 @@ type trackBuilder struct {
 	track  ipc.Track // what is not handed over yet
 	handed struct{ files, misses, listings uint32 }
 	files  []trackedFile       // by path number
-	texts  []trackedFile       // by file number, of files of which only the content matters
+	texts  []trackedFile       // by file number, of files whose content alone matters
 	misses map[string][]uint32 // packed misses to indices
 	groups map[string]uint32   // folder and names to index
 	folder map[ipc.Listing]uint32
@@ -128,7 +128,7 @@ func (b *trackBuilder) listed(node *ipc.NodeRecord, folders []trackedFolder) {
 	}
 }
 
-// addLink adds a symbolic link of which the text matters.
+// addLink adds a symbolic link whose text matters.
 func (b *trackBuilder) addLink(node *ipc.NodeRecord, l cache.Listing) {
 	sig := ipc.LinkSignature(b.view.abs(l.Dir))
 	if b.view.asked(l) != l.Digest {

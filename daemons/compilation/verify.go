@@ -29,7 +29,7 @@ func (s *Service) CacheVerify(ctx context.Context, req ipc.CacheVerifyRequest) (
 
 // recomputePlan compiles the objects again that the cache has for the units of a plan,
 // and takes out of use what differs. What the cache has for other states of the
-// sources cannot be made again: nobody has them.
+// sources cannot be made again.
 func (s *Service) recomputePlan(ctx context.Context, p *ipc.Plan, sample int, reply *ipc.CacheVerifyReply) error {
 	batch := ipc.BatchRequest{
 		Build: "verify-" + rand.Text(), Root: p.Root, BuildDir: p.BuildDir, Env: p.Env, Toolchains: p.Toolchains, Commands: p.Commands,

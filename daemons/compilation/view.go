@@ -227,8 +227,8 @@ func listFolder(dir string) string {
 	return ipc.ListingDigest(names)
 }
 
-// contradiction says which file of a set has been seen to have another content, or may
-// have one that nobody can see, "" if none.
+// contradiction names a file of a set that has another content by now, or may have one
+// although its signature is the same; "" if none.
 func (v *view) contradiction(set packedSet) string {
 	files, _ := v.tables.numbers(packedSet{Files: set.Files})
 	v.mu.Lock()
@@ -262,7 +262,7 @@ var errChanged = errors.New("changed meanwhile")
 // renew looks at a path again, after a process has read it, and returns its
 // content. Unless the file is what it was before, if it was looked at before, and
 // its last change is older than since (ns), nobody knows which content was read,
-// and the error is errChanged. So it is if its content was in doubt all the time.
+// and the error is errChanged. The same holds if its content was in doubt all the time.
 func (v *view) renew(path string, since int64) (cache.Digest, error) {
 	id := v.tables.pathNumber(path)
 	sig := ipc.StatSignature(v.abs(path))
@@ -315,7 +315,8 @@ func spell(root, p string) string {
 	return p
 }
 
-// withoutProc resolves names by way of the process that gave them: it runs in the root.
+// withoutProc resolves names in /proc/self as the process that used them did. It runs in
+// the root.
 func withoutProc(p string) string {
 	for {
 		if rest, ok := strings.CutPrefix(p, "/proc/self/cwd/"); ok && rest != "" {

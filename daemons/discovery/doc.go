@@ -7,12 +7,12 @@
 //     waits until the event loop has digested the cookie's event; all events of a
 //     process come through one queue, in order. A timeout, a lost event, a changed
 //     mount: everything is looked at with stat. It never answers "clean" by default.
-//   - The watcher alone vouches only for a regular file with one link, on a local
-//     file system, all of whose path components (symbolic links' own included) are
-//     entries of watched folders. All else is stat'ed by each Sync: other kinds of
-//     files, hard links, files that something is mounted on, network and overlay
-//     file systems, folders that could not be watched. Folders of the system (/usr/include) are watched like the
-//     project's: there are few, and a watch costs a kilobyte of the kernel's.
+//   - Events alone are believed only for a regular file with one link, on a local file
+//     system, if all components of its path (symbolic links too) are entries of watched
+//     folders. All else is stat'ed by each Sync: other kinds of files, hard links, files
+//     that something is mounted on, network and overlay file systems, folders that could
+//     not be watched. Folders of the system (/usr/include) are watched like the project's:
+//     there are few, and a watch costs a kilobyte of the kernel's memory.
 //   - Some changes make no event there: a write through a mapping, a hard link that is
 //     made and written to in an unwatched folder. So each Sync also looks at 64 files
 //     that this user can write, outside of /usr, inputs before outputs, the most
@@ -33,9 +33,9 @@
 //
 // The parts: graph.go knows nodes and what each expects of files, places.go the
 // folders that those expectations are about, check.go looks at them, contents.go reads
-// files where signatures differ, recent.go chooses what each Sync looks at, route.go keeps watches on every folder that a recorded
-// path leads through, watch.go turns events into looks, state.go keeps the graph over
-// restarts.
+// files where signatures differ, recent.go chooses files that each Sync looks at besides,
+// route.go keeps watches on every folder that a recorded path leads through, watch.go
+// turns events into looks, state.go keeps the graph over restarts.
 //
 // Linux is where events are trusted. Elsewhere there is no cookie that orders them,
 // so every Sync stats, and changes are found by polling every watch_interval.

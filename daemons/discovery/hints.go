@@ -10,7 +10,7 @@ import (
 	"github.com/fsnotify/fsnotify"
 )
 
-// Hints are files of the project that nobody has recorded, because the unit that
+// Hints are files of the project that no node has recorded, because the unit that
 // will read them has never been compiled: they make no answer, but a change of them
 // is a reason to try again.
 
@@ -27,7 +27,7 @@ var sourceLike = func() map[string]bool {
 	return m
 }()
 
-// ignores reports whether a path that nobody recorded triggers nothing.
+// ignores reports whether a path that no node recorded triggers nothing.
 func (s *Service) ignores(rel string) bool {
 	base := path.Base(rel)
 	for _, pattern := range s.ignored {

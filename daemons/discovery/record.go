@@ -49,7 +49,7 @@ func (s *Service) Record(ctx context.Context, req ipc.RecordRequest) (ipc.Record
 	return ipc.RecordReply{Token: s.token}, nil
 }
 
-// newToken names a state of the records that nobody had before.
+// newToken names a new state of the records; no other state has the name.
 func newToken() string {
 	var b [12]byte
 	rand.Read(b[:])

@@ -16,7 +16,7 @@ import (
 const stateMagic = "replibuild graph 4\n"
 
 // load makes the graph: from the state file, or empty with a new token. All files
-// are as if nobody had looked at them yet, so every node is dirty until someone does.
+// count as not looked at yet, so every node is dirty until someone does.
 func (s *Service) load() {
 	s.graph, s.token = newGraph(filepath.ToSlash(s.cfg.Root)), newToken()
 	if s.cfg.StateFile == "" {

@@ -89,7 +89,7 @@ func (s *Service) giveUp(r *route) {
 	s.watches.tidyAll(hops, end)
 }
 
-// leave forgets a place of which nothing is expected any more.
+// leave forgets a place without expectations.
 func (s *Service) leave(p *place) {
 	if p.gone || !p.empty() {
 		return

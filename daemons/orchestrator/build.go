@@ -73,7 +73,7 @@ func (s *Service) run(j *job) {
 	b.afterwards()
 }
 
-// rounds looks for changes and works until nobody has joined since the last look.
+// rounds looks for changes and works until no request has joined since the last look.
 // What failed in an earlier round was tried again, so only the last one counts.
 func (b *build) rounds() error {
 	for {
@@ -154,7 +154,7 @@ func (b *build) work(seen changes) error {
 	return err
 }
 
-// stopReason is the reason of what is not tried because the build ends early.
+// stopReason is the reason of units that are not tried because the build ends early.
 func (b *build) stopReason(err error) ipc.Reason {
 	if b.job.ctx.Err() != nil {
 		return words.BuildCancelled()

@@ -115,7 +115,7 @@ func (c *costs) snapshot() map[string]unitCost {
 	return maps.Clone(c.nodes)
 }
 
-// keep drops what is no part of the plan any more. The file loses it when it is
+// keep drops nodes that left the plan. The file loses it when it is
 // rewritten; until then another branch may bring it back.
 func (c *costs) keep(nodes map[string]bool) {
 	c.mu.Lock()

@@ -8,18 +8,18 @@
 //     one after queue_size is refused at once.
 //   - Every build's events begin with BuildStarted (BuildQueued before it, if it had
 //     to wait) and end with exactly one BuildFinished, whatever happens. A caller
-//     that joins sees them from the beginning; a slow caller stalls nobody.
+//     that joins sees them from the beginning; a slow caller delays no other.
 //   - A change made before a request is in that request's build, also when the
 //     request joins a build that had looked for changes already: that build then
 //     looks again before it ends.
 //   - A daemon that does not answer is replaced by a service in this process for
 //     the rest of the build; the build says so once and goes on.
-//   - A build with nothing to do asks discovery once and nobody else.
+//   - A build with nothing to do asks discovery once and no other daemon.
 //   - What is believed about discovery's records is believed only while discovery
 //     shows the token of the last record made here. In doubt every unit goes to
 //     compilation, which looks for itself.
-//   - What no action of the plan makes any more is removed from the build folder, if it
-//     is as the build left it.
+//   - An output that no action of the plan makes any more is removed from the build
+//     folder, if it is as the build left it.
 //   - An edit of one file costs no work on JSON that grows with the project; what is
 //     kept of past builds is bounded, in memory and on disk.
 //

@@ -14,8 +14,8 @@ import (
 const maxCauses = 8
 
 // linker makes the targets of a build, each as soon as all that goes into it is
-// there. Whether a linker has to run is compilation's decision, by content; nobody
-// asks it for a target of which nothing was touched.
+// there. Compilation decides by content whether a linker has to run. It is not
+// asked about a target whose inputs were not touched.
 type linker struct {
 	b       *build
 	objects map[string][]string // by target, in plan order

@@ -83,7 +83,7 @@ func waitForLock(ctx context.Context, f *os.File) error {
 	}
 }
 
-// held reports whether nobody else builds in the folder.
+// held reports whether no other process builds in the folder.
 func (l *buildLock) held() bool { return l.file != nil }
 
 func (l *buildLock) stamp() {

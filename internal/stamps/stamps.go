@@ -12,13 +12,12 @@ const (
 	// a file system that stamps with the kernel's clock: kernels before 6.13 stamp in
 	// steps of up to 10 ms.
 	Tick = 20 * time.Millisecond
-	// Coarse is what Tick is too short by on all other file systems: FAT counts two
-	// seconds.
+	// Coarse is added to Tick on all other file systems: FAT counts two seconds.
 	Coarse = 2 * time.Second
 )
 
-// Disks knows which file systems stamp finely. It remembers them by the number of their
-// device, which another one may get after a mount: do not keep it for long. The zero
+// Disks knows which file systems stamp finely. It remembers them by device number. After a
+// mount another file system may have the number: do not keep a Disks for long. The zero
 // value is ready, and safe for several goroutines.
 type Disks struct {
 	mu   sync.Mutex
@@ -40,9 +39,9 @@ func (d *Disks) IsCoarse(path string, sig ipc.Signature) bool {
 	return sig.Exists() && (sig.Ctime%int64(time.Second) == 0 || !d.isFine(path, sig.Dev))
 }
 
-// IsSettled reports whether a file with a signature had been left alone long enough at a
-// moment (ns since 1970): a change after that moment gives it another signature. A file
-// from the future has not.
+// IsSettled reports whether the last change of a file with a signature was long enough
+// before a moment (ns since 1970) that a change after that moment gives another signature.
+// It is false for a time in the future.
 func (d *Disks) IsSettled(path string, sig ipc.Signature, at int64) bool {
 	return at-d.Latest(path, sig) >= int64(Tick)
 }

@@ -6,7 +6,7 @@ import (
 	"github.com/RepliBuild/replibuild"
 )
 
-// daemonCommand is what `start` runs in the background; nobody types it.
+// daemonCommand is what `start` runs in the background. It is not for users.
 func (a *app) daemonCommand() *cobra.Command {
 	return &cobra.Command{
 		Use: "daemon NAME", Hidden: true, Args: cobra.ExactArgs(1),
