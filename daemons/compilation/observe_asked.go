@@ -47,10 +47,9 @@ func zoneFiles(about *subject) []string {
 
 // addAsked adds what programs that are not the toolchain's own may know besides contents:
 // where PATH and the loader let them look, mode and times of what they asked about, texts
-// of links. Three kinds of folders are left out: those that the compile writes to, those
-// for temporary files, and those above the project, which every shell asks about.
-// What this plan made and a link takes is left out too: each build from the cache gives it
-// new times.
+// of links. Left out are folders that the compile writes to, those for temporary files,
+// and those above the project, which every shell asks about. The inputs of a link that
+// this plan made are left out too: each build from the cache gives them new times.
 func (w *traceWitness) addAsked(o preload.Observation, seen *observation) {
 	if o.Foreign == "" {
 		return

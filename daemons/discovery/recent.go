@@ -12,9 +12,9 @@ import (
 // files that are most likely to be changed so, although events vouch for them: those
 // that this user can write, the most recently changed first.
 
-// maxRecent is how many files that are: enough for a project like LevelDB. A stat costs
+// maxRecent is the number of these files: enough for a project like LevelDB. A stat costs
 // some 2 us, so they cost a Sync half a millisecond at most (BenchmarkSync), however large
-// the project is. To open each folder once did not help: the files lie in too many.
+// the project is. Opening each folder once did not help: the files lie in too many folders.
 const maxRecent = 256
 
 // systemDirs hold what a package manager writes.
