@@ -96,8 +96,8 @@ func (l *Launcher) Restart(ctx context.Context, names ...string) ([]ipc.DaemonSt
 	return statuses(l.settled(ctx)), err
 }
 
-// noteRestart counts a restart by hand of a daemon that ran or had crashed. Whoever
-// restarts by hand has changed something, so that earlier crashes do not count.
+// noteRestart counts a restart by hand of a daemon that ran or had crashed. Earlier crashes
+// do not count after it: the user has most likely changed something.
 func (l *Launcher) noteRestart(before ipc.DaemonStatus) error {
 	r := l.Paths.readRecord(before.Name)
 	r.Crashes, r.DiedIn = nil, ""

@@ -26,7 +26,7 @@ var errNotRegular = errors.New("not a regular file")
 // digests remembers which content a signature stands for, by the racy rule of git
 // (https://git-scm.com/docs/racy-git): a pair is kept only if the file was settled when
 // its content was read, so that a later change must have given it another signature, and
-// if nobody had it open for writing: what is written through a mapping changes the
+// only if no process had it open for writing: writes through a mapping change the
 // signature once only.
 type digests struct {
 	now func() time.Time

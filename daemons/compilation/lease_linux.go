@@ -91,7 +91,7 @@ func (l *lease) create() (err error) {
 
 func (l *lease) path(ending string) string { return filepath.Join(l.dir, l.token+ending) }
 
-// write brings the description up to date; mu is held, or nobody else knows the lease. A
+// write brings the description up to date; mu is held, or the lease is new. A
 // reader takes the first value and no more: a shorter text may have an old end.
 func (l *lease) write() error {
 	session, err := unix.Getsid(0)
@@ -231,7 +231,7 @@ func lockOfDead(ctx context.Context, f *os.File, text leaseText) bool {
 		err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
 		service := readProcess(text.PID)
 		if service.startTicks == text.StartTicks && !service.dying() {
-			return false // it lives, whoever has the lock
+			return false // the service lives, even if the lock is free
 		}
 		if err == nil {
 			return true

@@ -21,7 +21,7 @@ func watched(w *world) func(*Config) {
 }
 
 // Subscribers hear what is dirty, with each node's own causes: in the snapshot, after
-// an edit, before a build says that it has finished, and when nobody can know.
+// an edit, before a build says that it has finished, and when it is not known.
 func TestDirtyIsTold(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

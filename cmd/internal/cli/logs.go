@@ -49,8 +49,8 @@ func (a *app) printLog(l daemons.LogLine) {
 	a.printf("%s %-12s %s %s%s\n", l.Time.Local().Format(time.TimeOnly), l.Daemon, level, l.Message, l.Attrs)
 }
 
-// printLogJSON prints a line of a log as it is, with the schema; what is no JSON, the
-// trace of a panic, becomes a message.
+// printLogJSON prints a line of a log with the schema. A line that is not JSON, such as
+// the trace of a panic, becomes a message.
 func (a *app) printLogJSON(l daemons.LogLine) {
 	fields := l.Fields
 	if fields == nil {

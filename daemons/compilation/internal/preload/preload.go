@@ -102,8 +102,8 @@ type Observation struct {
 	Executed []string // programs and scripts, as they were started
 	Programs []string // the files of the programs that ran, links resolved
 	Written  []string // and there still when the trace was read
-	// Asked are paths of Read, Seen, Folders and Links of which programs that are not
-	// known to the caller learned mode and times, or the text of the link.
+	// Asked are paths of Read, Seen, Folders and Links that foreign programs asked about:
+	// they may know mode and times, or the text of a link.
 	Asked []Asked
 	// Foreign is the first program that is not known to the caller, "" if there is none.
 	Foreign string

@@ -83,9 +83,9 @@ func (t *Trace) Close() error {
 func (t *Trace) head() *traceHead { return (*traceHead)(unsafe.Pointer(&t.data[0])) }
 
 // Observe reads a trace whose processes have ended. outputs are the paths that the
-// command was told to write, absolute or relative to the root. known are the program files
-// (links resolved) of which nothing but the content of files and the names in folders
-// matters: compilers and what belongs to them.
+// command was told to write, absolute or relative to the root. known are the files
+// (links resolved) of the toolchain's own programs: their results depend on the content of
+// files and the names in folders only.
 func (r *Reader) Observe(t *Trace, outputs []string, known map[string]bool) Observation {
 	l := newLedger()
 	whyNot := t.complete()
