@@ -39,7 +39,7 @@ func (p *step) run(ctx context.Context, job task, since int64, started func(int)
 		o, err = s.spawner.run(ctx, job, started)
 		return o, nil, err
 	}
-	return o, p.ofProject(s.tracers.reader(p.w.root).Observe(trace, p.req.Step.Outputs, nil), since), err
+	return o, p.ofProject(s.tracers.reader(p.w.root).Observe(trace, p.asked.Outputs, nil), since), err
 }
 
 // ofProject are the files of the project among what was read, without what the step
