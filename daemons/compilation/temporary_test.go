@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-
 )
 
 // What an ended tool has left is taken away, and nothing else that lies beside it, also

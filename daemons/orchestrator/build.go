@@ -126,6 +126,7 @@ func (b *build) work(seen changes) error {
 	b.costs = b.s.history.costs.snapshot()
 	defer b.updateCompileCommands()()
 	b.keepScope()
+	b.makeFolders()
 	start := time.Now()
 	s := newScheduler(b, seen)
 	s.announce()
@@ -134,6 +135,21 @@ func (b *build) work(seen changes) error {
 	b.phase("make", start)
 	b.reportInPlace()
 	return err
+}
+
+// makeFolders makes the folders that commands write to, before anything runs. A folder
+// that is searched for headers and comes only later would make the compiles run again that
+// missed it. Where it cannot be made, the command says why.
+func (b *build) makeFolders() {
+	for _, i := range b.scope.actions {
+		a := &b.plan.Actions[i]
+		if a.Kind != ipc.ActionCommand {
+			continue
+		}
+		for _, out := range a.Outputs {
+			_ = b.job.req.Caller.MakeFolder(filepath.Join(b.plan.Root, filepath.Dir(filepath.FromSlash(out))))
+		}
+	}
 }
 
 // stopReason is the reason of units that are not tried because the build ends early.
