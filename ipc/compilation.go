@@ -176,13 +176,14 @@ type LinkReply struct {
 
 // GenerateRequest asks for one step.
 type GenerateRequest struct {
-	Build   string   `json:"build"`
-	Root    string   `json:"root"`
-	Env     []string `json:"env"`
-	Caller  *Caller  `json:"caller,omitempty"`
-	Step    Step     `json:"step"`
-	Causes  []Cause  `json:"causes,omitempty"`
-	Timeout float64  `json:"timeout_seconds,omitempty"`
+	Build    string   `json:"build"`
+	Root     string   `json:"root"`
+	BuildDir string   `json:"build_dir"`
+	Env      []string `json:"env"`
+	Caller   *Caller  `json:"caller,omitempty"`
+	Step     Step     `json:"step"`
+	Causes   []Cause  `json:"causes,omitempty"`
+	Timeout  float64  `json:"timeout_seconds,omitempty"`
 }
 
 // GenerateReply is what became of the step; Result.Changed tells whether the

@@ -61,6 +61,7 @@ func (s *Service) CompileBatch(ctx context.Context, req ipc.BatchRequest, report
 		report(ipc.BatchProgress{Notices: told})
 	}
 	reporter := newReporter(w.view, req.Units, report)
+	w.buildDir = req.BuildDir
 	w.started, w.trace, w.timeTrace = reporter.start, req.Trace, req.TimeTrace
 	b := &batch{
 		work: w, req: &req, reporter: reporter,

@@ -12,8 +12,9 @@ import (
 	"github.com/RepliBuild/replibuild/ipc"
 )
 
-// linkDirect are flags with which a linker writes more than its output.
-var linkDirect = flagList("-Wl,-Map", "-Wl,--Map", "-save-temps", "--save-temps", "-Wl,--out-implib", "-Wl,--time-trace",
+// namedLinkFlags make a linker write more than its output, or its output's name into what
+// it writes.
+var namedLinkFlags = flagList("-Wl,-Map", "-Wl,--Map", "-Map", "--Map", "-save-temps", "--save-temps", "-Wl,--out-implib", "-Wl,--time-trace",
 	"-Wl,--dependency-file", "-gsplit-dwarf", "-Wl,--save-temps", "-Wl,-plugin-opt=save-temps", "-Wl,--thinlto-cache-dir")
 
 // Link implements [ipc.Compilation].
@@ -26,7 +27,7 @@ func (s *Service) Link(ctx context.Context, req ipc.LinkRequest) (ipc.LinkReply,
 		return ipc.LinkReply{}, err
 	}
 	defer end()
-	w.trace = req.Trace
+	w.trace, w.buildDir = req.Trace, req.BuildDir
 	r := w.do(ctx, newLink(w, &req))
 	track := newTrackBuilder(w.view)
 	track.add(r.ID, "", r.rec)
@@ -55,25 +56,33 @@ func checkLink(req *ipc.LinkRequest) error {
 func newLink(w *work, req *ipc.LinkRequest) *action {
 	l := &linker{w: w, req: req}
 	a := &action{
-		id: "link:" + req.Target.Name, output: req.Target.Output, causes: req.Causes, forced: req.NoCache, exact: true, urgent: true,
+		id: "link:" + req.Target.Name, outputs: []string{req.Target.Output}, causes: req.Causes, forced: req.NoCache, exact: true, urgent: true,
 	}
 	a.recipe = &recipe{
 		Kind: req.Target.Kind, Identity: req.Toolchain.Identity, Version: req.Toolchain.Version, Root: w.root,
 		Args: l.recipeArgs(), Env: keyEnv(req.Env),
 	}
 	a.recipeID = a.recipe.digest()
-	a.line = l.args(a.output)
+	a.line = l.args(a.outputs[0])
 	a.base = func() (cache.Digest, error) { return l.base(a) }
 	for _, arg := range a.recipe.Args {
 		switch {
-		case hasFlag(linkDirect, arg):
-			a.direct, a.never = true, arg+" makes the linker write more than its output"
+		case hasFlag(namedLinkFlags, arg):
+			a.writing, a.named = underName, cmp.Or(a.named, arg)
+			a.beside = append(a.beside, linkerFiles(arg)...)
 		case strings.HasPrefix(arg, "@"):
 			a.never = cmp.Or(a.never, arg+" is read by the linker itself")
 		}
 	}
 	a.tool = func(output string) tool { return l.tool(a, output) }
 	return a
+}
+
+// linkerFiles are the files that an argument may name. One too many costs nothing but a
+// lock.
+func linkerFiles(arg string) []string {
+	parts := strings.FieldsFunc(arg, func(r rune) bool { return r == ',' || r == '=' })
+	return slices.DeleteFunc(parts, func(p string) bool { return strings.HasPrefix(p, "-") })
 }
 
 // linker is what makes one target.
@@ -143,7 +152,7 @@ func (l *linker) base(a *action) (cache.Digest, error) {
 		files = append(files, m, sum.String())
 	}
 	return cache.NewKey("link").Digest("recipe", a.recipeID).Field("libs", l.req.Target.Libs...).
-		Field("output", a.output).Field("members", files...).Sum(), nil
+		Field("output", a.outputs[0]).Field("members", files...).Sum(), nil
 }
 
 func (l *linker) tool(a *action, output string) tool {

@@ -89,7 +89,7 @@ func (s *Service) Compile(ctx context.Context, req ipc.CompileRequest) (ipc.Comp
 // failed.
 func (s *Service) runSteps(ctx context.Context, plan *ipc.Plan, build string) (*ipc.UnitResult, error) {
 	for _, step := range plan.Steps {
-		reply, err := s.Generate(ctx, ipc.GenerateRequest{Build: build, Root: plan.Root, Env: plan.Env, Step: step})
+		reply, err := s.Generate(ctx, ipc.GenerateRequest{Build: build, Root: plan.Root, BuildDir: plan.BuildDir, Env: plan.Env, Step: step})
 		if err != nil {
 			return nil, err
 		}

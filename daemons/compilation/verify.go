@@ -45,6 +45,7 @@ func (s *Service) recomputePlan(ctx context.Context, p *ipc.Plan, sample int, re
 		return err
 	}
 	defer end()
+	w.buildDir = p.BuildDir
 	b := &batchFinder{work: w, req: &batch, compilers: make([]*compiler, len(batch.Commands))}
 	suspects := b.find(reply)
 	if sample > 0 && sample < len(suspects) {

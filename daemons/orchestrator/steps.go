@@ -82,7 +82,7 @@ func (b *build) generate(step ipc.Step, causes []ipc.Cause) (reply ipc.GenerateR
 	b.job.begins(ipc.RunningJob{ID: step.ID, File: stepName(step), Expected: b.costs[step.ID].expected()})
 	defer b.job.ends(step.ID)
 	req := ipc.GenerateRequest{
-		Build: b.job.id, Root: b.plan.Root, Env: b.plan.Env, Caller: b.job.req.Caller, Step: step, Causes: causes, Timeout: b.s.cfg.Timeout.Seconds(),
+		Build: b.job.id, Root: b.plan.Root, BuildDir: b.plan.BuildDir, Env: b.plan.Env, Caller: b.job.req.Caller, Step: step, Causes: causes, Timeout: b.s.cfg.Timeout.Seconds(),
 	}
 	err = b.compilation.call(b.job.ctx, func(c ipc.Compilation) error {
 		reply, err = c.Generate(b.job.ctx, req)

@@ -16,6 +16,7 @@ const (
 	kindWritten  = 'W'
 	kindReplaced = 'O'
 	kindUpdated  = 'U'
+	kindAppended = 'A'
 	kindExecuted = 'X'
 	kindProgram  = 'P'
 	kindLibrary  = 'B'
@@ -36,6 +37,7 @@ const (
 	written
 	replaced // written, and something was there before
 	updated  // written, but what was there before was kept
+	appended // opened to add to its end
 )
 
 func deedOf(kind byte) deeds {
@@ -56,6 +58,8 @@ func deedOf(kind byte) deeds {
 		return written
 	case kindReplaced:
 		return written | replaced
+	case kindAppended:
+		return appended
 	case kindUpdated:
 		return written | updated
 	}
@@ -184,7 +188,7 @@ func (l *ledger) observation(outputs map[string]bool, stampOf func(path string) 
 		if d&written != 0 {
 			if _, there := stampOf(p); there {
 				o.Written = append(o.Written, p)
-				o.Writes[p] = Write{File: l.files[p], Replaced: d&replaced != 0, Updated: d&updated != 0, Declared: l.deeds[p]&written == 0}
+				o.Writes[p] = Write{File: l.files[p], Replaced: d&replaced != 0, Updated: d&updated != 0, Appended: d&appended != 0, Declared: l.deeds[p]&written == 0}
 			}
 		}
 		if d&written != 0 && d&read == 0 {

@@ -71,6 +71,7 @@ type Write struct {
 	File     Stamp // the file that was written last, when it was opened or got its name
 	Replaced bool  // something was there before, and none of it is left
 	Updated  bool  // something was there before, and was kept
+	Appended bool  // it was opened to add to its end
 	Declared bool  // the caller says that it is written; the trace does not
 }
 

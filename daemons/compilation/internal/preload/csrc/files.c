@@ -35,6 +35,8 @@ void opened(int fd, int dirfd, const char *path, int flags, const struct stamp *
 			note_stamped(READ, dirfd, path, before);
 		look(fd, "", AT_EMPTY_PATH, &s);
 		note_stamped(kept ? UPDATED : before->mode ? REPLACED : WRITTEN, dirfd, path, &s);
+		if (flags & O_APPEND)
+			note(APPENDED, dirfd, path);
 	} else if (first_note(READ, dirfd, path) && first_note(FOLDER, dirfd, path)) {
 		/* gcc opens what may be a header before it asks whether it is a folder */
 		look(fd, "", AT_EMPTY_PATH, &s);
@@ -126,7 +128,7 @@ static int flags_of(const char *mode) {
 	case 'w':
 		return (both ? O_RDWR : O_WRONLY) | O_CREAT | O_TRUNC;
 	}
-	return both ? O_RDWR : O_WRONLY | O_CREAT;
+	return (both ? O_RDWR : O_WRONLY) | O_CREAT | O_APPEND;
 }
 
 #define WRAP_FOPEN(name)                                                                              \

@@ -59,6 +59,7 @@ enum {
 	WRITTEN = 'W',  /* made where nothing was */
 	REPLACED = 'O', /* existed, and was emptied or replaced by another file */
 	UPDATED = 'U',  /* existed, was opened for writing and kept what it had */
+	APPENDED = 'A', /* it was opened to add to its end, besides what else is recorded */
 	EXECUTED = 'X', /* a process began with it: a program or a script */
 	PROGRAM = 'P',  /* the program file of a process, links resolved */
 	LIBRARY = 'B',  /* loaded before the program began */
