@@ -45,15 +45,19 @@ func programSet(t ipc.Toolchain) map[string]bool {
 // unit makes the action of one unit.
 func (k *compiler) unit(w *work, u *ipc.RunAction, forced bool) *action {
 	source := spell(w.root, u.Source)
+	writing := privately
+	if k.flags.named != "" {
+		writing = underName
+	}
 	return &action{
-		id: u.ID, output: u.Output(), recipe: k.recipe, recipeID: k.recipeID, causes: u.Causes, forced: forced,
-		never: k.never, direct: k.flags.direct, expected: u.ExpectedPeak, audited: true,
+		id: u.ID, outputs: u.Outputs, recipe: k.recipe, recipeID: k.recipeID, causes: u.Causes, forced: forced,
+		never: k.never, writing: writing, named: k.flags.named, beside: k.flags.beside, expected: u.ExpectedPeak, audited: writing == privately,
 		block: &block{compiler: k, given: u.Source, source: source},
 		line:  k.command.Line(k.toolchain, &u.Action, u.Output()),
 		base:  func() (cache.Digest, error) { return k.base(w, source, u.Output()) },
 		tool: func(output string) tool {
 			return tool{
-				args:  append(slices.Clone(k.tool), "-c", u.Source, "-o", output),
+				args:  append(slices.Clone(k.tool), "-c", u.Source, "-o", output), // as [ipc.Command.Line]
 				watch: w.s.compiles, resident: k.toolchain.Family == "clang",
 				also: []string{source},
 				subject: subject{
@@ -72,7 +76,7 @@ func (k *compiler) base(w *work, source, object string) (cache.Digest, error) {
 		return cache.Digest{}, fmt.Errorf("read %s: %w", source, err)
 	}
 	key := cache.NewKey("compile").Digest("recipe", k.recipeID).Field("source", source).Digest("content", content)
-	if k.flags.direct {
+	if k.flags.named != "" {
 		key.Field("object", object)
 	}
 	return key.Sum(), nil

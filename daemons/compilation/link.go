@@ -12,8 +12,9 @@ import (
 	"github.com/RepliBuild/replibuild/ipc"
 )
 
-// linkDirect are flags with which a linker writes more than its output.
-var linkDirect = flagList("-Wl,-Map", "-Wl,--Map", "-save-temps", "--save-temps", "-Wl,--out-implib", "-Wl,--time-trace",
+// namedLinkFlags make a linker write more than its output, or its output's name into what
+// it writes.
+var namedLinkFlags = flagList("-Wl,-Map", "-Wl,--Map", "-Map", "--Map", "-save-temps", "--save-temps", "-Wl,--out-implib", "-Wl,--time-trace",
 	"-Wl,--dependency-file", "-gsplit-dwarf", "-Wl,--save-temps", "-Wl,-plugin-opt=save-temps", "-Wl,--thinlto-cache-dir")
 
 // newLink makes the action of a link or archive.
@@ -21,25 +22,33 @@ func newLink(w *work, req *ipc.RunRequest, asked *ipc.RunAction) *action {
 	l := &linker{w: w, asked: asked, command: req.Commands[asked.Command]}
 	l.toolchain = req.Toolchains[l.command.Toolchain]
 	a := &action{
-		id: asked.ID, output: asked.Output(), causes: asked.Causes, forced: req.NoCache, exact: true, urgent: true,
+		id: asked.ID, outputs: asked.Outputs, causes: asked.Causes, forced: req.NoCache, exact: true, urgent: true,
 	}
 	a.recipe = &recipe{
 		Kind: asked.Kind, Identity: l.toolchain.Identity, Version: l.toolchain.Version, Root: w.root,
 		Args: l.recipeArgs(), Env: keyEnv(req.Env),
 	}
 	a.recipeID = a.recipe.digest()
-	a.line = l.args(a.output)
+	a.line = l.args(a.outputs[0])
 	a.base = func() (cache.Digest, error) { return l.base(a) }
 	for _, arg := range a.recipe.Args {
 		switch {
-		case hasFlag(linkDirect, arg):
-			a.direct, a.never = true, arg+" makes the linker write more than its output"
+		case hasFlag(namedLinkFlags, arg):
+			a.writing, a.named = underName, cmp.Or(a.named, arg)
+			a.beside = append(a.beside, linkerFiles(arg)...)
 		case strings.HasPrefix(arg, "@"):
 			a.never = cmp.Or(a.never, arg+" is read by the linker itself")
 		}
 	}
 	a.tool = func(output string) tool { return l.tool(a, output) }
 	return a
+}
+
+// linkerFiles are the files that an argument may name. One too many costs nothing but a
+// lock.
+func linkerFiles(arg string) []string {
+	parts := strings.FieldsFunc(arg, func(r rune) bool { return r == ',' || r == '=' })
+	return slices.DeleteFunc(parts, func(p string) bool { return strings.HasPrefix(p, "-") })
 }
 
 // linker is what makes one target.
@@ -85,7 +94,7 @@ func (l *linker) base(a *action) (cache.Digest, error) {
 		files = append(files, m, sum.String())
 	}
 	return cache.NewKey("link").Digest("recipe", a.recipeID).Field("libs", l.command.Libs...).
-		Field("output", a.output).Field("members", files...).Sum(), nil
+		Field("output", a.outputs[0]).Field("members", files...).Sum(), nil
 }
 
 func (l *linker) tool(a *action, output string) tool {

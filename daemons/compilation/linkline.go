@@ -39,7 +39,7 @@ func newLinkLines() *linkLines { return &linkLines{known: make(map[string]*linkL
 // linkDirectly makes the tool call its linker, if it is known how or its driver says so
 // now. It returns nil if the driver has to be run.
 func (w *work) linkDirectly(ctx context.Context, t *attempt, use *tool, output string) *linkLine {
-	if w.s.warm == nil || !use.hasLinker || t.byDriver || t.direct {
+	if w.s.warm == nil || !use.hasLinker || t.byDriver || t.writing != privately {
 		return nil
 	}
 	at := slices.Index(use.args, output)

@@ -109,7 +109,7 @@ func (w *work) listReason(t *attempt, rec *record) ipc.Reason {
 
 // outputReason says what is wrong with outputs whose inputs are unchanged.
 func (w *work) outputReason(t *attempt, rec *record) ipc.Reason {
-	path, wrong := t.output, words.OutputMissing
+	path, wrong := t.outputs[0], words.OutputMissing
 	for _, o := range rec.Outputs {
 		sig := outputSignature(w.view.abs(o.Path))
 		if sig == o.Sig {

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"crypto/rand"
+	"path/filepath"
 	"runtime"
 	"slices"
 	"strings"
@@ -63,7 +64,7 @@ func (s *Service) Run(ctx context.Context, req ipc.RunRequest, report func(ipc.R
 		report(ipc.RunProgress{Notices: told})
 	}
 	reporter := newReporter(w.view, req.Actions, report)
-	w.started, w.trace, w.timeTrace = reporter.start, req.Trace, req.TimeTrace
+	w.buildDir, w.started, w.trace, w.timeTrace = req.BuildDir, reporter.start, req.Trace, req.TimeTrace
 	r := &run{
 		work: w, req: &req, reporter: reporter,
 		compilers: make([]*compiler, len(req.Commands)), turns: newTurns(len(req.Actions)),
@@ -132,6 +133,8 @@ func (r *run) action(a *ipc.RunAction) *action {
 	switch a.Kind {
 	case ipc.ActionCompile:
 		return r.compiler(a.Command).unit(r.work, a, r.req.NoCache)
+	case ipc.ActionCommand:
+		return newCommand(r.work, r.req, a)
 	}
 	return newLink(r.work, r.req, a)
 }
@@ -155,12 +158,9 @@ func (r *run) one(ctx context.Context, i int) {
 		}})
 		return
 	}
-	if asked.Kind == ipc.ActionCommand {
-		r.making.Go(func() { r.reporter.finish(newStep(r.work, r.req, asked).do(ctx)) })
-		return
-	}
+	r.makeFolders(asked)
 	a := r.action(asked)
-	rec := r.s.records.get(a.id)
+	rec := r.renewed(a, r.s.records.get(a.id))
 	if r.inPlace(ctx, a, rec) {
 		r.reporter.finish(whenInPlace(a, rec))
 		return
@@ -176,7 +176,25 @@ func (r *run) one(ctx context.Context, i int) {
 		r.turns.await(i)
 		at = r.line(a, rec)
 	}
-	r.making.Go(func() { r.reporter.finish(r.timed(t, r.finish(ctx, t, at), ipc.SpanStore)) })
+	r.making.Go(func() {
+		result := r.timed(t, r.finish(ctx, t, at), ipc.SpanStore)
+		if a.command != nil && result.Status == ipc.StatusCompiled {
+			// What is made from the outputs at once is stored only if their stamps are past.
+			_ = r.untilSettled(ctx, a.outputs)
+		}
+		r.reporter.finish(result)
+	})
+}
+
+// makeFolders makes the folders of a command's outputs before anything is looked at: the
+// command may list the folder above.
+func (r *run) makeFolders(a *ipc.RunAction) {
+	if a.Kind != ipc.ActionCommand {
+		return
+	}
+	for _, out := range a.Outputs {
+		_ = r.makeFolder(filepath.Dir(r.view.abs(out)) + "/") // an error comes again
+	}
 }
 
 // checkRun finds what no plan can contain.

@@ -44,6 +44,7 @@ func (s *Service) recomputePlan(ctx context.Context, p *ipc.Plan, sample int, re
 		return err
 	}
 	defer end()
+	w.buildDir = p.BuildDir
 	r := &run{work: w, req: &req, compilers: make([]*compiler, len(req.Commands))}
 	suspects := r.stored(reply)
 	if sample > 0 && sample < len(suspects) {

@@ -34,7 +34,7 @@ func (p *project) spoil(source string) {
 	file, err := os.Open(wrong)
 	if err == nil {
 		defer file.Close()
-		err = p.store.Put(&cache.Entry{Action: rec.Action, Seconds: 1}, map[string]*os.File{"output": file})
+		err = p.store.Put(&cache.Entry{Action: rec.Action, Seconds: 1}, map[string]*os.File{declaredName(0): file})
 	}
 	if err != nil {
 		p.t.Fatal(err)
