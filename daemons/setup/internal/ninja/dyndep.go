@@ -224,9 +224,7 @@ func (p *dyndepParser) nodes(paths []template) ([]*Node, error) {
 		if path == "" {
 			return nil, p.fail("empty path")
 		}
-		n := p.graph.Node(Canonical(path))
-		n.InManifest = true
-		list = append(list, n)
+		list = append(list, p.graph.Node(Canonical(path)))
 	}
 	return list, nil
 }

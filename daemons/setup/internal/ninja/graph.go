@@ -21,14 +21,13 @@ type Graph struct {
 
 // Node is a file, or a name that stands for other nodes.
 type Node struct {
-	Path           string
-	ID             int     // its position in Graph.Nodes
-	In             *Edge   // makes it; nil for a source
-	Out            []*Edge // that have it as an input
-	ValidationOf   []*Edge
-	InManifest     bool // the manifest names it; false for one that only deps name
-	DyndepPending  bool // a dyndep file that was not loaded yet
-	OnlyDiscovered bool // first named by a depfile: if it is missing, that is no error
+	Path          string
+	ID            int     // its position in Graph.Nodes
+	In            *Edge   // makes it; nil for a source
+	Out           []*Edge // that have it as an input
+	ValidationOf  []*Edge
+	InManifest    bool // false if only deps or a dyndep file name it: missing is no error then
+	DyndepPending bool // a dyndep file that was not loaded yet
 }
 
 // Edge is one command, or a phony rule.
@@ -98,15 +97,6 @@ func (g *Graph) add(n *Node) {
 	g.Nodes = append(g.Nodes, n)
 }
 
-// Discovered returns the node of a canonical path that a depfile names.
-func (g *Graph) Discovered(path string) *Node {
-	n := g.Node(path)
-	if !n.InManifest {
-		n.OnlyDiscovered = n.In == nil
-	}
-	return n
-}
-
 // ErrNoRoots says that every output is an input of something.
 var ErrNoRoots = errors.New("could not determine root nodes of build graph")
 
@@ -163,3 +153,6 @@ func (e *Edge) IsPhony() bool { return e.Rule.Name == "phony" }
 
 // UsesConsole says that the edge's command has the terminal.
 func (e *Edge) UsesConsole() bool { return e.Pool.Name == ConsolePool }
+
+// Rule returns the rule of the top file that has this name, or nil.
+func (g *Graph) Rule(name string) *Rule { return g.top.rule(name) }

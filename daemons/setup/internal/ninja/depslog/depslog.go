@@ -161,6 +161,12 @@ func (l *Log) Path(id int) string { return l.paths[id] }
 // Paths are all paths, by their numbers.
 func (l *Log) Paths() []string { return l.paths }
 
+// Has says that the log names a path.
+func (l *Log) Has(path string) bool {
+	_, ok := l.ids[path]
+	return ok
+}
+
 // Lookup returns the inputs of an output, or nil.
 func (l *Log) Lookup(output string) *Deps {
 	if id, ok := l.ids[output]; ok {
