@@ -35,7 +35,7 @@ var arrows = map[string][]string{
 	"internal/termtext":    {},
 	"internal/words":       {"ipc", "internal/termtext"},
 	"daemons":              {"ipc", "internal/caller", "internal/rootid"},
-	"daemons/discovery":    {"ipc", "internal/rootid", "internal/stamps"},
+	"daemons/discovery":    {"ipc", "internal/rootid", "internal/stamps", "internal/words"},
 	"daemons/setup":        {"ipc", "internal/gcc", "internal/rootid", "internal/stamps"},
 	"daemons/compilation":  {"ipc", "cache", "internal/caller", "internal/gcc", "internal/rootid", "internal/stamps", "internal/termtext", "internal/words"},
 	"daemons/orchestrator": {"ipc", "internal/rootid", "internal/words"},

@@ -266,10 +266,8 @@ func (r *recipe) verb() string {
 		return "compiled"
 	case kindStep:
 		return "run"
-	case ipc.KindStatic:
-		return "archived"
 	}
-	return "linked"
+	return "linked" // an archive too
 }
 
 const kindStep = "step"

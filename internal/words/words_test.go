@@ -39,6 +39,7 @@ func TestReasons(t *testing.T) {
 		{words.Cause(ipc.Cause{Kind: ipc.CauseAppeared, Path: "src/a.h"}), ipc.ReasonAppeared, "src/a.h appeared"},
 		{words.Cause(ipc.Cause{Kind: ipc.CauseListing, Path: "src"}), ipc.ReasonListing, "directory listing of src changed"},
 		{words.Cause(ipc.Cause{Kind: ipc.CauseOutput, Path: "build/p"}), ipc.ReasonOutput, "build/p missing or changed"},
+		{words.Cause(ipc.Cause{Kind: ipc.CauseOutput, Path: "build/p", Text: "missing"}), ipc.ReasonOutput, "build/p missing"},
 		{words.Cause(ipc.Cause{Kind: ipc.CauseUnsettled}), ipc.ReasonInput, "an input changed during the last build"},
 		{missing, ipc.ReasonOutput, "object missing"},
 		{words.NotInCache(&missing, ipc.ReasonCleared), ipc.ReasonCleared, "object missing, cache cleared"},
@@ -80,6 +81,9 @@ func TestCounts(t *testing.T) {
 		{words.Ago(42 * time.Second), "42 seconds ago"},
 		{words.Ago(61 * time.Second), "1 minute ago"},
 		{words.Ago(49 * time.Hour), "2 days ago"},
+		{words.Outcome(ipc.Counts{Failed: 1, Compiled: 2, Cached: 40, Skipped: 3}, 4), "1 failed, 2 compiled, 4 cached, 36 up to date, 3 skipped"},
+		{words.Outcome(ipc.Counts{Cached: 40}, 0), "40 up to date"},
+		{words.Outcome(ipc.Counts{}, 0), ""},
 		{words.Cleared("0 B", 0), "the cache is empty already"},
 		{words.Cleared("2 MB", 1), "2 MB, 1 object"},
 	} {

@@ -128,30 +128,30 @@ func (d *Daemons) row(c *Context, i, width int, widths []int, focused bool) stri
 	return l.String()
 }
 
-// downRow tells of a daemon that has no numbers what is wrong and which key helps, which
-// acts on the row under the cursor.
+// downRow tells of a daemon that has no numbers which key helps, which acts on the row
+// under the cursor, and what is wrong.
 func (d *Daemons) downRow(c *Context, s *state.Daemon, l *paint.Line, widths []int, name, word widgets.Cell, selected bool) string {
 	own := []int{widths[0], max(widths[1], min(paint.Width(word.Text), l.Left()-widths[0]-1))} // nothing stands beside the state
 	widgets.Put(c.P, l, daemonColumns[:2], own, []widgets.Cell{name, word})
 	l.Skip(2)
-	if s.LastError != "" {
-		l.Put(paint.Bad, s.LastError).Skip(2)
-	}
-	if s.Restarts > 0 {
-		l.Put(paint.Warn, widgets.Plural(int64(s.Restarts), "restart")).Skip(2)
-	}
 	here := " "
 	if !selected {
 		here = " here "
 	}
 	switch {
-	case s.Doing != "" || l.Left() < 13+len(here):
-	case s.State == ipc.StateStopped:
-		l.Put(paint.Key, "s").Put(paint.Dim, here+"starts it")
-	case s.State == ipc.StateCrashed || s.State == ipc.StateUnresponsive:
-		l.Put(paint.Key, "r").Put(paint.Dim, here+"restarts it")
+	case s.Doing != "":
+	case s.State == ipc.StateStopped && l.Left() >= 10+len(here):
+		l.Put(paint.Key, "s").Put(paint.Dim, here+"starts it").Skip(2)
+	case (s.State == ipc.StateCrashed || s.State == ipc.StateUnresponsive) && l.Left() >= 12+len(here):
+		l.Put(paint.Key, "r").Put(paint.Dim, here+"restarts it").Skip(2)
 	case s.State == ipc.StateDisabled:
-		l.Put(paint.Dim, "by daemon_config.toml")
+		l.Put(paint.Dim, "by daemon_config.toml").Skip(2)
+	}
+	if s.LastError != "" {
+		l.Put(paint.Bad, s.LastError).Skip(2)
+	}
+	if s.Restarts > 0 {
+		l.Put(paint.Warn, widgets.Plural(int64(s.Restarts), "restart"))
 	}
 	return l.String()
 }

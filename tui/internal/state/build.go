@@ -164,8 +164,7 @@ func (s *State) build(e ipc.Event) {
 	case ipc.StepStarted:
 		s.start(&Unit{ID: b.Step, Kind: KindStep, Name: stepName(b.Step), Expected: b.Expected}, e.Time)
 	case ipc.UnitsCached:
-		c.InPlace += b.Count
-		c.Counts.Cached += b.Count
+		c.inPlace(c.InPlace + b.Count)
 	case ipc.StepFinished:
 		s.finish(&Unit{
 			ID: b.Step, Kind: KindStep, Name: stepName(b.Step), Status: b.Status, Reason: b.Reason,
@@ -202,9 +201,11 @@ func (s *State) begin(id string, at time.Time) {
 	s.touch(Builds)
 }
 
-// planned takes in what there is to do. It is told again after steps have run.
+// planned takes in what there is to do. It is told again after steps have run, and when
+// the build looks for changes once more because another request joined it.
 func (b *Build) planned(p ipc.BuildPlanned) {
 	b.Planned = p
+	b.inPlace(0)
 	b.queue = make(map[string]bool, len(p.Nodes))
 	for _, id := range p.Nodes {
 		if !b.Has(id) {
@@ -213,6 +214,29 @@ func (b *Build) planned(p ipc.BuildPlanned) {
 	}
 	b.Planned.Nodes = nil
 }
+
+// inPlace sets how many units had nothing done for them. A later look of the same build
+// counts those again that it made before, which are no such units.
+func (b *Build) inPlace(n int) {
+	if b.Planned.Units > 0 {
+		n = max(0, min(n, b.Planned.Units-b.touched()))
+	}
+	b.Counts.Cached += n - b.InPlace
+	b.InPlace = n
+}
+
+// touched counts the units for which something was done.
+func (b *Build) touched() (n int) {
+	for _, u := range b.Units {
+		if u.Kind == KindUnit {
+			n++
+		}
+	}
+	return n
+}
+
+// Hits is how many units the cache delivered.
+func (b *Build) Hits() int { return max(0, b.Counts.Cached-b.InPlace) }
 
 func (s *State) start(u *Unit, at time.Time) {
 	u.Status, u.Started, u.Build = StatusRunning, at, s.Current.ID
@@ -273,7 +297,8 @@ func (s *State) put(u *Unit) {
 func (s *State) finished(b ipc.BuildFinished, at time.Time) {
 	c := s.Current
 	c.Finished, c.OK, c.Cancelled, c.Ended, c.Detail = true, b.OK, b.Cancelled, at, b.Detail
-	c.Counts, c.Links = b.Counts, b.Links
+	hits := c.Hits()
+	c.Counts, c.Links, c.InPlace = b.Counts, b.Links, max(0, b.Cached-hits)
 	c.queue = nil
 	s.endJobs()
 	s.AddRecord(c.record(b.Seconds))
