@@ -124,7 +124,7 @@ func (t *batch) close(err error) {
 
 // unitStarted tells that a compiler runs.
 func (b *build) unitStarted(u ipc.BatchUnit) {
-	_, seen := b.costs[u.ID]
+	seen := b.seen(u.ID)
 	b.job.begins(ipc.RunningJob{ID: u.ID, File: u.Source, Target: u.Target, Expected: u.Expected * b.correction})
 	b.emit(ipc.UnitStarted{File: u.Source, Target: u.Target, Seen: seen, Expected: u.Expected * b.correction})
 }

@@ -251,7 +251,7 @@ func TestLateNewsOfAServiceThatWasGivenUp(t *testing.T) {
 	t.Parallel()
 	w := newWorld()
 	s := w.service(t)
-	b := &build{s: s, job: newJob(ipc.BuildRequest{}, "", func(ipc.Event) {}), outcomes: map[string]ipc.UnitResult{}, memory: s.memory, plan: &w.plan}
+	b := &build{s: s, job: newJob(ipc.BuildRequest{}, "", func(ipc.Event) {}), outcomes: map[string]ipc.UnitResult{}, memory: s.memory, past: s.history.nodes, plan: &w.plan}
 	b.recorder = &recorder{}
 	units := []ipc.BatchUnit{{Unit: w.plan.Units[0]}, {Unit: w.plan.Units[1]}}
 	batch := newBatch(b, units, newLinker(b, units, changes{}))

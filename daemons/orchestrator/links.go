@@ -243,7 +243,7 @@ func (b *build) askForLink(k *link, objects []string) (reply ipc.LinkReply, err 
 // linkFinished notes and tells what became of a target. One that was in place is no
 // news, unless its start was.
 func (b *build) linkFinished(k *link, r ipc.UnitResult) {
-	_, seen := b.costs[r.ID]
+	seen := b.seen(r.ID)
 	r.Reason = completeReason(r.Reason, r.ID, k.causes, seen)
 	if r.InPlace && !(k.needed && k.changed) {
 		return

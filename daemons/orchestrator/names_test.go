@@ -91,3 +91,41 @@ func TestReasonsThatAreKnownBetter(t *testing.T) {
 		}
 	}
 }
+
+// What the history lists was made before: also where another process made it, or where
+// the plan did not have it for a while.
+func TestWhatWasMadeBeforeIsNotNew(t *testing.T) {
+	t.Parallel()
+	w, dir := newWorld(), t.TempDir()
+	keep := func(c *Config) { c.StateDir = dir }
+	daemon := w.service(t, keep)
+	other := w.service(t, keep) // opened while there is no history
+	built(t, daemon)
+	daemon.Close()
+	check := func(when string, o outcome) {
+		t.Helper()
+		for _, b := range bodies[ipc.UnitFinished](o) {
+			if !b.Seen || strings.HasPrefix(b.Reason.Text, "never ") {
+				t.Errorf("%s: %s: seen %v, %s", when, b.File, b.Seen, b.Reason.Text)
+			}
+		}
+		for _, b := range bodies[ipc.LinkFinished](o) {
+			if strings.HasPrefix(b.Reason.Text, "never ") {
+				t.Errorf("%s: %s: %s", when, b.Target, b.Reason.Text)
+			}
+		}
+	}
+	w.write("src/main.cpp", "new")
+	o := built(t, other)
+	equal(t, "made by another process", len(bodies[ipc.UnitFinished](o)) > 0, true)
+	check("after a build of another process", o)
+
+	all := w.plan
+	w.newPlan(func(p *ipc.Plan) { p.Targets, p.Units = p.Targets[:1], p.Units[:1] })
+	built(t, other)
+	w.write("src/util.cpp", "new")
+	w.newPlan(func(p *ipc.Plan) { p.Targets, p.Units = all.Targets, all.Units })
+	o = built(t, other)
+	equal(t, "made again", len(bodies[ipc.LinkFinished](o)) > 0, true)
+	check("back in the plan", o)
+}

@@ -64,7 +64,7 @@ func (b *build) emitCached(count int, files []string) {
 // unitFinished takes the result of a unit, once. Units that were in place are only
 // counted.
 func (b *build) unitFinished(u ipc.BatchUnit, r ipc.UnitResult) {
-	_, seen := b.costs[u.ID]
+	seen := b.seen(u.ID)
 	r.Reason = completeReason(r.Reason, u.ID, u.Causes, seen)
 	b.mu.Lock()
 	if before, again := b.outcomes[u.ID]; !again || !r.InPlace || before.Status == ipc.StatusFailed {

@@ -69,7 +69,7 @@ func (r *stepRun) visit(step ipc.Step, causes []ipc.Cause) error {
 		result = ipc.UnitResult{Status: ipc.StatusFailed, Reason: ipc.Reason{Code: ipc.ReasonError, Text: err.Error()}}
 	}
 	result.ID = step.ID
-	_, seen := r.b.costs[step.ID]
+	seen := r.b.seen(step.ID)
 	result.Reason = completeReason(result.Reason, step.ID, causes, seen)
 	r.b.recorder.add(unsettleFailed(reply.Track, result))
 	r.finished(step, result)
