@@ -32,7 +32,7 @@ type build struct {
 	scope      scope
 	costs      map[string]unitCost
 	past       func() map[string]bool // nodes that the history knows
-	expected   float64                // seconds, by the costs of the units; 0 = unknown
+	expected   float64                // seconds of all rounds, by the costs of steps, units and links; 0 = unknown
 	correction float64                // what estimates are multiplied with
 	total      int                    // units of the request
 	learned    bool                   // there is something to write down
@@ -127,14 +127,16 @@ func (b *build) work(seen changes) error {
 	defer b.updateCompileCommands()()
 	b.keepScope()
 	units := b.unitsToDo(seen)
-	b.announce(units, seen)
+	steps, before := b.expectedSteps(seen), b.expected
+	b.announce(units, seen, steps)
 	start := time.Now()
 	broken, now, err := b.runSteps(seen)
 	b.phase("generate", start)
 	if err == nil && len(b.plan.Steps) > 0 {
-		before := len(units)
-		if units = b.unitsToDo(now); len(units) != before {
-			b.announce(units, now)
+		known := len(units)
+		if units = b.unitsToDo(now); len(units) != known {
+			b.expected = before + steps
+			b.announce(units, now, 0)
 		}
 	}
 	b.reportClean(units)

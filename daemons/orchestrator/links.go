@@ -209,7 +209,7 @@ func (b *build) link(k *link, objects []string) ipc.UnitResult {
 		return ipc.UnitResult{ID: id, Status: ipc.StatusSkipped, Reason: words.BuildCancelled()}
 	}
 	b.working.Store(true)
-	b.job.begins(ipc.RunningJob{ID: id, File: k.target.Output, Target: k.target.Name, Expected: b.costs[id].expected()})
+	b.job.begins(ipc.RunningJob{ID: id, File: k.target.Output, Target: k.target.Name, Expected: b.expectedOf(id)})
 	defer b.job.ends(id)
 	if k.changed {
 		b.emit(ipc.LinkStarted{Target: k.target.Name, Output: k.target.Output})

@@ -193,17 +193,19 @@ func (b *build) unitsToDo(seen changes) []ipc.BatchUnit {
 	return todo
 }
 
-// announce says what there is to do, as far as it is known now.
-func (b *build) announce(units []ipc.BatchUnit, seen changes) {
+// announce says what there is to do, as far as it is known now. steps is how many seconds
+// the steps before it are expected to take.
+func (b *build) announce(units []ipc.BatchUnit, seen changes, steps float64) {
 	nodes := make([]string, len(units))
 	for i, u := range units {
 		nodes[i] = u.ID
 	}
-	b.expected = newSchedule(b.plan, b.costs).expected(units, b.slots())
+	left := steps + newSchedule(b.plan, b.costs).expected(units, b.slots())
+	b.expected += left
 	b.correction = b.s.history.correction(len(units))
 	b.emit(ipc.BuildPlanned{
 		Units: len(b.scope.units), Targets: b.targetsToDo(units, seen), Dirty: len(units),
-		Expected: b.expected * b.correction, Nodes: nodes,
+		Expected: left * b.correction, Nodes: nodes,
 	})
 }
 

@@ -57,7 +57,7 @@ func (r *stepRun) visit(step ipc.Step, causes []ipc.Cause) error {
 		return nil
 	}
 	if len(causes) > 0 || !known {
-		r.b.emit(ipc.StepStarted{Step: step.ID, Expected: r.b.costs[step.ID].expected()})
+		r.b.emit(ipc.StepStarted{Step: step.ID, Expected: r.b.expectedOf(step.ID)})
 		r.started = true
 	}
 	reply, err := r.b.generate(step, causes)
@@ -79,7 +79,7 @@ func (r *stepRun) visit(step ipc.Step, causes []ipc.Cause) error {
 // generate has compilation run the step's command.
 func (b *build) generate(step ipc.Step, causes []ipc.Cause) (reply ipc.GenerateReply, err error) {
 	b.working.Store(true)
-	b.job.begins(ipc.RunningJob{ID: step.ID, File: stepName(step), Expected: b.costs[step.ID].expected()})
+	b.job.begins(ipc.RunningJob{ID: step.ID, File: stepName(step), Expected: b.expectedOf(step.ID)})
 	defer b.job.ends(step.ID)
 	req := ipc.GenerateRequest{
 		Build: b.job.id, Root: b.plan.Root, Env: b.plan.Env, Caller: b.job.req.Caller, Step: step, Causes: causes, Timeout: b.s.cfg.Timeout.Seconds(),
