@@ -134,16 +134,12 @@ func (d *Daemons) downRow(c *Context, s *state.Daemon, l *paint.Line, widths []i
 	own := []int{widths[0], max(widths[1], min(paint.Width(word.Text), l.Left()-widths[0]-1))} // nothing stands beside the state
 	widgets.Put(c.P, l, daemonColumns[:2], own, []widgets.Cell{name, word})
 	l.Skip(2)
-	here := " "
-	if !selected {
-		here = " here "
-	}
 	switch {
 	case s.Doing != "":
-	case s.State == ipc.StateStopped && l.Left() >= 10+len(here):
-		l.Put(paint.Key, "s").Put(paint.Dim, here+"starts it").Skip(2)
-	case (s.State == ipc.StateCrashed || s.State == ipc.StateUnresponsive) && l.Left() >= 12+len(here):
-		l.Put(paint.Key, "r").Put(paint.Dim, here+"restarts it").Skip(2)
+	case s.State == ipc.StateStopped:
+		help(l, "s", "starts", selected)
+	case s.State == ipc.StateCrashed || s.State == ipc.StateUnresponsive:
+		help(l, "r", "restarts", selected)
 	case s.State == ipc.StateDisabled:
 		l.Put(paint.Dim, "by daemon_config.toml").Skip(2)
 	}
@@ -154,6 +150,21 @@ func (d *Daemons) downRow(c *Context, s *state.Daemon, l *paint.Line, widths []i
 		l.Put(paint.Warn, widgets.Plural(int64(s.Restarts), "restart"))
 	}
 	return l.String()
+}
+
+// help says what a key does to a daemon, as long as there is room: "r here restarts it"
+// where the cursor is elsewhere, "r restarts it", "r restarts".
+func help(l *paint.Line, key, does string, selected bool) {
+	all := []string{" here " + does + " it", " " + does + " it", " " + does}
+	if selected {
+		all = all[1:]
+	}
+	for _, text := range all {
+		if l.Left() >= len(key)+len(text) {
+			l.Put(paint.Key, key).Put(paint.Dim, text).Skip(2)
+			return
+		}
+	}
 }
 
 func restarts(s *state.Daemon) widgets.Cell {
