@@ -101,6 +101,7 @@ func TestFirstError(t *testing.T) {
 		{"\x1b[1msrc/hash.cc:60:15: \x1b[0m\x1b[0;1;31merror: \x1b[0m\x1b[1mexpected expression\x1b[0m\n", "60:15 expected expression"},
 		{"src/hash.cc:3:10: fatal error: no.h: No such file or directory\n", "3:10 no.h: No such file or directory"},
 		{"include/a.h:7:1: warning: w\ninclude/a.h:8:1: error: unknown type\n", "a.h:8:1 unknown type"},
+		{"LLVM ERROR: IO failure on output stream: No space left on device\nPLEASE submit a bug report\n", "IO failure on output stream: No space left on device"},
 		{"ld.lld: error: undefined symbol: f()\n", "undefined symbol: f()"},
 		{"/usr/bin/ld: main.o: in function `main':\nmain.cpp:(.text+0x5): undefined reference to `f()'\n", "undefined reference to `f()'"},
 	} {
