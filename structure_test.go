@@ -25,7 +25,7 @@ const modulePath = "github.com/RepliBuild/replibuild"
 // arrows lists what each package of ours may import of ours; the design's house,
 // one line a room. A folder's internal/ packages count as the folder.
 var arrows = map[string][]string{
-	"":                         {"ipc", "cache", "daemons", "daemons/discovery", "daemons/setup", "daemons/compilation", "daemons/orchestrator", "internal/caller"},
+	"":                         {"ipc", "cache", "daemons", "daemons/discovery", "daemons/setup", "daemons/compilation", "daemons/orchestrator", "daemons/setup/ninjabuild", "internal/caller"},
 	"ipc":                      {},
 	"internal/caller":          {"ipc"},
 	"cache":                    {},
@@ -38,7 +38,7 @@ var arrows = map[string][]string{
 	"daemons":                  {"ipc", "internal/caller", "internal/rootid"},
 	"daemons/discovery":        {"ipc", "internal/rootid", "internal/stamps", "internal/words"},
 	"daemons/setup":            {"ipc", "internal/gcc", "internal/rootid", "internal/stamps"},
-	"daemons/setup/ninjabuild": {"daemons/setup"},
+	"daemons/setup/ninjabuild": {"daemons/setup", "ipc"},
 	"daemons/compilation":      {"ipc", "cache", "internal/caller", "internal/gcc", "internal/rootid", "internal/stamps", "internal/termtext", "internal/words"},
 	"daemons/orchestrator":     {"ipc", "internal/rootid", "internal/words"},
 	"tui":                      {"ipc", "daemons", "internal/eta", "internal/termtext", "internal/words"},

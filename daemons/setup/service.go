@@ -185,12 +185,15 @@ func (s *Service) Toolchain(ctx context.Context, req ipc.ToolchainRequest) (ipc.
 	}
 	defer s.end()
 	p := s.planner(ctx, s.environment(req.Env))
-	if p.load() {
+	switch {
+	case req.Compiler != "":
+		p.targets = []*target{{table: settings{compiler: word{text: req.Compiler}, linker: word{text: "default"}}}}
+	case p.load():
 		p.makeTargets()
 		p.problems = &problems{}
-		if err := p.findCompilers(); err != nil {
-			return ipc.ToolchainReply{}, err
-		}
+	}
+	if err := p.findCompilers(); err != nil {
+		return ipc.ToolchainReply{}, err
 	}
 	if err := p.problems.err(); err != nil {
 		return ipc.ToolchainReply{}, err
