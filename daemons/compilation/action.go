@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/RepliBuild/replibuild/cache"
+	"github.com/RepliBuild/replibuild/daemons/compilation/internal/process"
 	"github.com/RepliBuild/replibuild/ipc"
 )
 
@@ -60,8 +61,8 @@ type work struct {
 	caller  *ipc.Caller // whose settings processes get; nil = ours, or not known
 	timeout time.Duration
 	view    *view
-	gate    *slots // limit of this request, nil = none
-	trace   bool   // tell where the time of each action went
+	gate    *process.Slots // limit of this request, nil = none
+	trace   bool           // tell where the time of each action went
 	// timeTrace is the folder for clang's own traces, "" = none.
 	timeTrace string
 	// started is told of each process that begins to make an output.

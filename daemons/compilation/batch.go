@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/RepliBuild/replibuild/daemons/compilation/internal/process"
 	"github.com/RepliBuild/replibuild/ipc"
 )
 
@@ -17,7 +18,7 @@ func (s *Service) newWork(ctx context.Context, build, root string, env []string,
 	if err != nil {
 		return nil, nil, nil, err
 	}
-	if err := s.lease.endDead(ctx); err != nil {
+	if err := s.lease.EndDead(ctx); err != nil {
 		end()
 		return nil, nil, nil, err
 	}
@@ -27,7 +28,7 @@ func (s *Service) newWork(ctx context.Context, build, root string, env []string,
 		root = s.cfg.Root
 	}
 	w := &work{
-		s: s, build: build, pin: build + "/" + rand.Text(), root: root, env: processEnv(env, root), caller: cmp.Or(caller, s.runner.own),
+		s: s, build: build, pin: build + "/" + rand.Text(), root: root, env: processEnv(env, root), caller: cmp.Or(caller, s.runner.Settings()),
 		timeout: s.cfg.Timeout, view: newView(root, env, s.tables, s.digests),
 	}
 	if timeout > 0 {
@@ -54,8 +55,8 @@ func (s *Service) CompileBatch(ctx context.Context, req ipc.BatchRequest, report
 	if report == nil {
 		report = func(ipc.BatchProgress) {}
 	}
-	if req.Jobs > 0 && req.Jobs < s.slots.limit {
-		w.gate = newGate(req.Jobs)
+	if req.Jobs > 0 && req.Jobs < s.slots.Places() {
+		w.gate = process.NewGate(req.Jobs)
 	}
 	if told := s.auditor.take(); len(told) > 0 {
 		report(ipc.BatchProgress{Notices: told})
@@ -64,7 +65,7 @@ func (s *Service) CompileBatch(ctx context.Context, req ipc.BatchRequest, report
 	w.started, w.trace, w.timeTrace = reporter.start, req.Trace, req.TimeTrace
 	b := &batch{
 		work: w, req: &req, reporter: reporter,
-		compilers: make([]*compiler, len(req.Commands)), turns: newTurns(len(req.Units)),
+		compilers: make([]*compiler, len(req.Commands)), turns: process.NewSequencer(len(req.Units)),
 	}
 	b.run(ctx)
 	reply := ipc.BatchReply{Counts: reporter.close()}
@@ -82,20 +83,12 @@ func cancelledError(ctx context.Context, build string) error {
 	return ipc.Errorf(ipc.CodeCancelled, "build %s: %v", build, context.Cause(ctx))
 }
 
-// newGate is a limit of a request's own, without regard to memory.
-func newGate(jobs int) *slots {
-	s := newSlots(jobs, 0)
-	s.available = func() int64 { return -1 }
-	s.rss = func(int) int64 { return 0 }
-	return s
-}
-
 // batch is a batch being served.
 type batch struct {
 	*work
 	req      *ipc.BatchRequest
 	reporter *reporter
-	turns    *turns // of the units, to take their places in the line
+	turns    *process.Sequencer // of the units, to take their places in the line
 
 	mu        sync.Mutex
 	compilers []*compiler // by command, made when first needed
@@ -136,7 +129,7 @@ func (b *batch) compiler(i int) *compiler {
 
 // unit does what needs no process.
 func (b *batch) unit(ctx context.Context, i int) {
-	defer b.turns.pass(i)
+	defer b.turns.Pass(i)
 	u := b.req.Units[i]
 	if ctx.Err() != nil {
 		b.reporter.finish(result{UnitResult: ipc.UnitResult{
@@ -158,7 +151,7 @@ func (b *batch) unit(ctx context.Context, i int) {
 	}
 	var at *place
 	if t.leave != nil {
-		b.turns.await(i)
+		b.turns.Await(i)
 		at = b.line(a, rec)
 	}
 	b.making.Go(func() { b.reporter.finish(b.timed(t, b.finish(ctx, t, at), ipc.SpanStore)) })

@@ -101,7 +101,7 @@ func TestBatchOrderOfSlowLookups(t *testing.T) {
 func TestMemoryAdmission(t *testing.T) {
 	t.Parallel()
 	p := anyCompiler(t)
-	p.cfg.Jobs, p.cfg.MaxMemory = 4, 1000*mb
+	p.cfg.Jobs, p.cfg.MaxMemory = 4, 1000<<20
 	var sources []string
 	for i := range 4 {
 		sources = append(sources, fmt.Sprintf("s%d.cpp", i))
@@ -110,7 +110,7 @@ func TestMemoryAdmission(t *testing.T) {
 	p.wrap(`mkdir $PWD/busy || touch $PWD/two; $real "$@"; rmdir $PWD/busy`)
 	req := p.batch(sources...)
 	for i := range req.Units {
-		req.Units[i].ExpectedPeak = 600 * mb
+		req.Units[i].ExpectedPeak = 600 << 20
 	}
 	out, err := p.run(t.Context(), req)
 	if err != nil || len(out) != 4 {
@@ -130,7 +130,7 @@ func TestGiveWay(t *testing.T) {
 	t.Parallel()
 	p := anyCompiler(t)
 	p.depfile = true // a trace shows that the wrapper reads what it has just written
-	p.cfg.Jobs, p.cfg.MaxMemory = 3, 60*mb
+	p.cfg.Jobs, p.cfg.MaxMemory = 3, 60<<20
 	sources := []string{"a.cpp", "b.cpp", "c.cpp"}
 	for _, source := range sources {
 		p.write(source, "int "+source[:1]+";\n")
@@ -144,7 +144,7 @@ func TestGiveWay(t *testing.T) {
 		$real "$@"`)
 	req := p.batch(sources...)
 	for i := range req.Units {
-		req.Units[i].ExpectedPeak = 1 * mb
+		req.Units[i].ExpectedPeak = 1 << 20
 	}
 	started := 0
 	out, err := p.start().CompileBatch(t.Context(), req, func(b ipc.BatchProgress) { started += len(b.Started) })

@@ -19,6 +19,6 @@
 // cache, else made, then settled, delivered, recorded and stored. Two of the same
 // key at the same moment are made once.
 //
-// Two small interfaces keep the parts apart that differ by platform: a [spawner]
+// Two small interfaces keep the parts apart that differ by platform: a [process.Spawner]
 // starts a process, an [observer] tells what it read.
 package compilation

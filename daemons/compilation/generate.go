@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/RepliBuild/replibuild/cache"
+	"github.com/RepliBuild/replibuild/daemons/compilation/internal/process"
 	"github.com/RepliBuild/replibuild/internal/stamps"
 	"github.com/RepliBuild/replibuild/ipc"
 )
@@ -99,7 +100,7 @@ func (p *step) do(ctx context.Context) result {
 	reason := p.w.whyMade(p.attempt)
 	before, err := p.prepare()
 	if err != nil {
-		return *p.w.failed(p.attempt, outcome{exit: -1}, err.Error()+"\n")
+		return *p.w.failed(p.attempt, process.Outcome{Exit: -1}, err.Error()+"\n")
 	}
 	at := p.w.line(p.action, p.rec)
 	if err := at.wait(ctx); err != nil {
@@ -111,15 +112,15 @@ func (p *step) do(ctx context.Context) result {
 	}
 	since := stamps.Now()
 	args := append([]string{p.w.view.abs(p.program)}, p.req.Step.Command[1:]...)
-	o, read, err := p.run(ctx, task{args: args, dir: p.w.root, env: p.w.env, caller: p.w.caller, timeout: p.w.timeout}, since, at.slot.runs)
+	o, read, err := p.run(ctx, process.Task{Args: args, Dir: p.w.root, Env: p.w.env, Caller: p.w.caller, Timeout: p.w.timeout}, since, at.slot.Runs)
 	p.files = append(p.files, read...)
 	switch {
 	case err != nil:
-		return *p.w.failed(p.attempt, outcome{exit: -1}, err.Error()+"\n")
-	case o.stopped != nil && !errors.Is(o.stopped, errTimeout):
-		return p.w.skipped(p.attempt, o.stopped)
-	case !o.ok():
-		return *p.w.failed(p.attempt, o, o.output)
+		return *p.w.failed(p.attempt, process.Outcome{Exit: -1}, err.Error()+"\n")
+	case o.Stopped != nil && !errors.Is(o.Stopped, process.ErrTimeout):
+		return p.w.skipped(p.attempt, o.Stopped)
+	case !o.OK():
+		return *p.w.failed(p.attempt, o, o.Output)
 	}
 	r := p.settle(o, since, before, reason)
 	// What is compiled from the outputs at once is stored only if their stamps are past.
@@ -188,10 +189,10 @@ func (p *step) prepare() (before []cache.Digest, err error) {
 }
 
 // settle looks at what the command has made.
-func (p *step) settle(o outcome, since int64, before []cache.Digest, reason ipc.Reason) result {
+func (p *step) settle(o process.Outcome, since int64, before []cache.Digest, reason ipc.Reason) result {
 	set, doubt := p.w.inputsOf(&observation{files: p.files, misses: p.misses}, since)
 	p.addStamps(&set)
-	rec := &record{Recipe: p.recipeID, Base: p.base, Set: p.w.s.tables.pack(set), Peak: o.peak, Unsettled: doubt}
+	rec := &record{Recipe: p.recipeID, Base: p.base, Set: p.w.s.tables.pack(set), Peak: o.Peak, Unsettled: doubt}
 	changed := false
 	var size int64
 	for i, out := range p.req.Step.Outputs {
@@ -200,7 +201,7 @@ func (p *step) settle(o outcome, since int64, before []cache.Digest, reason ipc.
 		sum, n, err := cache.HashFile(path)
 		sig := outputSignature(path)
 		if err != nil || !sig.IsRegular() {
-			return *p.w.failed(p.attempt, o, fmt.Sprintf("%sthe command succeeded but did not make %s\n", o.output, out))
+			return *p.w.failed(p.attempt, o, fmt.Sprintf("%sthe command succeeded but did not make %s\n", o.Output, out))
 		}
 		rec.Outputs = append(rec.Outputs, outputRecord{Path: out, Sig: sig, Digest: sum})
 		changed = changed || sum != before[i]
@@ -209,6 +210,6 @@ func (p *step) settle(o outcome, since int64, before []cache.Digest, reason ipc.
 	p.w.remember(p.attempt, rec)
 	return result{rec: rec, UnitResult: ipc.UnitResult{
 		ID: p.id, Status: ipc.StatusCompiled, Changed: changed, Reason: reason,
-		Seconds: o.seconds, CPU: o.cpu, Peak: o.peak, Bytes: size, Diagnostics: o.output,
+		Seconds: o.Seconds, CPU: o.Cpu, Peak: o.Peak, Bytes: size, Diagnostics: o.Output,
 	}}
 }

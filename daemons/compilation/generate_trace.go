@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/RepliBuild/replibuild/daemons/compilation/internal/preload"
+	"github.com/RepliBuild/replibuild/daemons/compilation/internal/process"
 	"github.com/RepliBuild/replibuild/ipc"
 )
 
@@ -19,24 +20,24 @@ const stepShell = "/bin/sh"
 // run runs the command of a step. read are the files of the project that it read, as far
 // as the trace shows: inputs that are not declared. They can only make a step run once
 // more.
-func (p *step) run(ctx context.Context, job task, since int64, started func(int)) (o outcome, read []string, err error) {
+func (p *step) run(ctx context.Context, job process.Task, since int64, started func(int)) (o process.Outcome, read []string, err error) {
 	s := p.w.s
-	lib, err := s.tracers.library(ctx, stepShell, job.env)
+	lib, err := s.tracers.library(ctx, stepShell, job.Env)
 	if err != nil {
-		o, err = s.spawner.run(ctx, job, started)
+		o, err = s.spawner.Run(ctx, job, started)
 		return o, nil, err
 	}
 	trace, err := preload.NewTrace()
 	if err != nil {
-		o, err = s.spawner.run(ctx, job, started)
+		o, err = s.spawner.Run(ctx, job, started)
 		return o, nil, err
 	}
 	defer trace.Close()
 	traced := job
-	traced.env = lib.Env(job.env, trace)
-	o, err = s.spawner.run(ctx, traced, started)
-	if err == nil && o.stopped == nil && complains(o, lib.Path) {
-		o, err = s.spawner.run(ctx, job, started)
+	traced.Env = lib.Env(job.Env, trace)
+	o, err = s.spawner.Run(ctx, traced, started)
+	if err == nil && o.Stopped == nil && complains(o, lib.Path) {
+		o, err = s.spawner.Run(ctx, job, started)
 		return o, nil, err
 	}
 	return o, p.ofProject(s.tracers.reader(p.w.root).Observe(trace, p.req.Step.Outputs, nil), since), err

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/RepliBuild/replibuild/cache"
+	"github.com/RepliBuild/replibuild/daemons/compilation/internal/process"
 	"github.com/RepliBuild/replibuild/ipc"
 )
 
@@ -169,11 +170,11 @@ func isLLVM(archiver string) bool { return strings.HasPrefix(filepath.Base(archi
 // readsNothing observes tools that read nothing but what they are given.
 type readsNothing struct{}
 
-func (readsNothing) watch(context.Context, *task, *subject) (witness, error) {
+func (readsNothing) watch(context.Context, *process.Task, *subject) (witness, error) {
 	return readsNothing{}, nil
 }
-func (readsNothing) rejected(outcome) bool { return false }
-func (readsNothing) close()                {}
+func (readsNothing) rejected(process.Outcome) bool { return false }
+func (readsNothing) close()                        {}
 func (readsNothing) testify(context.Context) (*observation, error) {
 	return &observation{way: byDepfile}, nil
 }

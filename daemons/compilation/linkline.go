@@ -9,6 +9,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"github.com/RepliBuild/replibuild/daemons/compilation/internal/process"
 	"github.com/RepliBuild/replibuild/internal/stamps"
 	"github.com/RepliBuild/replibuild/ipc"
 )
@@ -89,16 +90,16 @@ func (l *linkLines) get(given string, renew func(old *linkLine) *linkLine) *link
 // askDriver asks how the linker is to be called. It returns nil if the driver could not be
 // asked now.
 func (w *work) askDriver(ctx context.Context, use *tool, output string) *linkLine {
-	job := task{args: append(slices.Clone(use.args), "-###"), dir: w.root, env: w.env, caller: w.caller, timeout: askTimeout, resident: true}
+	job := process.Task{Args: append(slices.Clone(use.args), "-###"), Dir: w.root, Env: w.env, Caller: w.caller, Timeout: askTimeout, Resident: true}
 	about := use.subject
-	about.view, about.env, about.since, about.output, about.tool = w.view, w.env, stamps.Now(), output, job.args
+	about.view, about.env, about.since, about.output, about.tool = w.view, w.env, stamps.Now(), output, job.Args
 	watched, err := (&traced{w.s.tracers, knowsNothing{}}).watch(ctx, &job, &about)
 	if err != nil {
 		return nil
 	}
 	defer watched.close()
-	o, err := w.s.spawner.run(ctx, job, nil)
-	if err != nil || !o.ok() {
+	o, err := w.s.spawner.Run(ctx, job, nil)
+	if err != nil || !o.OK() {
 		return nil
 	}
 	seen, err := watched.testify(ctx)
@@ -111,7 +112,7 @@ func (w *work) askDriver(ctx context.Context, use *tool, output string) *linkLin
 		return nil
 	}
 	line := &linkLine{set: set}
-	if args, ok := parseLinkLine(o.output); ok && filepath.IsAbs(args[0]) {
+	if args, ok := parseLinkLine(o.Output); ok && filepath.IsAbs(args[0]) {
 		at := slices.Index(args, output)
 		if at >= 0 && !slices.ContainsFunc(args, func(a string) bool { return a != output && strings.Contains(a, output) }) {
 			line.args, line.out = args, at
@@ -168,11 +169,11 @@ var errUnknown = errors.New("it is not known what was read")
 // knowsNothing is the fallback of a direct link: its observation is always rejected.
 type knowsNothing struct{}
 
-func (knowsNothing) watch(context.Context, *task, *subject) (witness, error) {
+func (knowsNothing) watch(context.Context, *process.Task, *subject) (witness, error) {
 	return knowsNothing{}, nil
 }
-func (knowsNothing) rejected(outcome) bool { return false }
-func (knowsNothing) close()                {}
+func (knowsNothing) rejected(process.Outcome) bool { return false }
+func (knowsNothing) close()                        {}
 func (knowsNothing) testify(context.Context) (*observation, error) {
 	return &observation{doubt: errUnknown.Error()}, nil
 }

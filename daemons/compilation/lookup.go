@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/RepliBuild/replibuild/cache"
+	"github.com/RepliBuild/replibuild/daemons/compilation/internal/process"
 	"github.com/RepliBuild/replibuild/ipc"
 )
 
@@ -83,7 +84,7 @@ func (w *work) lookupBase(ctx context.Context, t *attempt, base cache.Digest) *r
 			t.missed = cache.Damaged
 			continue
 		}
-		return w.failed(t, outcome{exit: -1}, err.Error()+"\n")
+		return w.failed(t, process.Outcome{Exit: -1}, err.Error()+"\n")
 	}
 	return nil
 }

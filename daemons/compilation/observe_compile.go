@@ -12,6 +12,7 @@ import (
 	"sync"
 
 	"github.com/RepliBuild/replibuild/cache"
+	"github.com/RepliBuild/replibuild/daemons/compilation/internal/process"
 )
 
 // depfileCompiles observes compilers without looking at their system calls: the
@@ -23,10 +24,10 @@ type depfileCompiles struct {
 	dated sync.Map // by datedKey: compiles that put the time into the object
 }
 
-func (d *depfileCompiles) watch(_ context.Context, t *task, about *subject) (witness, error) {
+func (d *depfileCompiles) watch(_ context.Context, t *process.Task, about *subject) (witness, error) {
 	file := besideOutput(about.output, ".d")
 	about.made = append(about.made, file)
-	t.args = append(t.args, "-MD", "-MF", file)
+	t.Args = append(t.Args, "-MD", "-MF", file)
 	return &compileWitness{depfileCompiles: d, about: about, file: file}, nil
 }
 
@@ -39,10 +40,10 @@ type compileWitness struct {
 
 // alone asks the compiler to warn if the time gets into the object: by flags or pasted
 // tokens it can get there without a word in a source. A trace needs no such warning.
-func (c *compileWitness) alone(t *task) {
+func (c *compileWitness) alone(t *process.Task) {
 	if _, known := c.dated.Load(c.datedKey()); !known {
 		c.warns = true
-		t.args = append(t.args, "-Wdate-time", "-Wno-error=date-time")
+		t.Args = append(t.Args, "-Wdate-time", "-Wno-error=date-time")
 	}
 }
 
@@ -53,8 +54,8 @@ func (c *compileWitness) datedKey() string {
 
 // rejected reports whether the compiler gave the warning of the time. The user did not ask
 // for the warning, so the compile runs again without it.
-func (c *compileWitness) rejected(o outcome) bool {
-	if !c.warns || !strings.Contains(o.output, "date-time]") {
+func (c *compileWitness) rejected(o process.Outcome) bool {
+	if !c.warns || !strings.Contains(o.Output, "date-time]") {
 		return false
 	}
 	c.dated.Store(c.datedKey(), true)

@@ -7,6 +7,7 @@ import (
 	"path"
 	"strings"
 
+	"github.com/RepliBuild/replibuild/daemons/compilation/internal/process"
 	"github.com/RepliBuild/replibuild/ipc"
 )
 
@@ -18,12 +19,12 @@ type depfileLinks struct {
 	paths *libraryPaths
 }
 
-func (d *depfileLinks) watch(_ context.Context, t *task, about *subject) (witness, error) {
+func (d *depfileLinks) watch(_ context.Context, t *process.Task, about *subject) (witness, error) {
 	w := &linkWitness{depfileLinks: d, about: about}
 	if d.paths.tells(about.key) {
 		w.file = besideOutput(about.output, ".d")
 		about.made = append(about.made, w.file)
-		t.args = append(t.args, "-Xlinker", "--dependency-file="+w.file)
+		t.Args = append(t.Args, "-Xlinker", "--dependency-file="+w.file)
 	}
 	return w, nil
 }
@@ -35,8 +36,8 @@ type linkWitness struct {
 }
 
 // rejected reports whether the linker complained about the flag.
-func (l *linkWitness) rejected(o outcome) bool {
-	if o.ok() || l.file == "" || !strings.Contains(o.output, "dependency-file") {
+func (l *linkWitness) rejected(o process.Outcome) bool {
+	if o.OK() || l.file == "" || !strings.Contains(o.Output, "dependency-file") {
 		return false
 	}
 	l.paths.tellsNot(l.about.key)

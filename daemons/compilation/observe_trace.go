@@ -12,6 +12,7 @@ import (
 
 	"github.com/RepliBuild/replibuild/cache"
 	"github.com/RepliBuild/replibuild/daemons/compilation/internal/preload"
+	"github.com/RepliBuild/replibuild/daemons/compilation/internal/process"
 	"github.com/RepliBuild/replibuild/ipc"
 )
 
@@ -42,13 +43,13 @@ type traced struct {
 	second  observer
 }
 
-func (d *traced) watch(ctx context.Context, t *task, about *subject) (witness, error) {
+func (d *traced) watch(ctx context.Context, t *process.Task, about *subject) (witness, error) {
 	second, err := d.second.watch(ctx, t, about)
 	if err != nil {
 		return nil, err
 	}
-	exe := t.args[0]
-	lib, err := d.tracers.library(ctx, exe, t.env)
+	exe := t.Args[0]
+	lib, err := d.tracers.library(ctx, exe, t.Env)
 	if ctx.Err() != nil {
 		second.close()
 		return nil, context.Cause(ctx)
@@ -61,7 +62,7 @@ func (d *traced) watch(ctx context.Context, t *task, about *subject) (witness, e
 		d.tracers.note(exe, err.Error())
 		return untraced(second, t, about, err), nil
 	}
-	t.env, t.library = lib.Env(t.env, trace), &lib
+	t.Env, t.Library = lib.Env(t.Env, trace), &lib
 	return &traceWitness{witness: second, tracers: d.tracers, about: about, trace: trace, exe: exe, library: lib.Path}, nil
 }
 
@@ -75,13 +76,13 @@ type untracedWitness struct {
 }
 
 // loner is a witness that does more if there is no trace.
-type loner interface{ alone(t *task) }
+type loner interface{ alone(t *process.Task) }
 
-func untraced(second witness, t *task, about *subject, why error) *untracedWitness {
+func untraced(second witness, t *process.Task, about *subject, why error) *untracedWitness {
 	if l, ok := second.(loner); ok {
 		l.alone(t)
 	}
-	return &untracedWitness{second, about, t.args[0], why}
+	return &untracedWitness{second, about, t.Args[0], why}
 }
 
 func (w *untracedWitness) testify(ctx context.Context) (*observation, error) {
@@ -110,12 +111,12 @@ func (w *traceWitness) close() {
 }
 
 // rejected reports whether the loader or a sanitizer's runtime complained.
-func (w *traceWitness) rejected(o outcome) bool {
+func (w *traceWitness) rejected(o process.Outcome) bool {
 	if !complains(o, w.library) {
 		return w.witness.rejected(o)
 	}
 	if ipc.StatSignature(w.library).Exists() { // else it is built again
-		w.tracers.refuse(w.exe, firstLine(o.output))
+		w.tracers.refuse(w.exe, firstLine(o.Output))
 	}
 	return true
 }
@@ -123,9 +124,9 @@ func (w *traceWitness) rejected(o outcome) bool {
 // complains reports whether the loader or a sanitizer's runtime says that the library is in
 // its way (glibc's elf/rtld.c and elf/dl-load.c; compiler-rt's asan_linux.cpp). A process
 // that shows its environment names the library as well.
-func complains(o outcome, library string) bool {
-	return strings.Contains(o.output, "object '"+library+"' from LD_PRELOAD cannot be preloaded") ||
-		strings.Contains(o.output, "runtime does not come first in initial library list")
+func complains(o process.Outcome, library string) bool {
+	return strings.Contains(o.Output, "object '"+library+"' from LD_PRELOAD cannot be preloaded") ||
+		strings.Contains(o.Output, "runtime does not come first in initial library list")
 }
 
 func (w *traceWitness) testify(ctx context.Context) (*observation, error) {

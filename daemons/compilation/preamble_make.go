@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/RepliBuild/replibuild/cache"
+	"github.com/RepliBuild/replibuild/daemons/compilation/internal/process"
 	"github.com/RepliBuild/replibuild/internal/stamps"
 	"github.com/RepliBuild/replibuild/ipc"
 )
@@ -130,7 +131,7 @@ func (m *preambles) frontEnd(ctx context.Context, w *work, job *preambleJob) (fr
 	if err != nil {
 		return nil, err
 	}
-	front, err := parseFrontEnd(o.output)
+	front, err := parseFrontEnd(o.Output)
 	if err != nil {
 		return nil, &cannot{why: err.Error()}
 	}
@@ -141,19 +142,19 @@ func (m *preambles) frontEnd(ctx context.Context, w *work, job *preambleJob) (fr
 }
 
 // run runs a process that nobody waits for; its failure is an error.
-func (m *preambles) run(ctx context.Context, w *work, args []string) (outcome, error) {
-	return m.runTask(ctx, task{args: args, dir: w.root, env: w.env, timeout: w.timeout})
+func (m *preambles) run(ctx context.Context, w *work, args []string) (process.Outcome, error) {
+	return m.runTask(ctx, process.Task{Args: args, Dir: w.root, Env: w.env, Timeout: w.timeout})
 }
 
-func (m *preambles) runTask(ctx context.Context, t task) (outcome, error) {
-	o, err := m.s.runner.run(ctx, t, lowerPriority)
+func (m *preambles) runTask(ctx context.Context, t process.Task) (process.Outcome, error) {
+	o, err := m.s.runner.Run(ctx, t, lowerPriority)
 	switch {
 	case err != nil:
 		return o, err
-	case o.stopped != nil:
-		return o, o.stopped
-	case !o.ok():
-		return o, &cannot{why: "it does not compile by itself: " + firstLine(o.output)}
+	case o.Stopped != nil:
+		return o, o.Stopped
+	case !o.OK():
+		return o, &cannot{why: "it does not compile by itself: " + firstLine(o.Output)}
 	}
 	return o, nil
 }
@@ -205,13 +206,13 @@ func (m *preambles) watchedOnce(ctx context.Context, w *work, job *preambleJob, 
 		view: w.view, since: since, recipe: k.recipe, key: k.recipeID.String(), tool: k.tool, env: w.env,
 		flags: k.flags, source: virtual, output: p.pch(), hidden: hidden, programs: k.programs,
 	}
-	t := task{args: args, dir: w.root, env: w.env, timeout: w.timeout}
+	t := process.Task{Args: args, Dir: w.root, Env: w.env, Timeout: w.timeout}
 	watched, err := m.s.compiles.watch(ctx, &t, &about)
 	if err != nil {
 		return set, "", err
 	}
 	defer watched.close()
-	t.args = forFrontEnd(t.args)
+	t.Args = forFrontEnd(t.Args)
 	o, err := m.runTask(ctx, t)
 	if err != nil {
 		return set, "", err
@@ -233,7 +234,7 @@ func (m *preambles) watchedOnce(ctx context.Context, w *work, job *preambleJob, 
 		packed := m.s.tables.pack(set)
 		return set, "", &cannot{why: seen.uncacheable, while: &packed}
 	}
-	return set, o.output, nil
+	return set, o.Output, nil
 }
 
 // wordIn finds a macro in an input that means something else in a preamble.

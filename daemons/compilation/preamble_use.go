@@ -93,12 +93,12 @@ func (w *work) withPreamble(t *attempt, tool *tool) {
 // the preamble stands for.
 func (w *work) preambleFailed(t *attempt, p product) bool {
 	use := &t.use
-	if use.with == nil || p.outcome.stopped != nil || p.outcome.killed {
+	if use.with == nil || p.outcome.Stopped != nil || p.outcome.Killed {
 		return false
 	}
 	switch {
-	case !p.outcome.ok():
-		use.note = "none: the compile with it failed: " + firstLine(p.outcome.output)
+	case !p.outcome.OK():
+		use.note = "none: the compile with it failed: " + firstLine(p.outcome.Output)
 	case ipc.StatSignature(w.view.abs(t.block.source)) != use.source:
 		use.note = "none: the source changed while it was compiled"
 	default:

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/RepliBuild/replibuild/cache"
+	"github.com/RepliBuild/replibuild/daemons/compilation/internal/process"
 )
 
 // modePreamble is the [cache.Entry.Mode] of objects that were made with a preamble:
@@ -94,20 +95,20 @@ func (s *Service) holds(x suspect) bool {
 // compilePlainly makes the object at a path and returns its content. Only the name of
 // the output differs from the unit's own command.
 func (s *Service) compilePlainly(ctx context.Context, x suspect, output string) (cache.Digest, error) {
-	job := task{args: x.args(output), dir: x.root, env: x.env, timeout: x.timeout}
+	job := process.Task{Args: x.args(output), Dir: x.root, Env: x.env, Timeout: x.timeout}
 	response, err := shorten(&job)
 	if err != nil {
 		return cache.Digest{}, err
 	}
 	defer response.remove()
-	o, err := s.runner.run(ctx, job, nil)
+	o, err := s.runner.Run(ctx, job, nil)
 	switch {
 	case err != nil:
 		return cache.Digest{}, err
-	case errors.Is(o.stopped, errTimeout):
+	case errors.Is(o.Stopped, process.ErrTimeout):
 		return cache.Digest{}, fmt.Errorf("a plain compile took longer than %v", x.timeout)
-	case !o.ok():
-		return cache.Digest{}, fmt.Errorf("a plain compile fails: %s", firstLine(o.output))
+	case !o.OK():
+		return cache.Digest{}, fmt.Errorf("a plain compile fails: %s", firstLine(o.Output))
 	}
 	sum, _, err := cache.HashFile(output)
 	return sum, err

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/RepliBuild/replibuild/cache"
+	"github.com/RepliBuild/replibuild/daemons/compilation/internal/process"
 	"github.com/RepliBuild/replibuild/ipc"
 )
 
@@ -24,7 +25,7 @@ func (w *work) settle(t *attempt, p product, temp *temporary, reason ipc.Reason)
 	}
 	doubt = cmp.Or(doubt, t.use.contradicts(w.view, set))
 	rec := &record{
-		Recipe: t.recipeID, Base: t.base, Set: w.s.tables.pack(set), Peak: p.outcome.peak, Mode: t.use.mode(),
+		Recipe: t.recipeID, Base: t.base, Set: w.s.tables.pack(set), Peak: p.outcome.Peak, Mode: t.use.mode(),
 		Unsettled: doubt, Uncacheable: cmp.Or(t.never, p.seen.uncacheable), Observed: p.seen.way,
 	}
 	if t.noBase != nil {
@@ -32,17 +33,17 @@ func (w *work) settle(t *attempt, p product, temp *temporary, reason ipc.Reason)
 	}
 	info, err := os.Lstat(temp.path)
 	if err != nil || !info.Mode().IsRegular() {
-		return *w.failed(t, p.outcome, fmt.Sprintf("%s%s succeeded but did not make %s\n", p.outcome.output, t.recipe.doer(), t.output))
+		return *w.failed(t, p.outcome, fmt.Sprintf("%s%s succeeded but did not make %s\n", p.outcome.Output, t.recipe.doer(), t.output))
 	}
 	if info.Size() == 0 {
 		rec.Uncacheable = cmp.Or(rec.Uncacheable, "the output is empty")
 	}
-	diagnostics := t.use.diagnostics(w.view, strings.ReplaceAll(p.outcome.output, temp.path, t.output))
+	diagnostics := t.use.diagnostics(w.view, strings.ReplaceAll(p.outcome.Output, temp.path, t.output))
 	content, _, err := cache.HashFile(temp.path)
 	if err == nil && rec.Unsettled == "" && rec.Uncacheable == "" {
 		rec.Action = actionKey(t.use.base(t.base), set)
 		w.storeLater(t, temp.path, set, &cache.Entry{
-			Action: rec.Action, Diagnostics: diagnostics, Seconds: p.outcome.seconds, CPU: p.outcome.cpu, Peak: p.outcome.peak,
+			Action: rec.Action, Diagnostics: diagnostics, Seconds: p.outcome.Seconds, CPU: p.outcome.Cpu, Peak: p.outcome.Peak,
 			Created: time.Now(), Command: strings.Join(t.line, " "), Mode: rec.Mode, Observed: rec.Observed,
 			Outputs: []cache.Output{{Name: "output", Blob: content, Mode: w.permissionsToKeep(t.action, info.Mode())}},
 		})
@@ -51,12 +52,12 @@ func (w *work) settle(t *attempt, p product, temp *temporary, reason ipc.Reason)
 		err = temp.deliver(w.s.store, content == t.before)
 	}
 	if err != nil {
-		return *w.failed(t, outcome{exit: -1}, diagnostics+err.Error()+"\n")
+		return *w.failed(t, process.Outcome{Exit: -1}, diagnostics+err.Error()+"\n")
 	}
 	w.recordOutputs(t, rec, content)
 	return result{rec: rec, UnitResult: ipc.UnitResult{
 		ID: t.id, Status: ipc.StatusCompiled, Changed: content != t.before, Reason: reason, Key: keyText(rec.Action),
-		Seconds: p.outcome.seconds, CPU: p.outcome.cpu, Peak: p.outcome.peak, Bytes: info.Size(), Diagnostics: diagnostics,
+		Seconds: p.outcome.Seconds, CPU: p.outcome.Cpu, Peak: p.outcome.Peak, Bytes: info.Size(), Diagnostics: diagnostics,
 	}}
 }
 

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/RepliBuild/replibuild/daemons/compilation/internal/process"
+	"github.com/RepliBuild/replibuild/internal/testkit"
 	"github.com/RepliBuild/replibuild/ipc"
 )
 
@@ -15,7 +17,7 @@ import (
 // where the output's name has no ending, as a program's.
 func TestClearAfter(t *testing.T) {
 	t.Parallel()
-	killed, failed := outcome{exit: 137}, outcome{exit: 1}
+	killed, failed := process.Outcome{Exit: 137}, process.Outcome{Exit: 1}
 	others := []string{"app", "liba.a", "notes.txt", ".rb-OTHER", ".rb-OTHER.o", ".rb-OTHER-12345678.o.tmp"}
 	for output, left := range map[string][]string{
 		".rb-MINE":        {".rb-MINE", ".rb-MINE.tmp1234567", ".rb-MINE.ltrans0.o"},
@@ -75,7 +77,7 @@ for a; do case $a in */.rb-*) : > "$a"; : > "$a.tmp1234567"; : > $PWD/linking; s
 		})
 		end <- err
 	}()
-	waitFor(t, "the link", func() bool { _, err := os.Stat(p.path("linking")); return err == nil })
+	testkit.Until(t, "the link", func() bool { _, err := os.Stat(p.path("linking")); return err == nil })
 	cancel()
 	if err := <-end; err == nil {
 		t.Error("the link was not cancelled")

@@ -125,11 +125,11 @@ func (w *work) recomputeAll(ctx context.Context, suspects []suspect, reply *ipc.
 }
 
 func (w *work) recomputeInLine(ctx context.Context, x suspect) (verdict, string) {
-	slot, err := w.s.slots.acquire(ctx, 0, false)
+	slot, err := w.s.slots.Acquire(ctx, 0, false)
 	if err != nil {
 		return void, err.Error()
 	}
-	defer slot.release()
+	defer slot.Release()
 	v, detail := w.s.recompute(ctx, x)
 	if v == different {
 		w.s.condemn(x, detail)
