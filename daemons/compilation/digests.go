@@ -116,6 +116,13 @@ func (d *digests) remember(sig ipc.Signature, content cache.Digest) {
 	d.known[sig] = content
 }
 
+// count is how many contents are known.
+func (d *digests) count() int {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return len(d.known)
+}
+
 // snapshot returns a copy of what is known, for the state file.
 func (d *digests) snapshot() map[ipc.Signature]cache.Digest {
 	d.mu.Lock()

@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/RepliBuild/replibuild/cache"
 	"github.com/RepliBuild/replibuild/daemons/compilation/internal/preload"
 	"github.com/RepliBuild/replibuild/ipc"
 )
@@ -21,7 +20,7 @@ func (w *traceWitness) addClock(o preload.Observation, seen *observation) {
 		seen.uncacheable = cmp.Or(seen.uncacheable, seen.clock, "it asks for the time")
 	}
 	if o.Zone {
-		seen.listings = append(seen.listings, w.about.view.variable("TZ"))
+		seen.listings = append(seen.listings, w.about.view.askedFact("TZ", variable))
 		seen.files = append(seen.files, zoneFiles(w.about)...)
 	}
 	if o.FileTimes && len(seen.stamped) == 0 {
@@ -55,7 +54,7 @@ func (w *traceWitness) addAsked(o preload.Observation, seen *observation) {
 		return
 	}
 	v := w.about.view
-	seen.listings = append(seen.listings, v.variable("PATH"))
+	seen.listings = append(seen.listings, v.askedFact("PATH", variable))
 	for _, program := range w.foreignPrograms(o) {
 		addLoaderSearch(v, program, seen)
 	}
@@ -84,17 +83,4 @@ func (w *traceWitness) addAsked(o preload.Observation, seen *observation) {
 // The driver that a wrapper runs asks only that.
 func (w *traceWitness) asksMore(program string) bool {
 	return !w.tracers.drivers.is(w.about.view.abs(program))
-}
-
-// variable is the fact that a variable has the value that it has in the request.
-func (v *view) variable(name string) cache.Listing {
-	l := cache.Listing{Dir: name, Match: variable}
-	l.Digest = v.asked(l)
-	return l
-}
-
-func (v *view) askedFact(path, match string) cache.Listing {
-	l := cache.Listing{Dir: path, Match: match}
-	l.Digest = v.asked(l)
-	return l
 }

@@ -200,14 +200,6 @@ func beneath(dir, file string) (string, bool) {
 	return strings.CutPrefix(file, strings.TrimSuffix(dir, "/")+"/")
 }
 
-// join is path.Join without resolving "..".
-func join(dir, name string) string {
-	if dir == "." || filepath.IsAbs(name) {
-		return name
-	}
-	return strings.TrimSuffix(dir, "/") + "/" + name
-}
-
 // parseSearchPath reads what "-E -v" printed.
 func parseSearchPath(root, output string) (*searchPath, bool) {
 	var s searchPath

@@ -196,9 +196,7 @@ func (s *Service) Stats(context.Context) (any, error) {
 	s.records.mu.Lock()
 	st.Records = len(s.records.byID)
 	s.records.mu.Unlock()
-	s.digests.mu.Lock()
-	st.Digests = len(s.digests.known)
-	s.digests.mu.Unlock()
+	st.Digests = s.digests.count()
 	return st, nil
 }
 

@@ -86,8 +86,9 @@ func collectState(r *records, t *tables) *savedState {
 			state.Recipes = append(state.Recipes, *made)
 		}
 	}
-	state.Paths, state.Listings = fresh.paths, fresh.listings
-	for _, f := range fresh.files {
+	paths, files, listings := fresh.contents()
+	state.Paths, state.Listings = paths, listings
+	for _, f := range files {
 		state.Files = append(state.Files, savedFile{f.path, f.digest[:]})
 	}
 	return state
@@ -107,15 +108,11 @@ func loadState(file string, root rootid.ID, r *records, t *tables, d *digests) e
 	if err != nil {
 		return fmt.Errorf("%s: %w", file, err)
 	}
-	for _, p := range state.Paths {
-		t.addPath(p)
+	files := make([]tableFile, len(state.Files))
+	for i, f := range state.Files {
+		files[i] = tableFile{path: f.Path, digest: cache.Digest(f.Digest)}
 	}
-	for _, f := range state.Files {
-		t.addFile(tableFile{f.Path, cache.Digest(f.Digest)})
-	}
-	for _, l := range state.Listings {
-		t.addListing(l)
-	}
+	t.restore(state.Paths, files, state.Listings)
 	for i := range state.Recipes {
 		r.recipes[state.Recipes[i].digest()] = &state.Recipes[i]
 	}
@@ -123,7 +120,7 @@ func loadState(file string, root rootid.ID, r *records, t *tables, d *digests) e
 		r.byID[id] = rec
 	}
 	for _, s := range state.Digests {
-		d.known[s.Sig] = cache.Digest(s.Digest)
+		d.trust(s.Sig, cache.Digest(s.Digest))
 	}
 	return nil
 }

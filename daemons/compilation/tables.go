@@ -57,6 +57,28 @@ func newTables() *tables {
 	}
 }
 
+// contents returns everything, in the order of the numbers.
+func (t *tables) contents() (paths []string, files []tableFile, listings []cache.Listing) {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	return slices.Clone(t.paths), slices.Clone(t.files), slices.Clone(t.listings)
+}
+
+// restore fills new tables with what contents returned.
+func (t *tables) restore(paths []string, files []tableFile, listings []cache.Listing) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, p := range paths {
+		t.addPath(p)
+	}
+	for _, f := range files {
+		t.addFile(f)
+	}
+	for _, l := range listings {
+		t.addListing(l)
+	}
+}
+
 // pathNumber returns the number of a path, a new one if need be.
 func (t *tables) pathNumber(path string) uint32 {
 	t.mu.RLock()
