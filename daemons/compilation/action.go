@@ -6,6 +6,7 @@ import (
 
 	"github.com/RepliBuild/replibuild/cache"
 	"github.com/RepliBuild/replibuild/daemons/compilation/internal/process"
+	"github.com/RepliBuild/replibuild/daemons/compilation/internal/snapshot"
 	"github.com/RepliBuild/replibuild/ipc"
 )
 
@@ -60,7 +61,7 @@ type work struct {
 	env     []string    // of processes
 	caller  *ipc.Caller // whose settings processes get; nil = ours, or not known
 	timeout time.Duration
-	view    *view
+	view    *snapshot.Tree
 	gate    *process.Slots // limit of this request, nil = none
 	trace   bool           // tell where the time of each action went
 	// timeTrace is the folder for clang's own traces, "" = none.
@@ -84,7 +85,7 @@ func (w *work) inPlace(ctx context.Context, a *action, rec *record) bool {
 		return false
 	}
 	for _, o := range rec.Outputs {
-		if outputSignature(w.view.abs(o.Path)) != o.Sig {
+		if outputSignature(w.view.Abs(o.Path)) != o.Sig {
 			return false
 		}
 	}
@@ -93,7 +94,7 @@ func (w *work) inPlace(ctx context.Context, a *action, rec *record) bool {
 			return false
 		}
 	}
-	return w.view.compare(rec.Set) == nil && !w.observedWorse(ctx, a, rec.Observed)
+	return w.view.Compare(rec.Set) == nil && !w.observedWorse(ctx, a, rec.Observed)
 }
 
 // whenInPlace is the result of an action for which nothing was done.
@@ -120,10 +121,10 @@ type attempt struct {
 	noBase error        // why there is no base: the source is not there
 	before cache.Digest // content of the output before, zero if there was none
 	missed cache.MissReason
-	near   *difference // between the nearest known set and what is there
-	looked bool        // in the cache
-	leave  func()      // the lead
-	spans  []ipc.Span  // where its time went so far
+	near   *snapshot.Difference // between the nearest known set and what is there
+	looked bool                 // in the cache
+	leave  func()               // the lead
+	spans  []ipc.Span           // where its time went so far
 	use    preambleUse
 	// byDriver: a link without the driver failed, or nobody knows what it read.
 	byDriver bool

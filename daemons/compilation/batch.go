@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/RepliBuild/replibuild/daemons/compilation/internal/process"
+	"github.com/RepliBuild/replibuild/daemons/compilation/internal/snapshot"
 	"github.com/RepliBuild/replibuild/ipc"
 )
 
@@ -29,7 +30,7 @@ func (s *Service) newWork(ctx context.Context, build, root string, env []string,
 	}
 	w := &work{
 		s: s, build: build, pin: build + "/" + rand.Text(), root: root, env: processEnv(env, root), caller: cmp.Or(caller, s.runner.Settings()),
-		timeout: s.cfg.Timeout, view: newView(root, env, s.tables, s.digests),
+		timeout: s.cfg.Timeout, view: snapshot.New(root, env, s.tables, s.digests),
 	}
 	if timeout > 0 {
 		w.timeout = time.Duration(timeout * float64(time.Second))

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/RepliBuild/replibuild/cache"
+	"github.com/RepliBuild/replibuild/daemons/compilation/internal/snapshot"
 	"github.com/RepliBuild/replibuild/ipc"
 )
 
@@ -184,12 +185,12 @@ func benchmarkBatch(b *testing.B, s *Service, root string) ipc.BatchRequest {
 		}
 		return cache.Input{Path: name, Digest: cache.HashBytes([]byte(name))}
 	}
-	var shared inputSet
+	var shared snapshot.InputSet
 	for i := range headers {
-		shared.files = append(shared.files, write(fmt.Sprintf("h%d.h", i)))
+		shared.Files = append(shared.Files, write(fmt.Sprintf("h%d.h", i)))
 	}
 	for i := range misses {
-		shared.misses = append(shared.misses, fmt.Sprintf("first/h%d.h", i))
+		shared.Misses = append(shared.Misses, fmt.Sprintf("first/h%d.h", i))
 	}
 	req := ipc.BatchRequest{
 		Root: root, BuildDir: "build", Toolchains: []ipc.Toolchain{{CXX: "/bin/c++"}}, Commands: []ipc.Command{{Lang: "c++", Args: []string{"-O2"}}},
@@ -200,9 +201,9 @@ func benchmarkBatch(b *testing.B, s *Service, root string) ipc.BatchRequest {
 		u := ipc.Unit{ID: source, Source: source, Object: fmt.Sprintf("s%d.o", i)}
 		req.Units = append(req.Units, ipc.BatchUnit{Unit: u})
 		set := shared
-		set.files = append(slices.Clone(shared.files), write(source))
+		set.Files = append(slices.Clone(shared.Files), write(source))
 		object := write(u.Object)
-		s.records.put(u.ID, &record{Recipe: k.recipeID, Set: s.tables.pack(set), Outputs: []outputRecord{{
+		s.records.put(u.ID, &record{Recipe: k.recipeID, Set: s.tables.Pack(set), Outputs: []outputRecord{{
 			Path: u.Object, Sig: outputSignature(filepath.Join(root, u.Object)), Digest: object.Digest,
 		}}}, k.recipe)
 	}

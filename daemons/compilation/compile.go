@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/RepliBuild/replibuild/cache"
+	"github.com/RepliBuild/replibuild/daemons/compilation/internal/snapshot"
 	"github.com/RepliBuild/replibuild/ipc"
 )
 
@@ -45,7 +46,7 @@ func programSet(t ipc.Toolchain) map[string]bool {
 
 // unit makes the action of one unit.
 func (k *compiler) unit(w *work, u ipc.BatchUnit, forced bool) *action {
-	source := spell(w.root, u.Source)
+	source := snapshot.Spell(w.root, u.Source)
 	return &action{
 		id: u.ID, output: u.Object, recipe: k.recipe, recipeID: k.recipeID, causes: u.Causes, forced: forced,
 		never: k.never, direct: k.flags.direct, expected: u.ExpectedPeak, audited: true,
@@ -68,7 +69,7 @@ func (k *compiler) unit(w *work, u ipc.BatchUnit, forced bool) *action {
 
 // base is the key of what is known before a compile.
 func (k *compiler) base(w *work, source, object string) (cache.Digest, error) {
-	content, err := w.view.digestOf(source)
+	content, err := w.view.DigestOf(source)
 	if err != nil {
 		return cache.Digest{}, fmt.Errorf("read %s: %w", source, err)
 	}

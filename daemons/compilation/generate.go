@@ -13,6 +13,7 @@ import (
 
 	"github.com/RepliBuild/replibuild/cache"
 	"github.com/RepliBuild/replibuild/daemons/compilation/internal/process"
+	"github.com/RepliBuild/replibuild/daemons/compilation/internal/snapshot"
 	"github.com/RepliBuild/replibuild/internal/stamps"
 	"github.com/RepliBuild/replibuild/ipc"
 )
@@ -62,7 +63,7 @@ func newStep(w *work, req *ipc.GenerateRequest) *step {
 	}
 	p.program, p.misses = findProgram(w, req.Step.Command[0], ipc.EnvValue(req.Env, "PATH"))
 	for _, in := range req.Step.Inputs {
-		p.files = append(p.files, spell(w.root, in))
+		p.files = append(p.files, snapshot.Spell(w.root, in))
 	}
 	if p.program != "" {
 		p.files = append(p.files, p.program)
@@ -75,11 +76,11 @@ func newStep(w *work, req *ipc.GenerateRequest) *step {
 // findProgram finds a program as a shell would, and where it looked before.
 func findProgram(w *work, name, search string) (found string, misses []string) {
 	if strings.Contains(name, "/") {
-		return spell(w.root, name), nil
+		return snapshot.Spell(w.root, name), nil
 	}
 	for _, dir := range filepath.SplitList(search) {
-		p := spell(w.root, join(cmp.Or(dir, "."), name))
-		switch sig := w.view.signature(p); {
+		p := snapshot.Spell(w.root, snapshot.Join(cmp.Or(dir, "."), name))
+		switch sig := w.view.Signature(p); {
 		case sig.IsRegular() && fs.FileMode(sig.Mode)&0o111 != 0:
 			return p, misses
 		case !sig.Exists():
@@ -111,7 +112,7 @@ func (p *step) do(ctx context.Context) result {
 		return p.w.skipped(p.attempt, err)
 	}
 	since := stamps.Now()
-	args := append([]string{p.w.view.abs(p.program)}, p.req.Step.Command[1:]...)
+	args := append([]string{p.w.view.Abs(p.program)}, p.req.Step.Command[1:]...)
 	o, read, err := p.run(ctx, process.Task{Args: args, Dir: p.w.root, Env: p.w.env, Caller: p.w.caller, Timeout: p.w.timeout}, since, at.slot.Runs)
 	p.files = append(p.files, read...)
 	switch {
@@ -137,11 +138,11 @@ func (p *step) inPlace() *record {
 		return nil
 	}
 	for i, o := range rec.Outputs {
-		sig := outputSignature(p.w.view.abs(o.Path))
+		sig := outputSignature(p.w.view.Abs(o.Path))
 		if sig == o.Sig {
 			continue
 		}
-		sum, err := p.w.view.digestOf(o.Path)
+		sum, err := p.w.view.DigestOf(o.Path)
 		if !sig.IsRegular() || err != nil || sum != o.Digest {
 			return nil
 		}
@@ -152,7 +153,7 @@ func (p *step) inPlace() *record {
 		}
 		rec.Outputs[i].Sig = sig
 	}
-	if p.w.view.compare(rec.Set) != nil {
+	if p.w.view.Compare(rec.Set) != nil {
 		return nil
 	}
 	return rec
@@ -163,7 +164,7 @@ func (p *step) inPlace() *record {
 // command would write through it.
 func (p *step) prepare() (before []cache.Digest, err error) {
 	for _, in := range p.req.Step.Inputs {
-		if sig := p.w.view.signature(spell(p.w.root, in)); !sig.IsRegular() {
+		if sig := p.w.view.Signature(snapshot.Spell(p.w.root, in)); !sig.IsRegular() {
 			what := "does not exist"
 			if sig.Exists() {
 				what = "is not a regular file"
@@ -175,11 +176,11 @@ func (p *step) prepare() (before []cache.Digest, err error) {
 		return nil, fmt.Errorf("there is no program %s on the PATH %s", p.req.Step.Command[0], ipc.EnvValue(p.req.Env, "PATH"))
 	}
 	for _, out := range p.req.Step.Outputs {
-		path := p.w.view.abs(out)
+		path := p.w.view.Abs(out)
 		if err := p.w.makeFolder(filepath.Dir(path)); err != nil {
 			return nil, fmt.Errorf("make a place for %s: %w", out, err)
 		}
-		sum, err := p.w.view.digestOf(out)
+		sum, err := p.w.view.DigestOf(out)
 		if err != nil || !isOwnFile(path) {
 			_ = os.Remove(path) // a folder stays, and the command will say what it thinks of it
 		}
@@ -192,12 +193,12 @@ func (p *step) prepare() (before []cache.Digest, err error) {
 func (p *step) settle(o process.Outcome, since int64, before []cache.Digest, reason ipc.Reason) result {
 	set, doubt := p.w.inputsOf(&observation{files: p.files, misses: p.misses}, since)
 	p.addStamps(&set)
-	rec := &record{Recipe: p.recipeID, Base: p.base, Set: p.w.s.tables.pack(set), Peak: o.Peak, Unsettled: doubt}
+	rec := &record{Recipe: p.recipeID, Base: p.base, Set: p.w.s.tables.Pack(set), Peak: o.Peak, Unsettled: doubt}
 	changed := false
 	var size int64
 	for i, out := range p.req.Step.Outputs {
-		p.w.view.forget(out)
-		path := p.w.view.abs(out)
+		p.w.view.Forget(out)
+		path := p.w.view.Abs(out)
 		sum, n, err := cache.HashFile(path)
 		sig := outputSignature(path)
 		if err != nil || !sig.IsRegular() {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/RepliBuild/replibuild/daemons/compilation/internal/preload"
 	"github.com/RepliBuild/replibuild/daemons/compilation/internal/process"
+	"github.com/RepliBuild/replibuild/daemons/compilation/internal/snapshot"
 	"github.com/RepliBuild/replibuild/ipc"
 )
 
@@ -51,8 +52,8 @@ func (p *step) ofProject(o preload.Observation, since int64) (files []string) {
 		if filepath.IsAbs(f) || strings.HasPrefix(f, ".replibuild/") || slices.Contains(o.Written, f) || slices.Contains(files, f) {
 			continue
 		}
-		abs := p.w.view.abs(f)
-		if sig := ipc.StatSignature(abs); sig.IsRegular() && p.w.view.disks.Latest(abs, sig) < since {
+		abs := p.w.view.Abs(f)
+		if sig := ipc.StatSignature(abs); sig.IsRegular() && p.w.view.Disks.Latest(abs, sig) < since {
 			files = append(files, f)
 		}
 	}
@@ -67,5 +68,5 @@ func pythonSource(file string) string {
 	if !compiled || path.Base(dir) != "__pycache__" {
 		return file
 	}
-	return join(path.Dir(path.Clean(dir)), module+".py")
+	return snapshot.Join(path.Dir(path.Clean(dir)), module+".py")
 }

@@ -9,6 +9,7 @@ import (
 	"sync"
 
 	"github.com/RepliBuild/replibuild/daemons/compilation/internal/process"
+	"github.com/RepliBuild/replibuild/daemons/compilation/internal/snapshot"
 	"github.com/RepliBuild/replibuild/ipc"
 )
 
@@ -50,7 +51,7 @@ func (p *libraryPaths) of(ctx context.Context, about *subject) ([]string, error)
 		return known, nil
 	}
 	args := append(slices.Clone(about.tool), "-print-search-dirs")
-	o, err := p.spawner.Run(ctx, process.Task{Args: args, Dir: about.view.root, Env: plainEnv(about.env), Timeout: askTimeout}, nil)
+	o, err := p.spawner.Run(ctx, process.Task{Args: args, Dir: about.view.Root, Env: plainEnv(about.env), Timeout: askTimeout}, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -68,7 +69,7 @@ func (p *libraryPaths) of(ctx context.Context, about *subject) ([]string, error)
 	dirs = append(dirs, builtinLibraryDirs...)
 	spelled := make([]string, 0, len(dirs))
 	for _, dir := range dirs {
-		if dir = strings.TrimSuffix(spell(about.view.root, dir), "/"); dir != "" && !slices.Contains(spelled, dir) {
+		if dir = strings.TrimSuffix(snapshot.Spell(about.view.Root, dir), "/"); dir != "" && !slices.Contains(spelled, dir) {
 			spelled = append(spelled, dir)
 		}
 	}

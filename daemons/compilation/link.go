@@ -10,6 +10,7 @@ import (
 
 	"github.com/RepliBuild/replibuild/cache"
 	"github.com/RepliBuild/replibuild/daemons/compilation/internal/process"
+	"github.com/RepliBuild/replibuild/daemons/compilation/internal/snapshot"
 	"github.com/RepliBuild/replibuild/ipc"
 )
 
@@ -137,7 +138,7 @@ func (l *linker) programs() []string {
 func (l *linker) base(a *action) (cache.Digest, error) {
 	files := make([]string, 0, 2*len(l.members()))
 	for _, m := range l.members() {
-		sum, err := l.w.view.digestOf(spell(l.w.root, m))
+		sum, err := l.w.view.DigestOf(snapshot.Spell(l.w.root, m))
 		if err != nil {
 			return cache.Digest{}, fmt.Errorf("read %s: %w", m, err)
 		}
@@ -159,7 +160,7 @@ func (l *linker) tool(a *action, output string) tool {
 		t.watch, t.resident = l.w.s.archives, isLLVM(l.req.Toolchain.AR)
 	}
 	for _, m := range slices.Concat(l.members(), l.programs()) {
-		t.also = append(t.also, spell(l.w.root, m))
+		t.also = append(t.also, snapshot.Spell(l.w.root, m))
 	}
 	return t
 }

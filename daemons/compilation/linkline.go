@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 
 	"github.com/RepliBuild/replibuild/daemons/compilation/internal/process"
+	"github.com/RepliBuild/replibuild/daemons/compilation/internal/snapshot"
 	"github.com/RepliBuild/replibuild/internal/stamps"
 	"github.com/RepliBuild/replibuild/ipc"
 )
@@ -32,8 +33,8 @@ const maxLines = 1000
 // linkLine is how a driver calls the linker. Without args it was no help.
 type linkLine struct {
 	args []string
-	out  int      // where in args the output stands
-	set  inputSet // what the driver read, without the files that are linked
+	out  int               // where in args the output stands
+	set  snapshot.InputSet // what the driver read, without the files that are linked
 }
 
 func newLinkLines() *linkLines { return &linkLines{known: make(map[string]*linkLine)} }
@@ -50,7 +51,7 @@ func (w *work) linkDirectly(ctx context.Context, t *attempt, use *tool, output s
 	}
 	given := slices.Concat(w.env, []string{"", t.recipeID.String()}, use.args[:at], use.args[at+1:])
 	line := w.s.lines.get(strings.Join(given, "\x00"), func(old *linkLine) *linkLine {
-		if old != nil && w.view.compareSet(old.set) == nil {
+		if old != nil && w.view.CompareSet(old.set) == nil {
 			return old
 		}
 		return w.askDriver(ctx, use, output)
@@ -151,11 +152,11 @@ func (l *linkLine) vouch(seen *observation) bool {
 	if seen == nil || seen.doubt == errUnknown.Error() {
 		return false
 	}
-	for _, f := range l.set.files {
+	for _, f := range l.set.Files {
 		seen.files = append(seen.files, f.Path)
 	}
-	seen.misses = append(seen.misses, l.set.misses...)
-	for _, fact := range l.set.listings {
+	seen.misses = append(seen.misses, l.set.Misses...)
+	for _, fact := range l.set.Listings {
 		if !slices.Contains(seen.listings, fact) {
 			seen.listings = append(seen.listings, fact)
 		}

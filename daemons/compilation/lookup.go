@@ -8,6 +8,7 @@ import (
 
 	"github.com/RepliBuild/replibuild/cache"
 	"github.com/RepliBuild/replibuild/daemons/compilation/internal/process"
+	"github.com/RepliBuild/replibuild/daemons/compilation/internal/snapshot"
 	"github.com/RepliBuild/replibuild/ipc"
 )
 
@@ -40,7 +41,7 @@ func (w *work) lookup(ctx context.Context, t *attempt) *result {
 func (w *work) lookupRecord(ctx context.Context, t *attempt) *result {
 	rec := t.rec
 	if rec == nil || rec.Action.IsZero() || rec.Recipe != t.recipeID || rec.Base != t.base ||
-		rec.Mode != "" && w.s.preambles.refuses(t.action) != "" || w.view.compare(rec.Set) != nil {
+		rec.Mode != "" && w.s.preambles.refuses(t.action) != "" || w.view.Compare(rec.Set) != nil {
 		return nil
 	}
 	w.s.store.Pin(w.pin, rec.Action)
@@ -58,8 +59,8 @@ func (w *work) lookupRecord(ctx context.Context, t *attempt) *result {
 // lookupBase is lookup for one way of making the output.
 func (w *work) lookupBase(ctx context.Context, t *attempt, base cache.Digest) *result {
 	for _, set := range w.s.store.InputSets(base) {
-		known := fromCache(set)
-		if d := w.view.compareSet(known); d != nil {
+		known := snapshot.FromCache(set)
+		if d := w.view.CompareSet(known); d != nil {
 			if t.near == nil {
 				t.near = d
 			}
@@ -74,7 +75,7 @@ func (w *work) lookupBase(ctx context.Context, t *attempt, base cache.Digest) *r
 		if w.observedWorse(ctx, t.action, entry.Observed) {
 			continue
 		}
-		r, err := w.deliver(t, entry, w.s.tables.pack(known))
+		r, err := w.deliver(t, entry, w.s.tables.Pack(known))
 		if err == nil {
 			// The set that matched is the one to try first next time.
 			_ = w.s.store.AddInputSet(base, set)
@@ -103,7 +104,7 @@ func (w *work) observedWorse(ctx context.Context, a *action, way string) bool {
 // inputs are gone with it: the cache was cleared, or deleted by hand.
 func (w *work) whyGone(t *attempt) cache.MissReason {
 	rec := t.rec
-	if rec == nil || rec.Action.IsZero() || rec.Recipe != t.recipeID || rec.Base != t.base || w.view.compare(rec.Set) != nil {
+	if rec == nil || rec.Action.IsZero() || rec.Recipe != t.recipeID || rec.Base != t.base || w.view.Compare(rec.Set) != nil {
 		return cache.Found
 	}
 	_, why := w.s.store.Get(rec.Action)
@@ -111,12 +112,12 @@ func (w *work) whyGone(t *attempt) cache.MissReason {
 }
 
 // deliver puts an entry's output in its place.
-func (w *work) deliver(t *attempt, e *cache.Entry, set packedSet) (*result, error) {
+func (w *work) deliver(t *attempt, e *cache.Entry, set snapshot.PackedSet) (*result, error) {
 	if len(e.Outputs) != 1 {
 		return nil, cache.ErrDamaged
 	}
 	out, reason := w.withPermissions(e.Outputs[0]), w.hitReason(t) // which looks at what the delivery replaces
-	path := w.view.abs(t.output)
+	path := w.view.Abs(t.output)
 	if err := w.makeFolder(filepath.Dir(path)); err != nil {
 		return nil, err
 	}
@@ -126,11 +127,11 @@ func (w *work) deliver(t *attempt, e *cache.Entry, set packedSet) (*result, erro
 		}
 	}
 	sig := outputSignature(path)
-	w.s.digests.trust(sig, out.Blob)
-	w.view.forget(t.output)
+	w.s.digests.Trust(sig, out.Blob)
+	w.view.Forget(t.output)
 	w.s.store.Hit(e.Seconds)
 	if t.audited {
-		w.s.auditor.hit(func() suspect { return w.suspectOf(t.action, e, w.s.tables.unpack(set)) })
+		w.s.auditor.hit(func() suspect { return w.suspectOf(t.action, e, w.s.tables.Unpack(set)) })
 	}
 	rec := &record{
 		Recipe: t.recipeID, Base: t.base, Action: e.Action, Set: set,
@@ -152,7 +153,7 @@ func (w *work) remember(t *attempt, rec *record) {
 // contentOf returns the content of the output as it is, zero if there is no file of
 // its own: a link is none.
 func (w *work) contentOf(a *action, rec *record) cache.Digest {
-	path := w.view.abs(a.output)
+	path := w.view.Abs(a.output)
 	sig := outputSignature(path)
 	if !sig.Exists() {
 		return cache.Digest{}
@@ -160,9 +161,9 @@ func (w *work) contentOf(a *action, rec *record) cache.Digest {
 	if rec != nil && len(rec.Outputs) > 0 && rec.Outputs[0].Path == a.output && rec.Outputs[0].Sig == sig {
 		return rec.Outputs[0].Digest
 	}
-	is, err := w.s.digests.of(path, sig)
+	is, err := w.s.digests.Hash(path, sig)
 	if err != nil {
 		return cache.Digest{}
 	}
-	return is.digest
+	return is.Digest
 }

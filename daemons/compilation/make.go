@@ -9,6 +9,7 @@ import (
 
 	"github.com/RepliBuild/replibuild/cache"
 	"github.com/RepliBuild/replibuild/daemons/compilation/internal/process"
+	"github.com/RepliBuild/replibuild/daemons/compilation/internal/snapshot"
 	"github.com/RepliBuild/replibuild/internal/stamps"
 	"github.com/RepliBuild/replibuild/internal/words"
 	"github.com/RepliBuild/replibuild/ipc"
@@ -108,7 +109,7 @@ func (w *work) make(ctx context.Context, t *attempt, place *place) result {
 // signKnown looks at what is known to be read before it is.
 func (w *work) signKnown(t *attempt) {
 	if t.rec != nil {
-		w.view.signAll(t.rec.Set)
+		w.view.SignAll(t.rec.Set)
 		return
 	}
 	if t.noBase != nil || t.never != "" {
@@ -116,7 +117,7 @@ func (w *work) signKnown(t *attempt) {
 	}
 	if sets := w.s.store.InputSets(t.base); len(sets) > 0 {
 		for _, f := range sets[0].Inputs {
-			w.view.signature(f.Path)
+			w.view.Signature(f.Path)
 		}
 	}
 }
@@ -231,7 +232,7 @@ func (w *work) addSeen(ctx context.Context, t *attempt, p *product, watched witn
 func (w *work) untilSettled(ctx context.Context, files []string) error {
 	newest := int64(0)
 	for _, f := range files {
-		newest = max(newest, w.view.signature(f).Ctime)
+		newest = max(newest, w.view.Signature(f).Ctime)
 	}
 	for range 50 {
 		if stamps.Now() > newest || newest > time.Now().UnixNano() {
@@ -251,11 +252,11 @@ func (w *work) untilSettled(ctx context.Context, files []string) error {
 func (w *work) failed(t *attempt, o process.Outcome, diagnostics string) *result {
 	reason := failureReason(t.action, o, diagnostics, w.timeout)
 	rec := &record{Recipe: t.recipeID, Base: t.base, Failed: true, Unsettled: words.FailedBefore().Text, Peak: o.Peak}
-	var set inputSet
+	var set snapshot.InputSet
 	if t.rec != nil {
-		set = w.s.tables.unpack(t.rec.Set)
+		set = w.s.tables.Unpack(t.rec.Set)
 	}
-	rec.Set = w.s.tables.pack(w.refresh(set, t.tool("").also))
+	rec.Set = w.s.tables.Pack(w.refresh(set, t.tool("").also))
 	w.remember(t, rec)
 	return &result{rec: rec, UnitResult: ipc.UnitResult{
 		ID: t.id, Status: ipc.StatusFailed, Reason: reason, Seconds: o.Seconds, CPU: o.Cpu, Peak: o.Peak,
@@ -264,16 +265,16 @@ func (w *work) failed(t *attempt, o process.Outcome, diagnostics string) *result
 }
 
 // refresh brings the files of a set, and more files, to what they are in the view.
-func (w *work) refresh(set inputSet, more []string) inputSet {
-	fresh := inputSet{misses: set.misses, listings: set.listings}
-	for _, f := range set.files {
+func (w *work) refresh(set snapshot.InputSet, more []string) snapshot.InputSet {
+	fresh := snapshot.InputSet{Misses: set.Misses, Listings: set.Listings}
+	for _, f := range set.Files {
 		more = append(more, f.Path)
 	}
 	for _, path := range more {
-		if sum, err := w.view.digestOf(path); err == nil {
-			fresh.files = append(fresh.files, cache.Input{Path: path, Digest: sum})
-		} else if !w.view.signature(path).Exists() {
-			fresh.misses = append(fresh.misses, path)
+		if sum, err := w.view.DigestOf(path); err == nil {
+			fresh.Files = append(fresh.Files, cache.Input{Path: path, Digest: sum})
+		} else if !w.view.Signature(path).Exists() {
+			fresh.Misses = append(fresh.Misses, path)
 		}
 	}
 	return fresh

@@ -1,6 +1,7 @@
 package compilation
 
 import (
+	"github.com/RepliBuild/replibuild/daemons/compilation/internal/snapshot"
 	"github.com/RepliBuild/replibuild/ipc"
 )
 
@@ -9,9 +10,9 @@ import (
 // both times anew, one that is moved only that of its inode. A trace needs no such sign,
 // it has the inode of each file that was opened.
 func movedSince(about *subject, files []string) string {
-	for dir := range ancestors(about.view.root, files) {
-		abs := about.view.abs(dir)
-		if sig := ipc.StatSignature(abs); about.view.disks.Latest(abs, sig) >= about.since && sig.Ctime != sig.Mtime {
+	for dir := range snapshot.Ancestors(about.view.Root, files) {
+		abs := about.view.Abs(dir)
+		if sig := ipc.StatSignature(abs); about.view.Disks.Latest(abs, sig) >= about.since && sig.Ctime != sig.Mtime {
 			return dir + " was moved or changed while it was " + about.recipe.verb()
 		}
 	}

@@ -5,6 +5,7 @@ import (
 
 	"github.com/RepliBuild/replibuild/cache"
 	"github.com/RepliBuild/replibuild/daemons/compilation/internal/process"
+	"github.com/RepliBuild/replibuild/daemons/compilation/internal/snapshot"
 	"github.com/RepliBuild/replibuild/ipc"
 )
 
@@ -36,7 +37,7 @@ type teller interface {
 
 // subject is what an observer may know of a process.
 type subject struct {
-	view     *view
+	view     *snapshot.Tree
 	programs map[string]bool // files of the toolchain's own programs
 	since    int64           // ns: what was changed at it or later may have been read before or after
 	recipe   *recipe         // of the command

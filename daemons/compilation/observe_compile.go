@@ -13,13 +13,14 @@ import (
 
 	"github.com/RepliBuild/replibuild/cache"
 	"github.com/RepliBuild/replibuild/daemons/compilation/internal/process"
+	"github.com/RepliBuild/replibuild/daemons/compilation/internal/snapshot"
 )
 
 // depfileCompiles observes compilers without looking at their system calls: the
 // dependency file says what was read, the search path and the texts that were read
 // say which names were looked for and not found.
 type depfileCompiles struct {
-	texts *texts
+	texts *snapshot.ScanCache
 	paths *searchPaths
 	dated sync.Map // by datedKey: compiles that put the time into the object
 }
@@ -48,7 +49,7 @@ func (c *compileWitness) alone(t *process.Task) {
 }
 
 func (c *compileWitness) datedKey() string {
-	content, _ := c.about.view.digestOf(c.about.source) // of none: as good
+	content, _ := c.about.view.DigestOf(c.about.source) // of none: as good
 	return c.about.key + " " + c.about.source + " " + content.String()
 }
 
@@ -76,7 +77,7 @@ func (c *compileWitness) testify(ctx context.Context) (*observation, error) {
 		seen.uncacheable = cmp.Or(seen.uncacheable, "the time of the compile gets into the object")
 	}
 	for _, s := range sources {
-		if s.incbin {
+		if s.Incbin {
 			seen.doubt = cmp.Or(seen.doubt, s.path+" uses .incbin, and the file that this reads is not known")
 		}
 	}
@@ -110,8 +111,8 @@ func (c *compileWitness) readDepfile(read []string) (*observation, error) {
 	seen := &observation{}
 	real := withBackslashes(append(slices.Clone(read), c.about.source))
 	for _, n := range append(names, c.about.source) {
-		n = spell(c.about.view.root, n)
-		if r, known := real[n]; known && !c.about.view.signature(n).Exists() {
+		n = snapshot.Spell(c.about.view.Root, n)
+		if r, known := real[n]; known && !c.about.view.Signature(n).Exists() {
 			n = r
 		}
 		if n != os.DevNull && !c.about.hidden.hides(n) {
@@ -140,17 +141,17 @@ func (c *compileWitness) readTexts(seen *observation) []source {
 		sources = append(sources, *h.block)
 	}
 	for _, f := range seen.files {
-		text, err := c.texts.of(c.about.view, f)
+		text, err := c.texts.Scan(c.about.view, f)
 		if err != nil {
 			seen.doubt = cmp.Or(seen.doubt, f+" changed while it was read")
 			continue
 		}
 		sources = append(sources, source{f, text})
-		if text.clock != "" {
-			seen.clock = cmp.Or(seen.clock, f+" uses "+text.clock)
+		if text.Clock != "" {
+			seen.clock = cmp.Or(seen.clock, f+" uses "+text.Clock)
 		}
-		seen.imports = seen.imports || text.imports
-		if text.stamped {
+		seen.imports = seen.imports || text.Imports
+		if text.Stamped {
 			seen.stamped = append(seen.stamped, f)
 		}
 	}
@@ -160,8 +161,8 @@ func (c *compileWitness) readTexts(seen *observation) []source {
 // addNamed adds the files that flags name.
 func (c *compileWitness) addNamed(seen *observation) {
 	for _, f := range c.about.flags.files {
-		f = spell(c.about.view.root, f)
-		switch sig := c.about.view.signature(f); {
+		f = snapshot.Spell(c.about.view.Root, f)
+		switch sig := c.about.view.Signature(f); {
 		case sig.IsRegular():
 			seen.files = append(seen.files, f)
 		case sig.Exists():
@@ -195,7 +196,7 @@ func (c *compileWitness) addMisses(ctx context.Context, seen *observation, sourc
 	}
 	seen.listings = slices.Clone(where.listings)
 	for _, dir := range slices.Sorted(maps.Keys(m.folders)) {
-		seen.listings = append(seen.listings, cache.Listing{Dir: dir, Match: isFolder})
+		seen.listings = append(seen.listings, cache.Listing{Dir: dir, Match: snapshot.IsFolder})
 	}
 	return nil
 }

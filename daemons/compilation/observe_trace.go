@@ -13,6 +13,7 @@ import (
 	"github.com/RepliBuild/replibuild/cache"
 	"github.com/RepliBuild/replibuild/daemons/compilation/internal/preload"
 	"github.com/RepliBuild/replibuild/daemons/compilation/internal/process"
+	"github.com/RepliBuild/replibuild/daemons/compilation/internal/snapshot"
 	"github.com/RepliBuild/replibuild/ipc"
 )
 
@@ -130,7 +131,7 @@ func complains(o process.Outcome, library string) bool {
 }
 
 func (w *traceWitness) testify(ctx context.Context) (*observation, error) {
-	reader := w.tracers.reader(w.about.view.root)
+	reader := w.tracers.reader(w.about.view.Root)
 	o := reader.Observe(w.trace, []string{w.about.output}, w.about.programs)
 	seen := &observation{way: byTrace}
 	if t, ok := w.witness.(teller); ok && o.Complete {
@@ -155,18 +156,18 @@ func (w *traceWitness) testify(ctx context.Context) (*observation, error) {
 }
 
 // unseen says which file the tool read although the trace does not have it.
-func unseen(reader *preload.Reader, v *view, o preload.Observation, told []string) string {
+func unseen(reader *preload.Reader, v *snapshot.Tree, o preload.Observation, told []string) string {
 	known := make(map[string]bool, len(o.Read)+len(o.Written))
 	for _, p := range slices.Concat(o.Read, o.Written) {
 		known[p] = true
 	}
 	for _, p := range told {
-		if p = reader.Spell(v.abs(withoutProc(p))); known[p] {
+		if p = reader.Spell(v.Abs(snapshot.WithoutProc(p))); known[p] {
 			continue
 		}
 		// gcc tells of headers of the system by a shorter name than the one it opened.
-		sig := v.signature(p)
-		if !slices.ContainsFunc(o.Read, func(r string) bool { return path.Base(r) == path.Base(p) && v.signature(r) == sig }) {
+		sig := v.Signature(p)
+		if !slices.ContainsFunc(o.Read, func(r string) bool { return path.Base(r) == path.Base(p) && v.Signature(r) == sig }) {
 			return "the trace does not have " + p + ", which was read"
 		}
 	}
@@ -184,7 +185,7 @@ func (w *traceWitness) noCompiler(o preload.Observation) string {
 		name = "cc1"
 	}
 	for _, exe := range o.Executed {
-		real, err := filepath.EvalSymlinks(w.about.view.abs(exe))
+		real, err := filepath.EvalSymlinks(w.about.view.Abs(exe))
 		if err == nil && strings.Contains(filepath.Base(real), name) {
 			return ""
 		}
@@ -242,7 +243,7 @@ func (w *traceWitness) isOurs(p string) bool {
 	if w.about.hidden.hides(p) {
 		return true
 	}
-	abs := w.about.view.abs(p)
+	abs := w.about.view.Abs(p)
 	if slices.Contains(w.about.made, abs) {
 		return true
 	}
@@ -255,9 +256,9 @@ func (w *traceWitness) isOurs(p string) bool {
 func (w *traceWitness) addListings(o preload.Observation, seen *observation) {
 	v := w.about.view
 	for _, dir := range o.Listed {
-		names := listFolder(v.abs(dir))
-		sig := ipc.StatSignature(v.abs(dir))
-		if met, known := seen.stamps[dir]; known && met != sig || v.disks.Latest(v.abs(dir), sig) >= w.about.since {
+		names := snapshot.ListFolder(v.Abs(dir))
+		sig := ipc.StatSignature(v.Abs(dir))
+		if met, known := seen.stamps[dir]; known && met != sig || v.Disks.Latest(v.Abs(dir), sig) >= w.about.since {
 			seen.doubt = cmp.Or(seen.doubt, "other files came to "+dir+" while it was "+w.about.recipe.verb())
 		}
 		seen.listings = append(seen.listings, cache.Listing{Dir: dir, Digest: names})
@@ -265,13 +266,13 @@ func (w *traceWitness) addListings(o preload.Observation, seen *observation) {
 }
 
 func (w *traceWitness) addFolders(o preload.Observation, seen *observation) {
-	known := ancestors(w.about.view.root, seen.files, o.Listed, o.Written, []string{w.about.output})
+	known := snapshot.Ancestors(w.about.view.Root, seen.files, o.Listed, o.Written, []string{w.about.output})
 	for _, dir := range w.searched() {
 		known[dir] = true
 	}
 	for _, dir := range o.Folders {
 		if !known[dir] && !w.isOurs(dir) {
-			seen.listings = append(seen.listings, cache.Listing{Dir: dir, Match: isFolder})
+			seen.listings = append(seen.listings, cache.Listing{Dir: dir, Match: snapshot.IsFolder})
 		}
 	}
 }
@@ -290,7 +291,7 @@ func (w *traceWitness) searched() []string {
 		dirs = append(dirs, arg)
 	}
 	for i, dir := range dirs {
-		dirs[i] = strings.TrimSuffix(spell(w.about.view.root, dir), "/")
+		dirs[i] = strings.TrimSuffix(snapshot.Spell(w.about.view.Root, dir), "/")
 	}
 	return dirs
 }
@@ -313,13 +314,13 @@ var searchFlags = flagList("-Wl,", "-I", "-iquote", "-isystem", "-idirafter", "-
 // that nobody asked about matters too if that is elsewhere: of two paths of one folder a
 // compiler searches the first only, and a file with #pragma once is read once.
 func (w *traceWitness) addLinks(o preload.Observation, seen *observation) {
-	var follow links
-	root := w.about.view.root
+	var follow snapshot.Links
+	root := w.about.view.Root
 	add := func(paths []string, elsewhere bool) {
 		for _, p := range paths {
-			target := follow.resolve(root, p)
-			if !w.isOurs(p) && !(elsewhere && target == spell(root, path.Clean(w.about.view.abs(p)))) {
-				seen.listings = append(seen.listings, cache.Listing{Dir: p, Match: leadsTo, Digest: target})
+			target := follow.Resolve(root, p)
+			if !w.isOurs(p) && !(elsewhere && target == snapshot.Spell(root, path.Clean(w.about.view.Abs(p)))) {
+				seen.listings = append(seen.listings, cache.Listing{Dir: p, Match: snapshot.LeadsTo, Digest: target})
 			}
 		}
 	}
@@ -327,7 +328,7 @@ func (w *traceWitness) addLinks(o preload.Observation, seen *observation) {
 	for _, paths := range [][]string{o.Read, o.Seen, o.Folders} {
 		add(paths, true)
 	}
-	if follow.newest >= w.about.since || slices.ContainsFunc(o.Links, func(p string) bool { return w.turned(p, o.LinkStamps[p]) }) {
+	if follow.Newest >= w.about.since || slices.ContainsFunc(o.Links, func(p string) bool { return w.turned(p, o.LinkStamps[p]) }) {
 		seen.doubt = cmp.Or(seen.doubt, "a link was turned while it was "+w.about.recipe.verb())
 	}
 }
@@ -335,5 +336,5 @@ func (w *traceWitness) addLinks(o preload.Observation, seen *observation) {
 // turned reports whether a symbolic link is another one than the process met.
 func (w *traceWitness) turned(p string, met preload.Stamp) bool {
 	sig := ipc.Signature(met)
-	return sig.IsLink() && sig != ipc.LinkSignature(w.about.view.abs(p))
+	return sig.IsLink() && sig != ipc.LinkSignature(w.about.view.Abs(p))
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/RepliBuild/replibuild/cache"
 	"github.com/RepliBuild/replibuild/daemons/compilation/internal/process"
+	"github.com/RepliBuild/replibuild/daemons/compilation/internal/snapshot"
 )
 
 // modePreamble is the [cache.Entry.Mode] of objects that were made with a preamble:
@@ -29,7 +30,7 @@ type suspect struct {
 	timeout time.Duration
 	action  cache.Digest
 	output  cache.Output
-	set     inputSet
+	set     snapshot.InputSet
 	mode    string // of the entry
 }
 
@@ -44,9 +45,9 @@ const (
 )
 
 // suspectOf takes what is needed of an action and the entry that was found for it.
-func (w *work) suspectOf(a *action, e *cache.Entry, set inputSet) suspect {
+func (w *work) suspectOf(a *action, e *cache.Entry, set snapshot.InputSet) suspect {
 	return suspect{
-		id: a.id, args: func(output string) []string { return a.tool(output).args }, object: w.view.abs(a.output),
+		id: a.id, args: func(output string) []string { return a.tool(output).args }, object: w.view.Abs(a.output),
 		root: w.root, env: w.env, timeout: w.timeout, action: e.Action, output: e.Outputs[0], set: set, mode: e.Mode,
 	}
 }
@@ -89,7 +90,7 @@ func (s *Service) recompute(ctx context.Context, x suspect) (verdict, string) {
 
 // holds reports whether what the object was made from is what is there.
 func (s *Service) holds(x suspect) bool {
-	return newView(x.root, x.env, s.tables, s.digests).compareSet(x.set) == nil
+	return snapshot.New(x.root, x.env, s.tables, s.digests).CompareSet(x.set) == nil
 }
 
 // compilePlainly makes the object at a path and returns its content. Only the name of

@@ -6,6 +6,7 @@ import (
 	"sync"
 
 	"github.com/RepliBuild/replibuild/cache"
+	"github.com/RepliBuild/replibuild/daemons/compilation/internal/snapshot"
 	"github.com/RepliBuild/replibuild/ipc"
 )
 
@@ -15,7 +16,7 @@ type record struct {
 	Recipe      cache.Digest
 	Base        cache.Digest
 	Action      cache.Digest
-	Set         packedSet
+	Set         snapshot.PackedSet
 	Outputs     []outputRecord
 	Failed      bool   // the last attempt; Outputs is empty then
 	Unsettled   string // why the outputs are not what the inputs make, or may not be

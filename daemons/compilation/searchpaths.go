@@ -12,6 +12,7 @@ import (
 
 	"github.com/RepliBuild/replibuild/cache"
 	"github.com/RepliBuild/replibuild/daemons/compilation/internal/process"
+	"github.com/RepliBuild/replibuild/daemons/compilation/internal/snapshot"
 )
 
 // askTimeout bounds a question to a tool about itself, some 40 ms at most by rights.
@@ -60,11 +61,11 @@ func (p *searchPaths) of(ctx context.Context, about *subject) (*searchPath, erro
 // ask preprocesses nothing, and reads what the compiler says about it.
 func (p *searchPaths) ask(ctx context.Context, about *subject) (*searchPath, error) {
 	args := append(withoutDirect(about.tool), "-E", "-v", "-x", about.recipe.Kind, os.DevNull, "-o", os.DevNull)
-	o, err := p.spawner.Run(ctx, process.Task{Args: args, Dir: about.view.root, Env: plainEnv(about.env), Timeout: askTimeout}, nil)
+	o, err := p.spawner.Run(ctx, process.Task{Args: args, Dir: about.view.Root, Env: plainEnv(about.env), Timeout: askTimeout}, nil)
 	if err != nil {
 		return nil, err
 	}
-	s, ok := parseSearchPath(about.view.root, o.Output)
+	s, ok := parseSearchPath(about.view.Root, o.Output)
 	if !o.OK() || !ok {
 		return nil, fmt.Errorf("%s -E -v did not say", args[0])
 	}
@@ -72,8 +73,8 @@ func (p *searchPaths) ask(ctx context.Context, about *subject) (*searchPath, err
 		s.where = append(s.where, identify(about.view, dir))
 	}
 	for _, dir := range candidateFolders(o.Output) {
-		dir = spell(about.view.root, dir)
-		if names := about.view.names(dir); names != "" {
+		dir = snapshot.Spell(about.view.Root, dir)
+		if names := about.view.Names(dir); names != "" {
 			s.listings = append(s.listings, cache.Listing{Dir: dir, Digest: names})
 		}
 	}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/RepliBuild/replibuild/cache"
 	"github.com/RepliBuild/replibuild/daemons/compilation/internal/process"
+	"github.com/RepliBuild/replibuild/daemons/compilation/internal/snapshot"
 	"github.com/RepliBuild/replibuild/internal/rootid"
 	"github.com/RepliBuild/replibuild/ipc"
 )
@@ -54,8 +55,8 @@ type Service struct {
 	root    rootid.ID
 	log     *slog.Logger
 	store   *cache.Store
-	tables  *tables
-	digests *digests
+	tables  *snapshot.Interner
+	digests *snapshot.HashCache
 	records *records
 	slots   *process.Slots
 
@@ -68,7 +69,7 @@ type Service struct {
 	archives observer        // the same for archivers
 
 	tracers   *tracers
-	texts     *texts
+	texts     *snapshot.ScanCache
 	paths     *searchPaths
 	libs      *libraryPaths
 	lines     *linkLines
@@ -94,15 +95,15 @@ func New(cfg Config) (*Service, error) {
 	}
 	s := &Service{
 		cfg: cfg, root: rootid.Of(cfg.Root), log: cfg.Log, store: cfg.Store,
-		tables: newTables(), records: newRecords(),
+		tables: snapshot.NewInterner(), records: newRecords(),
 		slots: process.NewSlots(cfg.Jobs, cfg.MaxMemory), lease: openLease(cfg),
-		texts: newTexts(), flights: newFlights(), storing: newStoring(), builds: newBuilds(),
+		texts: snapshot.NewScanCache(), flights: newFlights(), storing: newStoring(), builds: newBuilds(),
 	}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
 	}
 	s.runner = process.NewRunner(s.lease)
-	s.digests = newDigests(time.Now)
+	s.digests = snapshot.NewHashCache(time.Now)
 	s.spawner = s.runner
 	if cfg.Warm {
 		s.warm = process.NewWarm(s.runner, s.log)
@@ -196,7 +197,7 @@ func (s *Service) Stats(context.Context) (any, error) {
 	s.records.mu.Lock()
 	st.Records = len(s.records.byID)
 	s.records.mu.Unlock()
-	st.Digests = s.digests.count()
+	st.Digests = s.digests.Count()
 	return st, nil
 }
 

@@ -12,6 +12,7 @@ import (
 
 	"github.com/RepliBuild/replibuild/cache"
 	"github.com/RepliBuild/replibuild/daemons/compilation/internal/process"
+	"github.com/RepliBuild/replibuild/daemons/compilation/internal/snapshot"
 	"github.com/RepliBuild/replibuild/ipc"
 )
 
@@ -25,7 +26,7 @@ func (w *work) settle(t *attempt, p product, temp *temporary, reason ipc.Reason)
 	}
 	doubt = cmp.Or(doubt, t.use.contradicts(w.view, set))
 	rec := &record{
-		Recipe: t.recipeID, Base: t.base, Set: w.s.tables.pack(set), Peak: p.outcome.Peak, Mode: t.use.mode(),
+		Recipe: t.recipeID, Base: t.base, Set: w.s.tables.Pack(set), Peak: p.outcome.Peak, Mode: t.use.mode(),
 		Unsettled: doubt, Uncacheable: cmp.Or(t.never, p.seen.uncacheable), Observed: p.seen.way,
 	}
 	if t.noBase != nil {
@@ -63,9 +64,9 @@ func (w *work) settle(t *attempt, p product, temp *temporary, reason ipc.Reason)
 
 // recordOutputs signs what lies in its place now.
 func (w *work) recordOutputs(t *attempt, rec *record, content cache.Digest) {
-	sig := outputSignature(w.view.abs(t.output))
-	w.s.digests.trust(sig, content)
-	w.view.forget(t.output)
+	sig := outputSignature(w.view.Abs(t.output))
+	w.s.digests.Trust(sig, content)
+	w.view.Forget(t.output)
 	rec.Outputs = []outputRecord{{Path: t.output, Sig: sig, Digest: content}}
 	if t.direct {
 		rec.Outputs = append(rec.Outputs, w.sideOutputs(t.output)...)
@@ -81,7 +82,7 @@ var sideFiles = [...]string{".dwo", ".gcno", ".su", ".ci", ".opt.yaml", ".json"}
 func (w *work) sideOutputs(output string) (out []outputRecord) {
 	base := strings.TrimSuffix(output, path.Ext(output))
 	for _, ending := range sideFiles {
-		if sig := outputSignature(w.view.abs(base + ending)); sig.Exists() {
+		if sig := outputSignature(w.view.Abs(base + ending)); sig.Exists() {
 			out = append(out, outputRecord{Path: base + ending, Sig: sig})
 		}
 	}
@@ -90,30 +91,30 @@ func (w *work) sideOutputs(output string) (out []outputRecord) {
 
 // inputsOf gives what was read its content. doubt says why it is not known whether it
 // is the content that was read.
-func (w *work) inputsOf(seen *observation, since int64) (set inputSet, doubt string) {
+func (w *work) inputsOf(seen *observation, since int64) (set snapshot.InputSet, doubt string) {
 	doubt = seen.doubt
 	files := slices.Clone(seen.files)
 	slices.Sort(files)
 	for _, file := range slices.Compact(files) {
-		sum, err := w.view.renew(file, since)
+		sum, err := w.view.Renew(file, since)
 		switch {
-		case errors.Is(err, errChanged):
+		case errors.Is(err, snapshot.ErrChanged):
 			doubt = cmp.Or(doubt, file+" changed while it was read")
-		case err != nil && !w.view.signature(file).Exists():
+		case err != nil && !w.view.Signature(file).Exists():
 			doubt = cmp.Or(doubt, file+" was removed while it was read")
 		case err != nil:
 			doubt = cmp.Or(doubt, fmt.Sprintf("%s has no content that can be compared: %v", file, err))
 		}
-		if met, known := seen.stamps[file]; known && met != w.view.signature(file) {
+		if met, known := seen.stamps[file]; known && met != w.view.Signature(file) {
 			doubt = cmp.Or(doubt, "another file is at "+file+" than the one that was read")
 		}
-		if err == nil || errors.Is(err, errChanged) {
-			set.files = append(set.files, cache.Input{Path: file, Digest: sum})
+		if err == nil || errors.Is(err, snapshot.ErrChanged) {
+			set.Files = append(set.Files, cache.Input{Path: file, Digest: sum})
 		}
 	}
-	set.misses = slices.Clone(seen.misses)
-	slices.Sort(set.misses)
-	set.misses = slices.Compact(set.misses)
-	set.listings = seen.listings
+	set.Misses = slices.Clone(seen.misses)
+	slices.Sort(set.Misses)
+	set.Misses = slices.Compact(set.Misses)
+	set.Listings = seen.listings
 	return set, doubt
 }

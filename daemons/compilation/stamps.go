@@ -6,22 +6,23 @@ import (
 	"slices"
 
 	"github.com/RepliBuild/replibuild/cache"
+	"github.com/RepliBuild/replibuild/daemons/compilation/internal/snapshot"
 )
 
 // addStamps adds such facts to the set of a unit: of files that use __TIMESTAMP__, and
 // of files with #pragma once, or that may have been imported, that are copies of each
 // other.
-func (w *work) addStamps(seen *observation, set *inputSet, gcc bool) {
+func (w *work) addStamps(seen *observation, set *snapshot.InputSet, gcc bool) {
 	for _, f := range seen.stamped {
-		w.addFact(set, f, writtenAt)
+		w.addFact(set, f, snapshot.WrittenAt)
 	}
-	kind := sameFile
+	kind := snapshot.SameFile
 	if gcc {
-		kind = sameTime
+		kind = snapshot.SameTime
 	}
-	for _, twins := range copies(set.files) {
+	for _, twins := range copies(set.Files) {
 		if !seen.imports {
-			if text, err := w.s.texts.of(w.view, twins[0]); err != nil || !text.once {
+			if text, err := w.s.texts.Scan(w.view, twins[0]); err != nil || !text.Once {
 				continue
 			}
 		}
@@ -36,12 +37,12 @@ func (w *work) addStamps(seen *observation, set *inputSet, gcc bool) {
 // addStamps adds when the inputs of a step were written, if it made a precompiled header
 // or a module of clang's: those keep the times, and clang refuses one of which a header
 // has another time now ("has been modified since the precompiled header was built").
-func (p *step) addStamps(set *inputSet) {
-	if !slices.ContainsFunc(p.req.Step.Outputs, func(out string) bool { return isClangAST(p.w.view.abs(out)) }) {
+func (p *step) addStamps(set *snapshot.InputSet) {
+	if !slices.ContainsFunc(p.req.Step.Outputs, func(out string) bool { return isClangAST(p.w.view.Abs(out)) }) {
 		return
 	}
 	for _, f := range p.files {
-		p.w.addFact(set, f, writtenAt)
+		p.w.addFact(set, f, snapshot.WrittenAt)
 	}
 }
 
@@ -58,8 +59,8 @@ func isClangAST(path string) bool {
 	return err == nil && string(magic) == "CPCH"
 }
 
-func (w *work) addFact(set *inputSet, path, match string) {
-	set.listings = append(set.listings, w.view.askedFact(path, match))
+func (w *work) addFact(set *snapshot.InputSet, path, match string) {
+	set.Listings = append(set.Listings, w.view.Predicate(path, match))
 }
 
 // copies lists the paths of equal content, where there are several.

@@ -8,6 +8,7 @@ import (
 	"sync"
 
 	"github.com/RepliBuild/replibuild/cache"
+	"github.com/RepliBuild/replibuild/daemons/compilation/internal/snapshot"
 )
 
 // maxStoring is how many outputs wait at most to be copied into the cache, each with a
@@ -76,7 +77,7 @@ func (s *storing) drain(ctx context.Context) {
 
 // storeLater stores the output at a path, which may have another name by then. One that
 // was changed since its content was looked at is not stored.
-func (w *work) storeLater(t *attempt, path string, set inputSet, e *cache.Entry) {
+func (w *work) storeLater(t *attempt, path string, set snapshot.InputSet, e *cache.Entry) {
 	file, err := os.Open(path)
 	if err != nil {
 		w.s.log.Warn("an output is not stored", "id", t.id, "error", err)
@@ -91,6 +92,6 @@ func (w *work) storeLater(t *attempt, path string, set inputSet, e *cache.Entry)
 			return
 		}
 		// Without the set the entry is not found again, and costs nothing but its room.
-		_ = w.s.store.AddInputSet(base, set.toCache(e.Action))
+		_ = w.s.store.AddInputSet(base, set.ToCache(e.Action))
 	})
 }

@@ -46,7 +46,7 @@ type temporary struct {
 
 // outputFor makes the folder of an output and a temporary for it.
 func (w *work) outputFor(a *action) (*temporary, error) {
-	t := &temporary{final: w.view.abs(a.output)}
+	t := &temporary{final: w.view.Abs(a.output)}
 	dir, name := filepath.Split(t.final)
 	if info, err := os.Lstat(t.final); err == nil && info.IsDir() {
 		return nil, fmt.Errorf("a folder is where %s has to be; remove it", a.output)

@@ -10,6 +10,7 @@ import (
 	"sync"
 
 	"github.com/RepliBuild/replibuild/cache"
+	"github.com/RepliBuild/replibuild/daemons/compilation/internal/snapshot"
 	"github.com/RepliBuild/replibuild/ipc"
 )
 
@@ -87,8 +88,8 @@ func (b *batchFinder) suspect(a *action) (suspect, bool) {
 	}
 	for _, base := range b.s.preambles.bases(a, base) {
 		for _, set := range b.s.store.InputSets(base) {
-			known := fromCache(set)
-			if b.view.compareSet(known) != nil {
+			known := snapshot.FromCache(set)
+			if b.view.CompareSet(known) != nil {
 				continue
 			}
 			b.s.store.Pin(b.pin, set.Action)

@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"github.com/RepliBuild/replibuild/daemons/compilation/internal/process"
+	"github.com/RepliBuild/replibuild/daemons/compilation/internal/snapshot"
 	"github.com/RepliBuild/replibuild/internal/testkit"
 	"github.com/RepliBuild/replibuild/ipc"
 )
@@ -39,6 +40,7 @@ func (p *project) awaitResident() {
 		source := fmt.Sprintf("warm%d.cpp", n)
 		p.write(source, "")
 		p.build(source)
+		w.AwaitStarts()
 		return len(w.Residents()) > 0
 	})
 }
@@ -140,6 +142,7 @@ func TestArchiveByResident(t *testing.T) {
 		}); err != nil {
 			t.Fatal(err)
 		}
+		p.s.warm.AwaitStarts()
 		return p.s.warm.Forked() > before
 	}
 	testkit.Until(t, "a resident archiver", forked)
@@ -281,7 +284,7 @@ func compileOnce(b *testing.B, p *project, by process.Spawner, trace bool) proce
 		Env: processEnv(p.env, p.root), Resident: true,
 	}
 	if trace {
-		about := &subject{view: newView(p.root, nil, p.s.tables, p.s.digests), recipe: &recipe{Kind: "c++"}, gcc: p.tool.Family == "gcc", output: out}
+		about := &subject{view: snapshot.New(p.root, nil, p.s.tables, p.s.digests), recipe: &recipe{Kind: "c++"}, gcc: p.tool.Family == "gcc", output: out}
 		w, err := (&traced{p.s.tracers, readsNothing{}}).watch(p.t.Context(), &job, about)
 		if err != nil {
 			b.Fatal(err)

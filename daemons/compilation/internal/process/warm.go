@@ -59,6 +59,9 @@ func NewWarm(plain *Runner, log *slog.Logger) *Warm {
 // Residents are the IDs of the resident programs, by program.
 func (w *Warm) Residents() map[string][]int { return w.residents.Pids() }
 
+// AwaitStarts waits until no resident is being started.
+func (w *Warm) AwaitStarts() { w.starting.Wait() }
+
 // Forked is how many processes were forked from residents.
 func (w *Warm) Forked() int64 { return w.forks.Load() }
 

@@ -1,6 +1,6 @@
 //go:build unix
 
-package compilation
+package snapshot
 
 import (
 	"fmt"

@@ -1,19 +1,19 @@
-package compilation
+package snapshot
 
 import (
 	"path/filepath"
 	"strings"
 )
 
-// spell gives a path that a compiler printed the form in which it is kept: relative
+// Spell gives a path that a compiler printed the form in which it is kept: relative
 // to the root where it lies beneath it, without ./ and doubled slashes, but with its
 // ".." elements, because a/../b is not b if a is a link.
-func spell(root, p string) string {
+func Spell(root, p string) string {
 	p = filepath.ToSlash(p)
 	for strings.Contains(p, "//") {
 		p = strings.ReplaceAll(p, "//", "/")
 	}
-	p = withoutProc(p)
+	p = WithoutProc(p)
 	if rest, ok := strings.CutPrefix(p, root+"/"); ok && rest != "" {
 		p = rest
 	}
@@ -23,9 +23,9 @@ func spell(root, p string) string {
 	return p
 }
 
-// withoutProc resolves names in /proc/self as the process that used them did. It runs in
+// WithoutProc resolves names in /proc/self as the process that used them did. It runs in
 // the root.
-func withoutProc(p string) string {
+func WithoutProc(p string) string {
 	for {
 		if rest, ok := strings.CutPrefix(p, "/proc/self/cwd/"); ok && rest != "" {
 			p = rest
@@ -37,8 +37,8 @@ func withoutProc(p string) string {
 	}
 }
 
-// join is path.Join without resolving "..".
-func join(dir, name string) string {
+// Join is path.Join without resolving "..".
+func Join(dir, name string) string {
 	if dir == "." || filepath.IsAbs(name) {
 		return name
 	}

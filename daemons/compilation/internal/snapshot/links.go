@@ -1,4 +1,4 @@
-package compilation
+package snapshot
 
 import (
 	"os"
@@ -10,19 +10,19 @@ import (
 	"github.com/RepliBuild/replibuild/ipc"
 )
 
-// links follows symbolic links, and looks at each component of all the paths that it is
+// Links follows symbolic links, and looks at each component of all the paths that it is
 // asked about once. The zero value is ready.
-type links struct {
+type Links struct {
 	targets map[string]string // of links, by their path without links; "" = not a link
-	newest  int64             // when the last of the links may have been made, ns
+	Newest  int64             // when the last of the links may have been made, ns
 	disks   stamps.Disks
 }
 
 // maxLinks is how many links the kernel follows on the way to a file.
 const maxLinks = 40
 
-// resolve returns where a path leads, as spell would write it, "" if nowhere.
-func (l *links) resolve(root, p string) string {
+// Resolve returns where a path leads, as [Spell] writes it, "" if nowhere.
+func (l *Links) Resolve(root, p string) string {
 	rest := p
 	if !filepath.IsAbs(p) {
 		rest = root + "/" + p
@@ -38,7 +38,7 @@ func (l *links) resolve(root, p string) string {
 			at = path.Dir(at)
 			continue
 		}
-		next := join(at, name)
+		next := Join(at, name)
 		target, there := l.target(next)
 		if !there {
 			return ""
@@ -55,11 +55,11 @@ func (l *links) resolve(root, p string) string {
 		}
 		rest = target + "/" + rest
 	}
-	return spell(root, at)
+	return Spell(root, at)
 }
 
 // target returns what a link says, "" for anything else that is there.
-func (l *links) target(p string) (target string, there bool) {
+func (l *Links) target(p string) (target string, there bool) {
 	if target, known := l.targets[p]; known {
 		return target, target != nowhere
 	}
@@ -67,7 +67,7 @@ func (l *links) target(p string) (target string, there bool) {
 	if info, err := os.Lstat(p); err == nil {
 		target = ""
 		if info.Mode()&os.ModeSymlink != 0 {
-			l.newest = max(l.newest, l.disks.Latest(path.Dir(p), ipc.SignatureOf(info)))
+			l.Newest = max(l.Newest, l.disks.Latest(path.Dir(p), ipc.SignatureOf(info)))
 			if target, err = os.Readlink(p); err != nil {
 				target = nowhere
 			}

@@ -1,4 +1,4 @@
-package compilation
+package snapshot
 
 // ownerOf is not known here.
 func ownerOf(string) string { return "" }
