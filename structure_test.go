@@ -34,6 +34,7 @@ var arrows = map[string][]string{
 	"internal/rootid":          {"ipc"},
 	"internal/stamps":          {"ipc"},
 	"internal/termtext":        {},
+	"internal/testkit":         {},
 	"internal/words":           {"ipc", "internal/termtext"},
 	"daemons":                  {"ipc", "internal/caller", "internal/rootid"},
 	"daemons/discovery":        {"ipc", "internal/rootid", "internal/stamps", "internal/words"},

@@ -3,6 +3,8 @@ package compilation
 import (
 	"debug/elf"
 	"path/filepath"
+
+	"github.com/RepliBuild/replibuild/daemons/compilation/internal/snapshot"
 )
 
 // Clang keeps the names of a preamble's files absolute and without "..". That shows in
@@ -44,15 +46,15 @@ var (
 
 // spell gives the places in what clang says of a unit with a preamble the names that
 // it gives them without one.
-func (use *preambleUse) spell(v *view, text string) string {
+func (use *preambleUse) spell(v *snapshot.Tree, text string) string {
 	if text == "" {
 		return ""
 	}
 	names := make(map[string]string)
-	source := filepath.Clean(v.abs(use.given))
+	source := filepath.Clean(v.Abs(use.given))
 	names[source] = use.given
-	for _, f := range use.with.set(v).files {
-		names[filepath.Clean(v.abs(f.Path))] = f.Path
+	for _, f := range use.with.set(v).Files {
+		names[filepath.Clean(v.Abs(f.Path))] = f.Path
 	}
 	text = includedTwice().ReplaceAllStringFunc(text, func(lines string) string {
 		m := includedTwice().FindStringSubmatch(lines)

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/RepliBuild/replibuild/internal/testkit"
 	"github.com/RepliBuild/replibuild/ipc"
 )
 
@@ -444,7 +445,7 @@ func TestPreambleGivesWay(t *testing.T) {
 	p.write("src/a.cc", usesHeader+"int b;\n")
 	p.build("src/a.cc")
 	k := p.s.preambles.maker
-	waitFor(t, "the preamble's beginning", func() bool {
+	testkit.Until(t, "the preamble's beginning", func() bool {
 		k.mu.Lock()
 		defer k.mu.Unlock()
 		return k.stop != nil

@@ -1,4 +1,4 @@
-package compilation
+package snapshot
 
 import (
 	"os"
@@ -11,18 +11,19 @@ import (
 // making it again takes as long as reading the file.
 const maxTexts = 50_000
 
-// texts remembers what the text of files says, by content.
-type texts struct {
+// ScanCache remembers what the text of files says, by content.
+type ScanCache struct {
 	mu    sync.Mutex
-	known map[cache.Digest]*scanned
+	known map[cache.Digest]*Scan
 }
 
-func newTexts() *texts { return &texts{known: make(map[cache.Digest]*scanned)} }
+// NewScanCache makes an empty one.
+func NewScanCache() *ScanCache { return &ScanCache{known: make(map[cache.Digest]*Scan)} }
 
-// of returns what the text of a file says. A file that is not what the view saw gives
-// errChanged.
-func (t *texts) of(v *view, path string) (*scanned, error) {
-	sum, err := v.digestOf(path)
+// Scan returns what the text of a file says. A file that is not what the tree saw gives
+// [ErrChanged].
+func (t *ScanCache) Scan(v *Tree, path string) (*Scan, error) {
+	sum, err := v.DigestOf(path)
 	if err != nil {
 		return nil, err
 	}
@@ -32,11 +33,11 @@ func (t *texts) of(v *view, path string) (*scanned, error) {
 	if known != nil {
 		return known, nil
 	}
-	text, err := os.ReadFile(v.abs(path))
+	text, err := os.ReadFile(v.Abs(path))
 	if err != nil || cache.HashBytes(text) != sum {
-		return nil, errChanged
+		return nil, ErrChanged
 	}
-	known = scanText(text)
+	known = ScanText(text)
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if len(t.known) >= maxTexts {

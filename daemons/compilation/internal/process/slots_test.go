@@ -1,4 +1,4 @@
-package compilation
+package process
 
 import (
 	"context"
@@ -13,7 +13,7 @@ import (
 const mb = 1 << 20
 
 // admitted reports who of the line has been let in, once all have settled.
-func admitted(slots ...chan *slot) (in []bool) {
+func admitted(slots ...chan *Slot) (in []bool) {
 	synctest.Wait()
 	for _, c := range slots {
 		in = append(in, len(c) == 1)
@@ -21,10 +21,10 @@ func admitted(slots ...chan *slot) (in []bool) {
 	return in
 }
 
-func ask(s *slots, ctx context.Context, expected int64, alone bool) chan *slot {
-	c := make(chan *slot, 1)
+func ask(s *Slots, ctx context.Context, expected int64, alone bool) chan *Slot {
+	c := make(chan *Slot, 1)
 	go func() {
-		if got, err := s.acquire(ctx, expected, alone); err == nil {
+		if got, err := s.Acquire(ctx, expected, alone); err == nil {
 			c <- got
 		}
 	}()
@@ -40,26 +40,26 @@ func TestSlots(t *testing.T) {
 		var free atomic.Int64
 		free.Store(1000 * mb)
 		rss := map[int]int64{1: 300 * mb}
-		s := &slots{limit: 2, available: func() int64 { return free.Load() }, rss: func(pid int) int64 { return rss[pid] }, running: map[*slot]bool{}}
+		s := &Slots{limit: 2, available: func() int64 { return free.Load() }, rss: func(pid int) int64 { return rss[pid] }, running: map[*Slot]bool{}}
 
 		huge := ask(s, ctx, 5000*mb, false)
 		next := ask(s, ctx, 100*mb, false)
 		if in := admitted(huge, next); !in[0] || in[1] {
 			t.Fatalf("alone, something too large runs, and nothing beside it: %v", in)
 		}
-		(<-huge).release()
+		(<-huge).Release()
 		second := ask(s, ctx, 0, false)
 		third := ask(s, ctx, 1, false)
 		if in := admitted(next, second, third); !in[0] || !in[1] || in[2] {
 			t.Fatalf("two slots: %v", in)
 		}
 		first := <-next
-		first.runs(1) // 300 MB instead of the 100 expected
-		(<-second).release()
+		first.Runs(1) // 300 MB instead of the 100 expected
+		(<-second).Release()
 		if in := admitted(third); !in[0] {
 			t.Fatal("the third was not let in")
 		}
-		(<-third).release()
+		(<-third).Release()
 		free.Store(300 * mb) // + 300 taken already - 300 promised
 		fits := ask(s, ctx, 301*mb, false)
 		if in := admitted(fits); in[0] {
@@ -70,7 +70,7 @@ func TestSlots(t *testing.T) {
 		if in := admitted(fits); !in[0] {
 			t.Fatal("freed memory was not noticed")
 		}
-		(<-fits).release()
+		(<-fits).Release()
 		s.mu.Lock()
 		s.maxMemory = 350 * mb
 		s.mu.Unlock()
@@ -78,19 +78,19 @@ func TestSlots(t *testing.T) {
 		if in := admitted(over); in[0] {
 			t.Fatal("MaxMemory exceeded")
 		}
-		first.release()
+		first.Release()
 		alone := ask(s, ctx, 1, true)
 		behind := ask(s, ctx, 1, false)
 		if in := admitted(over, alone, behind); !in[0] || in[1] || in[2] {
 			t.Fatalf("alone waits for all others, and those behind it wait too: %v", in)
 		}
-		(<-over).release()
+		(<-over).Release()
 		if in := admitted(alone, behind); !in[0] || in[1] {
 			t.Fatalf("alone: %v", in)
 		}
 		cancel()
 		synctest.Wait()
-		(<-alone).release()
+		(<-alone).Release()
 		if len(s.waiting) != 0 || len(s.running) != 0 {
 			t.Fatalf("left: %d waiting, %d running", len(s.waiting), len(s.running))
 		}
@@ -104,15 +104,15 @@ func TestSlotsGiveWay(t *testing.T) {
 		var free atomic.Int64
 		free.Store(1 << 40)
 		var each atomic.Int64
-		s := &slots{limit: 9, maxMemory: 1000 * mb, available: func() int64 { return free.Load() }, running: map[*slot]bool{}}
+		s := &Slots{limit: 9, maxMemory: 1000 * mb, available: func() int64 { return free.Load() }, running: map[*Slot]bool{}}
 		s.rss = func(int) int64 { return each.Load() }
 		var gone [4]context.Context
-		var all [4]*slot
+		var all [4]*Slot
 		for i := range all {
-			all[i], _ = s.acquire(t.Context(), 1*mb, false)
-			all[i].runs(i + 1)
+			all[i], _ = s.Acquire(t.Context(), 1*mb, false)
+			all[i].Runs(i + 1)
 			if i != 2 { // cannot be run again
-				ctx, done := all[i].within(t.Context())
+				ctx, done := all[i].Within(t.Context())
 				defer done()
 				gone[i] = ctx
 			}
@@ -131,17 +131,17 @@ func TestSlotsGiveWay(t *testing.T) {
 		check("as much as may be taken")
 		each.Store(260 * mb)
 		check("a little more", 3)
-		if err := context.Cause(gone[3]); !errors.Is(err, errGiveWay) {
+		if err := context.Cause(gone[3]); !errors.Is(err, ErrGiveWay) {
 			t.Fatal(err)
 		}
-		all[3].release()
+		all[3].Release()
 		check("now it fits", 3)
 		each.Store(400 * mb)
 		check("much more", 1, 3)
-		all[1].release()
+		all[1].Release()
 		each.Store(5000 * mb)
 		check("what cannot be run again stays, and so does the oldest", 1, 3)
-		all[2].release()
+		all[2].Release()
 		check("one may take what it likes", 1, 3)
 
 		// Without a bound of our own, what is available is the bound.
@@ -149,57 +149,57 @@ func TestSlotsGiveWay(t *testing.T) {
 		s.maxMemory = 0
 		s.mu.Unlock()
 		each.Store(100 * mb)
-		last, _ := s.acquire(t.Context(), 1*mb, false)
-		last.runs(9)
-		ctx, done := last.within(t.Context())
+		last, _ := s.Acquire(t.Context(), 1*mb, false)
+		last.Runs(9)
+		ctx, done := last.Within(t.Context())
 		defer done()
 		gone[1] = ctx
 		check("enough", 3)
 		free.Store(scarce - 1)
 		check("memory is scarce", 1, 3)
-		last.release()
-		all[0].release()
+		last.Release()
+		all[0].Release()
 	})
 }
 
 // What is expected of the unknown is what others took.
 func TestSlotsLearn(t *testing.T) {
 	t.Parallel()
-	s := newSlots(9, 0)
-	w, err := s.acquire(t.Context(), 0, false)
+	s := NewSlots(9, 0)
+	w, err := s.Acquire(t.Context(), 0, false)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer w.release()
-	if n := w.need(); n != defaultPeak {
+	defer w.Release()
+	if n := w.Need(); n != defaultPeak {
 		t.Errorf("at first %d", n)
 	}
 	for _, peak := range []int64{0, 70, 900, 60, 50} { // 0: unknown
-		w.took(peak * mb)
+		w.Took(peak * mb)
 	}
-	if n := w.need(); n != 70*mb {
+	if n := w.Need(); n != 70*mb {
 		t.Errorf("expected %d MB, not the median", n/mb)
 	}
 	for range lessons {
-		w.took(1200 * mb)
+		w.Took(1200 * mb)
 	}
-	if n := w.need(); n != 1200*mb || len(s.peaks) != lessons {
+	if n := w.Need(); n != 1200*mb || len(s.peaks) != lessons {
 		t.Errorf("expected %d MB of %d", n/mb, len(s.peaks))
 	}
 }
 
 func TestSlotsCancelled(t *testing.T) {
 	t.Parallel()
-	s := newSlots(1, 0)
-	held, err := s.acquire(t.Context(), 0, false)
+	s := NewSlots(1, 0)
+	held, err := s.Acquire(t.Context(), 0, false)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer held.release()
+	defer held.Release()
 	ctx, cancel := context.WithCancelCause(t.Context())
 	why := errors.New("enough")
 	cancel(why)
-	if _, err := s.acquire(ctx, 0, false); err != why {
+	if _, err := s.Acquire(ctx, 0, false); err != why {
 		t.Errorf("got %v", err)
 	}
 }

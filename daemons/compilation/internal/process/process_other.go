@@ -1,6 +1,6 @@
 //go:build !linux
 
-package compilation
+package process
 
 import (
 	"os"
@@ -9,7 +9,7 @@ import (
 
 // groups: only the process itself is signalled here; what it started may outlive a
 // cancelled build. `replibuild doctor` says so.
-const groups = false
+const HasGroups = false
 
 func groupAttributes() *syscall.SysProcAttr { return nil }
 

@@ -1,37 +1,37 @@
-package compilation
+package snapshot
 
 import "bytes"
 
 // scanned is what a file's text says about inputs that a dependency file does not
 // list. It depends on nothing but the content, so it is kept by digest.
-type scanned struct {
-	clock   string    // __DATE__, __TIME__ or __TIMESTAMP__ occurs
-	stamped bool      // __TIMESTAMP__ occurs
-	once    bool      // #pragma once occurs
-	imports bool      // #import occurs: what that names is read once
-	incbin  bool      // .incbin occurs: the assembler reads a file nobody tells of
-	quoted  []string  // names of #include "…", #include_next and #import
-	asked   []operand // operands of __has_include and __has_embed
-	askedBy bool      // __has_include of something that is not a literal name
-	guesses []operand // what such a macro may stand for
-	macro   bool      // #include of a macro
+type Scan struct {
+	Clock   string       // __DATE__, __TIME__ or __TIMESTAMP__ occurs
+	Stamped bool         // __TIMESTAMP__ occurs
+	Once    bool         // #pragma once occurs
+	Imports bool         // #import occurs: what that names is read once
+	Incbin  bool         // .incbin occurs: the assembler reads a file nobody tells of
+	Quoted  []string     // names of #include "…", #include_next and #import
+	Asked   []HeaderName // operands of __has_include and __has_embed
+	AskedBy bool         // __has_include of something that is not a literal name
+	Guesses []HeaderName // what such a macro may stand for
+	Macro   bool         // #include of a macro
 }
 
 // operand is a name as a directive gives it.
-type operand struct {
-	name   string
-	quoted bool
+type HeaderName struct {
+	Name   string
+	Quoted bool
 }
 
-// scanText looks at tokens, not at meaning: what stands in comments and in
+// ScanText looks at tokens, not at meaning: what stands in comments and in
 // branches not taken counts too, which can only make the answer too careful.
-func scanText(text []byte) *scanned {
-	s := &scanned{incbin: bytes.Contains(text, []byte(".incbin"))}
-	s.stamped = containsWord(text, "__TIMESTAMP__")
-	s.once = bytes.Contains(text, []byte(`_Pragma("once")`))
+func ScanText(text []byte) *Scan {
+	s := &Scan{Incbin: bytes.Contains(text, []byte(".incbin"))}
+	s.Stamped = ContainsWord(text, "__TIMESTAMP__")
+	s.Once = bytes.Contains(text, []byte(`_Pragma("once")`))
 	for _, word := range []string{"__DATE__", "__TIME__", "__TIMESTAMP__"} {
-		if containsWord(text, word) {
-			s.clock = word
+		if ContainsWord(text, word) {
+			s.Clock = word
 			break
 		}
 	}
@@ -43,22 +43,22 @@ func scanText(text []byte) *scanned {
 }
 
 // scanAsked finds the operands of one of the __has_ operators.
-func (s *scanned) scanAsked(text []byte, word string) {
+func (s *Scan) scanAsked(text []byte, word string) {
 	for i := nextWord(text, word, 0); i >= 0; i = nextWord(text, word, i) {
 		rest := skipSpaces(text[i:])
 		if len(rest) == 0 || rest[0] != '(' {
 			continue // #ifdef __has_include
 		}
 		if op, ok := headerName(skipSpaces(rest[1:])); ok {
-			s.asked = append(s.asked, op)
+			s.Asked = append(s.Asked, op)
 		} else {
-			s.askedBy = true
+			s.AskedBy = true
 		}
 	}
 }
 
 // scanDirectives goes through the lines that begin with #.
-func (s *scanned) scanDirectives(text []byte) {
+func (s *Scan) scanDirectives(text []byte) {
 	for len(text) > 0 {
 		line := text
 		if i := bytes.IndexByte(text, '\n'); i >= 0 {
@@ -72,25 +72,25 @@ func (s *scanned) scanDirectives(text []byte) {
 		}
 		line = skipSpaces(line[1:])
 		n := 0
-		for n < len(line) && isWordByte(line[n]) {
+		for n < len(line) && IsWordByte(line[n]) {
 			n++
 		}
 		s.directive(string(line[:n]), skipSpaces(line[n:]))
 	}
 }
 
-func (s *scanned) directive(name string, rest []byte) {
+func (s *Scan) directive(name string, rest []byte) {
 	switch name {
 	case "pragma":
-		s.once = s.once || nextWord(rest, "once", 0) == len("once")
+		s.Once = s.Once || nextWord(rest, "once", 0) == len("once")
 	case "include", "include_next", "import", "embed":
-		s.imports = s.imports || name == "import"
+		s.Imports = s.Imports || name == "import"
 		op, ok := headerName(rest)
 		switch {
-		case ok && op.quoted:
-			s.quoted = append(s.quoted, op.name)
+		case ok && op.Quoted:
+			s.Quoted = append(s.Quoted, op.Name)
 		case !ok && len(rest) > 0:
-			s.macro = true
+			s.Macro = true
 		}
 	case "if", "elif": // WRAPPER(<name>)
 		for i, c := range rest {
@@ -98,7 +98,7 @@ func (s *scanned) directive(name string, rest []byte) {
 				continue
 			}
 			if op, ok := headerName(skipSpaces(rest[i+1:])); ok {
-				s.guesses = append(s.guesses, op)
+				s.Guesses = append(s.Guesses, op)
 			}
 		}
 	case "define": // NAME <name>
@@ -107,15 +107,15 @@ func (s *scanned) directive(name string, rest []byte) {
 			return
 		}
 		if op, ok := headerName(skipSpaces(rest[i:])); ok {
-			s.guesses = append(s.guesses, op)
+			s.Guesses = append(s.Guesses, op)
 		}
 	}
 }
 
 // headerName reads <name> or "name" at the start of b.
-func headerName(b []byte) (operand, bool) {
+func headerName(b []byte) (HeaderName, bool) {
 	if len(b) == 0 || b[0] != '<' && b[0] != '"' {
-		return operand{}, false
+		return HeaderName{}, false
 	}
 	end := byte('>')
 	if b[0] == '"' {
@@ -123,12 +123,13 @@ func headerName(b []byte) (operand, bool) {
 	}
 	n := bytes.IndexByte(b[1:], end)
 	if n <= 0 || bytes.IndexByte(b[1:1+n], '\n') >= 0 {
-		return operand{}, false
+		return HeaderName{}, false
 	}
-	return operand{name: string(b[1 : 1+n]), quoted: end == '"'}, true
+	return HeaderName{Name: string(b[1 : 1+n]), Quoted: end == '"'}, true
 }
 
-func containsWord(text []byte, word string) bool { return nextWord(text, word, 0) >= 0 }
+// ContainsWord reports whether a text has a whole word.
+func ContainsWord(text []byte, word string) bool { return nextWord(text, word, 0) >= 0 }
 
 // nextWord returns the offset behind the next whole word at or after from, or -1.
 func nextWord(text []byte, word string, from int) int {
@@ -138,7 +139,7 @@ func nextWord(text []byte, word string, from int) int {
 			return -1
 		}
 		start, end := from+i, from+i+len(word)
-		if (start == 0 || !isWordByte(text[start-1])) && (end == len(text) || !isWordByte(text[end])) {
+		if (start == 0 || !IsWordByte(text[start-1])) && (end == len(text) || !IsWordByte(text[end])) {
 			return end
 		}
 		from = end
@@ -147,6 +148,7 @@ func nextWord(text []byte, word string, from int) int {
 
 func skipSpaces(b []byte) []byte { return bytes.TrimLeft(b, " \t\r\f\v") }
 
-func isWordByte(c byte) bool {
+// IsWordByte reports whether a byte can be in an identifier.
+func IsWordByte(c byte) bool {
 	return c == '_' || c >= '0' && c <= '9' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z'
 }

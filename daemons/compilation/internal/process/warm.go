@@ -1,4 +1,4 @@
-package compilation
+package process
 
 import (
 	"context"
@@ -16,11 +16,11 @@ import (
 	"github.com/RepliBuild/replibuild/ipc"
 )
 
-// warm spawns processes by forking from resident programs where it can, and plainly
-// where it cannot: what is not asked for, what has no resident yet (nobody waits for
-// one to start), what a resident must not do.
-type warm struct {
-	plain     *runner
+// Warm spawns processes by forking from resident programs, and plainly where the task does
+// not ask for that, where the program has no resident yet (a task does not wait for one to
+// start), and for what a resident must not do.
+type Warm struct {
+	plain     *Runner
 	residents *preload.Residents
 	log       *slog.Logger
 	ctx       context.Context
@@ -49,44 +49,55 @@ const (
 	refused // the program cannot be resident, as it is now
 )
 
-func newWarm(plain *runner, log *slog.Logger) *warm {
-	w := &warm{plain: plain, residents: preload.NewResidents(plain.lease.inherited()), log: log, known: make(map[residentKey]state), refused: make(map[residentKey]ipc.Signature)}
+// NewWarm makes a spawner that starts with no residents. The caller closes plain first.
+func NewWarm(plain *Runner, log *slog.Logger) *Warm {
+	w := &Warm{plain: plain, residents: preload.NewResidents(plain.lease.inherited()), log: log, known: make(map[residentKey]state), refused: make(map[residentKey]ipc.Signature)}
 	w.ctx, w.cancel = context.WithCancel(context.Background())
 	return w
 }
 
-// close ends the residents. What they do has been cancelled by the caller.
-func (w *warm) close() {
+// Residents are the IDs of the resident programs, by program.
+func (w *Warm) Residents() map[string][]int { return w.residents.Pids() }
+
+// AwaitStarts waits until no resident is being started.
+func (w *Warm) AwaitStarts() { w.starting.Wait() }
+
+// Forked is how many processes were forked from residents.
+func (w *Warm) Forked() int64 { return w.forks.Load() }
+
+// Close ends the residents. What they do has been cancelled by the caller.
+func (w *Warm) Close() {
 	w.cancel()
 	w.starting.Wait()
 	w.residents.Close()
 }
 
-func (w *warm) run(ctx context.Context, t task, started func(pid int)) (outcome, error) {
+// Run is [Runner.Run], by a fork where that can be.
+func (w *Warm) Run(ctx context.Context, t Task, started func(pid int)) (Outcome, error) {
 	key, ok := w.resident(t)
 	if !ok {
-		return w.plain.run(ctx, t, started)
+		return w.plain.Run(ctx, t, started)
 	}
 	o, err := w.fork(ctx, key, t, started)
 	if errors.Is(err, preload.ErrNotResident) {
 		w.set(key, absent) // the next one starts it again, or learns why that is in vain
 	}
 	if errors.Is(err, preload.ErrNotResident) || errors.Is(err, preload.ErrUnsuitable) {
-		return w.plain.run(ctx, t, started)
+		return w.plain.Run(ctx, t, started)
 	}
 	return o, err
 }
 
 // resident returns the resident for a task, if one waits, and begins to start one.
-func (w *warm) resident(t task) (key residentKey, ok bool) {
-	if !t.resident || t.library == nil || !caller.SameResources(w.plain.own, t.caller) {
+func (w *Warm) resident(t Task) (key residentKey, ok bool) {
+	if !t.Resident || t.Library == nil || !caller.SameResources(w.plain.own, t.Caller) {
 		return key, false
 	}
-	exe, err := filepath.EvalSymlinks(t.args[0])
+	exe, err := filepath.EvalSymlinks(t.Args[0])
 	if err != nil {
 		return key, false
 	}
-	key = residentKey{exe, *t.library}
+	key = residentKey{exe, *t.Library}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.known[key] == refused && ipc.StatSignature(exe) != w.refused[key] {
@@ -100,10 +111,10 @@ func (w *warm) resident(t task) (key residentKey, ok bool) {
 }
 
 // start starts a resident by having it do next to nothing.
-func (w *warm) start(key residentKey, t task) {
+func (w *Warm) start(key residentKey, t Task) {
 	sig := ipc.StatSignature(key.exe)
 	_, err := w.residents.Run(w.ctx, key.library, key.exe, preload.Request{
-		Args: []string{t.args[0], "--version"}, Dir: "/", Env: key.library.Env(t.env, nil),
+		Args: []string{t.Args[0], "--version"}, Dir: "/", Env: key.library.Env(t.Env, nil),
 	})
 	switch {
 	case err == nil:
@@ -118,21 +129,21 @@ func (w *warm) start(key residentKey, t task) {
 	}
 }
 
-func (w *warm) set(key residentKey, s state) {
+func (w *Warm) set(key residentKey, s state) {
 	w.mu.Lock()
 	w.known[key] = s
 	w.mu.Unlock()
 }
 
-// fork runs a task in a fork of a resident. See runner.run for what it returns.
-func (w *warm) fork(ctx context.Context, key residentKey, t task, started func(pid int)) (outcome, error) {
+// fork runs a task in a fork of a resident. See [Runner.Run] for what it returns.
+func (w *Warm) fork(ctx context.Context, key residentKey, t Task, started func(pid int)) (Outcome, error) {
 	w.plain.running.Add(1)
 	defer w.plain.running.Done()
 	ctx, cancel := t.limit(ctx)
 	defer cancel()
 	read, write, err := os.Pipe()
 	if err != nil {
-		return outcome{}, err
+		return Outcome{}, err
 	}
 	defer read.Close()
 	out := &boundedBuffer{limit: maxOutput}
@@ -145,7 +156,7 @@ func (w *warm) fork(ctx context.Context, key residentKey, t task, started func(p
 	ended := func() {}
 	defer func() { ended() }()
 	request := preload.Request{
-		Args: t.args, Dir: t.dir, Env: t.env, Stdout: write, Stderr: write,
+		Args: t.Args, Dir: t.Dir, Env: t.Env, Stdout: write, Stderr: write,
 		Started: func(pid int) {
 			ended = w.plain.lease.runs(pid)
 			w.plain.started.Add(1)
@@ -155,22 +166,22 @@ func (w *warm) fork(ctx context.Context, key residentKey, t task, started func(p
 			}
 		},
 	}
-	if t.caller != nil {
-		mask := os.FileMode(t.caller.Umask)
-		request.Umask, request.Ignored = &mask, t.caller.Ignored
+	if t.Caller != nil {
+		mask := os.FileMode(t.Caller.Umask)
+		request.Umask, request.Ignored = &mask, t.Caller.Ignored
 	}
 	r, err := w.residents.Run(ctx, key.library, key.exe, request)
 	write.Close()
 	if err != nil {
-		return outcome{}, err
+		return Outcome{}, err
 	}
 	seconds := time.Since(begin).Seconds()
 	select {
 	case <-copied:
 	case <-time.After(termGrace): // an escaped grandchild holds the pipe
 	}
-	return outcome{
-		output: out.String(), exit: r.Exit, killed: r.Killed, stopped: r.Stopped,
-		seconds: seconds, cpu: r.CPU.Seconds(), peak: r.Peak,
+	return Outcome{
+		Output: out.String(), Exit: r.Exit, Killed: r.Killed, Stopped: r.Stopped,
+		Seconds: seconds, CPU: r.CPU.Seconds(), Peak: r.Peak,
 	}, nil
 }

@@ -1,4 +1,4 @@
-package compilation
+package snapshot
 
 import (
 	"os"
@@ -25,11 +25,11 @@ func TestFreshFileIsNotTrusted(t *testing.T) {
 		age  time.Duration
 		kept int
 	}{{0, 0}, {stamps.Tick - 1, 0}, {-time.Hour, 0}, {stamps.Tick, 1}} {
-		d := newDigests(func() time.Time { return time.Unix(0, sig.Ctime).Add(tt.age) })
-		if got, err := d.of(file, sig); err != nil || got.sig != sig {
+		d := NewHashCache(func() time.Time { return time.Unix(0, sig.Ctime).Add(tt.age) })
+		if got, err := d.Hash(file, sig); err != nil || got.Sig != sig {
 			t.Fatal(err)
 		}
-		if n := len(d.snapshot()); n != tt.kept {
+		if n := len(d.All()); n != tt.kept {
 			t.Errorf("read %v after its change: %d pairs are kept, want %d", tt.age, n, tt.kept)
 		}
 	}
@@ -43,21 +43,21 @@ func TestFileBeingWrittenIsNotTrusted(t *testing.T) {
 	if err := os.WriteFile(file, []byte("one"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	d := newDigests(func() time.Time { return time.Now().Add(time.Hour) })
+	d := NewHashCache(func() time.Time { return time.Now().Add(time.Hour) })
 	writer, err := os.OpenFile(file, os.O_WRONLY, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if runtime.GOOS == "linux" {
-		if is, err := d.of(file, ipc.StatSignature(file)); err != nil || is.doubt == "" || len(d.snapshot()) != 0 {
-			t.Errorf("open for writing: %v, doubt %q, %d pairs are kept", err, is.doubt, len(d.snapshot()))
+		if is, err := d.Hash(file, ipc.StatSignature(file)); err != nil || is.doubt == "" || len(d.All()) != 0 {
+			t.Errorf("open for writing: %v, doubt %q, %d pairs are kept", err, is.doubt, len(d.All()))
 		}
 	}
 	if err := writer.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if is, err := d.of(file, ipc.StatSignature(file)); err != nil || is.doubt != "" || len(d.snapshot()) != 1 {
-		t.Errorf("closed: %v, doubt %q, %d pairs are kept", err, is.doubt, len(d.snapshot()))
+	if is, err := d.Hash(file, ipc.StatSignature(file)); err != nil || is.doubt != "" || len(d.All()) != 1 {
+		t.Errorf("closed: %v, doubt %q, %d pairs are kept", err, is.doubt, len(d.All()))
 	}
 }
 
@@ -65,11 +65,11 @@ func TestFileBeingWrittenIsNotTrusted(t *testing.T) {
 func TestCoarseStampIsNotTrusted(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	v := newView(dir, nil, newTables(), newDigests(time.Now))
-	id := v.tables.pathNumber("a.h")
+	v := New(dir, nil, NewInterner(), NewHashCache(time.Now))
+	id := v.Interner.PathNumber("a.h")
 	*v.at(id) = seenPath{hashed: true, doubt: tooYoung}
-	set := v.tables.pack(inputSet{files: []cache.Input{{Path: "a.h"}}})
-	if got, want := v.contradiction(set), "a.h "+tooYoung; got != want {
+	set := v.Interner.Pack(InputSet{Files: []cache.Input{{Path: "a.h"}}})
+	if got, want := v.Changed(set), "a.h "+tooYoung; got != want {
 		t.Errorf("%q, want %q", got, want)
 	}
 }

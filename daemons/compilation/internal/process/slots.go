@@ -1,4 +1,4 @@
-package compilation
+package process
 
 import (
 	"cmp"
@@ -20,34 +20,34 @@ const (
 	// 300 MB more a second.
 	recheck      = 100 * time.Millisecond
 	tightRecheck = 20 * time.Millisecond
-	// lessons is of how many of the last processes the peaks are kept.
+	// lessons is how many peaks are kept, those of the last processes.
 	lessons = 31
 )
 
-// errGiveWay is the cause of a context that ended because memory became short.
-var errGiveWay = errors.New("gave way to others for want of memory")
+// ErrGiveWay is the cause of a context that ended because memory became short.
+var ErrGiveWay = errors.New("gave way to others for want of memory")
 
-// slots admits work in the order in which it asks: as many at a time as there are
+// Slots admits work in the order in which it asks: as many at a time as there are
 // slots, and only while the memory that everything running is expected to need
 // leaves room for one more. Something always runs, however little memory there is.
 // Where expectations were too low, the youngest give way: their contexts end.
-type slots struct {
+type Slots struct {
 	limit     int
 	maxMemory int64               // of everything that runs; 0 = no bound of our own
 	available func() int64        // memory that could still be taken; <0 = unknown
 	rss       func(pid int) int64 // of a process and its descendants
 	mu        sync.Mutex
-	waiting   []*slot // first come, first served
-	running   map[*slot]bool
+	waiting   []*Slot // first come, first served
+	running   map[*Slot]bool
 	admitted  int     // since the start
 	peaks     []int64 // of the last that ended
 	looking   bool    // lookAgain will be called
 	tight     bool    // little memory was left at the last look
 }
 
-// slot is the right to run one process.
-type slot struct {
-	owner    *slots
+// Slot is the right to run one process.
+type Slot struct {
+	owner    *Slots
 	expected int64 // 0 = unknown
 	alone    bool  // nothing else may run meanwhile
 	pid      int
@@ -56,26 +56,61 @@ type slot struct {
 	admitted chan struct{}
 }
 
-func newSlots(limit int, maxMemory int64) *slots {
-	return &slots{
+// NewSlots makes that many slots; maxMemory bounds what everything that runs takes, 0 = no
+// bound but what is available.
+func NewSlots(limit int, maxMemory int64) *Slots {
+	return &Slots{
 		limit: limit, maxMemory: maxMemory,
 		available: availableMemory, rss: treeRSS,
-		running: make(map[*slot]bool),
+		running: make(map[*Slot]bool),
 	}
 }
 
-// acquire waits for a slot for something that is expected to take so many bytes at
-// its peak (0 = unknown).
-func (s *slots) acquire(ctx context.Context, expected int64, alone bool) (*slot, error) {
-	want := s.line(expected, alone, false)
-	return want, want.wait(ctx)
+// NewGate makes slots of a request's own, without regard to memory.
+func NewGate(limit int) *Slots {
+	s := NewSlots(limit, 0)
+	s.available = func() int64 { return -1 }
+	s.rss = func(int) int64 { return 0 }
+	return s
 }
 
-// line takes a place in the line, at its head if it is urgent: a link that others
-// wait for goes before units that nobody waits for yet. Either wait or release must
+// Places is how many slots there are.
+func (s *Slots) Places() int { return s.limit }
+
+// Memory is what processes could still take, in bytes; below 0 = unknown.
+func (s *Slots) Memory() int64 { return s.available() }
+
+// SetMaxMemory changes the bound of everything that runs; 0 = none.
+func (s *Slots) SetMaxMemory(bytes int64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.maxMemory = bytes
+}
+
+// Pids are the IDs of the processes that use a slot.
+func (s *Slots) Pids() (pids []int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for r := range s.running {
+		if r.pid != 0 {
+			pids = append(pids, r.pid)
+		}
+	}
+	return pids
+}
+
+// Acquire waits for a slot for something that is expected to take so many bytes at
+// its peak (0 = unknown).
+func (s *Slots) Acquire(ctx context.Context, expected int64, alone bool) (*Slot, error) {
+	want := s.Line(expected, alone, false)
+	return want, want.Wait(ctx)
+}
+
+// Line takes a place in the line, at its head if it is urgent: a link that others
+// wait for goes before units that nobody waits for yet. Either Wait or Release must
 // follow.
-func (s *slots) line(expected int64, alone, urgent bool) *slot {
-	want := &slot{owner: s, expected: expected, alone: alone, admitted: make(chan struct{})}
+func (s *Slots) Line(expected int64, alone, urgent bool) *Slot {
+	want := &Slot{owner: s, expected: expected, alone: alone, admitted: make(chan struct{})}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	at := len(s.waiting)
@@ -87,27 +122,27 @@ func (s *slots) line(expected int64, alone, urgent bool) *slot {
 	return want
 }
 
-// wait waits for the slot; an error gives the place up.
-func (w *slot) wait(ctx context.Context) error {
+// Wait waits for the slot; an error gives the place up.
+func (w *Slot) Wait(ctx context.Context) error {
 	select {
 	case <-w.admitted:
 		return nil
 	case <-ctx.Done():
-		w.release()
+		w.Release()
 		return context.Cause(ctx)
 	}
 }
 
-// runs tells which process uses the slot, so that its memory can be looked at.
-func (w *slot) runs(pid int) {
+// Runs tells which process uses the slot, so that its memory can be looked at.
+func (w *Slot) Runs(pid int) {
 	w.owner.mu.Lock()
 	w.pid = pid
 	w.owner.mu.Unlock()
 }
 
-// within is the context of what can be ended and run again in the slot: it ends with
-// [errGiveWay] when that is needed.
-func (w *slot) within(ctx context.Context) (context.Context, context.CancelFunc) {
+// Within is the context of what can be ended and run again in the slot: it ends with
+// [ErrGiveWay] when that is needed.
+func (w *Slot) Within(ctx context.Context) (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	w.owner.mu.Lock()
 	w.giveWay = cancel
@@ -115,9 +150,9 @@ func (w *slot) within(ctx context.Context) (context.Context, context.CancelFunc)
 	return ctx, func() { cancel(nil) }
 }
 
-// took tells what the process took at its peak, which is what others of which nothing
-// is known are expected to take.
-func (w *slot) took(peak int64) {
+// Took notes what the process took at its peak. The median of these peaks is expected of
+// processes about which nothing is known.
+func (w *Slot) Took(peak int64) {
 	s := w.owner
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -130,15 +165,15 @@ func (w *slot) took(peak int64) {
 	s.peaks = append(s.peaks, peak)
 }
 
-// need is the memory that is expected to be taken in the slot.
-func (w *slot) need() int64 {
+// Need is the memory that is expected to be taken in the slot.
+func (w *Slot) Need() int64 {
 	w.owner.mu.Lock()
 	defer w.owner.mu.Unlock()
 	return w.owner.need(w)
 }
 
-// release gives the slot, or the place in line, back.
-func (w *slot) release() {
+// Release gives the slot, or the place in line, back.
+func (w *Slot) Release() {
 	s := w.owner
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -153,7 +188,7 @@ func (w *slot) release() {
 }
 
 // admit lets in as many from the head of the line as fit. s.mu is held.
-func (s *slots) admit() {
+func (s *Slots) admit() {
 	for len(s.waiting) > 0 && s.fits(s.waiting[0]) {
 		first := s.waiting[0]
 		s.waiting = s.waiting[1:]
@@ -173,9 +208,9 @@ func (s *slots) admit() {
 	}
 }
 
-// lookAgain ends whom there is no memory for, and admits whom freed memory has made
-// room for.
-func (s *slots) lookAgain() {
+// lookAgain ends processes that there is no memory for, and admits those that freed
+// memory has made room for.
+func (s *Slots) lookAgain() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.looking = false
@@ -183,9 +218,9 @@ func (s *slots) lookAgain() {
 	s.admit()
 }
 
-// makeRoom has the youngest give way, who have the least to lose, until the others take
-// no more than they may. One stays. s.mu is held.
-func (s *slots) makeRoom() {
+// makeRoom ends the youngest processes, which lose the least, until the others take no
+// more than they may. One stays. s.mu is held.
+func (s *Slots) makeRoom() {
 	short := int64(0) // of what others on the machine need
 	if free := s.available(); free >= 0 {
 		short = scarce - free
@@ -193,8 +228,8 @@ func (s *slots) makeRoom() {
 	if s.maxMemory <= 0 && short <= 0 {
 		return
 	}
-	youngest := make([]*slot, 0, len(s.running))
-	taken := make(map[*slot]int64, len(s.running))
+	youngest := make([]*Slot, 0, len(s.running))
+	taken := make(map[*Slot]int64, len(s.running))
 	total := int64(0)
 	for r := range s.running {
 		youngest = append(youngest, r)
@@ -206,20 +241,20 @@ func (s *slots) makeRoom() {
 		over = max(over, total-s.maxMemory)
 		s.tight = total > s.maxMemory/4*3
 	}
-	slices.SortFunc(youngest, func(a, b *slot) int { return cmp.Compare(b.number, a.number) })
+	slices.SortFunc(youngest, func(a, b *Slot) int { return cmp.Compare(b.number, a.number) })
 	for _, r := range youngest[:max(0, len(youngest)-1)] {
 		if over <= 0 {
 			return
 		}
 		if r.giveWay != nil && taken[r] > 0 {
-			r.giveWay(errGiveWay) // the second time it does nothing: it is ending
+			r.giveWay(ErrGiveWay) // the second time it does nothing: it is ending
 			over -= taken[r]
 		}
 	}
 }
 
 // takenBy is the memory that a slot's process takes now.
-func (s *slots) takenBy(r *slot) int64 {
+func (s *Slots) takenBy(r *Slot) int64 {
 	if r.pid == 0 {
 		return 0
 	}
@@ -228,7 +263,7 @@ func (s *slots) takenBy(r *slot) int64 {
 
 // need is the memory that a slot is expected to take: what is known of it, or else the
 // median of those before.
-func (s *slots) need(w *slot) int64 {
+func (s *Slots) need(w *Slot) int64 {
 	switch {
 	case w.expected > 0:
 		return w.expected
@@ -238,7 +273,7 @@ func (s *slots) need(w *slot) int64 {
 	return defaultPeak
 }
 
-func (s *slots) fits(w *slot) bool {
+func (s *Slots) fits(w *Slot) bool {
 	if len(s.running) == 0 {
 		return true
 	}
@@ -263,8 +298,8 @@ func (s *slots) fits(w *slot) bool {
 	return free < 0 || promised <= free+current
 }
 
-// counts returns how many have a slot and how many wait for one.
-func (s *slots) counts() (running, waiting int) {
+// Counts returns how many have a slot and how many wait for one.
+func (s *Slots) Counts() (running, waiting int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return len(s.running), len(s.waiting)

@@ -1,4 +1,4 @@
-package compilation
+package process
 
 import (
 	"os"
@@ -10,7 +10,7 @@ import (
 )
 
 // groups says that processes get a group of their own, which is signalled as one.
-const groups = true
+const HasGroups = true
 
 func groupAttributes() *syscall.SysProcAttr {
 	return &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}

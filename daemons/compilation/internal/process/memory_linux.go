@@ -1,4 +1,4 @@
-package compilation
+package process
 
 import (
 	"bufio"

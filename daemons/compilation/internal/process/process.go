@@ -1,4 +1,4 @@
-package compilation
+package process
 
 import (
 	"bytes"
@@ -30,56 +30,64 @@ const (
 	goneLimit = 300 * time.Millisecond
 )
 
-// errTimeout is the cause of a context that ended because a process took too long.
-var errTimeout = errors.New("took longer than it may")
+// ErrTimeout is the cause of a context that ended because a process took too long.
+var ErrTimeout = errors.New("took longer than it may")
 
-// task is a process to run.
-type task struct {
-	args    []string // args[0] is the path of the program
-	dir     string
-	env     []string
-	timeout time.Duration // 0 = none
-	caller  *ipc.Caller   // whose settings it gets; nil = ours
-	// library is what the environment has loaded into the process, nil if nothing, and
+// Task is a process to run.
+type Task struct {
+	Args    []string // args[0] is the path of the program
+	Dir     string
+	Env     []string
+	Timeout time.Duration // 0 = none
+	Caller  *ipc.Caller   // whose settings it gets; nil = ours
+	// Library is what the environment has loaded into the process, nil if nothing, and
 	// resident whether the program is one to keep resident.
-	library  *preload.Library
-	resident bool
+	Library  *preload.Library
+	Resident bool
 }
 
 // limit bounds a context by the task's timeout.
-func (t task) limit(ctx context.Context) (context.Context, context.CancelFunc) {
-	if t.timeout <= 0 {
+func (t Task) limit(ctx context.Context) (context.Context, context.CancelFunc) {
+	if t.Timeout <= 0 {
 		return ctx, func() {}
 	}
-	return context.WithTimeoutCause(ctx, t.timeout, errTimeout)
+	return context.WithTimeoutCause(ctx, t.Timeout, ErrTimeout)
 }
 
-// outcome is how a process ended.
-type outcome struct {
-	output  string // stdout and stderr in the order in which they were written
-	exit    int    // 128+n for signal n
-	killed  bool   // by SIGKILL, and not by us: out of memory, most likely
-	stopped error  // why we ended it: errTimeout or the context's cause
-	seconds float64
-	cpu     float64
-	peak    int64 // bytes, of the largest process of the tree; at least ours at the fork
+// Outcome is how a process ended.
+type Outcome struct {
+	Output  string // stdout and stderr in the order in which they were written
+	Exit    int    // 128+n for signal n
+	Killed  bool   // by SIGKILL, and not by us: out of memory, most likely
+	Stopped error  // why we ended it: ErrTimeout or the context's cause
+	Seconds float64
+	CPU     float64
+	Peak    int64 // bytes, of the largest process of the tree; at least ours at the fork
 }
 
-func (o outcome) ok() bool { return o.exit == 0 && o.stopped == nil }
+// OK reports whether the process ended by itself, with exit code 0.
+func (o Outcome) OK() bool { return o.Exit == 0 && o.Stopped == nil }
 
-// runner starts processes, each in a process group of its own, and leaves none
+// Spawner starts a process and waits until no process of it is left, as [Runner.Run]
+// does, which starts a new one. [Warm] can fork from a resident compiler.
+type Spawner interface {
+	Run(ctx context.Context, t Task, started func(pid int)) (Outcome, error)
+}
+
+// Runner starts processes, each in a process group of its own, and leaves none
 // behind. On Linux a child gets SIGKILL when the *thread* that forked it ends, so
 // all are started by one that lives as long as the runner.
-type runner struct {
+type Runner struct {
 	own     *ipc.Caller // our settings
-	lease   *lease      // that every process inherits; nil = none
+	lease   *Lease      // that every process inherits; nil = none
 	starts  chan func()
 	running sync.WaitGroup
 	started atomic.Int64 // for Stats and tests
 }
 
-func newRunner(l *lease) *runner {
-	r := &runner{own: caller.Own(), lease: l, starts: make(chan func())}
+// NewRunner makes a runner. Its processes inherit the lease, which may be nil.
+func NewRunner(l *Lease) *Runner {
+	r := &Runner{own: caller.Own(), lease: l, starts: make(chan func())}
 	go func() {
 		runtime.LockOSThread() // and never unlocked: the thread ends with this goroutine
 		for start := range r.starts {
@@ -89,26 +97,32 @@ func newRunner(l *lease) *runner {
 	return r
 }
 
-// close waits for what runs. The caller has cancelled it.
-func (r *runner) close() {
+// Started is how many have been started.
+func (r *Runner) Started() int64 { return r.started.Load() }
+
+// Settings are those of this process, which a process gets unless its task has others.
+func (r *Runner) Settings() *ipc.Caller { return r.own }
+
+// Close waits for what runs. The caller has cancelled it.
+func (r *Runner) Close() {
 	r.running.Wait()
 	close(r.starts)
 }
 
-// run starts t and waits until no process of it is left. started is called with
+// Run starts t and waits until no process of it is left. started is called with
 // the process ID once it runs. The error is for a process that could not be
 // started.
-func (r *runner) run(ctx context.Context, t task, started func(pid int)) (outcome, error) {
+func (r *Runner) Run(ctx context.Context, t Task, started func(pid int)) (Outcome, error) {
 	r.running.Add(1)
 	defer r.running.Done()
 	ctx, cancel := t.limit(ctx)
 	defer cancel()
 	if ctx.Err() != nil {
-		return outcome{stopped: context.Cause(ctx)}, nil
+		return Outcome{Stopped: context.Cause(ctx)}, nil
 	}
 	out := &boundedBuffer{limit: maxOutput}
 	cmd := &exec.Cmd{
-		Path: t.args[0], Args: t.args, Dir: t.dir, Env: append([]string{}, t.env...),
+		Path: t.Args[0], Args: t.Args, Dir: t.Dir, Env: append([]string{}, t.Env...),
 		Stdout: out, Stderr: out, // the same value: one pipe, so the order is kept
 		ExtraFiles:  r.lease.inherited(),
 		SysProcAttr: groupAttributes(),
@@ -116,9 +130,9 @@ func (r *runner) run(ctx context.Context, t task, started func(pid int)) (outcom
 	}
 	begin := time.Now()
 	result := make(chan error, 1)
-	r.starts <- func() { result <- caller.Start(cmd, caller.Difference(r.own, t.caller)) }
+	r.starts <- func() { result <- caller.Start(cmd, caller.Difference(r.own, t.Caller)) }
 	if err := <-result; err != nil {
-		return outcome{}, fmt.Errorf("start %s: %w", t.args[0], err)
+		return Outcome{}, fmt.Errorf("start %s: %w", t.Args[0], err)
 	}
 	defer r.lease.runs(cmd.Process.Pid)()
 	r.started.Add(1)
@@ -126,8 +140,8 @@ func (r *runner) run(ctx context.Context, t task, started func(pid int)) (outcom
 		started(cmd.Process.Pid)
 	}
 	o := (&child{cmd: cmd}).finish(ctx)
-	o.seconds = time.Since(begin).Seconds()
-	o.output = out.String()
+	o.Seconds = time.Since(begin).Seconds()
+	o.Output = out.String()
 	return o, nil
 }
 
@@ -139,7 +153,7 @@ type child struct {
 }
 
 // finish waits for the end, or brings it about when ctx ends.
-func (c *child) finish(ctx context.Context) outcome {
+func (c *child) finish(ctx context.Context) Outcome {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
@@ -153,8 +167,8 @@ func (c *child) finish(ctx context.Context) outcome {
 		c.stop(done)
 	}
 	o := outcomeOf(c.cmd)
-	o.stopped = stopped
-	o.killed = o.killed && stopped == nil
+	o.Stopped = stopped
+	o.Killed = o.Killed && stopped == nil
 	return o
 }
 
@@ -180,7 +194,7 @@ func (c *child) reap() {
 		c.signal(syscall.SIGKILL)
 	}
 	c.mu.Lock()
-	c.reaped = groups
+	c.reaped = HasGroups
 	c.mu.Unlock()
 	_ = c.cmd.Wait() // the state says all that the error would
 }
@@ -194,15 +208,15 @@ func (c *child) signal(s syscall.Signal) {
 }
 
 // outcomeOf reads what the kernel says of an ended process.
-func outcomeOf(cmd *exec.Cmd) outcome {
+func outcomeOf(cmd *exec.Cmd) Outcome {
 	st := cmd.ProcessState
 	if st == nil {
-		return outcome{exit: -1}
+		return Outcome{Exit: -1}
 	}
-	o := outcome{exit: st.ExitCode(), cpu: (st.UserTime() + st.SystemTime()).Seconds(), peak: peakBytes(st)}
+	o := Outcome{Exit: st.ExitCode(), CPU: (st.UserTime() + st.SystemTime()).Seconds(), Peak: peakBytes(st)}
 	if ws, ok := st.Sys().(syscall.WaitStatus); ok && ws.Signaled() {
-		o.exit = 128 + int(ws.Signal())
-		o.killed = ws.Signal() == syscall.SIGKILL
+		o.Exit = 128 + int(ws.Signal())
+		o.Killed = ws.Signal() == syscall.SIGKILL
 	}
 	return o
 }

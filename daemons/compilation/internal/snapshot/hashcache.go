@@ -1,4 +1,4 @@
-package compilation
+package snapshot
 
 import (
 	"cmp"
@@ -23,12 +23,12 @@ const maxDigests = 300_000
 // devices, and files that are not there.
 var errNotRegular = errors.New("not a regular file")
 
-// digests remembers which content a signature stands for, by the racy rule of git
+// HashCache remembers which content a signature stands for, by the racy rule of git
 // (https://git-scm.com/docs/racy-git): a pair is kept only if the file was settled when
 // its content was read, so that a later change must have given it another signature, and
 // only if no process had it open for writing: writes through a mapping change the
 // signature once only.
-type digests struct {
+type HashCache struct {
 	now func() time.Time
 
 	mu    sync.Mutex
@@ -38,8 +38,8 @@ type digests struct {
 
 // content is what was read of a file.
 type content struct {
-	digest cache.Digest
-	sig    ipc.Signature // that the digest belongs to
+	Digest cache.Digest
+	Sig    ipc.Signature // that the digest belongs to
 	doubt  string        // why another content may have the same signature
 }
 
@@ -50,20 +50,21 @@ type hashing struct {
 	err error
 }
 
-func newDigests(now func() time.Time) *digests {
-	return &digests{now: now, known: make(map[ipc.Signature]cache.Digest), busy: make(map[ipc.Signature]*hashing)}
+// NewHashCache makes an empty one; now is the clock.
+func NewHashCache(now func() time.Time) *HashCache {
+	return &HashCache{now: now, known: make(map[ipc.Signature]cache.Digest), busy: make(map[ipc.Signature]*hashing)}
 }
 
-// of returns the content of the file at path, which had signature sig when it was last
+// Hash returns the content of the file at path, which had signature sig when it was last
 // looked at. The content has another signature if the file has changed since.
-func (d *digests) of(path string, sig ipc.Signature) (content, error) {
+func (d *HashCache) Hash(path string, sig ipc.Signature) (content, error) {
 	if !sig.IsRegular() {
-		return content{sig: sig}, errNotRegular
+		return content{Sig: sig}, errNotRegular
 	}
 	d.mu.Lock()
 	if known, ok := d.known[sig]; ok {
 		d.mu.Unlock()
-		return content{digest: known, sig: sig}, nil
+		return content{Digest: known, Sig: sig}, nil
 	}
 	if other := d.busy[sig]; other != nil {
 		d.mu.Unlock()
@@ -75,16 +76,16 @@ func (d *digests) of(path string, sig ipc.Signature) (content, error) {
 	d.mu.Unlock()
 
 	begin := d.now()
-	h.content, h.err = hashFile(path)
+	h.content, h.err = HashFile(path)
 	var disks stamps.Disks // asked about one file
-	settled := disks.IsSettled(path, h.sig, begin.UnixNano())
-	if !settled && disks.IsCoarse(path, h.sig) {
+	settled := disks.IsSettled(path, h.Sig, begin.UnixNano())
+	if !settled && disks.IsCoarse(path, h.Sig) {
 		h.doubt = cmp.Or(h.doubt, tooYoung)
 	}
 	d.mu.Lock()
 	delete(d.busy, sig)
 	if h.err == nil && settled && h.doubt == "" {
-		d.remember(h.sig, h.digest)
+		d.remember(h.Sig, h.Digest)
 	}
 	d.mu.Unlock()
 	close(h.done)
@@ -97,9 +98,9 @@ const (
 	beingWritten = "is open for writing"
 )
 
-// trust records the digest of a file that we have just written under a name that
+// Trust records the digest of a file that we have just written under a name that
 // nobody else writes to: there is no need to wait for a tick to believe ourselves.
-func (d *digests) trust(sig ipc.Signature, content cache.Digest) {
+func (d *HashCache) Trust(sig ipc.Signature, content cache.Digest) {
 	if !sig.IsRegular() {
 		return
 	}
@@ -109,15 +110,22 @@ func (d *digests) trust(sig ipc.Signature, content cache.Digest) {
 }
 
 // remember needs d.mu.
-func (d *digests) remember(sig ipc.Signature, content cache.Digest) {
+func (d *HashCache) remember(sig ipc.Signature, content cache.Digest) {
 	if len(d.known) >= maxDigests {
 		clear(d.known)
 	}
 	d.known[sig] = content
 }
 
-// snapshot returns a copy of what is known, for the state file.
-func (d *digests) snapshot() map[ipc.Signature]cache.Digest {
+// Count is how many contents are known.
+func (d *HashCache) Count() int {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return len(d.known)
+}
+
+// All returns a copy of what is known, for the state file.
+func (d *HashCache) All() map[ipc.Signature]cache.Digest {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	out := make(map[ipc.Signature]cache.Digest, len(d.known))
@@ -127,11 +135,11 @@ func (d *digests) snapshot() map[ipc.Signature]cache.Digest {
 	return out
 }
 
-// hashFile reads a file until it stays the same while it is read.
-func hashFile(path string) (content, error) {
+// HashFile reads a file until it stays the same while it is read.
+func HashFile(path string) (content, error) {
 	for range 3 {
 		c, err := hashOnce(path)
-		if err != nil || c.sig.Exists() {
+		if err != nil || c.Sig.Exists() {
 			return c, err
 		}
 	}
@@ -161,9 +169,9 @@ func hashOnce(path string) (c content, err error) {
 		return c, err
 	}
 	if ipc.SignatureOf(before) == ipc.SignatureOf(after) {
-		c.sig = ipc.SignatureOf(after)
+		c.Sig = ipc.SignatureOf(after)
 	}
-	h.Sum(c.digest[:0])
+	h.Sum(c.Digest[:0])
 	return c, nil
 }
 

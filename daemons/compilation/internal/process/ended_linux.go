@@ -1,4 +1,4 @@
-package compilation
+package process
 
 import (
 	"bytes"
@@ -24,7 +24,7 @@ const deathLimit = 5 * time.Second
 // deadService is a service whose lock is free, with what it has left.
 type deadService struct {
 	leaseText
-	token string
+	prefix, token string // that the names of its temporary files begin with
 }
 
 func trimEnding(about string) string { return strings.TrimSuffix(filepath.Base(about), leaseAbout) }
@@ -54,7 +54,7 @@ func (d *deadService) end(ctx context.Context) error {
 func (d *deadService) sweep(folder string) {
 	entries, _ := os.ReadDir(folder)
 	for _, e := range entries {
-		if strings.HasPrefix(e.Name(), temporaryPrefix+d.token) {
+		if strings.HasPrefix(e.Name(), d.prefix+d.token) {
 			_ = os.Remove(filepath.Join(folder, e.Name())) // the next service tries again
 		}
 	}

@@ -1,4 +1,4 @@
-package compilation
+package process
 
 import (
 	"context"
@@ -20,10 +20,10 @@ import (
 )
 
 // A service that is killed leaves processes behind: the kernel ends only those that it
-// started itself, so of a g++ the compiler proper and the assembler go on, and write an
-// object later. So each service has a lease: a file that every process inherits, and
+// started itself, so the compiler proper and the assembler under a g++ go on, and write
+// an object later. So each service has a lease: a file that every process inherits, and
 // beside it a description, which is locked while the service lives. Before a service
-// serves a request it ends what services whose lock is free have left; see ended.go.
+// serves a request it ends what services whose lock is free have left; see ended_linux.go.
 
 const (
 	// leaseDescriptor is the number under which processes inherit the lease: above those
@@ -33,11 +33,12 @@ const (
 	leaseAbout      = ".json"
 )
 
-// lease is that of a running service. A nil lease does nothing.
-type lease struct {
+// Lease is that of a running service. A nil lease does nothing.
+type Lease struct {
 	dir    string
 	root   rootid.ID
-	token  string   // its name, which the names of its temporary files begin with
+	prefix string   // that the names of temporary files begin with, before the token
+	token  string   // the name of this lease
 	about  *os.File // the description, locked
 	handed *os.File // what processes inherit
 
@@ -57,15 +58,16 @@ type leaseText struct {
 	Folders    []string  `json:"folders"`
 }
 
-// newLease makes a lease in a folder of a project.
-func newLease(dir string, root rootid.ID) (*lease, error) {
+// NewLease makes a lease in a folder of a project. The names of the service's temporary
+// files begin with prefix and the lease's token.
+func NewLease(dir string, root rootid.ID, prefix string) (*Lease, error) {
 	if err := rootid.MakeFolder(dir); err != nil {
 		return nil, fmt.Errorf("make a lease: %w", err)
 	}
-	l := &lease{dir: dir, root: root, token: rand.Text()[:10], groups: make(map[int]bool), folders: make(map[string]bool)}
+	l := &Lease{dir: dir, root: root, prefix: prefix, token: rand.Text()[:10], groups: make(map[int]bool), folders: make(map[string]bool)}
 	err := l.create()
 	if err != nil {
-		l.close()
+		l.Close()
 		return nil, fmt.Errorf("make a lease: %w", err)
 	}
 	return l, nil
@@ -73,7 +75,7 @@ func newLease(dir string, root rootid.ID) (*lease, error) {
 
 // create makes both files. The description gets its name when it is locked: one that is
 // not is a dead service's.
-func (l *lease) create() (err error) {
+func (l *Lease) create() (err error) {
 	if l.handed, err = os.OpenFile(l.path(leaseEnding), os.O_CREATE|os.O_EXCL|os.O_RDONLY, 0o600); err != nil {
 		return err
 	}
@@ -89,11 +91,11 @@ func (l *lease) create() (err error) {
 	return os.Rename(l.path(".new"), l.path(leaseAbout))
 }
 
-func (l *lease) path(ending string) string { return filepath.Join(l.dir, l.token+ending) }
+func (l *Lease) path(ending string) string { return filepath.Join(l.dir, l.token+ending) }
 
 // write brings the description up to date; mu is held, or the lease is new. A
 // reader takes the first value and no more: a shorter text may have an old end.
-func (l *lease) write() error {
+func (l *Lease) write() error {
 	session, err := unix.Getsid(0)
 	if err != nil {
 		return err
@@ -111,7 +113,7 @@ func (l *lease) write() error {
 }
 
 // inherited are the files that a process gets beside its standard ones.
-func (l *lease) inherited() []*os.File {
+func (l *Lease) inherited() []*os.File {
 	if l == nil {
 		return nil
 	}
@@ -121,7 +123,7 @@ func (l *lease) inherited() []*os.File {
 }
 
 // runs notes that a process group runs, until ended is called.
-func (l *lease) runs(group int) (ended func()) {
+func (l *Lease) runs(group int) (ended func()) {
 	if l == nil {
 		return func() {}
 	}
@@ -129,8 +131,8 @@ func (l *lease) runs(group int) (ended func()) {
 	return func() { l.note(func() { delete(l.groups, group) }) }
 }
 
-// writesIn notes that temporary files are made in a folder.
-func (l *lease) writesIn(folder string) {
+// WritesIn notes that temporary files are made in a folder.
+func (l *Lease) WritesIn(folder string) {
 	if l == nil {
 		return
 	}
@@ -143,23 +145,23 @@ func (l *lease) writesIn(folder string) {
 }
 
 // note changes the description. A full disk costs what a killed service left, at most.
-func (l *lease) note(change func()) {
+func (l *Lease) note(change func()) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	change()
 	_ = l.write()
 }
 
-// name begins the name of a temporary file of the service.
-func (l *lease) name() string {
+// Token is the name of the lease, "" if there is none.
+func (l *Lease) Token() string {
 	if l == nil {
-		return temporaryPrefix
+		return ""
 	}
-	return temporaryPrefix + l.token
+	return l.token
 }
 
-// close ends the lease. No process of the service runs any more.
-func (l *lease) close() {
+// Close ends the lease. No process of the service runs any more.
+func (l *Lease) Close() {
 	if l == nil {
 		return
 	}
@@ -173,8 +175,8 @@ func (l *lease) close() {
 	}
 }
 
-// endDead ends what dead services of the project have left, and returns when it is gone.
-func (l *lease) endDead(ctx context.Context) error {
+// EndDead ends what dead services of the project have left, and returns when it is gone.
+func (l *Lease) EndDead(ctx context.Context) error {
 	if l == nil {
 		return nil
 	}
@@ -195,7 +197,7 @@ func (l *lease) endDead(ctx context.Context) error {
 
 // endIfDead ends what a service has left, unless that lives. The lease of another folder's
 // service says nothing here: it came with a copy, and is removed.
-func (l *lease) endIfDead(ctx context.Context, about string) error {
+func (l *Lease) endIfDead(ctx context.Context, about string) error {
 	f, err := os.OpenFile(about, os.O_RDWR, 0)
 	if err != nil {
 		return nil // it is gone, or not ours
@@ -211,7 +213,7 @@ func (l *lease) endIfDead(ctx context.Context, about string) error {
 	if text.Namespace != pidNamespace() || !lockOfDead(ctx, f, text) {
 		return nil // its processes cannot be told from here, or it lives
 	}
-	d := &deadService{leaseText: text, token: trimEnding(about)}
+	d := &deadService{leaseText: text, prefix: l.prefix, token: trimEnding(about)}
 	if err := d.end(ctx); err != nil {
 		return err
 	}
