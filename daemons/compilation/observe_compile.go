@@ -149,8 +149,8 @@ func (c *compileWitness) readTexts(seen *observation) []source {
 			seen.clock = cmp.Or(seen.clock, f+" uses "+text.clock)
 		}
 		seen.imports = seen.imports || text.imports
-		if text.stamped {
-			seen.stamped = append(seen.stamped, f)
+		if text.stamped { // a macro may carry the word into any file of the unit
+			seen.stamped = seen.files
 		}
 	}
 	return sources
