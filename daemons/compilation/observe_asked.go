@@ -15,7 +15,7 @@ import (
 // addClock adds what a process learned of the time. A process that made a date of the
 // current time may have it in its result, whatever the cause: a macro in a flag, pasted
 // tokens, a precompiled header. A date needs the time zone. For __TIMESTAMP__ compilers make
-// a date of a file's time; if no text has the word, it may be that of any project file.
+// a date of a file's time; it may be that of any file.
 func (w *traceWitness) addClock(o preload.Observation, seen *observation) {
 	if o.Clock {
 		seen.uncacheable = cmp.Or(seen.uncacheable, seen.clock, "it asks for the time")
@@ -25,7 +25,7 @@ func (w *traceWitness) addClock(o preload.Observation, seen *observation) {
 		seen.files = append(seen.files, zoneFiles(w.about)...)
 	}
 	if o.FileTimes && len(seen.stamped) == 0 {
-		seen.stamped = slices.DeleteFunc(slices.Clone(o.Read), filepath.IsAbs)
+		seen.stamped = o.Read
 	}
 }
 

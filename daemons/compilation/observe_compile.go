@@ -173,8 +173,8 @@ func (c *compileWitness) readTexts(seen *observation) []source {
 			seen.clock = cmp.Or(seen.clock, f+" uses "+text.Clock)
 		}
 		seen.imports = seen.imports || text.Imports
-		if text.Stamped {
-			seen.stamped = append(seen.stamped, f)
+		if text.Stamped { // a macro may carry the word into any file of the unit
+			seen.stamped = seen.files
 		}
 	}
 	return sources

@@ -9,8 +9,8 @@ import (
 	"github.com/RepliBuild/replibuild/daemons/compilation/internal/snapshot"
 )
 
-// addStamps adds such facts to the set of a unit: of files that use __TIMESTAMP__, and
-// of files with #pragma once, or that may have been imported, that are copies of each
+// addStamps adds such facts to the set of a unit: of all files if one uses __TIMESTAMP__,
+// and of files with #pragma once, or that may have been imported, that are copies of each
 // other.
 func (w *work) addStamps(seen *observation, set *snapshot.InputSet, gcc bool) {
 	for _, f := range seen.stamped {

@@ -17,7 +17,8 @@ const (
 // Sync implements [ipc.Discovery].
 func (s *Service) Sync(ctx context.Context, req ipc.SyncRequest) (ipc.SyncReply, error) {
 	s.counts.syncs.Add(1)
-	trusted := !req.Full && s.byEvents() && s.awaitCookie(ctx)
+	var recent glance
+	trusted := !req.Full && s.byEvents() && s.awaitCookie(ctx, func() { recent = s.glanceAtRecent(ctx) })
 	if err := s.enter(ctx); err != nil {
 		return ipc.SyncReply{}, err
 	}
@@ -28,7 +29,7 @@ func (s *Service) Sync(ctx context.Context, req ipc.SyncRequest) (ipc.SyncReply,
 		reply.Scanned = s.rescan()
 	case trusted && s.watches != nil:
 		reply.Mode, reply.Scanned = modeWatch, s.checkLoose()
-		s.lookAtRecent()
+		s.takeGlance(recent)
 	default:
 		reply.Scanned = s.checkAll()
 	}
