@@ -20,6 +20,8 @@ const (
 	// modeAndTime: Digest is the mode, modification time and owner of Dir, as
 	// `test -x` and `test -nt` ask.
 	modeAndTime = "?"
+	// modeOnly: Digest is the mode and owner of Dir.
+	modeOnly = "%"
 	// linkText: Digest is the text of the symbolic link Dir, wherever that leads.
 	linkText = "'"
 	// variable: Digest is the value of the environment variable Dir.
@@ -56,7 +58,7 @@ func (v *view) sameFact(l cache.Listing) (kind string) {
 		if v.links.resolve(v.root, l.Dir) == l.Digest {
 			return ""
 		}
-	case modeAndTime, linkText, variable:
+	case modeAndTime, modeOnly, linkText, variable:
 		if v.asked(l) == l.Digest {
 			return ""
 		}
@@ -89,6 +91,9 @@ func (v *view) asked(l cache.Listing) string {
 		return isText + text
 	}
 	sig := v.signature(l.Dir)
+	if l.Match == modeOnly {
+		return fmt.Sprintf("%o %s", sig.Mode, ownerOf(v.abs(l.Dir)))
+	}
 	return fmt.Sprintf("%o %d %s", sig.Mode, sig.Mtime, ownerOf(v.abs(l.Dir)))
 }
 

@@ -84,14 +84,17 @@ func (w *work) make(ctx context.Context, t *attempt, place *place) result {
 	if t.looked {
 		w.s.store.Miss(reason.Code)
 	}
-	temp, err := w.outputFor(t.action)
+	out, err := w.openOutputs(ctx, t)
 	if err != nil {
 		place.release()
+		if ctx.Err() != nil {
+			return w.skipped(t, context.Cause(ctx))
+		}
 		return *w.failed(t, outcome{exit: -1}, err.Error()+"\n")
 	}
-	defer temp.close()
+	defer out.close()
 	w.signKnown(t)
-	p := w.run(ctx, t, temp.path, place)
+	p := w.run(ctx, t, out, place)
 	t.took(ipc.SpanRun, p.outcome.seconds)
 	switch {
 	case p.outcome.stopped != nil && !errors.Is(p.outcome.stopped, errTimeout):
@@ -99,10 +102,10 @@ func (w *work) make(ctx context.Context, t *attempt, place *place) result {
 	case p.err != nil:
 		return *w.failed(t, outcome{exit: -1}, p.err.Error()+"\n")
 	case !p.outcome.ok():
-		p.outcome.output = strings.ReplaceAll(p.outcome.output, temp.path, t.output)
+		p.outcome.output = out.plainNames(p.outcome.output)
 		return *w.failed(t, p.outcome, p.outcome.output)
 	}
-	return w.settle(t, p, temp, reason)
+	return w.settle(t, p, out, reason)
 }
 
 // signKnown looks at what is known to be read before it is.
@@ -125,9 +128,9 @@ func (w *work) signKnown(t *attempt) {
 // had to give way goes back to the head of the line, and is expected to take twice as
 // much as before: so it gives way a few times at most, then it runs alone. One that the
 // kernel killed, most likely for want of memory, is run once more with nothing beside it.
-func (w *work) run(ctx context.Context, t *attempt, output string, at *place) product {
+func (w *work) run(ctx context.Context, t *attempt, out *outputFiles, at *place) product {
 	for alone := false; ; {
-		p := w.runIn(ctx, t, output, at.slot)
+		p := w.runIn(ctx, t, out, at.slot)
 		at.release()
 		gaveWay := errors.Is(p.outcome.stopped, errGiveWay)
 		if !gaveWay && (alone || !p.outcome.killed) {
@@ -146,11 +149,11 @@ func (w *work) run(ctx context.Context, t *attempt, output string, at *place) pr
 }
 
 // runIn runs the tool in a slot, until it has not failed only because it was watched.
-func (w *work) runIn(ctx context.Context, t *attempt, output string, slot *slot) product {
+func (w *work) runIn(ctx context.Context, t *attempt, out *outputFiles, slot *slot) product {
 	ctx, done := slot.within(ctx)
 	defer done()
 	for {
-		p, again := w.runOnce(ctx, t, output, slot)
+		p, again := w.runOnce(ctx, t, out, slot)
 		if !again {
 			if p.outcome.ok() {
 				slot.took(p.outcome.peak)
@@ -161,17 +164,17 @@ func (w *work) runIn(ctx context.Context, t *attempt, output string, slot *slot)
 }
 
 // runOnce runs the tool. again says that it has to run again in another way.
-func (w *work) runOnce(ctx context.Context, t *attempt, output string, slot *slot) (p product, again bool) {
-	tool := t.tool(output)
+func (w *work) runOnce(ctx context.Context, t *attempt, out *outputFiles, slot *slot) (p product, again bool) {
+	tool := t.tool(out.told)
 	w.withPreamble(t, &tool)
-	directly := w.linkDirectly(ctx, t, &tool, output)
+	directly := w.linkDirectly(ctx, t, &tool, out.told)
 	job := task{args: tool.args, dir: w.root, env: w.env, caller: w.caller, timeout: w.timeout, resident: tool.resident}
 	if err := w.untilSettled(ctx, tool.also); err != nil {
 		return product{outcome: outcome{stopped: err}}, false
 	}
-	p = product{output: output, since: stamps.Now()}
+	p = product{output: out.path, since: stamps.Now()}
 	tool.subject.view, tool.subject.since, tool.subject.env = w.view, p.since, w.env
-	tool.subject.output = output
+	tool.subject.output, tool.subject.asIs = out.path, t.writing != privately
 	watched, err := tool.watch.watch(ctx, &job, &tool.subject)
 	if ctx.Err() != nil && err != nil {
 		return product{outcome: outcome{stopped: context.Cause(ctx)}}, false
@@ -191,10 +194,12 @@ func (w *work) runOnce(ctx context.Context, t *attempt, output string, slot *slo
 		w.started(t.id)
 	}
 	p.outcome, p.err = w.s.spawner.run(ctx, job, slot.runs)
-	clearAfter(p.outcome, output)
 	again = w.addSeen(ctx, t, &p, watched, directly)
 	if p.seen != nil {
 		p.seen.files = append(p.seen.files, tool.also...)
+		p.seen.misses = append(p.seen.misses, tool.missed...)
+	} else {
+		out.clearAfter(p.outcome, watched)
 	}
 	return p, again
 }

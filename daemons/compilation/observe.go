@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/RepliBuild/replibuild/cache"
+	"github.com/RepliBuild/replibuild/daemons/compilation/internal/preload"
 	"github.com/RepliBuild/replibuild/ipc"
 )
 
@@ -52,8 +53,12 @@ type subject struct {
 	flags    flagFacts
 	source   string       // of a compile
 	inputs   []string     // of a link: objects, libraries by path
+	command  *command     // of the plan, nil for compilers, archivers and linkers
+	outputs  []string     // of a command: all that it declares
+	buildDir string       // as the plan spells it; of a command
 	output   string       // where the process writes, absolute
 	made     []string     // further files that we made for the process, absolute
+	asIs     bool         // the command may not be changed: it may get into the result
 	hidden   *hiddenFiles // files that are read and are not inputs; nil = none
 }
 
@@ -72,8 +77,13 @@ type observation struct {
 	imports  bool     // a file may be read once although it says nothing of that
 	// stamps are what files and folders were when the process first met them.
 	stamps map[string]ipc.Signature
-	way    string // byTrace or byDepfile
-	clock  string // which word in which text stands for the time of the compile
+	// written are the files that it wrote and left, writes says more of each, ownRead are
+	// the outputs whose earlier content it read. Only a trace tells.
+	written []string
+	writes  map[string]preload.Write
+	ownRead []string
+	way     string // byTrace or byDepfile
+	clock   string // which word in which text stands for the time of the compile
 	// doubt says why the list may not be what was read, "" if it is.
 	doubt string
 	// uncacheable says why the result may depend on more than was read, "" if not.

@@ -71,8 +71,8 @@ func (w *traceWitness) addAsked(o preload.Observation, seen *observation) {
 		if w.isOurs(p) || slices.Contains(o.Written, p) || !slices.ContainsFunc(a.Programs, w.asksMore) {
 			continue
 		}
-		if !busy[p] && !busy[spell(v.root, path.Clean(v.abs(p)))] {
-			seen.listings = append(seen.listings, v.askedFact(p, modeAndTime))
+		if match := w.askedMatch(a); match != "" && !busy[p] && !busy[spell(v.root, path.Clean(v.abs(p)))] {
+			seen.listings = append(seen.listings, v.askedFact(p, match))
 		}
 		if text := v.askedFact(p, linkText); text.Digest != "" && slices.Contains(o.Links, p) {
 			seen.listings = append(seen.listings, text)

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"os"
+	"path"
 	"slices"
 	"strings"
 	"sync"
@@ -24,17 +25,20 @@ type depfileCompiles struct {
 }
 
 func (d *depfileCompiles) watch(_ context.Context, t *task, about *subject) (witness, error) {
+	if about.asIs {
+		return &compileWitness{depfileCompiles: d, about: about}, nil
+	}
 	file := besideOutput(about.output, ".d")
 	about.made = append(about.made, file)
-	t.args = append(t.args, "-MD", "-MF", file)
+	t.args = append(withoutDependencyFlags(t.args), "-MD", "-MF", file)
 	return &compileWitness{depfileCompiles: d, about: about, file: file}, nil
 }
 
 type compileWitness struct {
 	*depfileCompiles
 	about *subject
-	file  string
-	warns bool // the compiler was asked to warn of the time
+	file  string // "" if the command was left as it is
+	warns bool   // the compiler was asked to warn of the time
 }
 
 // alone asks the compiler to warn if the time gets into the object: by flags or pasted
@@ -61,7 +65,11 @@ func (c *compileWitness) rejected(o outcome) bool {
 	return true
 }
 
-func (c *compileWitness) close() { _ = os.Remove(c.file) }
+func (c *compileWitness) close() {
+	if c.file != "" {
+		_ = os.Remove(c.file)
+	}
+}
 
 func (c *compileWitness) testify(ctx context.Context) (*observation, error) {
 	seen, err := c.readDepfile(nil)
@@ -85,6 +93,9 @@ func (c *compileWitness) testify(ctx context.Context) (*observation, error) {
 }
 
 func (c *compileWitness) told(read []string) *observation {
+	if c.file == "" {
+		return c.textsOf(read)
+	}
 	seen, err := c.readDepfile(read)
 	if err != nil {
 		return nil
@@ -92,6 +103,17 @@ func (c *compileWitness) told(read []string) *observation {
 	c.readTexts(seen)
 	return seen
 }
+
+// textsOf is what the texts among the files that were read say.
+func (c *compileWitness) textsOf(read []string) *observation {
+	seen := &observation{files: slices.DeleteFunc(slices.Clone(read), func(f string) bool { return notText[path.Ext(f)] })}
+	c.readTexts(seen)
+	seen.files = nil
+	return seen
+}
+
+// notText are the endings of what compilers read and is no source.
+var notText = map[string]bool{".gch": true, ".pch": true, ".pcm": true, ".gcm": true, ".gcda": true, ".profdata": true, ".so": true, ".o": true, ".a": true}
 
 // readDepfile reads the dependency file. read are files that are known to be inputs.
 func (c *compileWitness) readDepfile(read []string) (*observation, error) {

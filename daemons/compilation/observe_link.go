@@ -20,7 +20,7 @@ type depfileLinks struct {
 
 func (d *depfileLinks) watch(_ context.Context, t *task, about *subject) (witness, error) {
 	w := &linkWitness{depfileLinks: d, about: about}
-	if d.paths.tells(about.key) {
+	if d.paths.tells(about.key) && !about.asIs {
 		w.file = besideOutput(about.output, ".d")
 		about.made = append(about.made, w.file)
 		t.args = append(t.args, "-Xlinker", "--dependency-file="+w.file)

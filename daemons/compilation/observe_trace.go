@@ -43,22 +43,26 @@ type traced struct {
 }
 
 func (d *traced) watch(ctx context.Context, t *task, about *subject) (witness, error) {
-	second, err := d.second.watch(ctx, t, about)
-	if err != nil {
-		return nil, err
-	}
 	exe := t.args[0]
 	lib, err := d.tracers.library(ctx, exe, t.env)
 	if ctx.Err() != nil {
-		second.close()
 		return nil, context.Cause(ctx)
 	}
-	if err != nil { // status has the reason
-		return untraced(second, t, about, err), nil
+	var trace *preload.Trace
+	if err == nil { // else status has the reason
+		if trace, err = preload.NewTrace(); err != nil {
+			d.tracers.note(exe, err.Error())
+		}
 	}
-	trace, err := preload.NewTrace()
+	about.asIs = about.asIs && err == nil
+	second, err2 := d.second.watch(ctx, t, about)
+	if err2 != nil {
+		if trace != nil {
+			_ = trace.Close()
+		}
+		return nil, err2
+	}
 	if err != nil {
-		d.tracers.note(exe, err.Error())
 		return untraced(second, t, about, err), nil
 	}
 	t.env, t.library = lib.Env(t.env, trace), &lib
@@ -172,6 +176,17 @@ func unseen(reader *preload.Reader, v *view, o preload.Observation, told []strin
 	return ""
 }
 
+// made returns what was written where nothing was.
+func (w *traceWitness) made() (paths []string) {
+	o := w.tracers.reader(w.about.view.root).Observe(w.trace, nil, w.about.programs)
+	for _, p := range o.Written {
+		if one := o.Writes[p]; !one.Replaced && !one.Updated {
+			paths = append(paths, p)
+		}
+	}
+	return paths
+}
+
 // noCompiler says that a compile ran without its compiler.
 func (w *traceWitness) noCompiler(o preload.Observation) string {
 	kind := w.about.recipe.Kind
@@ -214,6 +229,7 @@ func (w *traceWitness) translate(o preload.Observation, seen *observation) {
 			seen.doubt = cmp.Or(seen.doubt, p+" appeared while it was "+w.about.recipe.verb())
 		}
 	}
+	seen.written, seen.writes, seen.ownRead = o.Written, o.Writes, o.OwnRead
 	seen.stamps = make(map[string]ipc.Signature, len(o.Stamps))
 	for p, s := range o.Stamps {
 		seen.stamps[p] = ipc.Signature(s)
@@ -256,7 +272,13 @@ func (w *traceWitness) addListings(o preload.Observation, seen *observation) {
 	for _, dir := range o.Listed {
 		names := listFolder(v.abs(dir))
 		sig := ipc.StatSignature(v.abs(dir))
-		if met, known := seen.stamps[dir]; known && met != sig || v.disks.Latest(v.abs(dir), sig) >= w.about.since {
+		if w.about.command != nil && slices.ContainsFunc(o.Written, func(p string) bool { return path.Dir(p) == dir }) {
+			if !slices.ContainsFunc(o.Written, func(p string) bool { return path.Dir(p) == dir && !isMachinery(p) }) {
+				seen.listings = append(seen.listings, cache.Listing{Dir: dir, Digest: names})
+				continue
+			}
+			seen.uncacheable = cmp.Or(seen.uncacheable, "it lists "+dir+", where it writes")
+		} else if met, known := seen.stamps[dir]; known && met != sig || v.disks.Latest(v.abs(dir), sig) >= w.about.since {
 			seen.doubt = cmp.Or(seen.doubt, "other files came to "+dir+" while it was "+w.about.recipe.verb())
 		}
 		seen.listings = append(seen.listings, cache.Listing{Dir: dir, Digest: names})

@@ -109,7 +109,7 @@ func (w *work) listReason(t *attempt, rec *record) ipc.Reason {
 
 // outputReason says what is wrong with outputs whose inputs are unchanged.
 func (w *work) outputReason(t *attempt, rec *record) ipc.Reason {
-	path, wrong := t.output, words.OutputMissing
+	path, wrong := t.outputs[0], words.OutputMissing
 	for _, o := range rec.Outputs {
 		sig := outputSignature(w.view.abs(o.Path))
 		if sig == o.Sig {
@@ -252,9 +252,9 @@ func (r *recipe) doer() string {
 	switch r.Kind {
 	case "c", "c++":
 		return "the compiler"
-	case ipc.KindStatic:
+	case ipc.ActionArchive:
 		return "the archiver"
-	case kindStep:
+	case ipc.ActionCommand:
 		return "the command"
 	}
 	return "the linker"
@@ -264,13 +264,11 @@ func (r *recipe) verb() string {
 	switch r.Kind {
 	case "c", "c++":
 		return "compiled"
-	case kindStep:
+	case ipc.ActionCommand:
 		return "run"
 	}
 	return "linked" // an archive too
 }
-
-const kindStep = "step"
 
 func cancelledReason(why error) ipc.Reason {
 	r := words.BuildCancelled()

@@ -45,9 +45,15 @@ const (
 // suspectOf takes what is needed of an action and the entry that was found for it.
 func (w *work) suspectOf(a *action, e *cache.Entry, set inputSet) suspect {
 	return suspect{
-		id: a.id, args: func(output string) []string { return a.tool(output).args }, object: w.view.abs(a.output),
-		root: w.root, env: w.env, timeout: w.timeout, action: e.Action, output: e.Outputs[0], set: set, mode: e.Mode,
+		id: a.id, args: func(output string) []string { return a.tool(output).args }, object: w.view.abs(a.outputs[0]),
+		root: w.root, env: w.env, timeout: w.timeout, action: e.Action, output: mainOutput(e), set: set, mode: e.Mode,
 	}
+}
+
+// mainOutput is the main output of an entry.
+func mainOutput(e *cache.Entry) cache.Output {
+	o, _ := e.Output(declaredName(0))
+	return o
 }
 
 // recompute compiles a suspect again. Only if two plain compiles agree with each other

@@ -94,7 +94,15 @@ func candidateFolders(output string) (dirs []string) {
 
 // withoutDirect drops flags that make a compiler write files beside its output.
 func withoutDirect(args []string) []string {
-	return slices.DeleteFunc(slices.Clone(args), func(arg string) bool { return hasFlag(directFlags, arg) })
+	var out []string
+	for i := 0; i < len(args); i++ {
+		if n, _ := takes(besideFlags, args[i:], false); n > 0 {
+			i += n - 1
+		} else if !hasFlag(namedFlags, args[i]) {
+			out = append(out, args[i])
+		}
+	}
+	return withoutDependencyFlags(out)
 }
 
 // plainEnv makes tools speak the language that we read.

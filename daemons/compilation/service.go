@@ -33,6 +33,9 @@ type Config struct {
 	// LeaseDir is where the services of a project keep their leases; "" = none, and what a
 	// killed service leaves runs on.
 	LeaseDir string
+	// OutputLock is the file in which all that build in a project lock outputs that are
+	// written under their own names; "" = only this service does.
+	OutputLock string
 	// TracerDir is where the tracer's objects are kept; "" = do not trace, but rely on
 	// dependency files and computed search positions.
 	TracerDir string
@@ -65,21 +68,23 @@ type Service struct {
 	compiles observer // how what compilers read is known
 	links    observer // the same for linkers
 	archives observer // the same for archivers
+	commands observer // the same for commands of the plan
 
-	tracers   *tracers
-	texts     *texts
-	paths     *searchPaths
-	libs      *libraryPaths
-	lines     *linkLines
-	flights   *flights
-	storing   *storing
-	builds    *builds
-	saver     *saver
-	sweeper   sweeper
-	plans     planMemory
-	auditor   *auditor
-	preambles *preambles // nil = off
-	close     func() error
+	tracers     *tracers
+	texts       *texts
+	paths       *searchPaths
+	libs        *libraryPaths
+	lines       *linkLines
+	flights     *flights
+	storing     *storing
+	builds      *builds
+	saver       *saver
+	sweeper     sweeper
+	outputLocks outputLocks
+	plans       planMemory
+	auditor     *auditor
+	preambles   *preambles // nil = off
+	close       func() error
 }
 
 // New makes a service and reads its state. A state that cannot be read is logged
@@ -100,6 +105,7 @@ func New(cfg Config) (*Service, error) {
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
 	}
+	s.outputLocks.file, s.outputLocks.log = cfg.OutputLock, s.log
 	s.runner = newRunner(s.lease)
 	s.digests = newDigests(time.Now)
 	s.spawner = s.runner
@@ -113,6 +119,7 @@ func New(cfg Config) (*Service, error) {
 	s.compiles = &traced{s.tracers, &depfileCompiles{texts: s.texts, paths: s.paths}}
 	s.links = &traced{s.tracers, &depfileLinks{paths: s.libs}}
 	s.archives = &traced{s.tracers, readsNothing{}}
+	s.commands = &tracedCommands{s.tracers}
 	if cfg.StateFile != "" {
 		if err := loadState(cfg.StateFile, s.root, s.records, s.tables, s.digests); err != nil {
 			s.log.Warn("the state of earlier builds is lost", "error", err)
@@ -151,6 +158,7 @@ func (s *Service) shutdown() error {
 		s.warm.close()
 	}
 	s.lease.close()
+	s.outputLocks.close()
 	s.tracers.close()
 	s.storing.drain(context.Background())
 	return s.saver.close()

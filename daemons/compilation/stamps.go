@@ -52,15 +52,15 @@ func (w *work) addStamps(seen *observation, set *inputSet, gcc bool) {
 	}
 }
 
-// addStamps adds when the inputs of a step were written, if it made a precompiled header
-// or a module of clang's: those keep the times, and clang refuses one of which a header
-// has another time now ("has been modified since the precompiled header was built").
-func (p *step) addStamps(set *inputSet) {
-	if !slices.ContainsFunc(p.req.Step.Outputs, func(out string) bool { return isClangAST(p.w.view.abs(out)) }) {
+// addTimesOfAST adds when the inputs of a command were written, if it made a precompiled
+// header or a module of clang's: those keep the times, and clang refuses one of which a
+// header has another time now ("has been modified since the precompiled header was built").
+func (w *work) addTimesOfAST(outputs []string, set *inputSet) {
+	if !slices.ContainsFunc(outputs, func(out string) bool { return isClangAST(w.view.abs(out)) }) {
 		return
 	}
-	for _, f := range p.files {
-		p.w.addFact(set, f, writtenAt)
+	for _, f := range set.files {
+		w.addFact(set, f.Path, writtenAt)
 	}
 }
 

@@ -18,7 +18,7 @@ import (
 )
 
 // stateSchema changes with anything that is written below.
-const stateSchema = "replibuild compilation state 4\n"
+const stateSchema = "replibuild compilation state 5\n"
 
 // savedState is the content of the state file behind the schema line, the line of the
 // root and the SHA-256 of the rest: the records with the tables that they point into, and the
@@ -120,7 +120,7 @@ func loadState(file string, root rootid.ID, r *records, t *tables, d *digests) e
 		r.recipes[state.Recipes[i].digest()] = &state.Recipes[i]
 	}
 	for id, rec := range state.Records {
-		r.byID[id] = rec
+		r.set(id, rec)
 	}
 	for _, s := range state.Digests {
 		d.known[s.Sig] = cache.Digest(s.Digest)

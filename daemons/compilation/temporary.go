@@ -8,8 +8,6 @@ import (
 	"strings"
 	"sync"
 	"time"
-
-	"github.com/RepliBuild/replibuild/cache"
 )
 
 const (
@@ -37,34 +35,6 @@ func (s *sweeper) sweep(dir string) {
 	}
 }
 
-// temporary is where a tool writes before the output is put in its place: a name
-// beside it that no other process knows, or with a direct action the place itself.
-type temporary struct {
-	path, final string
-}
-
-// outputFor makes the folder of an output and a temporary for it.
-func (w *work) outputFor(a *action) (*temporary, error) {
-	t := &temporary{final: w.view.abs(a.output)}
-	dir, name := filepath.Split(t.final)
-	if info, err := os.Lstat(t.final); err == nil && info.IsDir() {
-		return nil, fmt.Errorf("a folder is where %s has to be; remove it", a.output)
-	}
-	if err := w.makeFolder(dir); err != nil {
-		return nil, fmt.Errorf("make a place for %s: %w", a.output, err)
-	}
-	if !a.direct {
-		w.s.sweeper.sweep(dir)
-		t.path = dir + w.s.lease.name() + rand.Text() + ending(name)
-		return t, nil
-	}
-	t.path = t.final
-	if err := os.Remove(t.final); err != nil && !os.IsNotExist(err) {
-		return nil, fmt.Errorf("make a place for %s: %w", a.output, err)
-	}
-	return t, nil
-}
-
 // ending is what tools tell the kind of an output by.
 func ending(name string) string {
 	if ext := filepath.Ext(name); len(ext) <= 16 {
@@ -81,26 +51,6 @@ func besideOutput(output, ending string) string {
 		name = temporaryPrefix + rand.Text()
 	}
 	return dir + strings.TrimSuffix(name, filepath.Ext(name[len(temporaryPrefix):])) + ending
-}
-
-// deliver puts the output in its place by another name for it, which replaces a link or
-// a name of another file and never writes through it. The same content is left alone,
-// so that whoever compares stamps sees that nothing has changed.
-func (t *temporary) deliver(store *cache.Store, same bool) error {
-	if t.path == t.final {
-		return nil
-	}
-	if info, err := os.Lstat(t.path); same && err == nil && sameMode(t.final, uint32(info.Mode().Perm())) {
-		return nil
-	}
-	return store.Replace(t.path, t.final)
-}
-
-// close removes what was not delivered.
-func (t *temporary) close() {
-	if t.path != t.final {
-		_ = os.Remove(t.path) // mostly gone already
-	}
 }
 
 // clearAfter removes what an ended tool has left beside its output: tools write to names

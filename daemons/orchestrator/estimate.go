@@ -37,22 +37,3 @@ func (h *history) correction(units int) float64 {
 
 // worked is how many units a build had to do something for.
 func worked(r ipc.BuildRecord) int { return r.Compiled + r.Hits + r.Failed }
-
-// expectedSteps is how many seconds the steps take that have to run, and those that need
-// what these make. They run one after the other, before everything else.
-func (b *build) expectedSteps(seen changes) (sum float64) {
-	fresh := map[string]bool{} // outputs
-	for _, s := range b.plan.Steps {
-		_, dirty := seen.dirty[s.ID]
-		if dirty || !b.memory.recorded[s.ID] || slices.ContainsFunc(s.Inputs, func(in string) bool { return fresh[in] }) {
-			sum += b.costs[s.ID].expected()
-			for _, out := range s.Outputs {
-				fresh[out] = true
-			}
-		}
-	}
-	return sum
-}
-
-// expectedOf is how many seconds a step or link is expected to take.
-func (b *build) expectedOf(id string) float64 { return b.costs[id].expected() * b.correction }

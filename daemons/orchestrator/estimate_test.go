@@ -51,7 +51,7 @@ func TestStepsAreInTheEstimate(t *testing.T) {
 	w.write("api.json", "two")
 	s.history.records = nil // no build to correct by
 	o, first, last := expected()
-	equal(t, "before the steps", first, 34.0)
+	equal(t, "before the steps, with what waits for them", first, 37.0)
 	equal(t, "after them", last, 3.0)
 	equal(t, "all of it, for the history", s.history.records[0].Expected, 37.0)
 	equal(t, "the step itself", bodies[ipc.StepStarted](o)[0].Expected, 30.0)

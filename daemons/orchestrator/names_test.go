@@ -2,6 +2,7 @@ package orchestrator
 
 import (
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 
@@ -86,7 +87,7 @@ func TestReasonsThatAreKnownBetter(t *testing.T) {
 		{ipc.Reason{}, changed, false, "gen.sh changed"},
 		{ipc.Reason{Code: ipc.ReasonFlags, Text: "flags added: -g"}, changed, true, "flags added: -g"},
 	} {
-		if got := completeReason(c.reason, "step:v.h", c.causes, c.seen); got.Text != c.want {
+		if got := completeReason(c.reason, ipc.ActionCommand, c.causes, c.seen); got.Text != c.want {
 			t.Errorf("%+v %v %v: %q, want %q", c.reason, c.causes, c.seen, got.Text, c.want)
 		}
 	}
@@ -121,10 +122,13 @@ func TestWhatWasMadeBeforeIsNotNew(t *testing.T) {
 	check("after a build of another process", o)
 
 	all := w.plan
-	w.newPlan(func(p *ipc.Plan) { p.Targets, p.Units = p.Targets[:1], p.Units[:1] })
+	w.newPlan(func(p *ipc.Plan) {
+		p.Targets = p.Targets[:1]
+		p.Actions = slices.DeleteFunc(p.Actions, func(a ipc.Action) bool { return a.Target != p.Targets[0].Name })
+	})
 	built(t, other)
 	w.write("src/util.cpp", "new")
-	w.newPlan(func(p *ipc.Plan) { p.Targets, p.Units = all.Targets, all.Units })
+	w.newPlan(func(p *ipc.Plan) { p.Targets, p.Actions = all.Targets, all.Actions })
 	o = built(t, other)
 	equal(t, "made again", len(bodies[ipc.LinkFinished](o)) > 0, true)
 	check("back in the plan", o)

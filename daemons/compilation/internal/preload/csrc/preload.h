@@ -56,8 +56,10 @@ enum {
 	LISTED = 'L',   /* its names were read */
 	LINK = 'K',     /* a symbolic link was asked about as such, or resolved */
 	MISSED = 'M',   /* is not there */
-	WRITTEN = 'W',  /* made, or opened for writing and emptied */
+	WRITTEN = 'W',  /* made where nothing was */
+	REPLACED = 'O', /* existed, and was emptied or replaced by another file */
 	UPDATED = 'U',  /* existed, was opened for writing and kept what it had */
+	APPENDED = 'A', /* it was opened to add to its end, besides what else is recorded */
 	EXECUTED = 'X', /* a process began with it: a program or a script */
 	PROGRAM = 'P',  /* the program file of a process, links resolved */
 	LIBRARY = 'B',  /* loaded before the program began */
@@ -125,6 +127,7 @@ void listed(int good, int dirfd, const char *path);
 void listed_descriptor(int fd);
 void globbed(const char *pattern);
 void made(int good, int dirfd, const char *path);
+void placed(int good, int dirfd, const char *path, const struct stamp *before);
 
 int start_program(const char *path, char *const argv[], char *const envp[]); /* our execve */
 

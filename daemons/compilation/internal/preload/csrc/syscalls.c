@@ -44,6 +44,8 @@ static void after_call(long n, long result, long a, long b, long c, long d, cons
 		followed(good, AT_FDCWD, (const char *)a);
 		break;
 	case SYS_rename:
+		placed(good, AT_FDCWD, (const char *)b, before);
+		break;
 	case SYS_link:
 	case SYS_symlink:
 		made(good, AT_FDCWD, (const char *)b);
@@ -90,6 +92,8 @@ static void after_call(long n, long result, long a, long b, long c, long d, cons
 	case SYS_renameat:
 #endif
 	case SYS_renameat2:
+		placed(good, (int)c, (const char *)d, before);
+		break;
 	case SYS_linkat:
 		made(good, (int)c, (const char *)d);
 		break;
@@ -116,14 +120,26 @@ static void after_call(long n, long result, long a, long b, long c, long d, cons
 	}
 }
 
-static void before_call(long n, long a, long b, long c, struct stamp *before) {
+static void before_call(long n, long a, long b, long c, long d, struct stamp *before) {
 	before->mode = 0;
 	switch (n) {
 #ifdef SYS_open
 	case SYS_open:
 		look_before_open(AT_FDCWD, (const char *)a, (int)b, before);
 		break;
+	case SYS_creat:
+		look_before_open(AT_FDCWD, (const char *)a, O_WRONLY | O_CREAT | O_TRUNC, before);
+		break;
+	case SYS_rename:
+		look(AT_FDCWD, (const char *)b, AT_SYMLINK_NOFOLLOW, before);
+		break;
 #endif
+#ifdef SYS_renameat
+	case SYS_renameat:
+#endif
+	case SYS_renameat2:
+		look((int)c, (const char *)d, AT_SYMLINK_NOFOLLOW, before);
+		break;
 	case SYS_openat:
 #ifdef SYS_openat2
 	case SYS_openat2:
@@ -140,7 +156,7 @@ WRAP(long, syscall, (long n, long a, long b, long c, long d, long e, long f)) {
 	if (!tracing())
 		return REAL(syscall)(n, a, b, c, d, e, f);
 	int error = errno;
-	before_call(n, a, b, c, &before);
+	before_call(n, a, b, c, d, &before);
 	errno = error;
 	long result = REAL(syscall)(n, a, b, c, d, e, f);
 	after_call(n, result, a, b, c, d, &before);
