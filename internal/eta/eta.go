@@ -1,8 +1,8 @@
 // Package eta says how long a build that runs will still take.
 //
-// A build begins with what history expects of it. What has finished since tells how fast
-// the machine is today, compared with history, and which units the cache delivered
-// instead; the estimate follows. The dashboard and the command line use the same one.
+// A build begins with what history expects of it. What has finished since, and what runs
+// too long, tells how fast the machine is today, compared with history; what the cache
+// delivered takes no time. The estimate follows. The dashboard and the command line use the same one.
 package eta
 
 import "time"
@@ -11,13 +11,19 @@ import "time"
 // said yet what there is to do.
 type Estimate struct {
 	began    time.Time
-	expected float64            // seconds of everything, by history; 0 = unknown
-	units    int                // that may have to be compiled
-	ended    int                // of those, however they ended
-	spared   int                // of those, units that were not compiled
-	running  map[string]float64 // expected seconds, by ID
-	usual    float64            // seconds that history expected of what has finished
-	took     float64            // seconds that it took
+	expected float64        // seconds of everything, by history; 0 = unknown
+	units    int            // that may have to be compiled
+	ended    int            // of those, however they ended
+	spared   int            // of those, units that were not compiled
+	running  map[string]job // by ID
+	usual    float64        // seconds that history expected of what has finished
+	took     float64        // seconds that it took
+}
+
+// job is something that runs.
+type job struct {
+	since    time.Time
+	expected float64 // seconds, 0 = unknown
 }
 
 // Planned notes what there is to do at a time: so many units, and the seconds that history
@@ -26,18 +32,18 @@ func (e *Estimate) Planned(at time.Time, units int, expected float64) {
 	*e = Estimate{began: at, expected: expected, units: units}
 }
 
-// Started notes that a unit, link or step began; expected is what history says of it, 0
-// for nothing.
-func (e *Estimate) Started(id string, expected float64) {
+// Started notes that a unit, link or step began; expected is how many seconds history says
+// that it takes, 0 for nothing.
+func (e *Estimate) Started(at time.Time, id string, expected float64) {
 	if e.running == nil {
-		e.running = map[string]float64{}
+		e.running = map[string]job{}
 	}
-	e.running[id] = expected
+	e.running[id] = job{at, expected}
 }
 
 // Worked notes that something that was started has run for so many seconds.
 func (e *Estimate) Worked(id string, seconds float64) {
-	if usual := e.running[id]; usual > 0 && seconds > 0 {
+	if usual := e.running[id].expected; usual > 0 && seconds > 0 {
 		e.usual += usual
 		e.took += seconds
 	}
@@ -56,13 +62,21 @@ func (e *Estimate) Ended(compiled bool) {
 // as much of the pace as history does: one unit says little.
 const steady = 0.05
 
-// pace is how much longer than history expects everything takes.
-func (e *Estimate) pace() float64 {
+// pace is how much longer than history expects everything takes, by what has finished and
+// by what runs longer than expected already.
+func (e *Estimate) pace(now time.Time) float64 {
 	history := steady * e.expected
-	if e.usual+history <= 0 {
+	usual, took := e.usual+history, e.took+history
+	for _, j := range e.running {
+		if so := now.Sub(j.since).Seconds(); j.expected > 0 && so > j.expected {
+			usual += j.expected
+			took += so
+		}
+	}
+	if usual <= 0 {
 		return 1
 	}
-	return (e.took + history) / (e.usual + history)
+	return took / usual
 }
 
 // Left is the expected time from now to the end. known is false if nothing can be said,
@@ -73,7 +87,7 @@ func (e *Estimate) Left(now time.Time) (left time.Duration, known bool) {
 	}
 	elapsed := now.Sub(e.began).Seconds()
 	share := float64(e.units-e.spared) / float64(e.units)
-	if rest := e.expected*e.pace()*share - elapsed; rest > 0 {
+	if rest := e.expected*e.pace(now)*share - elapsed; rest > 0 {
 		return seconds(rest), true
 	}
 	if e.ended == 0 {

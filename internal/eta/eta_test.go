@@ -21,7 +21,7 @@ func build(units int, slower float64) (whole []float64) {
 	now := 0.0
 	for i := range units - 1 {
 		id := fmt.Sprint(i)
-		e.Started(id, 1)
+		e.Started(at(now), id, 1)
 		now += slower
 		e.Worked(id, slower)
 		e.Ended(true)
@@ -90,10 +90,26 @@ func TestLongerThanExpected(t *testing.T) {
 	t.Parallel()
 	var e eta.Estimate
 	e.Planned(at(0), 10, 5)
-	e.Started("a", 1)
+	e.Started(at(0), "a", 1)
 	e.Worked("a", 1)
 	e.Ended(true)
 	if left, known := e.Left(at(50)); !known || left < 100*time.Second {
 		t.Errorf("%v %v", left, known)
+	}
+}
+
+// On a busy machine the first units tell before they are done.
+func TestWhatRunsTooLongTells(t *testing.T) {
+	t.Parallel()
+	var e eta.Estimate
+	e.Planned(at(0), 40, 12)
+	e.Started(at(0), "a", 2)
+	e.Started(at(0), "b", 2)
+	before, _ := e.Left(at(2))
+	if before != 10*time.Second {
+		t.Errorf("while they take as long as expected: %v", before)
+	}
+	if left, _ := e.Left(at(10)); left < 30*time.Second || left > 60*time.Second {
+		t.Errorf("after five times as long: %v", left)
 	}
 }

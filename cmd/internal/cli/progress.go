@@ -34,11 +34,11 @@ func (p *progress) event(e ipc.Event) {
 		p.total, p.done = b.Dirty, 0
 		p.estimate.Planned(e.Time, b.Dirty, b.Expected)
 	case ipc.StepStarted:
-		p.estimate.Started(b.Step, b.Expected)
+		p.estimate.Started(e.Time, b.Step, b.Expected)
 	case ipc.StepFinished:
 		p.estimate.Worked(b.Step, b.Seconds)
 	case ipc.UnitStarted:
-		p.estimate.Started(b.Target+":"+b.File, b.Expected)
+		p.estimate.Started(e.Time, b.Target+":"+b.File, b.Expected)
 		p.running = append(p.running, b.File)
 	case ipc.UnitFinished:
 		p.done++

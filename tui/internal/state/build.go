@@ -155,7 +155,7 @@ func (s *State) build(e ipc.Event) {
 		c.eta.Planned(e.Time, b.Dirty, b.Expected)
 		s.refreshAll()
 	case ipc.StepStarted:
-		c.eta.Started(b.Step, b.Expected)
+		c.eta.Started(e.Time, b.Step, b.Expected)
 		s.start(&Unit{ID: b.Step, Kind: KindStep, Name: stepName(b.Step), Expected: b.Expected}, e.Time)
 	case ipc.UnitsCached:
 		c.inPlace(c.InPlace + b.Count)
@@ -166,7 +166,7 @@ func (s *State) build(e ipc.Event) {
 			Seconds: b.Seconds, Diagnostics: b.Diagnostics,
 		}, e.Time)
 	case ipc.UnitStarted:
-		c.eta.Started(b.Target+":"+b.File, b.Expected)
+		c.eta.Started(e.Time, b.Target+":"+b.File, b.Expected)
 		s.start(&Unit{ID: b.Target + ":" + b.File, Kind: KindUnit, Name: b.File, Target: b.Target, Expected: b.Expected}, e.Time)
 	case ipc.UnitFinished:
 		s.unitFinished(b, e.Time)
