@@ -160,7 +160,7 @@ func (s *State) build(e ipc.Event) {
 	case ipc.UnitsCached:
 		c.inPlace(c.InPlace + b.Count)
 	case ipc.StepFinished:
-		c.eta.Worked(b.Step, b.Seconds)
+		c.eta.Worked(b.Step)
 		s.finish(&Unit{
 			ID: b.Step, Kind: KindStep, Name: stepName(b.Step), Status: b.Status, Reason: b.Reason,
 			Seconds: b.Seconds, Diagnostics: b.Diagnostics,
@@ -244,7 +244,7 @@ func (s *State) start(u *Unit, at time.Time) {
 func (s *State) unitFinished(b ipc.UnitFinished, at time.Time) {
 	c := s.Current
 	c.Steps++
-	c.eta.Worked(b.Target+":"+b.File, b.Seconds)
+	c.eta.Worked(b.Target + ":" + b.File)
 	c.eta.Ended(b.Status == ipc.StatusCompiled || b.Status == ipc.StatusFailed)
 	switch b.Status {
 	case ipc.StatusCached:
