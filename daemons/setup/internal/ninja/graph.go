@@ -8,10 +8,9 @@ import (
 
 // Graph is a build: what is made of what, and how.
 type Graph struct {
-	Nodes    []*Node // in the order in which they were first named
-	Edges    []*Edge // in the order of the manifest
-	Defaults []*Node // of the default statements
-	Warnings []string
+	Nodes    []*Node  // in the order in which they were first named
+	Edges    []*Edge  // in the order of the manifest
+	Defaults []*Node  // of the default statements
 	Files    []string // the manifest and what it included, in the order of reading
 
 	top   *Scope

@@ -184,8 +184,7 @@ func (p *parser) dropSelf(e *Edge) {
 		return
 	}
 	e.Inputs = slices.DeleteFunc(e.Inputs, func(n *Node) bool { return n == out })
-	p.graph.Warnings = append(p.graph.Warnings,
-		"phony target '"+out.Path+"' names itself as an input; ignoring [-w phonycycle=warn]")
+	p.opts.Warn("phony target '" + out.Path + "' names itself as an input; ignoring [-w phonycycle=warn]")
 }
 
 func (p *parser) setDyndep(e *Edge) error {
