@@ -177,6 +177,9 @@ func TestToolsAsNinja(t *testing.T) {
 	}
 }
 
+// rootNode finds the path "/", which ninja lost until 1.12.
+var rootNode = regexp.MustCompile(`(?m)(^|[\s"'])/([\s":']|$)`)
+
 // FuzzManifest: no text makes the reader panic; both read a text, or neither; and what they
 // read is the same.
 func FuzzManifest(f *testing.F) {
@@ -193,7 +196,7 @@ func FuzzManifest(f *testing.F) {
 		}
 		for _, args := range [][]string{{"-t", "targets", "all"}, {"-t", "commands"}, {"-t", "compdb"}} {
 			a, b := ours(t, dir, args...), theirs(t, dir, args...)
-			if strings.Contains(b.stderr, "[-w dupbuild=err]") || strings.Contains(a.stderr, "multiple times") || strings.Contains(a.stderr, "cycle in rule") {
+			if rootNode.MatchString(a.stdout+a.stderr) || strings.Contains(b.stderr, "[-w dupbuild=err]") || strings.Contains(a.stderr, "multiple times") || strings.Contains(a.stderr, "cycle in rule") {
 				return
 			}
 			if a != b {

@@ -32,6 +32,9 @@ options:
 		}
 	}
 	for _, e := range edges {
+		if e.Cycle != nil {
+			return e.Cycle
+		}
 		if !e.IsPhony() {
 			m.printf("%s\n", e.Command())
 		}

@@ -41,6 +41,7 @@ type Edge struct {
 	ImplicitOut int
 	Validations []*Node
 	Dyndep      *Node // says more of the edge once it is made
+	Cycle       error // a variable of the rule leads to itself: the edge cannot be run
 
 	scope  *Scope
 	restat bool // a dyndep file says so
