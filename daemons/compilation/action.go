@@ -176,20 +176,6 @@ func (w *work) finish(ctx context.Context, t *attempt, place *place) result {
 	return w.leavePreamble(t, w.make(ctx, t, place))
 }
 
-// do is begin and finish for a single action.
-func (w *work) do(ctx context.Context, a *action) result {
-	rec := w.renewed(a, w.s.records.get(a.id))
-	if w.inPlace(ctx, a, rec) {
-		return whenInPlace(a, rec)
-	}
-	t := w.newAttempt(a, rec)
-	if r := w.begin(ctx, t); r != nil {
-		t.leave()
-		return w.timed(t, *r, ipc.SpanLookup)
-	}
-	return w.timed(t, w.finish(ctx, t, nil), ipc.SpanStore)
-}
-
 func (w *work) skipped(t *attempt, why error) result {
 	return result{UnitResult: ipc.UnitResult{ID: t.id, Status: ipc.StatusSkipped, Reason: cancelledReason(why)}}
 }

@@ -77,10 +77,11 @@ func (p *project) clean() {
 func (p *project) plainFiles(source string) map[string]string {
 	p.t.Helper()
 	p.clean()
-	if err := os.MkdirAll(filepath.Dir(p.path(unitOf(source).Object)), 0o755); err != nil {
+	if err := os.MkdirAll(filepath.Dir(p.path(unitOf(source).Output())), 0o755); err != nil {
 		p.t.Fatal(err)
 	}
-	line := ipc.Command{Lang: p.lang, Args: p.args}.Line(p.tool, source, unitOf(source).Object)
+	unit := unitOf(source)
+	line := ipc.Command{Lang: p.lang, Args: p.args}.Line(p.tool, &unit, unit.Output())
 	cmd := exec.CommandContext(p.t.Context(), line[0], line[1:]...)
 	cmd.Dir, cmd.Env = p.root, processEnv(p.env, p.root)
 	if text, err := cmd.CombinedOutput(); err != nil {
@@ -161,13 +162,14 @@ func TestNamedFlags(t *testing.T) {
 	const source = "src/main.cpp"
 	eachFlagSet(t, func(t *testing.T, p *project) {
 		plain, again := p.plainFiles(source), p.plainFiles(source)
-		object := unitOf(source).Object
+		object := unitOf(source).Output()
 		other := strings.Replace(object, "main.cpp.o", ".other.o", 1)
 		p.clean()
 		if err := os.MkdirAll(filepath.Dir(p.path(object)), 0o755); err != nil {
 			t.Fatal(err)
 		}
-		line := ipc.Command{Lang: p.lang, Args: p.args}.Line(p.tool, source, p.path(other))
+		unit := unitOf(source)
+		line := ipc.Command{Lang: p.lang, Args: p.args}.Line(p.tool, &unit, p.path(other))
 		cmd := exec.CommandContext(t.Context(), line[0], line[1:]...)
 		cmd.Dir, cmd.Env = p.root, processEnv(p.env, p.root)
 		if text, err := cmd.CombinedOutput(); err != nil {

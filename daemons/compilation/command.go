@@ -22,31 +22,33 @@ type command struct {
 	unwatched bool
 }
 
-// newCommand makes the action of a step.
-func newCommand(w *work, req *ipc.GenerateRequest) *action {
-	step := &req.Step
+// newCommand makes the action of a command of the plan, such as a [[generate]] step.
+func newCommand(w *work, req *ipc.RunRequest, asked *ipc.RunAction) *action {
 	env := slices.Clone(req.Env)
 	slices.Sort(env)
-	c := &command{name: step.Command[0], search: ipc.EnvValue(req.Env, "PATH")}
+	c := &command{name: asked.Args[0], search: ipc.EnvValue(req.Env, "PATH")}
 	a := &action{
-		id: step.ID, outputs: step.Outputs, causes: req.Causes, exact: true, urgent: true, line: step.Command,
+		id: asked.ID, outputs: asked.Outputs, causes: asked.Causes, exact: true, urgent: true, line: asked.Args,
 		writing: overOld, command: c,
 	}
-	a.recipe = &recipe{Kind: kindStep, Args: step.Command, Env: env, Root: w.root}
+	a.recipe = &recipe{Kind: ipc.ActionCommand, Args: asked.Args, Env: env, Root: w.root}
 	a.recipeID = a.recipe.digest()
 	a.base = func() (cache.Digest, error) {
-		return cache.NewKey("step").Digest("recipe", a.recipeID).Field("inputs", step.Inputs...).
-			Field("outputs", step.Outputs...).Sum(), nil
+		return cache.NewKey("step").Digest("recipe", a.recipeID).Field("inputs", asked.Inputs...).
+			Field("outputs", asked.Outputs...).Sum(), nil
 	}
-	for _, in := range step.Inputs {
+	for _, in := range asked.Inputs {
 		c.inputs = append(c.inputs, spell(w.root, in))
+	}
+	for _, out := range asked.Outputs { // before folders are looked at: it may list the one above
+		_ = w.makeFolder(filepath.Dir(w.view.abs(out)) + "/") // an error comes again
 	}
 	var missed []string
 	c.program, missed = findProgram(w, c.name, c.search)
 	t := tool{
-		args: append([]string{w.view.abs(c.program)}, step.Command[1:]...), also: c.files(), missed: missed,
+		args: append([]string{w.view.abs(c.program)}, asked.Args[1:]...), also: c.files(), missed: missed,
 		watch: w.s.commands, tracedAs: stepShell,
-		subject: subject{recipe: a.recipe, key: a.recipeID.String(), tool: step.Command, command: c, outputs: step.Outputs, buildDir: w.buildDir},
+		subject: subject{recipe: a.recipe, key: a.recipeID.String(), tool: asked.Args, command: c, outputs: asked.Outputs, buildDir: w.buildDir},
 	}
 	a.tool = func(string) tool {
 		fresh := t
