@@ -198,7 +198,7 @@ func TestRestartsCountAndCrashesAreNamed(t *testing.T) {
 	s := newSet(t, "")
 	killed := s.mustStart()[ipc.NameCompilation].PID
 	s.kill(killed, syscall.SIGKILL)
-	want := fmt.Sprintf("PID %d was killed, after ", killed)
+	want := fmt.Sprintf("PID %d was killed by signal 9, after ", killed)
 	if d := s.waitState(ipc.StateCrashed, ipc.NameCompilation)[ipc.NameCompilation]; !strings.HasPrefix(d.LastError, want) {
 		t.Errorf("crashed: %q, want %q…", d.LastError, want)
 	}

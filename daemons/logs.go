@@ -198,9 +198,10 @@ func lastLines(p Paths, name string, n int) []string {
 	return lines[max(0, len(lines)-n):]
 }
 
-// crashText says which process of a daemon crashed, when, and its last words. A process
-// that was killed has no time for any: its last log line says when it still lived. pid
-// is 0 where the process never got as far as its endpoint.
+// crashText says which process of a daemon crashed, when, and its last words. Only signal
+// 9 ends a Go program without any: it handles all others, or prints a trace. Its last log
+// line says when it still lived. pid is 0 where the process never got as far as its
+// endpoint.
 func crashText(p Paths, name string, pid int) string {
 	words := lastWords(p, name)
 	switch {
@@ -209,7 +210,7 @@ func crashText(p Paths, name string, pid int) string {
 	case words != "":
 		return fmt.Sprintf("PID %d: %s", pid, words)
 	}
-	text := fmt.Sprintf("PID %d was killed", pid)
+	text := fmt.Sprintf("PID %d was killed by signal 9", pid)
 	if info, err := os.Stat(p.LogFile(name)); err == nil {
 		text += ", after " + info.ModTime().Local().Format(time.TimeOnly)
 	}

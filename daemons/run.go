@@ -45,7 +45,7 @@ type Service struct {
 }
 
 // Run is a daemon from start to exit: it takes over what a [Launcher] handed to this
-// process, serves until it is told to stop (a request, SIGTERM, the end of ctx), has
+// process, serves until it is told to stop (a request, SIGTERM, SIGHUP, the end of ctx), has
 // been idle for idle_timeout, or lost its project or its lock, and returns when what
 // ran has finished. Started by hand, without a launcher, it takes lock and ports
 // itself. It is called once in a process, which must not have opened descriptors
@@ -55,7 +55,7 @@ func Run(ctx context.Context, cfg RunConfig) error {
 	if err != nil {
 		return err
 	}
-	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
+	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()
 	d := &shell{RunConfig: cfg, in: in, leaving: make(chan struct{}), started: time.Now()}
 	err = d.start(ctx)

@@ -18,7 +18,7 @@ type helper struct {
 	script  string   // instead of the usual wrapper
 	prepare func(*world)
 	change  func(*world) // what the number comes from
-	unseen  bool         // nothing can observe it, so each compile may run again
+	unseen  bool         // it cannot be observed for sure, so each compile may run again
 	again   bool         // the cache is emptied before the compile that counts
 	cannot  func() bool
 }
@@ -106,7 +106,8 @@ int main(void) {
 #include <sys/syscall.h>
 int main(void) { char b[9] = {0}; read(syscall(SYS_openat, AT_FDCWD, "tools/f", O_RDONLY), b, 8); puts(b); return 0; }
 `},
-	{name: "read-write-create", command: "BASE/bin/helper", change: (*world).editFlagFile, program: `#include <stdio.h>
+	// While one compile reads the file, the helper of another has it open for writing.
+	{name: "read-write-create", command: "BASE/bin/helper", change: (*world).editFlagFile, unseen: true, program: `#include <stdio.h>
 #include <fcntl.h>
 #include <unistd.h>
 int main(void) { char b[9] = {0}; read(open("tools/f", O_RDWR | O_CREAT, 0644), b, 8); puts(b); return 0; }

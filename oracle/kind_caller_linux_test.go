@@ -37,7 +37,7 @@ const whoScript = "umask; ulimit -a; nice; grep SigIgn /proc/self/status\n"
 
 // callerKind builds from shells that differ in what their children inherit.
 func callerKind() kind {
-	return kind{name: "caller", open: openCaller, cannot: func(*world) string {
+	return kind{name: "caller", cannot: func(*world) string {
 		if signal.Ignored(syscall.SIGINT) { // a program in Go passes this on, but not an ignored SIGQUIT
 			return "the shell of this test ignores SIGINT"
 		}

@@ -52,7 +52,7 @@ func stampFlags(way string) []string {
 // it, so it is compared by a rule: what had to be made by a build is not older than
 // its start.
 func clockKind() kind {
-	k := kind{name: "clock", open: openClock, source: func(_ *world, function, ending string) string {
+	k := kind{name: "clock", source: func(_ *world, function, ending string) string {
 		return "#ifdef STAMP\nconst char " + function + "_stamp[] = \"STAMP<\" STAMP \">\";\n#endif\n" +
 			"#ifdef FILESTAMP\nconst char " + function + "_filestamp[] = FILESTAMP;\n#endif\n"
 	}}

@@ -14,7 +14,7 @@ import (
 // planKind changes what the plan holds: steps and targets leave it and come back,
 // libraries and flags are repeated, the compiler gets a variable.
 func planKind() kind {
-	return kind{name: "plan", open: openPlan, prepare: func(w *world) {
+	return kind{name: "plan", prepare: func(w *world) {
 		w.save("p/left.in", fmt.Sprintf("#define LEFT %d\n", w.number()), true)
 		w.save("p/inc4/assigned.h", fmt.Sprintf("#define ASSIGNED %d\n", w.number()), true)
 	}, source: func(_ *world, function, _ string) string {

@@ -9,7 +9,7 @@ import (
 // quietKind changes files in ways of which the kernel tells a watcher nothing, and
 // builds right after.
 func quietKind() kind {
-	return kind{name: "quiet", open: openQuiet, turns: []turn{
+	return kind{name: "quiet", turns: []turn{
 		{3, "mmap", func(w *world) []string { return w.quietly((*world).editMapped) }},
 		{3, "link", func(w *world) []string { return w.quietly((*world).editByLink) }},
 		{1, "mapping-kept", func(w *world) []string { return w.quietly((*world).editKeptMapping) }},

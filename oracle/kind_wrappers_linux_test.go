@@ -24,7 +24,7 @@ type wrapper struct {
 const wrapperFile = "p/tools/c++"
 
 func wrapperKind() kind {
-	k := kind{name: "wrappers", open: openWrappers, prepare: func(w *world) {
+	k := kind{name: "wrappers", prepare: func(w *world) {
 		w.wrapper.driver = w.settings.compiler
 		w.settings.compiler = "tools/c++"
 		w.useHelper(&helpers[0])

@@ -61,7 +61,8 @@ func (w *world) unitState(plan *ipc.Plan, u *ipc.Action, r plainResult) state {
 	}
 	asked := func(p string) {
 		content, _ := os.ReadFile(inRoot(plan.Root, p))
-		parts = append(parts, string(content))
+		real, _ := filepath.EvalSymlinks(inRoot(plan.Root, p))
+		parts = append(parts, string(content), real)
 	}
 	for _, dir := range search {
 		look(dir)
@@ -85,7 +86,7 @@ func (w *world) unitState(plan *ipc.Plan, u *ipc.Action, r plainResult) state {
 				look(dir + "/" + name)
 				look(path.Dir(dir + "/" + name)) // clang asks for the folder first
 				if strings.Contains(string(text), "__has_include") {
-					asked(dir + "/" + name) // compilers open what they are asked for
+					asked(dir + "/" + name) // compilers open what they are asked for, and see where it leads
 				}
 			}
 		}

@@ -268,7 +268,11 @@ func (m *Model) apply(e ipc.Event) {
 	} else {
 		m.state.Now = e.Time
 	}
-	line, worth := eventLine(e)
+	hits := 0
+	if c := m.state.Current; c != nil && c.ID == e.Build {
+		hits = c.Hits()
+	}
+	line, worth := eventLine(e, hits)
 	if d, ok := e.Body.(ipc.DaemonChanged); ok {
 		known := m.state.Daemon(d.Name)
 		worth = known != nil && known.State != d.State // not for another memory size

@@ -329,3 +329,18 @@ func TestEstimateEndsWithTheUnits(t *testing.T) {
 		t.Error("there is an estimate at 100 %")
 	}
 }
+
+// Without contact another process may end the build: the history is asked now and then.
+func TestHistoryIsAskedWithoutContact(t *testing.T) {
+	t.Parallel()
+	m, f := liveSample(t)
+	m.update(linkMsg{live: false})
+	f.asked = nil
+	m.do(m.handle(statusMsg{f.Status(t.Context()), sampleNow}))
+	if !f.was("history") {
+		t.Fatalf("asked %q", f.asked)
+	}
+	m.historyAnswered(historyMsg{reply: ipc.HistoryReply{Builds: []ipc.BuildRecord{{Build: "later", Started: sampleNow, Success: true}}}})
+	m.refresh()
+	m.wantNoText(t, "contact lost")
+}

@@ -69,6 +69,9 @@ func (m *Model) take(msg tea.Msg) effect {
 	case statusMsg:
 		m.state.SetNow(m.cfg.now())
 		m.state.SetStatus(msg.set, msg.at)
+		if m.state.Link == state.LinkDown && m.cfg.Project != nil { // other processes may build
+			return m.askHistory("")
+		}
 	}
 	return nil
 }

@@ -56,7 +56,7 @@ type tool struct {
 	hasLinker bool
 }
 
-// work is one batch, link or step being served: one look at the files, one limit.
+// work is one request being served: one look at the files, one limit.
 type work struct {
 	s       *Service
 	build   string // of the caller, or one of ours

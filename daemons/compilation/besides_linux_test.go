@@ -80,8 +80,7 @@ func (p *project) plainFiles(source string) map[string]string {
 	if err := os.MkdirAll(filepath.Dir(p.path(unitOf(source).Output())), 0o755); err != nil {
 		p.t.Fatal(err)
 	}
-	unit := unitOf(source)
-	line := ipc.Command{Lang: p.lang, Args: p.args}.Line(p.tool, &unit, unit.Output())
+	line := p.plainLine(source, unitOf(source).Output())
 	cmd := exec.CommandContext(p.t.Context(), line[0], line[1:]...)
 	cmd.Dir, cmd.Env = p.root, processEnv(p.env, p.root)
 	if text, err := cmd.CombinedOutput(); err != nil {
@@ -168,8 +167,7 @@ func TestNamedFlags(t *testing.T) {
 		if err := os.MkdirAll(filepath.Dir(p.path(object)), 0o755); err != nil {
 			t.Fatal(err)
 		}
-		unit := unitOf(source)
-		line := ipc.Command{Lang: p.lang, Args: p.args}.Line(p.tool, &unit, p.path(other))
+		line := p.plainLine(source, p.path(other))
 		cmd := exec.CommandContext(t.Context(), line[0], line[1:]...)
 		cmd.Dir, cmd.Env = p.root, processEnv(p.env, p.root)
 		if text, err := cmd.CombinedOutput(); err != nil {

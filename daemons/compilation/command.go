@@ -22,26 +22,23 @@ type command struct {
 	unwatched bool
 }
 
-// newCommand makes the action of a command of the plan, such as a [[generate]] step.
+// newCommand makes the action of a command.
 func newCommand(w *work, req *ipc.RunRequest, asked *ipc.RunAction) *action {
 	env := slices.Clone(req.Env)
 	slices.Sort(env)
 	c := &command{name: asked.Args[0], search: ipc.EnvValue(req.Env, "PATH")}
 	a := &action{
-		id: asked.ID, outputs: asked.Outputs, causes: asked.Causes, exact: true, urgent: true, line: asked.Args,
+		id: asked.ID, outputs: asked.Outputs, causes: asked.Causes, forced: req.NoCache, exact: true, urgent: true, line: asked.Args,
 		writing: overOld, command: c,
 	}
-	a.recipe = &recipe{Kind: ipc.ActionCommand, Args: asked.Args, Env: env, Root: w.root}
+	a.recipe = &recipe{Kind: asked.Kind, Args: asked.Args, Env: env, Root: w.root}
 	a.recipeID = a.recipe.digest()
 	a.base = func() (cache.Digest, error) {
-		return cache.NewKey("step").Digest("recipe", a.recipeID).Field("inputs", asked.Inputs...).
+		return cache.NewKey("command").Digest("recipe", a.recipeID).Field("inputs", asked.Inputs...).
 			Field("outputs", asked.Outputs...).Sum(), nil
 	}
 	for _, in := range asked.Inputs {
 		c.inputs = append(c.inputs, spell(w.root, in))
-	}
-	for _, out := range asked.Outputs { // before folders are looked at: it may list the one above
-		_ = w.makeFolder(filepath.Dir(w.view.abs(out)) + "/") // an error comes again
 	}
 	var missed []string
 	c.program, missed = findProgram(w, c.name, c.search)

@@ -1,5 +1,5 @@
-// Package compilation implements [ipc.Compilation]: it turns units into objects and
-// objects into targets, and never does the same thing twice.
+// Package compilation implements [ipc.Compilation]: it runs the actions of a plan, and
+// never does the same thing twice.
 //
 // What it promises:
 //
@@ -15,7 +15,7 @@
 //   - Every process has a group of its own, which ends with its request, its
 //     timeout or this process.
 //
-// The way of a unit, link or step is that of an [action]: in place, else from the
+// All kinds of actions take one way: in place, else from the
 // cache, else made, then settled, delivered, recorded and stored. Two of the same
 // key at the same moment are made once.
 //

@@ -207,6 +207,23 @@ func TestCompileTimeout(t *testing.T) {
 	}
 }
 
+// A compiler that a signal ends says nothing itself; the reason names the signal.
+func TestKilledCompilerNamesTheSignal(t *testing.T) {
+	t.Parallel()
+	for signal, want := range map[string]string{
+		"KILL": "the compiler was killed by signal 9, probably because memory ran out",
+		"SEGV": "the compiler was killed by signal 11 (segmentation fault)",
+	} {
+		p := anyCompiler(t)
+		small(p)
+		p.wrap(`kill -` + signal + ` $$`)
+		out, err := p.run(t.Context(), p.batch("src/main.cpp"))
+		if r := out["src/main.cpp"]; err != nil || r.Status != ipc.StatusFailed || r.Reason.Text != want {
+			t.Errorf("%s: %+v, %v", signal, r, err)
+		}
+	}
+}
+
 // Units with the same command and source at the same moment: one compile.
 func TestSameKeyCompilesOnce(t *testing.T) {
 	t.Parallel()

@@ -96,7 +96,7 @@ func TestListReason(t *testing.T) {
 		in   []string
 		text string
 	}{
-		{"first", objects[:2], "never archived before"},
+		{"first", objects[:2], "never linked before"},
 		{"one more", objects, objects[2] + " is now linked"},
 		{"one less", objects[:2], objects[2] + " is no longer linked"},
 		{"another order", []string{objects[1], objects[0]}, "link order changed"},

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/RepliBuild/replibuild/cache"
@@ -290,9 +291,9 @@ func failureReason(a *action, o outcome, diagnostics string, timeout time.Durati
 	case errors.Is(o.stopped, errTimeout):
 		return words.Timeout(what, timeout)
 	case o.exit > 128 && o.killed:
-		return ipc.Reason{Code: ipc.ReasonError, Text: what + " was killed, probably because memory ran out"}
+		return ipc.Reason{Code: ipc.ReasonError, Text: what + " was killed by signal 9, probably because memory ran out"}
 	case o.exit > 128:
-		return ipc.Reason{Code: ipc.ReasonError, Text: fmt.Sprintf("%s was killed by signal %d", what, o.exit-128)}
+		return ipc.Reason{Code: ipc.ReasonError, Text: fmt.Sprintf("%s was killed by signal %d (%v)", what, o.exit-128, syscall.Signal(o.exit-128))}
 	case o.exit < 0:
 		why, _, _ := strings.Cut(diagnostics, "\n") // ours: nothing has been run
 		return ipc.Reason{Code: ipc.ReasonError, Text: why}

@@ -359,13 +359,17 @@ func (p *project) wrap(text string) {
 	p.tool.CXX = script
 }
 
+// plainLine is the plain compiler's command for a source.
+func (p *project) plainLine(source, out string) []string {
+	u := unitOf(source)
+	return ipc.Command{Lang: p.lang, Args: p.args}.Line(p.tool, &u, out)
+}
+
 // oracle compiles a source plainly, as the command line says.
 func (p *project) oracle(source string) string {
 	p.t.Helper()
 	out := filepath.Join(p.t.TempDir(), "plain.o")
-	c := ipc.Command{Lang: p.lang, Args: p.args}
-	u := unitOf(source)
-	line := c.Line(p.tool, &u, out)
+	line := p.plainLine(source, out)
 	cmd := exec.CommandContext(p.t.Context(), line[0], line[1:]...)
 	cmd.Dir, cmd.Env = p.root, processEnv(p.env, p.root)
 	if text, err := cmd.CombinedOutput(); err != nil {

@@ -266,10 +266,8 @@ func (r *recipe) verb() string {
 		return "compiled"
 	case ipc.ActionCommand:
 		return "run"
-	case ipc.ActionArchive:
-		return "archived"
 	}
-	return "linked"
+	return "linked" // an archive too
 }
 
 func cancelledReason(why error) ipc.Reason {

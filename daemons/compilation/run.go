@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"crypto/rand"
+	"path/filepath"
 	"runtime"
 	"slices"
 	"strings"
@@ -63,8 +64,7 @@ func (s *Service) Run(ctx context.Context, req ipc.RunRequest, report func(ipc.R
 		report(ipc.RunProgress{Notices: told})
 	}
 	reporter := newReporter(w.view, req.Actions, report)
-	w.buildDir = req.BuildDir
-	w.started, w.trace, w.timeTrace = reporter.start, req.Trace, req.TimeTrace
+	w.buildDir, w.started, w.trace, w.timeTrace = req.BuildDir, reporter.start, req.Trace, req.TimeTrace
 	r := &run{
 		work: w, req: &req, reporter: reporter,
 		compilers: make([]*compiler, len(req.Commands)), turns: newTurns(len(req.Actions)),
@@ -158,6 +158,7 @@ func (r *run) one(ctx context.Context, i int) {
 		}})
 		return
 	}
+	r.makeFolders(asked)
 	a := r.action(asked)
 	rec := r.renewed(a, r.s.records.get(a.id))
 	if r.inPlace(ctx, a, rec) {
@@ -178,13 +179,24 @@ func (r *run) one(ctx context.Context, i int) {
 	r.making.Go(func() { r.made(ctx, a, r.timed(t, r.finish(ctx, t, at), ipc.SpanStore)) })
 }
 
-// made reports an action that was made or taken from the cache. What is compiled from the
-// outputs of a command at once is stored only if their stamps are in the past.
+// made reports an action that was made or taken from the cache. What is made from the
+// outputs of a command at once is stored only if their stamps are past.
 func (r *run) made(ctx context.Context, a *action, res result) {
 	if a.command != nil && (res.Status == ipc.StatusCompiled || res.Status == ipc.StatusCached) {
 		_ = r.untilSettled(ctx, a.outputs)
 	}
 	r.reporter.finish(res)
+}
+
+// makeFolders makes the folders of a command's outputs before anything is looked at: the
+// command may list the folder above.
+func (r *run) makeFolders(a *ipc.RunAction) {
+	if a.Kind != ipc.ActionCommand {
+		return
+	}
+	for _, out := range a.Outputs {
+		_ = r.makeFolder(filepath.Dir(r.view.abs(out)) + "/") // an error comes again
+	}
 }
 
 // checkRun finds what no plan can contain.

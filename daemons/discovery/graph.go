@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/RepliBuild/replibuild/internal/stamps"
+	"github.com/RepliBuild/replibuild/internal/words"
 	"github.com/RepliBuild/replibuild/ipc"
 )
 
@@ -379,7 +380,11 @@ func compare(a, b uint64) int {
 func (g *graph) causesOf(i uint32) []ipc.Cause {
 	switch e := &g.expects[i]; e.kind {
 	case makes:
-		return []ipc.Cause{{Kind: ipc.CauseOutput, Path: g.files[e.subject].path()}}
+		f, wrong := g.files[e.subject], words.OutputChanged
+		if f.now == nothing {
+			wrong = words.OutputMissing
+		}
+		return []ipc.Cause{{Kind: ipc.CauseOutput, Path: f.path(), Text: wrong}}
 	case misses:
 		return g.places[e.subject].appeared(g, packed(e.want))
 	case lists:

@@ -58,15 +58,15 @@ func (s *Service) answer(reply *ipc.SyncReply) {
 }
 
 // untilTick returns how long it takes until the newest change seen is a tick old: a
-// hash taken after that belongs to its signature for sure. A time from the future
-// is not waited for longer than a tick.
+// hash taken after that belongs to its signature for sure. A time in the future, which
+// the clock leaves when it is set back, counts as now.
 func (s *Service) untilTick() time.Duration {
 	if s.newest == 0 || s.cfg.impatient {
 		return 0
 	}
-	left := time.Duration(s.newest + int64(s.tick) - time.Now().UnixNano())
-	s.newest = 0
-	return min(max(left, 0), s.tick)
+	now := time.Now().UnixNano()
+	s.newest = min(s.newest, now)
+	return max(time.Duration(s.newest+int64(s.tick)-now), 0)
 }
 
 func pause(ctx context.Context, d time.Duration) error {

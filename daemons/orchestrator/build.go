@@ -32,12 +32,13 @@ type build struct {
 	graph      *actionGraph
 	scope      scope
 	costs      map[string]unitCost
-	expected   float64     // seconds, by the costs of the units; 0 = unknown
-	correction float64     // what estimates are multiplied with
-	total      int         // units of the request
-	learned    bool        // there is something to write down
-	distrust   bool        // discovery's stand-in has been asked: it knows nothing of before
-	working    atomic.Bool // compilation was asked for something that can be cancelled
+	past       func() map[string]bool // nodes that the history knows
+	expected   float64                // seconds of all rounds, by the costs of steps, units and links; 0 = unknown
+	correction float64                // what estimates are multiplied with
+	total      int                    // units of the request
+	learned    bool                   // there is something to write down
+	distrust   bool                   // discovery's stand-in has been asked: it knows nothing of before
+	working    atomic.Bool            // compilation was asked for something that can be cancelled
 
 	mu       sync.Mutex
 	outcomes map[string]ipc.UnitResult // units that were not in place from the start
@@ -52,7 +53,7 @@ type build struct {
 func (s *Service) run(j *job) {
 	b := &build{
 		s: s, job: j, started: time.Now(), envHash: digest(j.req.Env), memory: s.memory,
-		outcomes: map[string]ipc.UnitResult{},
+		outcomes: map[string]ipc.UnitResult{}, past: sync.OnceValue(s.history.nodes),
 	}
 	b.discovery = newSession(s.discovery, b.takenOver)
 	b.setup = newSession(s.setup, b.takenOver)
@@ -248,8 +249,10 @@ func (b *build) allRecorded() bool {
 
 // settle waits until discovery has all records, and notes which they are. A record
 // that it did not take costs what it said of before: nothing is believed then.
-func (b *build) settle() {
-	if err := b.recorder.settle(b.memory); err != nil {
+func (b *build) settle() { b.settled(b.recorder.settle) }
+
+func (b *build) settled(how func(*memory) error) {
+	if err := how(b.memory); err != nil {
 		b.s.log.Warn("record what was built", "build", b.job.id, "error", err)
 	}
 	b.mu.Lock()

@@ -32,3 +32,37 @@ func TestEstimatesAreCorrected(t *testing.T) {
 	equal(t, "of one unit", h.correction(1), 0.25)
 	equal(t, "of everything", h.correction(40), 0.5)
 }
+
+// Steps that have to run, and what they lead to, are in the estimate, and it is corrected
+// as those of units are.
+func TestStepsAreInTheEstimate(t *testing.T) {
+	t.Parallel()
+	w := newWorld()
+	withSteps(w)
+	w.compilation.seconds = map[string]float64{"step:build/gen/a.txt": 30, "step:build/gen/b.h": 4, "app:src/main.cpp": 2, "link:app": 1}
+	s := w.service(t)
+	built(t, s)
+	expected := func() (o outcome, first, last float64) {
+		t.Helper()
+		o = built(t, s)
+		planned := bodies[ipc.BuildPlanned](o)
+		return o, planned[0].Expected, planned[len(planned)-1].Expected
+	}
+	w.write("api.json", "two")
+	s.history.records = nil // no build to correct by
+	o, first, last := expected()
+	equal(t, "before the steps, with what waits for them", first, 37.0)
+	equal(t, "after them", last, 3.0)
+	equal(t, "all of it, for the history", s.history.records[0].Expected, 37.0)
+	equal(t, "the step itself", bodies[ipc.StepStarted](o)[0].Expected, 30.0)
+
+	s.history.records[0].Seconds = 2 * 37
+	w.write("api.json", "three")
+	o, _, last = expected()
+	equal(t, "after the steps, corrected", last, 6.0)
+	equal(t, "the link", bodies[ipc.BuildPlanned](o)[1].Dirty, 1)
+
+	w.write("src/main.cpp", "new")
+	_, first, _ = expected()
+	equal(t, "without steps", first, 6.0)
+}

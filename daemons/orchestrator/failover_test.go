@@ -251,7 +251,7 @@ func TestLateNewsOfAServiceThatWasGivenUp(t *testing.T) {
 	t.Parallel()
 	w := newWorld()
 	s := w.service(t)
-	b := &build{s: s, job: newJob(ipc.BuildRequest{}, "", func(ipc.Event) {}), outcomes: map[string]ipc.UnitResult{}, memory: s.memory}
+	b := &build{s: s, job: newJob(ipc.BuildRequest{}, "", func(ipc.Event) {}), outcomes: map[string]ipc.UnitResult{}, memory: s.memory, past: s.history.nodes}
 	g, err := newActionGraph(&w.plan)
 	if err != nil {
 		t.Fatal(err)

@@ -266,5 +266,22 @@ func (h *history) last() []ipc.ExplainFact {
 	return all
 }
 
+// nodes are the IDs of all nodes that were made in a build that is remembered, also by
+// another process.
+func (h *history) nodes() map[string]bool {
+	h.reload()
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	made := map[string]bool{}
+	for _, r := range h.records {
+		for _, u := range r.Units {
+			if u.Status != ipc.StatusSkipped {
+				made[u.ID] = true
+			}
+		}
+	}
+	return made
+}
+
 // target reports the target part of a link's ID.
 func linkedTarget(id string) (string, bool) { return strings.CutPrefix(id, "link:") }

@@ -49,7 +49,7 @@ func (b *build) emitCached(count int, files []string) {
 func (b *build) actionStarted(a planned) {
 	expected := a.Expected * b.correction
 	job := ipc.RunningJob{ID: a.ID, File: a.Source, Target: a.Target, Expected: expected}
-	_, seen := b.costs[a.ID]
+	seen := b.seen(a.ID)
 	switch {
 	case a.Kind == ipc.ActionCompile:
 		b.emit(ipc.UnitStarted{File: a.Source, Target: a.Target, Seen: seen, Expected: expected})
@@ -65,7 +65,7 @@ func (b *build) actionStarted(a planned) {
 
 // actionDone takes the outcome of an action, once. Those that were in place are no news.
 func (b *build) actionDone(a *ipc.Action, n *actionState, r ipc.UnitResult) {
-	_, seen := b.costs[a.ID]
+	seen := b.seen(a.ID)
 	r.Reason = completeReason(r.Reason, a.Kind, n.causes, seen)
 	if a.Kind == ipc.ActionCompile {
 		b.job.unitDone(a.ID)

@@ -8,6 +8,13 @@ import (
 	"github.com/RepliBuild/replibuild/ipc"
 )
 
+// seen reports whether a node was made before this build. The costs forget a node that
+// leaves the plan, and do not hear of builds of other processes; the history does.
+func (b *build) seen(id string) bool {
+	_, known := b.costs[id]
+	return known || b.past()[id]
+}
+
 // completeReason fills in a reason that compilation did not give: what discovery saw, or
 // that the node was never made. Compilation says "never" of what it has no record of;
 // history (seen) remembers more.

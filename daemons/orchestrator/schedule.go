@@ -102,25 +102,25 @@ func (s *schedule) size(source string) int64 {
 	return fi.Size()
 }
 
-// expected estimates how long ordered units and what waits for them take on so many
-// slots, by handing each unit to the slot that is free first. It is 0 when history
-// knows none of the units.
-func (s *schedule) expected(units []planned, slots int) float64 {
-	if !slices.ContainsFunc(units, func(u planned) bool { return u.Expected > 0 }) {
+// expected estimates how long ordered actions and what waits for them take on so many
+// slots, by handing each action to the slot that is free first. It is 0 when history
+// knows none of them.
+func (s *schedule) expected(actions []planned, slots int) float64 {
+	if !slices.ContainsFunc(actions, func(a planned) bool { return a.Expected > 0 }) {
 		return 0
 	}
-	busy := make([]float64, max(1, min(slots, len(units))))
+	busy := make([]float64, max(1, min(slots, len(actions))))
 	end := 0.0
-	for _, u := range units {
+	for _, a := range actions {
 		first := 0
 		for i := range busy {
 			if busy[i] < busy[first] {
 				first = i
 			}
 		}
-		seconds := s.expect(&u.Action)
+		seconds := s.expect(&a.Action)
 		busy[first] += seconds
-		end = max(end, busy[first]+s.remaining[u.at]-seconds)
+		end = max(end, busy[first]+s.remaining[a.at]-seconds)
 	}
 	return end
 }

@@ -36,7 +36,9 @@ type scheduler struct {
 	clean   []*ipc.Action           // units in place that were not told yet
 	stopped *ipc.Reason             // why nothing more is begun
 	failure error                   // of a request as a whole
-	events  chan func()
+	// expectedBefore is what the earlier rounds of the build were expected to take.
+	expectedBefore float64
+	events         chan func()
 }
 
 // actionState is what is known of an action on its way.
@@ -56,6 +58,7 @@ func newScheduler(b *build, seen changes) *scheduler {
 	s := &scheduler{
 		b: b, g: b.graph, schedule: newSchedule(b.graph, b.costs), states: make([]actionState, len(b.plan.Actions)),
 		limit: 1 + b.slots(), readers: map[int]map[string]bool{}, events: make(chan func(), 64),
+		expectedBefore: b.expected,
 	}
 	for _, i := range b.scope.actions {
 		s.states[i].inScope = true
@@ -336,27 +339,30 @@ func (s *scheduler) tellClean() {
 // announce says what there is to do, as far as it is known now.
 func (s *scheduler) announce() {
 	b := s.b
-	units := s.unitsNeeded()
-	s.schedule.order(units)
-	ids := make([]string, len(units))
-	for i, u := range units {
-		ids[i] = u.ID
+	var units []string
+	var all, left []planned
+	for _, i := range b.scope.actions {
+		a := s.action(i)
+		if !s.states[i].needed {
+			continue
+		}
+		p := planned{RunAction: ipc.RunAction{Action: *a}, at: i}
+		all = append(all, p)
+		if !s.states[i].done {
+			left = append(left, p)
+		}
+		if a.Kind == ipc.ActionCompile {
+			units = append(units, a.ID)
+		}
 	}
-	b.expected = s.schedule.expected(units, b.slots())
+	s.schedule.order(all)
+	s.schedule.order(left)
+	b.expected = s.expectedBefore + s.schedule.expected(all, b.slots())
 	b.correction = b.s.history.correction(len(units))
 	b.emit(ipc.BuildPlanned{
 		Units: len(b.scope.units), Targets: s.targetsNeeded(), Dirty: len(units),
-		Expected: b.expected * b.correction, Nodes: ids,
+		Expected: s.schedule.expected(left, b.slots()) * b.correction, Nodes: units,
 	})
-}
-
-func (s *scheduler) unitsNeeded() (units []planned) {
-	for _, i := range s.b.scope.actions {
-		if a := s.action(i); a.Kind == ipc.ActionCompile && s.states[i].needed {
-			units = append(units, planned{RunAction: ipc.RunAction{Action: *a}, at: i})
-		}
-	}
-	return units
 }
 
 func (s *scheduler) countNeeded() (n int) {

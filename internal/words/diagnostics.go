@@ -22,8 +22,9 @@ type Diagnostic struct {
 var (
 	// placed matches "src/a.cpp:60:15: error: expected expression" of gcc and clang.
 	placed = regexp.MustCompile(`^(.+?):(\d+):(?:(\d+):)? (?:fatal )?error: (.*)$`)
-	// named matches "ld.lld: error: undefined symbol: f()" and "clang++: error: …".
-	named = regexp.MustCompile(`^[^ :]+: (?:fatal )?error: (.*)$`)
+	// named matches "ld.lld: error: undefined symbol: f()", "clang++: error: …" and
+	// "LLVM ERROR: IO failure on output stream: No space left on device".
+	named = regexp.MustCompile(`^(?:[^ :]+: (?:fatal )?error|LLVM ERROR): (.*)$`)
 	// undefined matches what GNU ld says of a missing symbol.
 	undefined = regexp.MustCompile(`(undefined reference to .*)$`)
 )

@@ -262,7 +262,7 @@ func endLine(c *Context, b *state.Build, w int) string {
 	if b.Trigger != "" && b.Trigger != ipc.TriggerCommand {
 		l.Put(paint.Dim, " by "+b.Trigger)
 	}
-	if b.Detail != "" {
+	if b.Detail != "" && !b.Cancelled { // "cancelled" says it
 		l.Put(paint.Dim, "  "+b.Detail)
 	}
 	return l.String()
@@ -271,16 +271,9 @@ func endLine(c *Context, b *state.Build, w int) string {
 // countsLine counts how units ended, each in its colour.
 func countsLine(c *Context, b *state.Build, w int) string {
 	l := c.P.Line(w).Skip(1)
-	for _, n := range []struct {
-		n    int
-		word string
-		role paint.Role
-	}{
-		{b.Counts.Failed, "failed", paint.Bad}, {b.Counts.Compiled, "compiled", paint.Warn},
-		{b.Counts.Cached - b.InPlace, words.Cached, paint.Good}, {b.InPlace, words.UpToDate, paint.Good}, {b.Counts.Skipped, "skipped", paint.Dim}, {b.Links, "linked", paint.Warn},
-	} {
-		if n.n > 0 {
-			l.Put(n.role, fmt.Sprintf("%s %s", widgets.Count(int64(n.n)), n.word)).Skip(2)
+	for _, e := range append(words.Ends(b.Counts, b.Hits()), words.End{N: b.Links, State: words.Linked}) {
+		if e.N > 0 {
+			l.Put(endRole(e.State), fmt.Sprintf("%s %s", widgets.Count(int64(e.N)), e.State)).Skip(2)
 		}
 	}
 	switch {
@@ -362,7 +355,7 @@ func pastRow(c *Context, l *paint.Line, r *ipc.BuildRecord) {
 	l.Right(paint.Text, widgets.Seconds(r.Seconds), 6).Skip(1)
 	wide := l.Left() > 40
 	if wide {
-		l.Cell(paint.Dim, r.Trigger, 8)
+		l.Cell(paint.Dim, r.Trigger, len(ipc.TriggerDashboard))
 	}
 	if r.Cancelled || !r.Success && r.Detail != "" {
 		l.Skip(1).Put(role, map[bool]string{true: words.Cancelled, false: r.Detail}[r.Cancelled])
@@ -373,14 +366,22 @@ func pastRow(c *Context, l *paint.Line, r *ipc.BuildRecord) {
 	} else {
 		l.Skip(9)
 	}
-	for _, n := range []struct {
-		n    int
-		word string
-		role paint.Role
-	}{{r.Failed, words.Failed, paint.Bad}, {r.Compiled, words.Compiled, paint.Warn}, {r.Hits, words.Cached, paint.Good}, {r.Cached - r.Hits, words.UpToDate, paint.Good}} {
-		if n.n > 0 && l.Left() > 4 {
-			l.Skip(1)
-			l.Put(n.role, fmt.Sprintf("%s %s", widgets.Count(int64(n.n)), n.word))
+	for _, e := range words.Ends(r.Counts, r.Hits) {
+		if e.N > 0 && l.Left() > 4 {
+			l.Skip(1).Put(endRole(e.State), fmt.Sprintf("%s %s", widgets.Count(int64(e.N)), e.State))
 		}
 	}
+}
+
+// endRole is how a number of units that ended in a state is painted.
+func endRole(state string) paint.Role {
+	switch state {
+	case words.Failed:
+		return paint.Bad
+	case words.Compiled, words.Linked:
+		return paint.Warn
+	case words.Skipped:
+		return paint.Dim
+	}
+	return paint.Good
 }

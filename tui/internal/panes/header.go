@@ -49,9 +49,11 @@ func headerParts(c *Context) []widgets.Note {
 	if n.Hits+n.Misses > 0 {
 		parts = append(parts, note(paint.Good, "hit "+widgets.Percent(n.Hits, n.Hits+n.Misses)))
 	}
-	if waiting := len(s.Queue.Waiting); waiting > 0 {
+	switch waiting := len(s.Queue.Waiting); {
+	case s.Link == state.LinkDown: // there is none
+	case waiting > 0:
 		parts = append(parts, note(paint.Warn, fmt.Sprintf("queue %d", waiting)))
-	} else {
+	default:
 		parts = append(parts, note(paint.Dim, "queue 0"))
 	}
 	switch dirty := s.DirtyRows(); {
