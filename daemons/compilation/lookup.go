@@ -150,6 +150,7 @@ func (w *work) deliver(ctx context.Context, t *attempt, e *cache.Entry, set pack
 	if t.audited && len(outputs) == 1 {
 		w.s.auditor.hit(func() suspect { return w.suspectOf(t.action, e, w.s.tables.unpack(set)) })
 	}
+	w.removeLeft(t, rec)
 	w.remember(t, rec)
 	return &result{rec: rec, UnitResult: ipc.UnitResult{
 		ID: t.id, Status: ipc.StatusCached, Changed: t.changed(func(i int) cache.Digest { return outputs[i].Blob }),
