@@ -176,7 +176,7 @@ func (w *work) entryOutputs(a *action, e *cache.Entry) (out []entryOutput, err e
 		out = append(out, entryOutput{w.withPermissions(o), path})
 	}
 	for _, o := range e.Outputs {
-		path, beside := strings.CutPrefix(o.Name, besidePrefix)
+		path, beside := besidePath(o.Name)
 		if !beside {
 			continue
 		}
@@ -193,6 +193,8 @@ func (w *work) entryOutputs(a *action, e *cache.Entry) (out []entryOutput, err e
 // besidePrefix begins the names that entries have for files beside the declared outputs,
 // which have their numbers for names.
 const besidePrefix = "+"
+
+func besidePath(name string) (path string, is bool) { return strings.CutPrefix(name, besidePrefix) }
 
 func declaredName(i int) string { return strconv.Itoa(i) }
 
