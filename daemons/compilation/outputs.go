@@ -87,6 +87,11 @@ func (f *outputFiles) setAside(rec *record) error {
 	if rec != nil && rec.Uncacheable == "" {
 		paths = append(paths, f.ours(rec, rec.Beside)...)
 	}
+	return f.rename(paths)
+}
+
+// rename renames files of outputs aside.
+func (f *outputFiles) rename(paths []string) error {
 	for _, p := range paths {
 		path := f.view.abs(p)
 		aside := f.privateName(p)
