@@ -152,6 +152,7 @@ func (w *work) deliver(ctx context.Context, t *attempt, e *cache.Entry, set snap
 	if t.audited && len(outputs) == 1 {
 		w.s.auditor.hit(func() suspect { return w.suspectOf(t.action, e, w.s.tables.Unpack(set)) })
 	}
+	w.removeLeft(t, rec)
 	w.remember(t, rec)
 	return &result{rec: rec, UnitResult: ipc.UnitResult{
 		ID: t.id, Status: ipc.StatusCached, Changed: t.changed(func(i int) cache.Digest { return outputs[i].Blob }),
@@ -177,7 +178,7 @@ func (w *work) entryOutputs(a *action, e *cache.Entry) (out []entryOutput, err e
 		out = append(out, entryOutput{w.withPermissions(o), path})
 	}
 	for _, o := range e.Outputs {
-		path, beside := strings.CutPrefix(o.Name, besidePrefix)
+		path, beside := besidePath(o.Name)
 		if !beside {
 			continue
 		}
@@ -194,6 +195,8 @@ func (w *work) entryOutputs(a *action, e *cache.Entry) (out []entryOutput, err e
 // besidePrefix begins the names that entries have for files beside the declared outputs,
 // which have their numbers for names.
 const besidePrefix = "+"
+
+func besidePath(name string) (path string, is bool) { return strings.CutPrefix(name, besidePrefix) }
 
 func declaredName(i int) string { return strconv.Itoa(i) }
 

@@ -162,11 +162,17 @@ var timeless = map[string]bool{"cp": true, "mv": true, "install": true, "ln": tr
 // askedMatch is the fact that counts of a file that programs asked about, "" for none: what
 // lies beneath the build folder has other times after each restoring.
 func (w *traceWitness) askedMatch(a preload.Asked) string {
+	if a.Allowed {
+		return snapshot.ModeOnly
+	}
 	if w.about.command == nil {
 		return snapshot.ModeAndTime
 	}
 	if dir := strings.TrimSuffix(w.about.buildDir, "/"); dir != "" && (a.Path == dir || strings.HasPrefix(a.Path, dir+"/")) {
 		return ""
+	}
+	if w.about.view.Signature(a.Path).IsDir() {
+		return snapshot.ModeOnly // the names in it are listed by whoever wants to know them
 	}
 	for _, program := range a.Programs {
 		if !timeless[path.Base(program)] {

@@ -87,8 +87,13 @@ func (w *work) privateName(output string) string {
 func (f *outputFiles) setAside(rec *record) error {
 	paths := slices.Clone(f.action.outputs)
 	if rec != nil && rec.Uncacheable == "" {
-		paths = append(paths, rec.Beside...)
+		paths = append(paths, f.ours(rec, rec.Beside)...)
 	}
+	return f.rename(paths)
+}
+
+// rename renames files of outputs aside.
+func (f *outputFiles) rename(paths []string) error {
 	for _, p := range paths {
 		path := f.view.Abs(p)
 		aside := f.privateName(p)
@@ -284,7 +289,32 @@ func (w *work) recordOutputs(t *attempt, rec *record, files []madeFile) {
 	for _, m := range files[len(t.outputs):] {
 		rec.Beside = append(rec.Beside, m.path)
 	}
+	w.removeLeft(t, rec)
 	w.remember(t, rec)
+}
+
+// removeLeft removes the files beneath the build folder that the action made before and
+// makes no more.
+func (w *work) removeLeft(t *attempt, rec *record) {
+	if t.rec == nil {
+		return
+	}
+	left := slices.DeleteFunc(slices.Clone(t.rec.Beside), func(p string) bool { return rec.output(p) != nil || !w.isBuilt(p) })
+	for _, p := range w.ours(t.rec, left) {
+		if w.s.records.maker(p) == t.id {
+			_ = os.Remove(w.view.Abs(p))
+		}
+	}
+}
+
+// ours are the paths at which files lie that have the content that a record says.
+func (w *work) ours(rec *record, paths []string) (out []string) {
+	for _, p := range paths {
+		if o := rec.output(p); o != nil && w.contentOf(p, rec) == o.Digest {
+			out = append(out, p)
+		}
+	}
+	return out
 }
 
 // changed reports whether a declared output has another content than before.

@@ -32,6 +32,10 @@ type suspect struct {
 	output  cache.Output
 	set     snapshot.InputSet
 	mode    string // of the entry
+	// underName is the action if the tool has to be told the outputs' own names, with all
+	// outputs of the entry.
+	underName *action
+	outputs   []entryOutput
 }
 
 // verdict is what a recomputation says of an object.
@@ -46,10 +50,15 @@ const (
 
 // suspectOf takes what is needed of an action and the entry that was found for it.
 func (w *work) suspectOf(a *action, e *cache.Entry, set snapshot.InputSet) suspect {
-	return suspect{
+	x := suspect{
 		id: a.id, args: func(output string) []string { return a.tool(output).args }, object: w.view.Abs(a.outputs[0]),
 		root: w.root, env: w.env, timeout: w.timeout, action: e.Action, output: mainOutput(e), set: set, mode: e.Mode,
 	}
+	if a.writing != privately {
+		x.underName = a
+		x.outputs, _ = w.entryOutputs(a, e) // of a damaged entry: none, and nothing is said of it
+	}
+	return x
 }
 
 // mainOutput is the main output of an entry.

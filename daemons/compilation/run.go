@@ -162,7 +162,7 @@ func (r *run) one(ctx context.Context, i int) {
 	t := r.newAttempt(a, rec)
 	if done := r.begin(ctx, t); done != nil {
 		t.leave()
-		r.reporter.finish(r.timed(t, *done, ipc.SpanLookup))
+		r.made(ctx, a, r.timed(t, *done, ipc.SpanLookup))
 		return
 	}
 	var at *place
@@ -170,14 +170,16 @@ func (r *run) one(ctx context.Context, i int) {
 		r.turns.Await(i)
 		at = r.line(a, rec)
 	}
-	r.making.Go(func() {
-		result := r.timed(t, r.finish(ctx, t, at), ipc.SpanStore)
-		if a.command != nil && result.Status == ipc.StatusCompiled {
-			// What is made from the outputs at once is stored only if their stamps are past.
-			_ = r.untilSettled(ctx, a.outputs)
-		}
-		r.reporter.finish(result)
-	})
+	r.making.Go(func() { r.made(ctx, a, r.timed(t, r.finish(ctx, t, at), ipc.SpanStore)) })
+}
+
+// made reports an action that was made or taken from the cache. What is made from the
+// outputs of a command at once is stored only if their stamps are past.
+func (r *run) made(ctx context.Context, a *action, res result) {
+	if a.command != nil && (res.Status == ipc.StatusCompiled || res.Status == ipc.StatusCached) {
+		_ = r.untilSettled(ctx, a.outputs)
+	}
+	r.reporter.finish(res)
 }
 
 // makeFolders makes the folders of a command's outputs before anything is looked at: the

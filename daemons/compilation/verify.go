@@ -84,8 +84,9 @@ func (r *run) suspect(a *action) (suspect, bool) {
 				continue
 			}
 			r.s.store.Pin(r.pin, set.Action)
-			if e, _ := r.s.store.Get(set.Action); e != nil && len(e.Outputs) == 1 {
-				return r.suspectOf(a, e, known), true
+			if e, _ := r.s.store.Get(set.Action); e != nil {
+				x := r.suspectOf(a, e, known)
+				return x, x.underName == nil || len(x.outputs) > 0
 			}
 		}
 	}
@@ -122,7 +123,11 @@ func (w *work) recomputeInLine(ctx context.Context, x suspect) (verdict, string)
 		return void, err.Error()
 	}
 	defer slot.Release()
-	v, detail := w.s.recompute(ctx, x)
+	how := w.s.recompute
+	if x.underName != nil {
+		how = w.recomputeUnderName
+	}
+	v, detail := how(ctx, x)
 	if v == different {
 		w.s.condemn(x, detail)
 	}
