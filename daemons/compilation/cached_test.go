@@ -187,7 +187,7 @@ func TestFailuresAreNotStored(t *testing.T) {
 		if r.Status != ipc.StatusFailed || r.Reason.Code != ipc.ReasonError || r.Exit != 1 || !strings.Contains(r.Diagnostics, "value.h") {
 			t.Errorf("failed: %+v", r)
 		}
-		if strings.Contains(r.Diagnostics, ".rb-") || len(r.Command) == 0 || r.Command[len(r.Command)-1] != unitOf("src/main.cpp").Object {
+		if strings.Contains(r.Diagnostics, ".rb-") || len(r.Command) == 0 || r.Command[len(r.Command)-1] != unitOf("src/main.cpp").Output() {
 			t.Errorf("failed: %q, %q", r.Diagnostics, r.Command)
 		}
 		if p.track[r.ID].Unsettled == "" || len(p.files[r.ID]) < 2 {
@@ -279,7 +279,7 @@ func TestDirectFlagsKeepNames(t *testing.T) {
 	p.args = append(p.args, "-g", "-gsplit-dwarf")
 	p.write("src/main.cpp", "int f() { return 1; }\n")
 	p.expect("first", "src/main.cpp", ipc.StatusCompiled, ipc.ReasonNew)
-	dwo := strings.TrimSuffix(unitOf("src/main.cpp").Object, ".o") + ".dwo"
+	dwo := strings.TrimSuffix(unitOf("src/main.cpp").Output(), ".o") + ".dwo"
 	if p.read(dwo) == "" {
 		t.Error("no split debug information")
 	}

@@ -218,8 +218,8 @@ func TestSameKeyCompilesOnce(t *testing.T) {
 	req := p.batch()
 	for i := range 12 {
 		u := unitOf("src/main.cpp")
-		u.ID, u.Object = fmt.Sprintf("app%d:src/main.cpp", i), fmt.Sprintf("build/obj/app%d/main.o", i%6)
-		req.Units = append(req.Units, ipc.BatchUnit{Unit: u})
+		u.ID, u.Outputs = fmt.Sprintf("app%d:src/main.cpp", i), []string{fmt.Sprintf("build/obj/app%d/main.o", i%6)}
+		req.Actions = append(req.Actions, ipc.RunAction{Action: u})
 	}
 	out, err := p.run(t.Context(), req)
 	if err != nil || len(out) != 12 {

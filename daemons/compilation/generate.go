@@ -18,51 +18,32 @@ import (
 	"github.com/RepliBuild/replibuild/ipc"
 )
 
-// Generate implements [ipc.Compilation].
-func (s *Service) Generate(ctx context.Context, req ipc.GenerateRequest) (ipc.GenerateReply, error) {
-	if req.Step.ID == "" || len(req.Step.Command) == 0 || len(req.Step.Outputs) == 0 {
-		return ipc.GenerateReply{}, ipc.Errorf(ipc.CodeBadRequest, "step %q: id, command and outputs must not be empty", req.Step.ID)
-	}
-	ctx, w, end, err := s.newWork(ctx, req.Build, req.Root, req.Env, req.Caller, req.Timeout)
-	if err != nil {
-		return ipc.GenerateReply{}, err
-	}
-	defer end()
-	r := newStep(w, &req).do(ctx)
-	track := newTrackBuilder(w.view)
-	track.add(r.ID, "", r.rec)
-	reply := ipc.GenerateReply{Result: r.UnitResult, Track: track.news()}
-	if ctx.Err() != nil {
-		return reply, cancelledError(ctx, req.Build)
-	}
-	return reply, nil
-}
-
 // step is a [[generate]] step on its way. Nobody knows all that such a command reads and
 // writes besides what it declares (see run), so its outputs are skipped in place but never
 // kept in the cache.
 type step struct {
 	*attempt
 	w       *work
-	req     *ipc.GenerateRequest
+	req     *ipc.RunRequest
+	asked   *ipc.RunAction
 	program string   // path of what runs, "" if there is none
 	files   []string // inputs and the program
 	misses  []string // places of the program that come first
 }
 
-func newStep(w *work, req *ipc.GenerateRequest) *step {
-	p := &step{w: w, req: req}
+func newStep(w *work, req *ipc.RunRequest, asked *ipc.RunAction) *step {
+	p := &step{w: w, req: req, asked: asked}
 	env := slices.Clone(req.Env)
 	slices.Sort(env)
-	a := &action{id: req.Step.ID, output: req.Step.Outputs[0], causes: req.Causes, exact: true, urgent: true, line: req.Step.Command}
-	a.recipe = &recipe{Kind: kindStep, Args: req.Step.Command, Env: env, Root: w.root}
+	a := &action{id: asked.ID, output: asked.Output(), causes: asked.Causes, exact: true, urgent: true, line: asked.Args}
+	a.recipe = &recipe{Kind: ipc.ActionCommand, Args: asked.Args, Env: env, Root: w.root}
 	a.recipeID = a.recipe.digest()
 	a.base = func() (cache.Digest, error) {
-		return cache.NewKey("step").Digest("recipe", a.recipeID).Field("inputs", req.Step.Inputs...).
-			Field("outputs", req.Step.Outputs...).Sum(), nil
+		return cache.NewKey("step").Digest("recipe", a.recipeID).Field("inputs", asked.Inputs...).
+			Field("outputs", asked.Outputs...).Sum(), nil
 	}
-	p.program, p.misses = findProgram(w, req.Step.Command[0], ipc.EnvValue(req.Env, "PATH"))
-	for _, in := range req.Step.Inputs {
+	p.program, p.misses = findProgram(w, asked.Args[0], ipc.EnvValue(req.Env, "PATH"))
+	for _, in := range asked.Inputs {
 		p.files = append(p.files, snapshot.Spell(w.root, in))
 	}
 	if p.program != "" {
@@ -112,7 +93,7 @@ func (p *step) do(ctx context.Context) result {
 		return p.w.skipped(p.attempt, err)
 	}
 	since := stamps.Now()
-	args := append([]string{p.w.view.Abs(p.program)}, p.req.Step.Command[1:]...)
+	args := append([]string{p.w.view.Abs(p.program)}, p.asked.Args[1:]...)
 	o, read, err := p.run(ctx, process.Task{Args: args, Dir: p.w.root, Env: p.w.env, Caller: p.w.caller, Timeout: p.w.timeout}, since, at.slot.Runs)
 	p.files = append(p.files, read...)
 	switch {
@@ -125,7 +106,7 @@ func (p *step) do(ctx context.Context) result {
 	}
 	r := p.settle(o, since, before, reason)
 	// What is compiled from the outputs at once is stored only if their stamps are past.
-	_ = p.w.untilSettled(ctx, p.req.Step.Outputs)
+	_ = p.w.untilSettled(ctx, p.asked.Outputs)
 	return r
 }
 
@@ -163,7 +144,7 @@ func (p *step) inPlace() *record {
 // that the outputs have before. What is not a file of its own is taken away: the
 // command would write through it.
 func (p *step) prepare() (before []cache.Digest, err error) {
-	for _, in := range p.req.Step.Inputs {
+	for _, in := range p.asked.Inputs {
 		if sig := p.w.view.Signature(snapshot.Spell(p.w.root, in)); !sig.IsRegular() {
 			what := "does not exist"
 			if sig.Exists() {
@@ -173,9 +154,9 @@ func (p *step) prepare() (before []cache.Digest, err error) {
 		}
 	}
 	if p.program == "" {
-		return nil, fmt.Errorf("there is no program %s on the PATH %s", p.req.Step.Command[0], ipc.EnvValue(p.req.Env, "PATH"))
+		return nil, fmt.Errorf("there is no program %s on the PATH %s", p.asked.Args[0], ipc.EnvValue(p.req.Env, "PATH"))
 	}
-	for _, out := range p.req.Step.Outputs {
+	for _, out := range p.asked.Outputs {
 		path := p.w.view.Abs(out)
 		if err := p.w.makeFolder(filepath.Dir(path)); err != nil {
 			return nil, fmt.Errorf("make a place for %s: %w", out, err)
@@ -196,7 +177,7 @@ func (p *step) settle(o process.Outcome, since int64, before []cache.Digest, rea
 	rec := &record{Recipe: p.recipeID, Base: p.base, Set: p.w.s.tables.Pack(set), Peak: o.Peak, Unsettled: doubt}
 	changed := false
 	var size int64
-	for i, out := range p.req.Step.Outputs {
+	for i, out := range p.asked.Outputs {
 		p.w.view.Forget(out)
 		path := p.w.view.Abs(out)
 		sum, n, err := cache.HashFile(path)
@@ -211,6 +192,6 @@ func (p *step) settle(o process.Outcome, since int64, before []cache.Digest, rea
 	p.w.remember(p.attempt, rec)
 	return result{rec: rec, UnitResult: ipc.UnitResult{
 		ID: p.id, Status: ipc.StatusCompiled, Changed: changed, Reason: reason,
-		Seconds: o.Seconds, CPU: o.Cpu, Peak: o.Peak, Bytes: size, Diagnostics: o.Output,
+		Seconds: o.Seconds, CPU: o.CPU, Peak: o.Peak, Bytes: size, Diagnostics: o.Output,
 	}}
 }

@@ -16,14 +16,19 @@ func (p *project) generate(script string, outputs ...string) ipc.UnitResult {
 			p.t.Fatal(err)
 		}
 	}
-	reply, err := p.start().Generate(p.t.Context(), ipc.GenerateRequest{Build: "b1", Root: p.root, Env: p.env, Step: ipc.Step{
-		ID: "step:" + outputs[0], Command: []string{"sh", "-c", script}, Inputs: []string{"api.txt"}, Outputs: outputs,
-	}})
+	r, err := p.one(p.t.Context(), p.stepRequest(ipc.Action{
+		ID: "step:" + outputs[0], Args: []string{"sh", "-c", script}, Inputs: []string{"api.txt"}, Outputs: outputs,
+	}))
 	if err != nil {
 		p.t.Fatal(err)
 	}
-	p.noteTrack(reply.Track)
-	return reply.Result
+	return r
+}
+
+// stepRequest asks for a step.
+func (p *project) stepRequest(step ipc.Action) ipc.RunRequest {
+	step.Kind = ipc.ActionCommand
+	return ipc.RunRequest{Build: "b1", Root: p.root, BuildDir: "build", Env: p.env, Actions: []ipc.RunAction{{Action: step}}}
 }
 
 // What a step reads of the project is an input although nobody declared it; what it
@@ -154,16 +159,14 @@ func TestGenerateFailures(t *testing.T) {
 	if r = p.generate("echo y > "+out, out); r.Status != ipc.StatusCompiled || p.read("precious") != "precious" || p.read(out) != "y\n" {
 		t.Errorf("link: %+v", r)
 	}
-	for _, step := range []ipc.Step{{}, {ID: "a", Command: []string{"x"}}, {ID: "a", Outputs: []string{"x"}}} {
-		if _, err := p.s.Generate(t.Context(), ipc.GenerateRequest{Step: step}); ipc.CodeOf(err) != ipc.CodeBadRequest {
+	for _, step := range []ipc.Action{{}, {ID: "a", Args: []string{"x"}}, {ID: "a", Outputs: []string{"x"}}} {
+		if _, err := p.s.Run(t.Context(), p.stepRequest(step), nil); ipc.CodeOf(err) != ipc.CodeBadRequest {
 			t.Errorf("%+v: %v", step, err)
 		}
 	}
-	reply, err := p.s.Generate(t.Context(), ipc.GenerateRequest{Root: p.root, Env: p.env, Step: ipc.Step{
-		ID: "s", Command: []string{"no-such-program"}, Outputs: []string{"x"},
-	}})
-	if err != nil || reply.Result.Status != ipc.StatusFailed || !strings.Contains(reply.Result.Diagnostics, "no-such-program") {
-		t.Errorf("no program: %+v, %v", reply, err)
+	r, err := p.one(t.Context(), p.stepRequest(ipc.Action{ID: "s", Args: []string{"no-such-program"}, Outputs: []string{"x"}}))
+	if err != nil || r.Status != ipc.StatusFailed || !strings.Contains(r.Diagnostics, "no-such-program") {
+		t.Errorf("no program: %+v, %v", r, err)
 	}
 }
 

@@ -41,7 +41,7 @@ func (p *step) run(ctx context.Context, job process.Task, since int64, started f
 		o, err = s.spawner.Run(ctx, job, started)
 		return o, nil, err
 	}
-	return o, p.ofProject(s.tracers.reader(p.w.root).Observe(trace, p.req.Step.Outputs, nil), since), err
+	return o, p.ofProject(s.tracers.reader(p.w.root).Observe(trace, p.asked.Outputs, nil), since), err
 }
 
 // ofProject are the files of the project among what was read, without what the step

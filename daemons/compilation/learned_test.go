@@ -88,7 +88,7 @@ func TestListReason(t *testing.T) {
 		p.write(s+".cpp", "int "+s+"() { return 1; }\n")
 	}
 	objects := p.objects("a.cpp", "b.cpp", "c.cpp")
-	target := ipc.Target{Name: "lib", Kind: ipc.KindStatic, Output: "build/lib.a", LinkLang: "c++"}
+	target := linkTarget{Name: "lib", Kind: ipc.KindStatic, Output: "build/lib.a", LinkLang: "c++"}
 	for _, tt := range []struct {
 		what string
 		in   []string

@@ -12,7 +12,6 @@ import (
 	"github.com/RepliBuild/replibuild/daemons/compilation/internal/process"
 	"github.com/RepliBuild/replibuild/daemons/compilation/internal/snapshot"
 	"github.com/RepliBuild/replibuild/internal/stamps"
-	"github.com/RepliBuild/replibuild/ipc"
 )
 
 // A driver spends longer on finding out how to call the linker than mold does on linking
@@ -181,7 +180,6 @@ func (knowsNothing) testify(context.Context) (*observation, error) {
 
 // hasLinker reports whether a target is linked by a clang that calls one of the linkers
 // whose calls were tried: others may want more of the driver than a command line.
-func hasLinker(req *ipc.LinkRequest) bool {
-	return req.Target.Kind != ipc.KindStatic && req.Toolchain.Family == "clang" &&
-		(req.Toolchain.Linker == "lld" || req.Toolchain.Linker == "mold")
+func (l *linker) hasLinker() bool {
+	return !l.static() && l.toolchain.Family == "clang" && (l.toolchain.Linker == "lld" || l.toolchain.Linker == "mold")
 }

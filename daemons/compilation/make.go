@@ -259,7 +259,7 @@ func (w *work) failed(t *attempt, o process.Outcome, diagnostics string) *result
 	rec.Set = w.s.tables.Pack(w.refresh(set, t.tool("").also))
 	w.remember(t, rec)
 	return &result{rec: rec, UnitResult: ipc.UnitResult{
-		ID: t.id, Status: ipc.StatusFailed, Reason: reason, Seconds: o.Seconds, CPU: o.Cpu, Peak: o.Peak,
+		ID: t.id, Status: ipc.StatusFailed, Reason: reason, Seconds: o.Seconds, CPU: o.CPU, Peak: o.Peak,
 		Diagnostics: diagnostics, Exit: o.Exit, Command: t.line,
 	}}
 }

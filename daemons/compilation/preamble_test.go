@@ -302,7 +302,8 @@ func TestPreambleDiagnostics(t *testing.T) {
 	p.edited("src/a.cc", text)
 	p.write("src/a.cc", text+"int g(int z) { return 0; }\n")
 	r := p.used("edited", "src/a.cc")
-	line := ipc.Command{Lang: "c++", Args: p.args}.Line(p.tool, "src/a.cc", "/dev/null")
+	u := unitOf("src/a.cc")
+	line := ipc.Command{Lang: "c++", Args: p.args}.Line(p.tool, &u, "/dev/null")
 	cmd := exec.CommandContext(t.Context(), line[0], line[1:]...)
 	cmd.Dir = p.root
 	want, _ := cmd.CombinedOutput()

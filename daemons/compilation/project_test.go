@@ -249,28 +249,30 @@ func (p *project) remove(name string) {
 }
 
 // batch is the request for sources, each as a unit of target "app".
-func (p *project) batch(sources ...string) ipc.BatchRequest {
-	req := ipc.BatchRequest{
+func (p *project) batch(sources ...string) ipc.RunRequest {
+	req := ipc.RunRequest{
 		Build: "b1", Root: p.root, BuildDir: "build", Env: p.env, Toolchains: []ipc.Toolchain{p.tool},
 		Commands: []ipc.Command{{Lang: p.lang, Args: p.args}},
 	}
 	for _, s := range sources {
-		req.Units = append(req.Units, ipc.BatchUnit{Unit: unitOf(s)})
+		req.Actions = append(req.Actions, ipc.RunAction{Action: unitOf(s)})
 	}
 	return req
 }
 
-func unitOf(source string) ipc.Unit {
-	return ipc.Unit{ID: "app:" + source, Target: "app", Source: source, Object: "build/obj/app/" + source + ".o"}
+func unitOf(source string) ipc.Action {
+	return ipc.Action{
+		ID: "app:" + source, Kind: ipc.ActionCompile, Target: "app", Source: source, Outputs: []string{"build/obj/app/" + source + ".o"},
+	}
 }
 
 // run serves a batch and returns the results by source.
-func (p *project) run(ctx context.Context, req ipc.BatchRequest) (map[string]ipc.UnitResult, error) {
+func (p *project) run(ctx context.Context, req ipc.RunRequest) (map[string]ipc.UnitResult, error) {
 	p.t.Helper()
 	out := make(map[string]ipc.UnitResult)
 	p.ready()
 	var all ipc.Track
-	_, err := p.start().CompileBatch(ctx, req, func(b ipc.BatchProgress) {
+	_, err := p.start().Run(ctx, req, func(b ipc.RunProgress) {
 		for _, r := range b.Finished {
 			out[strings.TrimPrefix(r.ID, "app:")] = r
 		}
@@ -363,7 +365,8 @@ func (p *project) oracle(source string) string {
 	p.t.Helper()
 	out := filepath.Join(p.t.TempDir(), "plain.o")
 	c := ipc.Command{Lang: p.lang, Args: p.args}
-	line := c.Line(p.tool, source, out)
+	u := unitOf(source)
+	line := c.Line(p.tool, &u, out)
 	cmd := exec.CommandContext(p.t.Context(), line[0], line[1:]...)
 	cmd.Dir, cmd.Env = p.root, processEnv(p.env, p.root)
 	if text, err := cmd.CombinedOutput(); err != nil {
@@ -379,7 +382,7 @@ func (p *project) oracle(source string) string {
 // sameAsPlain compares an object with that of a plain compile.
 func (p *project) sameAsPlain(source string) {
 	p.t.Helper()
-	if p.read(unitOf(source).Object) != p.oracle(source) {
+	if p.read(unitOf(source).Output()) != p.oracle(source) {
 		p.t.Errorf("the object of %s is not what a plain compile makes", source)
 	}
 }

@@ -253,9 +253,9 @@ func (r *recipe) doer() string {
 	switch r.Kind {
 	case "c", "c++":
 		return "the compiler"
-	case ipc.KindStatic:
+	case ipc.ActionArchive:
 		return "the archiver"
-	case kindStep:
+	case ipc.ActionCommand:
 		return "the command"
 	}
 	return "the linker"
@@ -265,15 +265,13 @@ func (r *recipe) verb() string {
 	switch r.Kind {
 	case "c", "c++":
 		return "compiled"
-	case kindStep:
+	case ipc.ActionCommand:
 		return "run"
-	case ipc.KindStatic:
+	case ipc.ActionArchive:
 		return "archived"
 	}
 	return "linked"
 }
-
-const kindStep = "step"
 
 func cancelledReason(why error) ipc.Reason {
 	r := words.BuildCancelled()

@@ -86,9 +86,9 @@ func actionKey(base cache.Digest, set snapshot.InputSet) cache.Digest {
 }
 
 // compileRecipe describes how a command compiles.
-func compileRecipe(req *ipc.BatchRequest, c ipc.Command, flags flagFacts) *recipe {
+func compileRecipe(req *ipc.RunRequest, c ipc.Command, flags flagFacts) *recipe {
 	t := req.Toolchains[c.Toolchain]
-	driver := c.Line(t, "", "")[0]
+	driver := c.Program(t)
 	r := &recipe{
 		Kind: c.Lang, Identity: t.Identity, Version: t.Version, Root: req.Root,
 		Args: append([]string{driver}, flags.args...), Env: keyEnv(req.Env),

@@ -26,8 +26,8 @@ func TestReportsInBulk(t *testing.T) {
 			}),
 			Outputs: []outputRecord{{Path: "a.o"}},
 		}
-		var reports []ipc.BatchProgress
-		r := newReporter(v, nil, func(p ipc.BatchProgress) { reports = append(reports, p) })
+		var reports []ipc.RunProgress
+		r := newReporter(v, nil, func(p ipc.RunProgress) { reports = append(reports, p) })
 		const units = 10_000
 		for i := range units {
 			r.finish(result{rec: rec, UnitResult: ipc.UnitResult{ID: fmt.Sprint(i), Status: ipc.StatusCached, InPlace: true}})
@@ -64,7 +64,7 @@ func TestReportOrder(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		v := snapshot.New("/", nil, snapshot.NewInterner(), snapshot.NewHashCache(nil))
 		var got []string
-		r := newReporter(v, nil, func(p ipc.BatchProgress) {
+		r := newReporter(v, nil, func(p ipc.RunProgress) {
 			for _, s := range p.Started {
 				got = append(got, "start "+s)
 			}

@@ -44,7 +44,7 @@ func (w *work) settle(t *attempt, p product, temp *temporary, reason ipc.Reason)
 	if err == nil && rec.Unsettled == "" && rec.Uncacheable == "" {
 		rec.Action = actionKey(t.use.base(t.base), set)
 		w.storeLater(t, temp.path, set, &cache.Entry{
-			Action: rec.Action, Diagnostics: diagnostics, Seconds: p.outcome.Seconds, CPU: p.outcome.Cpu, Peak: p.outcome.Peak,
+			Action: rec.Action, Diagnostics: diagnostics, Seconds: p.outcome.Seconds, CPU: p.outcome.CPU, Peak: p.outcome.Peak,
 			Created: time.Now(), Command: strings.Join(t.line, " "), Mode: rec.Mode, Observed: rec.Observed,
 			Outputs: []cache.Output{{Name: "output", Blob: content, Mode: w.permissionsToKeep(t.action, info.Mode())}},
 		})
@@ -58,7 +58,7 @@ func (w *work) settle(t *attempt, p product, temp *temporary, reason ipc.Reason)
 	w.recordOutputs(t, rec, content)
 	return result{rec: rec, UnitResult: ipc.UnitResult{
 		ID: t.id, Status: ipc.StatusCompiled, Changed: content != t.before, Reason: reason, Key: keyText(rec.Action),
-		Seconds: p.outcome.Seconds, CPU: p.outcome.Cpu, Peak: p.outcome.Peak, Bytes: info.Size(), Diagnostics: diagnostics,
+		Seconds: p.outcome.Seconds, CPU: p.outcome.CPU, Peak: p.outcome.Peak, Bytes: info.Size(), Diagnostics: diagnostics,
 	}}
 }
 

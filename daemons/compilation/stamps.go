@@ -38,7 +38,7 @@ func (w *work) addStamps(seen *observation, set *snapshot.InputSet, gcc bool) {
 // or a module of clang's: those keep the times, and clang refuses one of which a header
 // has another time now ("has been modified since the precompiled header was built").
 func (p *step) addStamps(set *snapshot.InputSet) {
-	if !slices.ContainsFunc(p.req.Step.Outputs, func(out string) bool { return isClangAST(p.w.view.Abs(out)) }) {
+	if !slices.ContainsFunc(p.asked.Outputs, func(out string) bool { return isClangAST(p.w.view.Abs(out)) }) {
 		return
 	}
 	for _, f := range p.files {

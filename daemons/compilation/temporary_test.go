@@ -10,7 +10,6 @@ import (
 
 	"github.com/RepliBuild/replibuild/daemons/compilation/internal/process"
 	"github.com/RepliBuild/replibuild/internal/testkit"
-	"github.com/RepliBuild/replibuild/ipc"
 )
 
 // What an ended tool has left is taken away, and nothing else that lies beside it, also
@@ -71,10 +70,7 @@ for a; do case $a in */.rb-*) : > "$a"; : > "$a.tmp1234567"; : > $PWD/linking; s
 	defer cancel()
 	end := make(chan error, 1)
 	go func() {
-		_, err := p.start().Link(ctx, ipc.LinkRequest{
-			Build: "b1", Root: p.root, BuildDir: "build", Env: p.env, Toolchain: p.tool, Objects: objects,
-			Target: ipc.Target{Name: "app", Kind: ipc.KindExecutable, Output: "build/app"},
-		})
+		_, err := p.start().Run(ctx, linkTarget{Name: "app", Output: "build/app"}.request(p, objects), nil)
 		end <- err
 	}()
 	testkit.Until(t, "the link", func() bool { _, err := os.Stat(p.path("linking")); return err == nil })

@@ -17,8 +17,8 @@ import (
 func (p *project) plan(sources ...string) *ipc.Plan {
 	b := p.batch(sources...)
 	out := &ipc.Plan{Root: p.root, BuildDir: b.BuildDir, Env: b.Env, Toolchains: b.Toolchains, Commands: b.Commands}
-	for _, u := range b.Units {
-		out.Units = append(out.Units, u.Unit)
+	for _, u := range b.Actions {
+		out.Actions = append(out.Actions, u.Action)
 	}
 	return out
 }
@@ -28,9 +28,9 @@ func (p *project) plan(sources ...string) *ipc.Plan {
 func (p *project) spoil(source string) {
 	p.t.Helper()
 	rec := p.s.records.get("app:" + source)
-	object := p.path(unitOf(source).Object)
+	object := p.path(unitOf(source).Output())
 	wrong := filepath.Join(p.t.TempDir(), "wrong.o")
-	text := p.read(unitOf(source).Object)
+	text := p.read(unitOf(source).Output())
 	p.writeAbs(wrong, text[:len(text)-1]+string(text[len(text)-1]^1))
 	file, err := os.Open(wrong)
 	if err == nil {
@@ -140,7 +140,7 @@ func TestAudit(t *testing.T) {
 	mu.Unlock()
 	var notices []ipc.Notice
 	var last ipc.UnitResult
-	_, err := p.s.CompileBatch(t.Context(), p.batch("src/main.cpp"), func(b ipc.BatchProgress) {
+	_, err := p.s.Run(t.Context(), p.batch("src/main.cpp"), func(b ipc.RunProgress) {
 		notices = append(notices, b.Notices...)
 		for _, r := range b.Finished {
 			last = r

@@ -133,20 +133,20 @@ func TestArchiveByResident(t *testing.T) {
 	p.write("a.cpp", "int a() { return 1; }\n")
 	p.write("b.cpp", "int b() { return 2; }\n")
 	objects := p.objects("a.cpp", "b.cpp")
-	lib := ipc.Target{Name: "l", Kind: ipc.KindStatic, Output: "build/libl.a"}
+	lib := linkTarget{Name: "l", Kind: ipc.KindStatic, Output: "build/libl.a"}
 	forked := func() bool {
 		before := p.s.warm.Forked()
 		p.remove("build/libl.a")
-		if _, err := p.s.Link(t.Context(), ipc.LinkRequest{
-			Build: "b1", Root: p.root, Env: p.env, Toolchain: p.tool, Target: lib, Objects: objects, NoCache: true,
-		}); err != nil {
+		again := lib.request(p, objects)
+		again.NoCache = true
+		if _, err := p.s.Run(t.Context(), again, nil); err != nil {
 			t.Fatal(err)
 		}
 		p.s.warm.AwaitStarts()
 		return p.s.warm.Forked() > before
 	}
 	testkit.Until(t, "a resident archiver", forked)
-	if out, err := exec.CommandContext(t.Context(), ar, append([]string{archiveFlags, p.path("plain.a")}, p.absolute(objects)...)...).CombinedOutput(); err != nil {
+	if out, err := exec.CommandContext(t.Context(), ar, append([]string{"qcsD", p.path("plain.a")}, p.absolute(objects)...)...).CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	if p.read("build/libl.a") != p.read("plain.a") {
@@ -177,16 +177,15 @@ func TestLinkWithoutDriver(t *testing.T) {
 			p.awaitResident()
 			p.write("main.cpp", "extern \"C\" int puts(const char *);\nint main() { puts(\"x\"); }\n")
 			objects := p.objects("main.cpp")
-			app := ipc.Target{
+			app := linkTarget{
 				Name: "app", Kind: ipc.KindExecutable, Output: "build/app", LinkLang: "c++",
 				LinkFlags: []string{"--ld-path=" + path, "-Lfirst dir"}, Libs: []string{"-lm"},
 			}
 			testkit.Until(t, "a direct link", func() bool {
 				p.remove("build/app")
-				_, err := p.s.Link(t.Context(), ipc.LinkRequest{
-					Build: "b1", Root: p.root, Env: p.env, Toolchain: p.tool, Target: app, Objects: objects, NoCache: true,
-				})
-				if err != nil {
+				again := app.request(p, objects)
+				again.NoCache = true
+				if _, err := p.s.Run(t.Context(), again, nil); err != nil {
 					t.Error(err)
 				}
 				return p.s.lines.direct.Load() > 0
@@ -266,7 +265,7 @@ func benchmarkCompiles(b *testing.B, family, text string) {
 	for b.Loop() {
 		for _, way := range slices.Sorted(maps.Keys(ways)) {
 			o := compileOnce(b, p, ways[way], way != "plain")
-			cpu[way] = append(cpu[way], o.Cpu*1e3)
+			cpu[way] = append(cpu[way], o.CPU*1e3)
 		}
 	}
 	for way, ms := range cpu {

@@ -29,6 +29,7 @@ type build struct {
 	recorder    *recorder
 
 	plan       *ipc.Plan // nil until known
+	graph      *actionGraph
 	scope      scope
 	costs      map[string]unitCost
 	expected   float64     // seconds, by the costs of the units; 0 = unknown
@@ -112,46 +113,43 @@ func (b *build) round() error {
 		return err
 	}
 	b.phase("plan", start)
-	if b.scope, err = newScope(b.plan, b.job.req); err != nil {
+	if b.scope, err = newScope(b.graph, b.job.req); err != nil {
 		return err
 	}
 	return b.work(seen)
 }
 
-// work brings the scope up to date: steps, units, links. When it returns every unit
-// of the scope has an outcome, and nothing runs any more.
+// work brings the scope up to date. When it returns every action of the scope has an
+// outcome, and nothing runs any more.
 func (b *build) work(seen changes) error {
 	b.total = len(b.scope.units)
 	b.costs = b.s.history.costs.snapshot()
 	defer b.updateCompileCommands()()
 	b.keepScope()
-	units := b.unitsToDo(seen)
-	b.announce(units, seen)
+	b.makeFolders()
 	start := time.Now()
-	broken, now, err := b.runSteps(seen)
-	b.phase("generate", start)
-	if err == nil && len(b.plan.Steps) > 0 {
-		before := len(units)
-		if units = b.unitsToDo(now); len(units) != before {
-			b.announce(units, now)
+	s := newScheduler(b, seen)
+	s.announce()
+	b.job.setUnits(len(b.scope.units), 0)
+	err := s.run()
+	b.phase("make", start)
+	b.reportInPlace()
+	return err
+}
+
+// makeFolders makes the folders that commands write to, before anything runs. A folder
+// that is searched for headers and comes only later would make the compiles run again that
+// missed it. Where it cannot be made, the command says why.
+func (b *build) makeFolders() {
+	for _, i := range b.scope.actions {
+		a := &b.plan.Actions[i]
+		if a.Kind != ipc.ActionCommand {
+			continue
+		}
+		for _, out := range a.Outputs {
+			_ = b.job.req.Caller.MakeFolder(filepath.Join(b.plan.Root, filepath.Dir(filepath.FromSlash(out))))
 		}
 	}
-	b.reportClean(units)
-	start = time.Now()
-	links := newLinker(b, units, now)
-	if err != nil {
-		links.stop(b.stopReason(err))
-		b.skip(units, links, b.stopReason(err))
-	} else {
-		links.start()
-		free, blocked, why := b.withoutBlocked(units, broken)
-		b.skip(blocked, links, why)
-		err = b.compile(free, links)
-	}
-	links.wait()
-	b.phase("make", start)
-	b.reportInPlace(units)
-	return err
 }
 
 // stopReason is the reason of units that are not tried because the build ends early.
@@ -241,14 +239,9 @@ func (b *build) learn(err error) {
 func (b *build) allRecorded() bool {
 	recorded := b.memory.recorded
 	all := recorded[planNode]
-	for _, s := range b.plan.Steps {
-		all = all && recorded[s.ID]
-	}
-	for _, u := range b.scope.units {
-		all = all && recorded[u.ID]
-	}
-	for _, t := range b.scope.targets {
-		all = all && recorded[linkNode(t.Name)]
+	for _, i := range b.scope.actions {
+		a := &b.plan.Actions[i]
+		all = all && (recorded[a.ID] || a.Kind == ipc.ActionPhony)
 	}
 	return all
 }

@@ -80,7 +80,7 @@ func (s *Service) allOurs(paths []string) bool {
 		return false
 	}
 	for _, path := range paths {
-		if !strings.HasPrefix(s.relative(path), p.BuildDir+"/") {
+		if !strings.HasPrefix(s.relative(path), p.plan.BuildDir+"/") {
 			return false
 		}
 	}

@@ -47,12 +47,11 @@ func compileCommands(p *ipc.Plan) ([]byte, error) {
 	enc := json.NewEncoder(&text)
 	enc.SetEscapeHTML(false)
 	text.WriteString("[\n")
-	for i := range p.Units {
-		u := &p.Units[i]
-		if i > 0 {
-			text.WriteString(",\n")
-		}
-		err := enc.Encode(compileCommand{Directory: p.Root, Arguments: p.CommandLine(u), File: u.Source, Output: u.Object})
+	between := ""
+	for u := range p.Units() {
+		text.WriteString(between)
+		between = ",\n"
+		err := enc.Encode(compileCommand{Directory: p.Root, Arguments: p.Line(u), File: u.Source, Output: u.Output()})
 		if err != nil {
 			return nil, fmt.Errorf("command of %s: %w", u.ID, err)
 		}

@@ -21,6 +21,7 @@ type memory struct {
 	log  *slog.Logger
 
 	plan     *ipc.Plan // nil after a start: only its id is known then
+	graph    *actionGraph
 	planID   string
 	project  string // name
 	envHash  string // of the environment that the plan was asked for with
@@ -138,14 +139,15 @@ func (m *memory) trust(token string) bool {
 // forget drops all that rests on discovery's records. Without the plan's ID no later
 // process can take the records that are missing from now on for complete ones.
 func (m *memory) forget() {
-	m.token, m.missing, m.plan, m.planID, m.restored = "", nil, nil, "", false
+	m.token, m.missing, m.plan, m.graph, m.planID, m.restored = "", nil, nil, nil, "", false
 	clear(m.recorded)
 	clear(m.good)
 }
 
 // adopt takes a plan from setup. Records of what is no longer made the same way
 // count no more; forget are the nodes that exist no more.
-func (m *memory) adopt(p *ipc.Plan, envHash string, env []string) (forget []string) {
+func (m *memory) adopt(g *actionGraph, envHash string, env []string) (forget []string) {
+	p := g.plan
 	nodes := planNodes(p)
 	switch {
 	case m.plan != nil:
@@ -166,7 +168,7 @@ func (m *memory) adopt(p *ipc.Plan, envHash string, env []string) (forget []stri
 	if m.planID != p.ID {
 		clear(m.good)
 	}
-	m.plan, m.planID, m.project, m.missing = p, p.ID, p.Project, nil
+	m.plan, m.graph, m.planID, m.project, m.missing = p, g, p.ID, p.Project, nil
 	m.envHash, m.env, m.restored = envHash, env, false
 	return forget
 }

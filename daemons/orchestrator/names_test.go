@@ -86,7 +86,7 @@ func TestReasonsThatAreKnownBetter(t *testing.T) {
 		{ipc.Reason{}, changed, false, "gen.sh changed"},
 		{ipc.Reason{Code: ipc.ReasonFlags, Text: "flags added: -g"}, changed, true, "flags added: -g"},
 	} {
-		if got := completeReason(c.reason, "step:v.h", c.causes, c.seen); got.Text != c.want {
+		if got := completeReason(c.reason, ipc.ActionCommand, c.causes, c.seen); got.Text != c.want {
 			t.Errorf("%+v %v %v: %q, want %q", c.reason, c.causes, c.seen, got.Text, c.want)
 		}
 	}

@@ -67,8 +67,8 @@ type Service struct {
 
 	queue   *queue
 	history *history
-	memory  *memory                  // only the goroutine that builds touches it
-	plan    atomic.Pointer[ipc.Plan] // the last plan, for those who only look
+	memory  *memory                     // only the goroutine that builds touches it
+	plan    atomic.Pointer[actionGraph] // the last plan, for those who only look
 	cache   atomic.Pointer[ipc.CacheSummary]
 	last    atomic.Pointer[ipc.BuildRequest] // what an automatic build repeats
 	viewers *viewers

@@ -26,7 +26,7 @@ type planner struct {
 	project  *project
 	buildDir string
 	targets  []*target // those that others depend on first
-	steps    []*step   // in order of need
+	steps    []*step   // as in the file
 	made     map[string]*step
 	chains   []probed
 	chainAt  map[string]int
@@ -67,6 +67,8 @@ func (p *planner) run() (*ipc.Plan, error) {
 	}
 	p.findSources()
 	p.checkFolders()
+	p.resolveSteps()
+	p.checkOrder()
 	if p.problems.list == nil {
 		p.checkOutputs()
 	}

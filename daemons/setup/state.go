@@ -18,7 +18,7 @@ import (
 )
 
 // stateSchema changes with anything that is written below.
-const stateSchema = "replibuild setup state 2"
+const stateSchema = "replibuild setup state 3"
 
 // state is what is remembered between plans and restarts. Nothing in it is believed
 // before what it rests on was looked at.

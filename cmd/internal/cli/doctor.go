@@ -146,7 +146,7 @@ func checkConfiguration(ctx context.Context, p *replibuild.Project) []finding {
 	if err != nil {
 		return []finding{{"configuration", levelProblem, err.Error(), hintOf(err)}}
 	}
-	all := []finding{{"configuration", levelOK, fmt.Sprintf("%s, %s", words.Plural(len(plan.Targets), "target"), words.Plural(len(plan.Units), "unit")), ""}}
+	all := []finding{{"configuration", levelOK, fmt.Sprintf("%s, %s", words.Plural(len(plan.Targets), "target"), words.Plural(plan.CountUnits(), "unit")), ""}}
 	for _, t := range plan.Toolchains {
 		all = append(all, finding{"compiler", levelOK, fmt.Sprintf("%s (%s), linker: %s", t.CXX, t.Version, orDefault(t.Linker)), ""})
 		all = append(all, checkInputs(ctx, p, plan, t.CXX))

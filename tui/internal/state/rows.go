@@ -163,14 +163,10 @@ func (s *State) refreshAll() {
 // what is dirty; without a plan also those that the history knows.
 func (s *State) nodes() (ids []string) {
 	if p := s.plan; p != nil {
-		for i := range p.Units {
-			ids = append(ids, p.Units[i].ID)
-		}
-		for i := range p.Targets {
-			ids = append(ids, "link:"+p.Targets[i].Name)
-		}
-		for i := range p.Steps {
-			ids = append(ids, p.Steps[i].ID)
+		for i := range p.Actions {
+			if p.Actions[i].Kind != ipc.ActionPhony {
+				ids = append(ids, p.Actions[i].ID)
+			}
 		}
 	} else {
 		for id := range s.last {

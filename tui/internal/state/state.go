@@ -65,7 +65,7 @@ type State struct {
 	order   int                        // the last Unit.Order
 	samples map[string][]Sample
 	plan    *ipc.Plan
-	byID    map[string]*ipc.Unit
+	byID    map[string]*ipc.Action
 	past    *Build // the past build that was asked for last
 	revs    [topics]uint64
 }
@@ -222,12 +222,11 @@ func (s *State) SetPlan(p *ipc.Plan) {
 	if p == nil {
 		return
 	}
-	s.plan, s.byID = p, make(map[string]*ipc.Unit, len(p.Units))
+	s.plan, s.byID = p, make(map[string]*ipc.Action, len(p.Actions))
 	if s.Project == "" {
 		s.Project = p.Project
 	}
-	for i := range p.Units {
-		u := &p.Units[i]
+	for u := range p.Units() {
 		s.byID[u.ID] = u
 	}
 	s.refreshAll()
@@ -244,7 +243,7 @@ func (s *State) Command(u *Unit) []string {
 		return u.Command
 	}
 	if pu := s.byID[u.ID]; pu != nil {
-		return s.plan.CommandLine(pu)
+		return s.plan.Line(pu)
 	}
 	return nil
 }

@@ -122,7 +122,7 @@ func TestRowsAreDirtyWithTheirOwnCauses(t *testing.T) {
 	t.Parallel()
 	s := New("/src", "app-1")
 	s.SetLink(LinkLive)
-	s.SetPlan(&ipc.Plan{Units: []ipc.Unit{{ID: "app:a.cpp", Target: "app", Source: "a.cpp"}, {ID: "app:b.cpp", Target: "app", Source: "b.cpp"}}, Targets: []ipc.Target{{Name: "app", Output: "build/app"}}})
+	s.SetPlan(&ipc.Plan{Actions: []ipc.Action{{ID: "app:a.cpp", Kind: ipc.ActionCompile, Target: "app", Source: "a.cpp"}, {ID: "app:b.cpp", Kind: ipc.ActionCompile, Target: "app", Source: "b.cpp"}, {ID: "link:app", Kind: ipc.ActionLink, Target: "app", Outputs: []string{"build/app"}}}, Targets: []ipc.Target{{Name: "app", Output: "build/app"}}})
 	s.Apply(event(0, "", ipc.DirtyChanged{Known: true}))
 	s.Apply(event(1, "b1", ipc.BuildStarted{}))
 	s.Apply(event(1, "b1", ipc.BuildPlanned{Units: 2, Dirty: 2, Nodes: []string{"app:a.cpp", "app:b.cpp"}}))
@@ -254,7 +254,7 @@ func TestCommandIsThePlans(t *testing.T) {
 	t.Parallel()
 	s := New("/src", "app-1")
 	s.SetPlan(&ipc.Plan{Toolchains: []ipc.Toolchain{{CXX: "c++"}}, Commands: []ipc.Command{{Lang: "c++", Args: []string{"-O2"}}},
-		Units: []ipc.Unit{{ID: "app:a.cpp", Target: "app", Source: "a.cpp", Object: "a.o"}}})
+		Actions: []ipc.Action{{ID: "app:a.cpp", Kind: ipc.ActionCompile, Target: "app", Source: "a.cpp", Outputs: []string{"a.o"}}}})
 	if got := fmt.Sprint(s.Command(s.All[0])); got != "[c++ -O2 -c a.cpp -o a.o]" {
 		t.Error(got)
 	}

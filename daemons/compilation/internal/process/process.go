@@ -61,7 +61,7 @@ type Outcome struct {
 	Killed  bool   // by SIGKILL, and not by us: out of memory, most likely
 	Stopped error  // why we ended it: ErrTimeout or the context's cause
 	Seconds float64
-	Cpu     float64
+	CPU     float64
 	Peak    int64 // bytes, of the largest process of the tree; at least ours at the fork
 }
 
@@ -213,7 +213,7 @@ func outcomeOf(cmd *exec.Cmd) Outcome {
 	if st == nil {
 		return Outcome{Exit: -1}
 	}
-	o := Outcome{Exit: st.ExitCode(), Cpu: (st.UserTime() + st.SystemTime()).Seconds(), Peak: peakBytes(st)}
+	o := Outcome{Exit: st.ExitCode(), CPU: (st.UserTime() + st.SystemTime()).Seconds(), Peak: peakBytes(st)}
 	if ws, ok := st.Sys().(syscall.WaitStatus); ok && ws.Signaled() {
 		o.Exit = 128 + int(ws.Signal())
 		o.Killed = ws.Signal() == syscall.SIGKILL

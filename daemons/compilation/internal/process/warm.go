@@ -182,6 +182,6 @@ func (w *Warm) fork(ctx context.Context, key residentKey, t Task, started func(p
 	}
 	return Outcome{
 		Output: out.String(), Exit: r.Exit, Killed: r.Killed, Stopped: r.Stopped,
-		Seconds: seconds, Cpu: r.CPU.Seconds(), Peak: r.Peak,
+		Seconds: seconds, CPU: r.CPU.Seconds(), Peak: r.Peak,
 	}, nil
 }

@@ -14,14 +14,14 @@ import (
 	"github.com/RepliBuild/replibuild/ipc"
 )
 
-func TestBadBatches(t *testing.T) {
+func TestBadRequests(t *testing.T) {
 	t.Parallel()
 	p := anyCompiler(t)
-	for name, change := range map[string]func(*ipc.BatchRequest){
-		"toolchain": func(r *ipc.BatchRequest) { r.Commands[0].Toolchain = 1 },
-		"command":   func(r *ipc.BatchRequest) { r.Units[0].Command = -1 },
-		"no object": func(r *ipc.BatchRequest) { r.Units[0].Object = "" },
-		"nul":       func(r *ipc.BatchRequest) { r.Units[0].Source = "a\x00b" },
+	for name, change := range map[string]func(*ipc.RunRequest){
+		"toolchain": func(r *ipc.RunRequest) { r.Commands[0].Toolchain = 1 },
+		"command":   func(r *ipc.RunRequest) { r.Actions[0].Command = -1 },
+		"no object": func(r *ipc.RunRequest) { r.Actions[0].Outputs = nil },
+		"nul":       func(r *ipc.RunRequest) { r.Actions[0].Source = "a\x00b" },
 	} {
 		req := p.batch("main.cpp")
 		change(&req)
@@ -48,7 +48,7 @@ func TestBatchOrderAndJobs(t *testing.T) {
 	req := p.batch(sources...)
 	req.Jobs = 1
 	var started []string
-	_, err := p.start().CompileBatch(t.Context(), req, func(b ipc.BatchProgress) { started = append(started, b.Started...) })
+	_, err := p.start().Run(t.Context(), req, func(b ipc.RunProgress) { started = append(started, b.Started...) })
 	if err != nil || len(started) != 6 {
 		t.Fatalf("%q, %v", started, err)
 	}
@@ -89,7 +89,7 @@ func TestBatchOrderOfSlowLookups(t *testing.T) {
 	}
 	p.ready()
 	var started []string
-	_, err := p.start().CompileBatch(t.Context(), req, func(b ipc.BatchProgress) { started = append(started, b.Started...) })
+	_, err := p.start().Run(t.Context(), req, func(b ipc.RunProgress) { started = append(started, b.Started...) })
 	if err != nil || len(started) != len(sources) {
 		t.Fatalf("%q, %v", started, err)
 	}
@@ -110,8 +110,8 @@ func TestMemoryAdmission(t *testing.T) {
 	}
 	p.wrap(`mkdir $PWD/busy || touch $PWD/two; $real "$@"; rmdir $PWD/busy`)
 	req := p.batch(sources...)
-	for i := range req.Units {
-		req.Units[i].ExpectedPeak = 600 << 20
+	for i := range req.Actions {
+		req.Actions[i].ExpectedPeak = 600 << 20
 	}
 	out, err := p.run(t.Context(), req)
 	if err != nil || len(out) != 4 {
@@ -144,11 +144,11 @@ func TestGiveWay(t *testing.T) {
 		alive; while [ $n -ge 3 ]; do sleep 0.01; alive; done
 		$real "$@"`)
 	req := p.batch(sources...)
-	for i := range req.Units {
-		req.Units[i].ExpectedPeak = 1 << 20
+	for i := range req.Actions {
+		req.Actions[i].ExpectedPeak = 1 << 20
 	}
 	started := 0
-	out, err := p.start().CompileBatch(t.Context(), req, func(b ipc.BatchProgress) { started += len(b.Started) })
+	out, err := p.start().Run(t.Context(), req, func(b ipc.RunProgress) { started += len(b.Started) })
 	if err != nil || out.Compiled != 3 || out.Failed != 0 {
 		t.Fatalf("%+v, %v", out, err)
 	}
@@ -169,15 +169,15 @@ func BenchmarkInPlace(b *testing.B) {
 	req := benchmarkBatch(b, s, root)
 	b.ResetTimer()
 	for b.Loop() {
-		reply, err := s.CompileBatch(b.Context(), req, func(ipc.BatchProgress) {})
-		if err != nil || reply.Cached != len(req.Units) {
+		reply, err := s.Run(b.Context(), req, func(ipc.RunProgress) {})
+		if err != nil || reply.Cached != len(req.Actions) {
 			b.Fatalf("%+v, %v", reply, err)
 		}
 	}
 }
 
 // benchmarkBatch makes records as if all units had been compiled.
-func benchmarkBatch(b *testing.B, s *Service, root string) ipc.BatchRequest {
+func benchmarkBatch(b *testing.B, s *Service, root string) ipc.RunRequest {
 	const units, headers, misses = 1000, 300, 600
 	write := func(name string) cache.Input {
 		if err := os.WriteFile(filepath.Join(root, name), []byte(name), 0o644); err != nil {
@@ -192,19 +192,19 @@ func benchmarkBatch(b *testing.B, s *Service, root string) ipc.BatchRequest {
 	for i := range misses {
 		shared.Misses = append(shared.Misses, fmt.Sprintf("first/h%d.h", i))
 	}
-	req := ipc.BatchRequest{
+	req := ipc.RunRequest{
 		Root: root, BuildDir: "build", Toolchains: []ipc.Toolchain{{CXX: "/bin/c++"}}, Commands: []ipc.Command{{Lang: "c++", Args: []string{"-O2"}}},
 	}
 	k := newCompiler(&req, req.Commands[0])
 	for i := range units {
 		source := fmt.Sprintf("s%d.cpp", i)
-		u := ipc.Unit{ID: source, Source: source, Object: fmt.Sprintf("s%d.o", i)}
-		req.Units = append(req.Units, ipc.BatchUnit{Unit: u})
+		u := ipc.Action{ID: source, Kind: ipc.ActionCompile, Source: source, Outputs: []string{fmt.Sprintf("s%d.o", i)}}
+		req.Actions = append(req.Actions, ipc.RunAction{Action: u})
 		set := shared
 		set.Files = append(slices.Clone(shared.Files), write(source))
-		object := write(u.Object)
+		object := write(u.Output())
 		s.records.put(u.ID, &record{Recipe: k.recipeID, Set: s.tables.Pack(set), Outputs: []outputRecord{{
-			Path: u.Object, Sig: outputSignature(filepath.Join(root, u.Object)), Digest: object.Digest,
+			Path: u.Output(), Sig: outputSignature(filepath.Join(root, u.Output())), Digest: object.Digest,
 		}}}, k.recipe)
 	}
 	return req

@@ -7,10 +7,10 @@ import (
 )
 
 // The tables of what each daemon answers. What the server itself answers for all
-// four is in [commonActions].
+// four is in [commonMethods].
 
-func discoveryActions() []action[Discovery] {
-	return []action[Discovery]{
+func discoveryMethods() []method[Discovery] {
+	return []method[Discovery]{
 		unary("sync", "Waits until every change made before has been seen, and says what is dirty.", Discovery.Sync),
 		unary("changes", "Returns what changed since a generation.", Discovery.Changes),
 		unary("record", "Takes the inputs and outputs of finished nodes.", Discovery.Record),
@@ -19,8 +19,8 @@ func discoveryActions() []action[Discovery] {
 	}
 }
 
-func setupActions() []action[Setup] {
-	return []action[Setup]{
+func setupMethods() []method[Setup] {
+	return []method[Setup]{
 		unary("plan", "Returns the plan for an environment.", Setup.Plan),
 		unary("validate", "Reports every mistake in the configuration.", Setup.Validate),
 		unary("toolchain", "Describes the compilers that a plan would use.", Setup.Toolchain),
@@ -28,14 +28,10 @@ func setupActions() []action[Setup] {
 	}
 }
 
-func compilationActions() []action[Compilation] {
-	return []action[Compilation]{
-		unary("compile", "Compiles one file of the project; `flags` are appended to the plan's.", Compilation.Compile).
-			form("file").plainIf(checkPlainCompile),
-		streaming("compile", "Brings units up to date, and reports them as they start and finish.", Compilation.CompileBatch).
-			form("units"),
-		unary("link", "Makes one target.", Compilation.Link),
-		unary("generate", "Runs one step.", Compilation.Generate),
+func compilationMethods() []method[Compilation] {
+	return []method[Compilation]{
+		unary("compile", "Compiles one file of the project; `flags` are appended to the plan's.", Compilation.Compile).plainIf(checkPlainCompile),
+		streaming("run", "Brings actions up to date, and reports them as they start and finish.", Compilation.Run),
 		unary("cancel", "Stops what runs for a build.", Compilation.Cancel),
 		unary("cache_stats", "Returns the cache's numbers.", Compilation.CacheStats).plain().idle(),
 		unary("cache_clear", "Empties the cache; the token undoes it for some seconds.", Compilation.CacheClear),
@@ -46,8 +42,8 @@ func compilationActions() []action[Compilation] {
 	}
 }
 
-func orchestratorActions() []action[Orchestrator] {
-	return []action[Orchestrator]{
+func orchestratorMethods() []method[Orchestrator] {
+	return []method[Orchestrator]{
 		streaming("build", "Brings targets up to date, and reports what happens.", Orchestrator.Build),
 		unary("cancel", "Stops a running or waiting build.", Orchestrator.Cancel),
 		unary("queue", "Tells what runs and what waits.", Orchestrator.Queue).plain().idle(),
@@ -61,24 +57,24 @@ func orchestratorActions() []action[Orchestrator] {
 }
 
 // DiscoveryHandlers offers a discovery service.
-func DiscoveryHandlers(s Discovery) Handlers { return bindAll(discoveryActions(), s) }
+func DiscoveryHandlers(s Discovery) Handlers { return bindAll(discoveryMethods(), s) }
 
 // SetupHandlers offers a setup service.
-func SetupHandlers(s Setup) Handlers { return bindAll(setupActions(), s) }
+func SetupHandlers(s Setup) Handlers { return bindAll(setupMethods(), s) }
 
 // CompilationHandlers offers a compilation service.
-func CompilationHandlers(s Compilation) Handlers { return bindAll(compilationActions(), s) }
+func CompilationHandlers(s Compilation) Handlers { return bindAll(compilationMethods(), s) }
 
 // OrchestratorHandlers offers an orchestrator.
-func OrchestratorHandlers(s Orchestrator) Handlers { return bindAll(orchestratorActions(), s) }
+func OrchestratorHandlers(s Orchestrator) Handlers { return bindAll(orchestratorMethods(), s) }
 
-// proofActions are handled by the connection, which keeps what they prove.
-func proofActions() []Action {
+// proofMethods are handled by the connection, which keeps what they prove.
+func proofMethods() []Method {
 	hello := unary("hello", "Opens the proof of identity.",
 		func(struct{}, context.Context, helloRequest) (helloReply, error) { return helloReply{}, nil })
 	prove := unary("prove", "Ends it: from now on every action is open.",
 		func(struct{}, context.Context, proveRequest) (proveReply, error) { return proveReply{}, nil })
-	return []Action{hello.Action, prove.Action}
+	return []Method{hello.Method, prove.Method}
 }
 
 // checkPlainCompile keeps an unproved compile inside the project: the file by name
