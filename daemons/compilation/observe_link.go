@@ -9,6 +9,7 @@ import (
 
 	"github.com/RepliBuild/replibuild/daemons/compilation/internal/process"
 	"github.com/RepliBuild/replibuild/daemons/compilation/internal/snapshot"
+	"github.com/RepliBuild/replibuild/internal/lazyregexp"
 	"github.com/RepliBuild/replibuild/ipc"
 )
 
@@ -180,7 +181,7 @@ func (s *librarySearch) implicit(seen *observation) {
 	}
 }
 
-var libraryName = lazily(`^lib(.+)\.(so|a)$`)
+var libraryName = lazyregexp.New(`^lib(.+)\.(so|a)$`)
 
 // shadows adds the places where a library would have been found before this one.
 func (s *librarySearch) shadows(file string) {

@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 
 	"github.com/RepliBuild/replibuild/daemons/compilation/internal/snapshot"
+	"github.com/RepliBuild/replibuild/internal/lazyregexp"
 )
 
 // Clang keeps the names of a preamble's files absolute and without "..". That shows in
@@ -12,7 +13,7 @@ import (
 // and in the names of types without a name, which __PRETTY_FUNCTION__ gives.
 
 // placed is the name of such a type: "(lambda at /src/a.h:3:12)".
-var placed = lazily(`\((lambda|unnamed|anonymous)[^()]{0,32} at /[^()\x00]*:\d+:\d+\)`)
+var placed = lazyregexp.New(`\((lambda|unnamed|anonymous)[^()]{0,32} at /[^()\x00]*:\d+:\d+\)`)
 
 // tellsPlaces says why an object that was made with a preamble may differ from a
 // plain one, "" if it does not.
@@ -40,8 +41,8 @@ func tellsPlaces(object string) string {
 // includedTwice is how clang tells of an include in a preamble: by the source, and by
 // the block.
 var (
-	includedTwice = lazily(`(?m)^In file included from ([^\n]*):\d+:\nIn file included from ([^\n:]*):(\d+):$`)
-	placeAtStart  = lazily(`(?m)^(In file included from |)(/[^:\n]+):`)
+	includedTwice = lazyregexp.New(`(?m)^In file included from ([^\n]*):\d+:\nIn file included from ([^\n:]*):(\d+):$`)
+	placeAtStart  = lazyregexp.New(`(?m)^(In file included from |)(/[^:\n]+):`)
 )
 
 // spell gives the places in what clang says of a unit with a preamble the names that

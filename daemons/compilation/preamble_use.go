@@ -9,6 +9,7 @@ import (
 
 	"github.com/RepliBuild/replibuild/cache"
 	"github.com/RepliBuild/replibuild/daemons/compilation/internal/snapshot"
+	"github.com/RepliBuild/replibuild/internal/lazyregexp"
 	"github.com/RepliBuild/replibuild/internal/termtext"
 	"github.com/RepliBuild/replibuild/ipc"
 )
@@ -181,7 +182,7 @@ func (use *preambleUse) diagnostics(v *snapshot.Tree, unit string) string {
 }
 
 // warningCount is clang's last line.
-var warningCount = lazily(`(?m)^(\d+) warnings? generated\.\n\z`)
+var warningCount = lazyregexp.New(`(?m)^(\d+) warnings? generated\.\n\z`)
 
 // joinDiagnostics joins two outputs of clang as if they came from one process.
 func joinDiagnostics(a, b string) string {

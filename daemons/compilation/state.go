@@ -3,17 +3,17 @@ package compilation
 import (
 	"bufio"
 	"bytes"
-	"crypto/rand"
 	"crypto/sha256"
 	"encoding/gob"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/RepliBuild/replibuild/cache"
 	"github.com/RepliBuild/replibuild/daemons/compilation/internal/snapshot"
+	"github.com/RepliBuild/replibuild/internal/atomicfile"
 	"github.com/RepliBuild/replibuild/internal/rootid"
 	"github.com/RepliBuild/replibuild/ipc"
 )
@@ -57,19 +57,8 @@ func saveState(file string, root rootid.ID, r *records, t *snapshot.Interner, d 
 	if err := rootid.MakeFolder(filepath.Dir(file)); err != nil {
 		return err
 	}
-	tmp, err := os.OpenFile(file+"."+rand.Text(), os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
-	if err != nil {
-		return err
-	}
-	defer os.Remove(tmp.Name())
 	sum := sha256.Sum256(body.Bytes())
-	_, err1 := io.WriteString(tmp, stateSchema+string(root.Header()))
-	_, err2 := tmp.Write(sum[:])
-	_, err3 := tmp.Write(body.Bytes())
-	if err := errors.Join(err1, err2, err3, tmp.Close()); err != nil {
-		return fmt.Errorf("write state: %w", err)
-	}
-	return os.Rename(tmp.Name(), file)
+	return atomicfile.Write(file, slices.Concat([]byte(stateSchema), root.Header(), sum[:], body.Bytes()))
 }
 
 // collectState copies the records with new tables that hold what they use only.

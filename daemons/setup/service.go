@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/RepliBuild/replibuild/internal/atomicfile"
 	"github.com/RepliBuild/replibuild/internal/rootid"
 	"github.com/RepliBuild/replibuild/ipc"
 )
@@ -82,7 +83,10 @@ func (s *Service) end() {
 		s.files.Lock()
 		defer s.files.Unlock()
 		if err == nil {
-			err = writeFile(filepath.Join(s.cfg.StateDir, stateFile), text)
+			err = rootid.MakeFolder(s.cfg.StateDir)
+		}
+		if err == nil {
+			err = atomicfile.Write(filepath.Join(s.cfg.StateDir, stateFile), text)
 		}
 		if err != nil {
 			s.cfg.Log.Warn("remember plans", "error", err)

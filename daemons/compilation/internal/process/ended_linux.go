@@ -14,6 +14,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/RepliBuild/replibuild/internal/pause"
 	"github.com/RepliBuild/replibuild/ipc"
 )
 
@@ -39,7 +40,7 @@ func (d *deadService) end(ctx context.Context) error {
 		if len(left) == 0 {
 			break
 		}
-		if pauseFor(ctx, 2*time.Millisecond) != nil {
+		if pause.For(ctx, 2*time.Millisecond) != nil {
 			return ipc.Errorf(ipc.CodeUnavailable, "processes of a compilation service that was killed do not end: %s", strings.Join(left, ", ")).
 				WithHint("they could write an object later; end them, then build again")
 		}
@@ -164,16 +165,4 @@ func pending(status []byte, name string) bool {
 func pidNamespace() string {
 	name, _ := os.Readlink("/proc/self/ns/pid")
 	return name
-}
-
-// pauseFor waits for d, or returns the error of ctx if that ends before.
-func pauseFor(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }

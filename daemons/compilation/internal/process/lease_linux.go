@@ -16,6 +16,8 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/RepliBuild/replibuild/internal/filelock"
+	"github.com/RepliBuild/replibuild/internal/pause"
 	"github.com/RepliBuild/replibuild/internal/rootid"
 )
 
@@ -82,7 +84,7 @@ func (l *Lease) create() (err error) {
 	if l.about, err = os.OpenFile(l.path(".new"), os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o600); err != nil {
 		return err
 	}
-	if err := unix.Flock(int(l.about.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
+	if err := filelock.Exclusive(l.about); err != nil {
 		return err
 	}
 	if err := l.write(); err != nil {
@@ -230,7 +232,7 @@ func lockOfDead(ctx context.Context, f *os.File, text leaseText) bool {
 	ctx, cancel := context.WithTimeout(ctx, deathLimit)
 	defer cancel()
 	for {
-		err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+		err := filelock.Exclusive(f)
 		service := readProcess(text.PID)
 		if service.startTicks == text.StartTicks && !service.dying() {
 			return false // the service lives, even if the lock is free
@@ -238,10 +240,10 @@ func lockOfDead(ctx context.Context, f *os.File, text leaseText) bool {
 		if err == nil {
 			return true
 		}
-		if !errors.Is(err, unix.EWOULDBLOCK) {
+		if !errors.Is(err, filelock.ErrLocked) {
 			return false
 		}
-		if pauseFor(ctx, 2*time.Millisecond) != nil {
+		if pause.For(ctx, 2*time.Millisecond) != nil {
 			return false
 		}
 	}

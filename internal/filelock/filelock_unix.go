@@ -1,6 +1,6 @@
 //go:build unix
 
-package daemons
+package filelock
 
 import (
 	"errors"
@@ -9,16 +9,17 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-func flockExclusive(f *os.File) error { return flock(f, unix.LOCK_EX) }
-func flockShared(f *os.File) error    { return flock(f, unix.LOCK_SH) }
-
-func flock(f *os.File, how int) error {
+func lock(f *os.File, exclusive bool) error {
+	how := unix.LOCK_SH
+	if exclusive {
+		how = unix.LOCK_EX
+	}
 	for {
 		err := unix.Flock(int(f.Fd()), how|unix.LOCK_NB)
 		switch {
 		case errors.Is(err, unix.EINTR):
 		case errors.Is(err, unix.EWOULDBLOCK):
-			return errLocked
+			return ErrLocked
 		case err != nil:
 			return &os.PathError{Op: "lock", Path: f.Name(), Err: err}
 		default:
