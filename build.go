@@ -123,7 +123,7 @@ func (p *Project) buildThroughDaemons(ctx context.Context, request ipc.BuildRequ
 	}
 	client := p.orchestratorClient()
 	defer client.Close()
-	if err := client.Ping(ctx); err != nil || p.reviveCrashed(ctx, onEvent) {
+	if err := client.Ping(ctx); err != nil || p.outdated() || p.reviveCrashed(ctx, onEvent) {
 		p.startMissing(ctx, onEvent)
 	}
 	reply, err := client.Build(ctx, request, onEvent)
@@ -142,6 +142,13 @@ func (p *Project) buildThroughDaemons(ctx context.Context, request ipc.BuildRequ
 		}
 		onEvent(e)
 	})
+}
+
+// outdated reports whether the orchestrator speaks another protocol: another version has
+// started it. It answers a ping all the same.
+func (p *Project) outdated() bool {
+	e, err := p.supervisor().Endpoint(ipc.NameOrchestrator)
+	return err == nil && e.Protocol != ipc.Protocol
 }
 
 // reviveCrashed names the other daemons that crashed, and reports whether they are to be

@@ -607,6 +607,9 @@ func TestProtocolsOfOtherVersions(t *testing.T) {
 		}
 	}
 	rewrite(ipc.NameSetup, ipc.Protocol-1)
+	if d := s.now()[ipc.NameSetup]; d.State != ipc.StateRunning || d.LastError != fmt.Sprintf("it speaks protocol %d, this program %d", ipc.Protocol-1, ipc.Protocol) {
+		t.Errorf("beside an older daemon: %+v", d)
+	}
 	if _, err := s.Start(s.context()); err != nil {
 		t.Fatal(err)
 	}
