@@ -353,8 +353,8 @@ func TestOrchestratorOfAnotherVersion(t *testing.T) {
 	m.update(linkMsg{live: false})
 	m.wantText(t, "no orchestrator")
 	m.state.SetDaemon(ipc.DaemonStatus{Name: ipc.NameOrchestrator, State: ipc.StateRunning, PID: 7, LastError: "it speaks protocol 1, this program 2"}, sampleNow)
-	m.wantText(t, "other version")
-	m.wantNoText(t, "no orchestrator")
+	m.wantText(t, "other version", "not known: the orchestrator does not answer")
+	m.wantNoText(t, "no orchestrator", "no builds yet", "the first build tells")
 	m.do(m.press("b"))
 	if !f.was("start orchestrator") {
 		t.Errorf("asked %q", f.asked)
