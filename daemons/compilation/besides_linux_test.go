@@ -1,6 +1,7 @@
 package compilation
 
 import (
+	"fmt"
 	"io/fs"
 	"maps"
 	"os"
@@ -184,4 +185,98 @@ func TestNamedFlags(t *testing.T) {
 			t.Error("the compiler makes other files under another name, and the table does not have the flag")
 		}
 	})
+}
+
+// linkFlagSets are flags with which linkers write more than the output.
+var linkFlagSets = []string{
+	"-Wl,-Map=build/app.map", "-Wl,-Map,build/app.map", "-Xlinker -Map=build/app.map", "-Xlinker -Map -Xlinker build/app.map",
+	"-Wl,--dependency-file=build/app.d", "-g -save-temps=obj", "-flto -save-temps=obj",
+}
+
+// What a linker writes beside its output is as a plain link writes it, and comes back from
+// the cache with the output.
+func TestLinkFilesBeside(t *testing.T) {
+	t.Parallel()
+	if tracerDir == "" {
+		t.Skip("nothing is traced on this system")
+	}
+	for family, tool := range toolchains(t) {
+		for name, program := range linkers() {
+			for _, flags := range linkFlagSets {
+				t.Run(family+" "+name+" "+flags, func(t *testing.T) {
+					t.Parallel()
+					p := newProject(t, tool)
+					p.tool.Linker, p.tool.LinkerPath = name, program
+					p.testLinkBeside(strings.Fields(flags))
+				})
+			}
+		}
+	}
+}
+
+func (p *project) testLinkBeside(flags []string) {
+	t := p.t
+	t.Helper()
+	if p.tool.Linker != "" && p.tool.Family == "gcc" {
+		flags = append(flags, "-fuse-ld="+p.tool.Linker)
+	} else if p.tool.Linker != "" {
+		flags = append(flags, "--ld-path="+p.tool.LinkerPath)
+	}
+	p.write("main.cpp", "int main() { return 0; }\n")
+	objects := p.objects("main.cpp")
+	target := linkTarget{Name: "app", Kind: ipc.KindExecutable, Output: "build/app", LinkLang: "c++", LinkFlags: flags}
+	plain, err := p.plainLink(target, objects)
+	if err != nil {
+		t.Skipf("the linker itself fails: %v", err)
+	}
+	again, err := p.plainLink(target, objects)
+	if err != nil {
+		t.Fatal(err)
+	}
+	unsteady := make(map[string]bool)
+	for name, text := range plain {
+		unsteady[name] = again[name] != text
+	}
+	p.removeLinked(objects)
+	if r := p.link(target, objects...); r.Status != ipc.StatusCompiled {
+		t.Fatalf("first: %s because of %s\n%s", r.Status, r.Reason.Text, r.Diagnostics)
+	}
+	first := p.builtFiles()
+	p.sameFiles("beside a plain link", first, plain, unsteady)
+	for _, what := range []string{"again", "deleted", "restarted"} {
+		if what != "again" {
+			p.removeLinked(objects)
+		}
+		if what == "restarted" {
+			p.stop()
+		}
+		if r := p.link(target, objects...); r.Status != ipc.StatusCached || r.InPlace != (what == "again") {
+			t.Errorf("%s: %s because of %s", what, r.Status, r.Reason.Text)
+		}
+		p.sameFiles(what, p.builtFiles(), first, nil)
+	}
+}
+
+// plainLink links by the plain command, and returns what lies in the build folder then.
+func (p *project) plainLink(target linkTarget, objects []string) (map[string]string, error) {
+	p.t.Helper()
+	p.removeLinked(objects)
+	req := target.request(p, objects)
+	line := req.Commands[0].Line(p.tool, &req.Actions[0].Action, target.Output)
+	cmd := exec.CommandContext(p.t.Context(), line[0], line[1:]...)
+	cmd.Dir, cmd.Env = p.root, processEnv(p.env, p.root)
+	if text, err := cmd.CombinedOutput(); err != nil {
+		return nil, fmt.Errorf("%w: %s", err, text)
+	}
+	return p.builtFiles(), nil
+}
+
+// removeLinked removes all but the objects from the build folder.
+func (p *project) removeLinked(objects []string) {
+	p.t.Helper()
+	for name := range p.builtFiles() {
+		if !slices.Contains(objects, name) {
+			p.remove(name)
+		}
+	}
 }

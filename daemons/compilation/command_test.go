@@ -24,6 +24,7 @@ func (p *project) generate(script string, outputs ...string) ipc.UnitResult {
 	if err != nil {
 		p.t.Fatal(err)
 	}
+	p.s.storing.drain(p.t.Context())
 	return r
 }
 

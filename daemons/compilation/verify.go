@@ -10,6 +10,7 @@ import (
 	"sync"
 
 	"github.com/RepliBuild/replibuild/cache"
+	"github.com/RepliBuild/replibuild/daemons/compilation/internal/snapshot"
 	"github.com/RepliBuild/replibuild/ipc"
 )
 
@@ -78,13 +79,14 @@ func (r *run) suspect(a *action) (suspect, bool) {
 	}
 	for _, base := range r.s.preambles.bases(a, base) {
 		for _, set := range r.s.store.InputSets(base) {
-			known := fromCache(set)
-			if r.view.compareSet(known) != nil {
+			known := snapshot.FromCache(set)
+			if r.view.CompareSet(known) != nil {
 				continue
 			}
 			r.s.store.Pin(r.pin, set.Action)
-			if e, _ := r.s.store.Get(set.Action); e != nil && len(e.Outputs) == 1 {
-				return r.suspectOf(a, e, known), true
+			if e, _ := r.s.store.Get(set.Action); e != nil {
+				x := r.suspectOf(a, e, known)
+				return x, x.underName == nil || len(x.outputs) > 0
 			}
 		}
 	}
@@ -116,12 +118,16 @@ func (w *work) recomputeAll(ctx context.Context, suspects []suspect, reply *ipc.
 }
 
 func (w *work) recomputeInLine(ctx context.Context, x suspect) (verdict, string) {
-	slot, err := w.s.slots.acquire(ctx, 0, false)
+	slot, err := w.s.slots.Acquire(ctx, 0, false)
 	if err != nil {
 		return void, err.Error()
 	}
-	defer slot.release()
-	v, detail := w.s.recompute(ctx, x)
+	defer slot.Release()
+	how := w.s.recompute
+	if x.underName != nil {
+		how = w.recomputeUnderName
+	}
+	v, detail := how(ctx, x)
 	if v == different {
 		w.s.condemn(x, detail)
 	}

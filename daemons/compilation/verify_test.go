@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/RepliBuild/replibuild/cache"
+	"github.com/RepliBuild/replibuild/internal/testkit"
 	"github.com/RepliBuild/replibuild/ipc"
 )
 
@@ -126,12 +127,12 @@ func TestAudit(t *testing.T) {
 	p.build("src/main.cpp")
 	p.remove("build")
 	p.expect("a hit", "src/main.cpp", ipc.StatusCached, ipc.ReasonHit)
-	waitFor(t, "the audit", func() bool { return p.audits() == 1 })
+	testkit.Until(t, "the audit", func() bool { return p.audits() == 1 })
 	if len(heard) != 0 {
 		t.Errorf("all is well, but heard: %+v", heard)
 	}
 	p.spoil("src/main.cpp")
-	waitFor(t, "the second audit", func() bool { return p.audits() == 2 })
+	testkit.Until(t, "the second audit", func() bool { return p.audits() == 2 })
 	mu.Lock()
 	if n, ok := heard[0].(ipc.Notice); len(heard) != 1 || !ok || n.Level != "error" || n.Code != ipc.CodeCacheDamaged {
 		t.Errorf("heard: %+v", heard)
@@ -172,18 +173,18 @@ func TestAuditMakesWay(t *testing.T) {
 			return strings.Count(string(b), "\n") >= n
 		}
 	}
-	waitFor(t, "the audit", started(1))
+	testkit.Until(t, "the audit", started(1))
 	if r := p.build("src/other.cpp"); r.Status != ipc.StatusCompiled {
 		t.Errorf("a build during an audit: %+v", r)
 	}
-	waitFor(t, "the audit to go on", started(2))
+	testkit.Until(t, "the audit to go on", started(2))
 	if p.audits() != 0 {
 		t.Error("an audit that was cancelled counts")
 	}
 	if err := os.Remove(audit + ".hold"); err != nil {
 		t.Fatal(err)
 	}
-	waitFor(t, "its end", func() bool { return p.audits() == 1 })
+	testkit.Until(t, "its end", func() bool { return p.audits() == 1 })
 }
 
 func TestAuditSampling(t *testing.T) {
@@ -198,4 +199,71 @@ func TestAuditSampling(t *testing.T) {
 	}
 	never := newAuditor(nil, -1, 0)
 	never.hit(func() suspect { t.Error("audited"); return suspect{} })
+}
+
+// What was made under its own name is compiled again under it. Files beside the object are
+// compared too, and everything lies where it was afterwards.
+func TestVerifyUnderName(t *testing.T) {
+	t.Parallel()
+	eachTraced(t, func(t *testing.T, p *project) {
+		p.args = append(p.args, "-fstack-usage")
+		small(p)
+		p.build("src/main.cpp")
+		first := p.builtFiles()
+		if r := p.verify(0, "src/main.cpp"); r.Recomputed != 1 || len(r.Different)+len(r.Unsteady) > 0 || r.Absent != 0 {
+			t.Errorf("all is well: %+v", r)
+		}
+		p.sameFiles("after it", p.builtFiles(), first, nil)
+		p.expect("after it", "src/main.cpp", ipc.StatusCached, ipc.ReasonHit)
+		usage := strings.TrimSuffix(unitOf("src/main.cpp").Output(), ".o") + ".su"
+		p.spoilOutputs("src/main.cpp", map[string]string{besidePrefix + usage: "other.cpp:1:1:f\t0\tstatic\n"})
+		if r := p.verify(0, "src/main.cpp"); len(r.Different) != 1 || !strings.Contains(r.Different[0], usage) {
+			t.Errorf("a wrong file beside the object: %+v", r)
+		}
+		p.build("src/main.cpp")
+		p.sameFiles("made again", p.builtFiles(), first, nil)
+	})
+}
+
+// A compiler that makes other files each time says nothing of the cache.
+func TestVerifyUnsteadyUnderName(t *testing.T) {
+	t.Parallel()
+	if _, there := toolchains(t)["gcc"]; !there || tracerDir == "" {
+		t.Skip("no traced g++ here")
+	}
+	p := newProject(t, toolchains(t)["gcc"])
+	p.args = append(p.args, "--coverage")
+	small(p)
+	p.build("src/main.cpp")
+	if r := p.verify(0, "src/main.cpp"); len(r.Unsteady) != 1 || len(r.Different) > 0 || r.Recomputed != 1 {
+		t.Errorf("%+v", r)
+	}
+	if r := p.build("src/main.cpp"); r.Status != ipc.StatusCached {
+		t.Errorf("after it: %s because of %s", r.Status, r.Reason.Text)
+	}
+}
+
+// spoilOutputs puts other content into the cache for outputs of a unit.
+func (p *project) spoilOutputs(source string, wrong map[string]string) {
+	p.t.Helper()
+	rec := p.s.records.get("app:" + source)
+	entry, _ := p.store.Get(rec.Action)
+	files := make(map[string]*os.File)
+	for _, o := range entry.Outputs {
+		at := filepath.Join(p.t.TempDir(), "file")
+		if text, is := wrong[o.Name]; is {
+			p.writeAbs(at, text)
+		} else if err := p.store.Deliver(o, at); err != nil {
+			p.t.Fatal(err)
+		}
+		file, err := os.Open(at)
+		if err != nil {
+			p.t.Fatal(err)
+		}
+		defer file.Close()
+		files[o.Name] = file
+	}
+	if err := p.store.Put(&cache.Entry{Action: rec.Action, Seconds: 1}, files); err != nil {
+		p.t.Fatal(err)
+	}
 }

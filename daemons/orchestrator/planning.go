@@ -16,7 +16,8 @@ type changes struct {
 // look asks discovery what has changed, after it has taken all records. A discovery
 // that cannot say makes the build look at everything.
 func (b *build) look() (changes, error) {
-	b.settle()
+	b.settled(b.recorder.hold) // requests may be running, whose records would change the token
+	defer b.recorder.resume()
 	ctx := b.job.ctx
 	var reply ipc.SyncReply
 	err := b.discovery.call(ctx, func(d ipc.Discovery) (err error) {

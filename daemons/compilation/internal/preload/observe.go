@@ -9,6 +9,7 @@ import (
 const (
 	kindRead     = 'R'
 	kindSeen     = 'S'
+	kindAllowed  = 'E'
 	kindFolder   = 'D'
 	kindListed   = 'L'
 	kindLink     = 'K'
@@ -44,7 +45,7 @@ func deedOf(kind byte) deeds {
 	switch kind {
 	case kindRead, kindLibrary:
 		return read
-	case kindSeen:
+	case kindSeen, kindAllowed:
 		return seen
 	case kindFolder:
 		return folder
@@ -82,7 +83,7 @@ type ledger struct {
 	order    []string
 	executed []string
 	programs []string
-	askers   map[string][]string // by path, the programs that are not known and asked about it
+	askers   map[string]*Asked // by path, what is known of programs that are not known
 	stamps   map[string]Stamp
 	links    map[string]Stamp
 	files    map[string]Stamp // the last that was written at a path
@@ -93,7 +94,7 @@ type ledger struct {
 func newLedger() *ledger {
 	return &ledger{
 		foreign: make(map[uint32]string), deeds: make(map[string]deeds, 1024),
-		askers: make(map[string][]string),
+		askers: make(map[string]*Asked),
 		stamps: make(map[string]Stamp, 256), links: make(map[string]Stamp), files: make(map[string]Stamp),
 	}
 }
@@ -149,8 +150,8 @@ func (l *ledger) note(e entry) {
 		l.files[e.path] = e.stamp
 		e.stamp = Stamp{}
 	}
-	if program := l.foreign[e.process]; program != "" && d&(seen|folder|link) != 0 && !slices.Contains(l.askers[e.path], program) {
-		l.askers[e.path] = append(l.askers[e.path], program)
+	if program := l.foreign[e.process]; program != "" && d&(seen|folder|link) != 0 {
+		l.ask(e, program)
 	}
 	l.deeds[e.path] = before | d
 	if e.kind == kindLink {
@@ -158,6 +159,19 @@ func (l *ledger) note(e entry) {
 	} else {
 		keepFirst(l.stamps, e.path, e.stamp)
 	}
+}
+
+// ask notes that a program that is not known asked about a path.
+func (l *ledger) ask(e entry, program string) {
+	a := l.askers[e.path]
+	if a == nil {
+		a = &Asked{Path: e.path, Allowed: true}
+		l.askers[e.path] = a
+	}
+	if !slices.Contains(a.Programs, program) {
+		a.Programs = append(a.Programs, program)
+	}
+	a.Allowed = a.Allowed && e.kind == kindAllowed
 }
 
 // keepFirst keeps the first stamp of a path: if a later one differs, so does the one that
@@ -201,8 +215,8 @@ func (l *ledger) observation(outputs map[string]bool, stampOf func(path string) 
 			continue
 		}
 		o.sort(p, d)
-		if programs := l.askers[p]; len(programs) > 0 {
-			o.Asked = append(o.Asked, Asked{p, programs})
+		if a := l.askers[p]; a != nil {
+			o.Asked = append(o.Asked, *a)
 		}
 	}
 	return o

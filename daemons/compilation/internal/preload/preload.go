@@ -79,6 +79,8 @@ type Write struct {
 type Asked struct {
 	Path     string
 	Programs []string
+	// Allowed: they asked only whether the file may be used, which no time matters for.
+	Allowed bool
 }
 
 // Observation is what the processes of one trace did to files. Paths are absolute, or

@@ -224,6 +224,22 @@ void exists(int result, int dirfd, const char *path, int nofollow) {
 	errno = error;
 }
 
+/* allowed records the answer of a call that says whether a file may be used: it depends on
+ * the mode and the owner, and never on the times. */
+void allowed(int result, int dirfd, const char *path, int nofollow) {
+	struct stamp s;
+	if (!tracing() || result != 0 || !first_note(SEEN, dirfd, path) || !first_note(ALLOWED, dirfd, path)) {
+		exists(result, dirfd, path, nofollow);
+		return;
+	}
+	int error = errno;
+	if (S_ISREG(look(dirfd, path, nofollow ? AT_SYMLINK_NOFOLLOW : 0, &s)))
+		note_stamped(ALLOWED, dirfd, path, &s);
+	else
+		note_existing(dirfd, path, nofollow);
+	errno = error;
+}
+
 WRAP(int, statx, (int dirfd, const char *path, int flags, unsigned mask, void *buffer)) {
 	int result = REAL(statx)(dirfd, path, flags, mask, buffer);
 	exists(result, dirfd, path, flags & AT_SYMLINK_NOFOLLOW);
@@ -233,7 +249,7 @@ WRAP(int, statx, (int dirfd, const char *path, int flags, unsigned mask, void *b
 #define WRAP_ACCESS(name)                                                                             \
 	WRAP(int, name, (const char *path, int mode)) {                                               \
 		int result = REAL(name)(path, mode);                                                  \
-		exists(result, AT_FDCWD, path, 0);                                                    \
+		allowed(result, AT_FDCWD, path, 0);                                                   \
 		return result;                                                                        \
 	}
 WRAP_ACCESS(access)
@@ -242,7 +258,7 @@ WRAP_ACCESS(euidaccess)
 
 WRAP(int, faccessat, (int dirfd, const char *path, int mode, int flags)) {
 	int result = REAL(faccessat)(dirfd, path, mode, flags);
-	exists(result, dirfd, path, flags & AT_SYMLINK_NOFOLLOW);
+	allowed(result, dirfd, path, flags & AT_SYMLINK_NOFOLLOW);
 	return result;
 }
 

@@ -52,6 +52,7 @@
 enum {
 	READ = 'R',     /* opened for reading: content matters */
 	SEEN = 'S',     /* asked about, exists, is no folder */
+	ALLOWED = 'E',  /* a file of which was asked whether it may be used, and no more */
 	FOLDER = 'D',   /* asked about, is a folder */
 	LISTED = 'L',   /* its names were read */
 	LINK = 'K',     /* a symbolic link was asked about as such, or resolved */
@@ -122,6 +123,7 @@ int kernel_mode(int dirfd, const char *path, int nofollow);
 void opened(int fd, int dirfd, const char *path, int flags, const struct stamp *before);
 void look_before_open(int dirfd, const char *path, int flags, struct stamp *before);
 void exists(int result, int dirfd, const char *path, int nofollow);
+void allowed(int result, int dirfd, const char *path, int nofollow);
 void followed(int good, int dirfd, const char *path);
 void listed(int good, int dirfd, const char *path);
 void listed_descriptor(int fd);

@@ -38,7 +38,7 @@ static void after_call(long n, long result, long a, long b, long c, long d, cons
 		exists((int)result, AT_FDCWD, (const char *)a, 1);
 		break;
 	case SYS_access:
-		exists((int)result, AT_FDCWD, (const char *)a, 0);
+		allowed((int)result, AT_FDCWD, (const char *)a, 0);
 		break;
 	case SYS_readlink:
 		followed(good, AT_FDCWD, (const char *)a);
@@ -78,11 +78,11 @@ static void after_call(long n, long result, long a, long b, long c, long d, cons
 		break;
 #endif
 	case SYS_faccessat:
-		exists((int)result, (int)a, (const char *)b, 0);
+		allowed((int)result, (int)a, (const char *)b, 0);
 		break;
 #ifdef SYS_faccessat2
 	case SYS_faccessat2:
-		exists((int)result, (int)a, (const char *)b, (int)d & AT_SYMLINK_NOFOLLOW);
+		allowed((int)result, (int)a, (const char *)b, (int)d & AT_SYMLINK_NOFOLLOW);
 		break;
 #endif
 	case SYS_readlinkat:
