@@ -259,6 +259,7 @@ func (w *work) failed(t *attempt, o outcome, diagnostics string) *result {
 	var set inputSet
 	if t.rec != nil {
 		set = w.s.tables.unpack(t.rec.Set)
+		rec.Outputs, rec.Beside = t.rec.Outputs, t.rec.Beside
 	}
 	rec.Set = w.s.tables.pack(w.refresh(set, t.tool("").also))
 	w.remember(t, rec)
