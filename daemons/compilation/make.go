@@ -262,6 +262,7 @@ func (w *work) failed(t *attempt, o process.Outcome, diagnostics string) *result
 	var set snapshot.InputSet
 	if t.rec != nil {
 		set = w.s.tables.Unpack(t.rec.Set)
+		rec.Outputs, rec.Beside = t.rec.Outputs, t.rec.Beside
 	}
 	rec.Set = w.s.tables.Pack(w.refresh(set, t.tool("").also))
 	w.remember(t, rec)
