@@ -10,6 +10,7 @@ import (
 	"os"
 	"time"
 
+	"github.com/RepliBuild/replibuild/internal/pause"
 	"github.com/RepliBuild/replibuild/ipc"
 )
 
@@ -102,7 +103,7 @@ func (p Paths) awaitEndpoint(ctx context.Context, name string) (ipc.Endpoint, er
 		if !errors.Is(err, fs.ErrNotExist) || !isLocked(p.LockFile(name)) || readHolder(p.LockFile(name)).Stopping {
 			return ep, err
 		}
-		if pause(ctx, 20*time.Millisecond) != nil {
+		if pause.For(ctx, 20*time.Millisecond) != nil {
 			return ep, err
 		}
 	}

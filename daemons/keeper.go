@@ -7,6 +7,7 @@ import (
 	"os"
 	"time"
 
+	"github.com/RepliBuild/replibuild/internal/filelock"
 	"github.com/RepliBuild/replibuild/ipc"
 )
 
@@ -67,7 +68,7 @@ func (k *keeper) check() error {
 // again: the daemon still serves who has its endpoint.
 func (k *keeper) relock() error {
 	fresh, err := tryLock(k.lock.path)
-	if errors.Is(err, errLocked) {
+	if errors.Is(err, filelock.ErrLocked) {
 		return errors.New("the lock file was deleted and another daemon holds the new one")
 	}
 	if err != nil {

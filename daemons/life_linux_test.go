@@ -17,6 +17,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/RepliBuild/replibuild/internal/testkit"
 	"github.com/RepliBuild/replibuild/ipc"
 )
 
@@ -348,7 +349,7 @@ func TestDeletedFilesComeBack(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	waitFor(t, "all files", func() bool {
+	testkit.Until(t, "all files", func() bool {
 		for _, name := range ipc.DaemonNames() {
 			_, noLog := os.Stat(s.Paths.LogFile(name))
 			if _, err := ReadEndpoint(s.Paths.EndpointFile(name)); err != nil || noLog != nil || !s.Alive(name) {
@@ -379,7 +380,7 @@ func TestStartAfterDeletionLeavesOneSet(t *testing.T) {
 	if _, err := s.Start(s.context()); err != nil {
 		t.Fatal(err)
 	}
-	waitFor(t, "one set", func() bool { return len(processesOf(s.Paths.Root)) == 4 })
+	testkit.Until(t, "one set", func() bool { return len(processesOf(s.Paths.Root)) == 4 })
 	s.waitState(ipc.StateRunning)
 }
 
@@ -390,7 +391,7 @@ func TestDaemonsLeaveAProjectThatIsGone(t *testing.T) {
 	if err := os.RemoveAll(s.Paths.Root); err != nil {
 		t.Fatal(err)
 	}
-	waitFor(t, "the daemons to leave", func() bool { return len(processesOf(s.Paths.Root)) == 0 })
+	testkit.Until(t, "the daemons to leave", func() bool { return len(processesOf(s.Paths.Root)) == 0 })
 }
 
 func TestSIGTERMEndsCleanly(t *testing.T) {
@@ -401,7 +402,7 @@ func TestSIGTERMEndsCleanly(t *testing.T) {
 	}
 	s.waitState(ipc.StateStopped)
 	for _, name := range ipc.DaemonNames() {
-		waitFor(t, "the end of "+name, func() bool { return !s.Alive(name) })
+		testkit.Until(t, "the end of "+name, func() bool { return !s.Alive(name) })
 		lines := lastLines(s.Paths, name, 1)
 		if len(lines) != 1 || parseLogLine(name, lines[0]).Message != endedMessage {
 			t.Errorf("%s ended with %q", name, lines)
@@ -423,7 +424,7 @@ func TestRunningRequestsMayFinish(t *testing.T) {
 		}
 		answered <- err
 	}()
-	waitFor(t, "the request to begin", func() bool {
+	testkit.Until(t, "the request to begin", func() bool {
 		_, err := os.Stat(filepath.Join(s.Paths.Root, "begun"))
 		return err == nil
 	})
@@ -432,7 +433,7 @@ func TestRunningRequestsMayFinish(t *testing.T) {
 		_, err := s.Stop(s.context(), ipc.NameSetup)
 		stopped <- err
 	}()
-	waitFor(t, "setup to leave", func() bool { return readHolder(s.Paths.LockFile(ipc.NameSetup)).Stopping })
+	testkit.Until(t, "setup to leave", func() bool { return readHolder(s.Paths.LockFile(ipc.NameSetup)).Stopping })
 	write(t, filepath.Join(s.Paths.Root, "go"), "")
 	if err := <-answered; err != nil {
 		t.Errorf("the running request: %v", err)
@@ -545,7 +546,7 @@ func TestIdleSetLeavesTogether(t *testing.T) {
 			client.Subscribe(ctx, ipc.SubscribeRequest{}, func(ipc.Event) {})
 		})
 	}
-	waitFor(t, "three times idle_timeout", func() bool {
+	testkit.Until(t, "three times idle_timeout", func() bool {
 		now := s.now()
 		for _, d := range now {
 			if d.State != ipc.StateRunning {
@@ -557,7 +558,7 @@ func TestIdleSetLeavesTogether(t *testing.T) {
 	hangUp()
 	streams.Wait()
 	s.waitState(ipc.StateStopped)
-	waitFor(t, "all processes to leave", func() bool { return len(processesOf(s.Paths.Root)) == 0 })
+	testkit.Until(t, "all processes to leave", func() bool { return len(processesOf(s.Paths.Root)) == 0 })
 }
 
 // Another user learns nothing: not the endpoint, and no answer on the port.

@@ -14,6 +14,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/RepliBuild/replibuild/internal/pause"
 	"github.com/RepliBuild/replibuild/ipc"
 )
 
@@ -59,7 +60,7 @@ func Tail(ctx context.Context, p Paths, names []string, n int, follow bool, fn f
 	for _, line := range lines[max(0, len(lines)-n):] {
 		fn(line)
 	}
-	for follow && pause(ctx, followEvery) == nil {
+	for follow && pause.For(ctx, followEvery) == nil {
 		for _, t := range tails {
 			t.read(fn)
 		}

@@ -9,6 +9,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/RepliBuild/replibuild/internal/filelock"
 	"github.com/RepliBuild/replibuild/ipc"
 )
 
@@ -89,7 +90,7 @@ func TestLockIsOneAtATime(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := tryLock(path); !errors.Is(err, errLocked) {
+	if _, err := tryLock(path); !errors.Is(err, filelock.ErrLocked) {
 		t.Errorf("second lock: %v", err)
 	}
 	if !isLocked(path) || !l.inPlace() {

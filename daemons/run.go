@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/RepliBuild/replibuild/internal/caller"
+	"github.com/RepliBuild/replibuild/internal/filelock"
 	"github.com/RepliBuild/replibuild/ipc"
 )
 
@@ -128,7 +129,7 @@ func (d *shell) takeLock() (*lock, error) {
 		return nil, err
 	}
 	held, err := tryLock(path)
-	if errors.Is(err, errLocked) {
+	if errors.Is(err, filelock.ErrLocked) {
 		return nil, ipc.Errorf(ipc.CodeUnavailable, "the %s daemon of %s runs already", d.Name, d.Paths.Root).
 			WithHint("`replibuild status` shows it, `replibuild restart %s` replaces it", d.Name)
 	}

@@ -9,6 +9,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/RepliBuild/replibuild/internal/filelock"
+	"github.com/RepliBuild/replibuild/internal/pause"
 	"github.com/RepliBuild/replibuild/ipc"
 )
 
@@ -115,10 +117,10 @@ func (l *Launcher) claim(ctx context.Context, name string) (*lock, error) {
 		if err == nil {
 			return held, held.write(holder{Since: time.Now()})
 		}
-		if !errors.Is(err, errLocked) {
+		if !errors.Is(err, filelock.ErrLocked) {
 			return nil, ipc.Errorf(ipc.CodeUnavailable, "cannot lock for the %s daemon: %v", name, err)
 		}
-		if err := pause(ctx, 5*time.Millisecond); err != nil {
+		if err := pause.For(ctx, 5*time.Millisecond); err != nil {
 			return nil, err
 		}
 	}
@@ -142,7 +144,7 @@ func (l *Launcher) settled(ctx context.Context) []sighting {
 		busy := slices.ContainsFunc(now, func(s sighting) bool {
 			return s.status.State == ipc.StateUnresponsive || s.status.State == ipc.StateStarting
 		})
-		if !busy || pause(ctx, 20*time.Millisecond) != nil {
+		if !busy || pause.For(ctx, 20*time.Millisecond) != nil {
 			return now
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/RepliBuild/replibuild/internal/pause"
 	"github.com/RepliBuild/replibuild/ipc"
 )
 
@@ -130,7 +131,7 @@ func (l *Launcher) gone(ctx context.Context, s sighting, limit time.Duration) bo
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	for l.lives(s) {
-		if pause(ctx, 2*time.Millisecond) != nil {
+		if pause.For(ctx, 2*time.Millisecond) != nil {
 			return false
 		}
 	}

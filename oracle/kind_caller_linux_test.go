@@ -84,15 +84,16 @@ func (w *world) buildFrom(prefix string, started func(*exec.Cmd)) ([]string, *bu
 	return nil, nil
 }
 
-// buildIgnoring has a signal sent to the build that its shell ignores, as nohup does.
+// buildIgnoring has a signal sent to the build that its shell ignores: as nohup does, or as
+// a shell does for a background job, where SIGINT and SIGQUIT are ignored together.
 func (w *world) buildIgnoring() []string {
 	name, sig := "HUP", syscall.SIGHUP
 	if w.chance(50) {
-		name, sig = "INT", syscall.SIGINT
+		name, sig = "INT QUIT", syscall.SIGINT
 	}
 	wrong, b := w.buildFrom("trap '' "+name+"; exec ", func(cmd *exec.Cmd) { _ = cmd.Process.Signal(sig) })
 	if b != nil && b.err != nil {
-		wrong = append(wrong, fmt.Sprintf("SIG%s is ignored by the shell, but it ended the build: %v", name, b.err))
+		wrong = append(wrong, fmt.Sprintf("%s is ignored by the shell, but it ended the build: %v", name, b.err))
 	}
 	return wrong
 }

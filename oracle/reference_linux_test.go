@@ -146,10 +146,22 @@ func (c *plainCompiler) compile(plan *ipc.Plan, u *ipc.Action, byName forest, te
 			text, err := os.ReadFile(dep)
 			c.w.must(err)
 			_, names, _ := strings.Cut(string(text), ":")
-			r.inputs = strings.Fields(strings.ReplaceAll(names, "\\\n", " "))
+			r.inputs = filesOf(names)
 		}
 		return r
 	})
+}
+
+// filesOf splits the names of a dependency file: a space in a name stands behind a
+// backslash.
+func filesOf(names string) []string {
+	const space = "\x00"
+	names = strings.NewReplacer("\\\n", " ", `\ `, space, `\#`, "#", "$$", "$").Replace(names)
+	files := strings.Fields(names)
+	for i, f := range files {
+		files[i] = strings.ReplaceAll(f, space, " ")
+	}
+	return files
 }
 
 func (c *plainCompiler) remember(what string, key digest, make func() plainResult) plainResult {

@@ -10,6 +10,7 @@ import (
 	tea "github.com/charmbracelet/bubbletea"
 
 	"github.com/RepliBuild/replibuild/daemons"
+	"github.com/RepliBuild/replibuild/internal/pause"
 	"github.com/RepliBuild/replibuild/ipc"
 )
 
@@ -162,7 +163,7 @@ func (o fakeOrchestrator) Subscribe(ctx context.Context, r ipc.SubscribeRequest,
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	go func() {
-		for sleep(ctx, 5*time.Millisecond) && o.set.alive(ipc.NameOrchestrator) {
+		for pause.For(ctx, 5*time.Millisecond) == nil && o.set.alive(ipc.NameOrchestrator) {
 		}
 		cancel()
 	}()

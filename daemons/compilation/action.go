@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"github.com/RepliBuild/replibuild/cache"
+	"github.com/RepliBuild/replibuild/daemons/compilation/internal/process"
+	"github.com/RepliBuild/replibuild/daemons/compilation/internal/snapshot"
 	"github.com/RepliBuild/replibuild/ipc"
 )
 
@@ -67,9 +69,9 @@ type work struct {
 	timeout time.Duration
 	// buildDir is the build folder, as the plan spells it.
 	buildDir string
-	view     *view
-	gate     *slots // limit of this request, nil = none
-	trace    bool   // tell where the time of each action went
+	view     *snapshot.Tree
+	gate     *process.Slots // limit of this request, nil = none
+	trace    bool           // tell where the time of each action went
 	// timeTrace is the folder for clang's own traces, "" = none.
 	timeTrace string
 	// started is told of each process that begins to make an output.
@@ -91,7 +93,7 @@ func (w *work) inPlace(ctx context.Context, a *action, rec *record) bool {
 		return false
 	}
 	for _, o := range rec.Outputs {
-		if outputSignature(w.view.abs(o.Path)) != o.Sig {
+		if outputSignature(w.view.Abs(o.Path)) != o.Sig {
 			return false
 		}
 	}
@@ -100,7 +102,7 @@ func (w *work) inPlace(ctx context.Context, a *action, rec *record) bool {
 			return false
 		}
 	}
-	return w.view.compare(rec.Set) == nil && !w.observedWorse(ctx, a, rec.Observed)
+	return w.view.Compare(rec.Set) == nil && !w.observedWorse(ctx, a, rec.Observed)
 }
 
 // whenInPlace is the result of an action for which nothing was done.
@@ -127,10 +129,10 @@ type attempt struct {
 	noBase error          // why there is no base: the source is not there
 	before []cache.Digest // content of each declared output before, zero if there was none
 	missed cache.MissReason
-	near   *difference // between the nearest known set and what is there
-	looked bool        // in the cache
-	leave  func()      // the lead
-	spans  []ipc.Span  // where its time went so far
+	near   *snapshot.Difference // between the nearest known set and what is there
+	looked bool                 // in the cache
+	leave  func()               // the lead
+	spans  []ipc.Span           // where its time went so far
 	use    preambleUse
 	// byDriver: a link without the driver failed, or nobody knows what it read.
 	byDriver bool

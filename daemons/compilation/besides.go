@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/RepliBuild/replibuild/daemons/compilation/internal/preload"
+	"github.com/RepliBuild/replibuild/daemons/compilation/internal/snapshot"
 	"github.com/RepliBuild/replibuild/ipc"
 )
 
@@ -19,7 +20,7 @@ func (w *work) besides(t *attempt, seen *observation) (paths []string, why strin
 		return w.usualBesides(t)
 	}
 	for _, p := range seen.written {
-		if slices.Contains(t.outputs, p) || !w.isBeneath(p) || isNoOutput(p) || !outputSignature(w.view.abs(p)).Exists() {
+		if slices.Contains(t.outputs, p) || !w.isBeneath(p) || isNoOutput(p) || !outputSignature(w.view.Abs(p)).Exists() {
 			continue
 		}
 		one := seen.writes[p]
@@ -68,7 +69,7 @@ func (w *work) usualBesides(t *attempt) (paths []string, why string) {
 	}
 	base := strings.TrimSuffix(t.outputs[0], path.Ext(t.outputs[0]))
 	for _, ending := range usualEndings {
-		if outputSignature(w.view.abs(base + ending)).Exists() {
+		if outputSignature(w.view.Abs(base + ending)).Exists() {
 			paths = append(paths, base+ending)
 		}
 	}
@@ -99,7 +100,7 @@ func isMachinery(p string) bool {
 // that the trace saw there.
 func (w *work) foreignFile(seen *observation, made []madeFile) string {
 	for _, m := range made {
-		wrote := seen.writes[spell(w.root, m.at)].File
+		wrote := seen.writes[snapshot.Spell(w.root, m.at)].File
 		if wrote == (preload.Stamp{}) {
 			continue
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"sync"
 
+	"github.com/RepliBuild/replibuild/daemons/compilation/internal/process"
 	"github.com/RepliBuild/replibuild/ipc"
 )
 
@@ -11,7 +12,7 @@ import (
 type builds struct {
 	mu      sync.Mutex
 	running map[*request]bool
-	gates   map[string]*slots // of builds with a limit of their own
+	gates   map[string]*process.Slots // of builds with a limit of their own
 	closed  bool
 }
 
@@ -23,7 +24,7 @@ type request struct {
 }
 
 func newBuilds() *builds {
-	return &builds{running: make(map[*request]bool), gates: make(map[string]*slots)}
+	return &builds{running: make(map[*request]bool), gates: make(map[string]*process.Slots)}
 }
 
 var errStopping = ipc.Errorf(ipc.CodeStopping, "the compilation service is shutting down")
@@ -50,12 +51,12 @@ func (b *builds) begin(ctx context.Context, build string) (context.Context, func
 }
 
 // gate is the limit that all requests of a build share.
-func (b *builds) gate(build string, jobs int) *slots {
+func (b *builds) gate(build string, jobs int) *process.Slots {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	g := b.gates[build]
 	if g == nil {
-		g = newGate(jobs)
+		g = process.NewGate(jobs)
 		b.gates[build] = g
 	}
 	return g

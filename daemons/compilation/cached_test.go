@@ -220,7 +220,7 @@ func TestStateSurvivesRestart(t *testing.T) {
 	p.build("src/main.cpp")
 	p.stop()
 	p.expect("restarted", "src/main.cpp", ipc.StatusCached, ipc.ReasonUnchanged)
-	if n := p.s.runner.started.Load(); n != 0 {
+	if n := p.s.runner.Started(); n != 0 {
 		t.Errorf("%d processes", n)
 	}
 	p.stop()

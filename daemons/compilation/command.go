@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/RepliBuild/replibuild/cache"
+	"github.com/RepliBuild/replibuild/daemons/compilation/internal/snapshot"
 	"github.com/RepliBuild/replibuild/ipc"
 )
 
@@ -38,12 +39,12 @@ func newCommand(w *work, req *ipc.RunRequest, asked *ipc.RunAction) *action {
 			Field("outputs", asked.Outputs...).Sum(), nil
 	}
 	for _, in := range asked.Inputs {
-		c.inputs = append(c.inputs, spell(w.root, in))
+		c.inputs = append(c.inputs, snapshot.Spell(w.root, in))
 	}
 	var missed []string
 	c.program, missed = findProgram(w, c.name, c.search)
 	t := tool{
-		args: append([]string{w.view.abs(c.program)}, asked.Args[1:]...), also: c.files(), missed: missed,
+		args: append([]string{w.view.Abs(c.program)}, asked.Args[1:]...), also: c.files(), missed: missed,
 		watch: w.s.commands, tracedAs: stepShell,
 		subject: subject{recipe: a.recipe, key: a.recipeID.String(), tool: asked.Args, command: c, outputs: asked.Outputs, buildDir: w.buildDir},
 	}
@@ -66,11 +67,11 @@ func (c *command) files() []string {
 // findProgram finds a program as a shell would, and where it looked before.
 func findProgram(w *work, name, search string) (found string, misses []string) {
 	if strings.Contains(name, "/") {
-		return spell(w.root, name), nil
+		return snapshot.Spell(w.root, name), nil
 	}
 	for _, dir := range filepath.SplitList(search) {
-		p := spell(w.root, join(cmp.Or(dir, "."), name))
-		switch sig := w.view.signature(p); {
+		p := snapshot.Spell(w.root, snapshot.Join(cmp.Or(dir, "."), name))
+		switch sig := w.view.Signature(p); {
 		case sig.IsRegular() && fs.FileMode(sig.Mode)&0o111 != 0:
 			return p, misses
 		case !sig.Exists():
@@ -83,7 +84,7 @@ func findProgram(w *work, name, search string) (found string, misses []string) {
 // check says what keeps a command from running.
 func (c *command) check(w *work, id string) error {
 	for _, in := range c.inputs {
-		if sig := w.view.signature(in); !sig.IsRegular() {
+		if sig := w.view.Signature(in); !sig.IsRegular() {
 			what := "does not exist"
 			if sig.Exists() {
 				what = "is not a regular file"
@@ -106,11 +107,11 @@ func (w *work) renewed(a *action, rec *record) *record {
 	again := *rec
 	again.Outputs = slices.Clone(rec.Outputs)
 	for i, o := range again.Outputs {
-		sig := outputSignature(w.view.abs(o.Path))
+		sig := outputSignature(w.view.Abs(o.Path))
 		if sig == o.Sig {
 			continue
 		}
-		sum, err := w.view.digestOf(o.Path)
+		sum, err := w.view.DigestOf(o.Path)
 		if !sig.IsRegular() || err != nil || sum != o.Digest {
 			return rec
 		}

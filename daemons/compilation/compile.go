@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/RepliBuild/replibuild/cache"
+	"github.com/RepliBuild/replibuild/daemons/compilation/internal/snapshot"
 	"github.com/RepliBuild/replibuild/ipc"
 )
 
@@ -44,7 +45,7 @@ func programSet(t ipc.Toolchain) map[string]bool {
 
 // unit makes the action of one unit.
 func (k *compiler) unit(w *work, u *ipc.RunAction, forced bool) *action {
-	source := spell(w.root, u.Source)
+	source := snapshot.Spell(w.root, u.Source)
 	writing := privately
 	if k.flags.named != "" {
 		writing = underName
@@ -71,7 +72,7 @@ func (k *compiler) unit(w *work, u *ipc.RunAction, forced bool) *action {
 
 // base is the key of what is known before a compile.
 func (k *compiler) base(w *work, source, object string) (cache.Digest, error) {
-	content, err := w.view.digestOf(source)
+	content, err := w.view.DigestOf(source)
 	if err != nil {
 		return cache.Digest{}, fmt.Errorf("read %s: %w", source, err)
 	}

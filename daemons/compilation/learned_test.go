@@ -68,17 +68,15 @@ func TestMemoryIsLearned(t *testing.T) {
 		}
 		return peak
 	}
-	p.cfg.Jobs, p.cfg.MaxMemory = 4, 350*mb
+	p.cfg.Jobs, p.cfg.MaxMemory = 4, 350<<20
 	peak := build()
 	if n := most(); n > 2 {
-		t.Errorf("of units of which nothing is known, %d ran at a time, of up to %d MB each", n, peak/mb)
+		t.Errorf("of units of which nothing is known, %d ran at a time, of up to %d MB each", n, peak>>20)
 	}
-	p.s.slots.mu.Lock()
-	p.s.slots.maxMemory = peak*5/2 + 1
-	p.s.slots.mu.Unlock()
+	p.s.slots.SetMaxMemory(peak*5/2 + 1)
 	build()
 	if n := most(); n > 2 {
-		t.Errorf("%d ran at a time, of up to %d MB each, on a bound of %d MB", n, peak/mb, peak*5/2/mb)
+		t.Errorf("%d ran at a time, of up to %d MB each, on a bound of %d MB", n, peak>>20, (peak*5/2)>>20)
 	}
 }
 

@@ -9,6 +9,8 @@ import (
 	"strings"
 
 	"github.com/RepliBuild/replibuild/cache"
+	"github.com/RepliBuild/replibuild/daemons/compilation/internal/process"
+	"github.com/RepliBuild/replibuild/daemons/compilation/internal/snapshot"
 	"github.com/RepliBuild/replibuild/ipc"
 )
 
@@ -87,7 +89,7 @@ func (l *linker) programs() []string {
 func (l *linker) base(a *action) (cache.Digest, error) {
 	files := make([]string, 0, 2*len(l.asked.Inputs))
 	for _, m := range l.asked.Inputs {
-		sum, err := l.w.view.digestOf(spell(l.w.root, m))
+		sum, err := l.w.view.DigestOf(snapshot.Spell(l.w.root, m))
 		if err != nil {
 			return cache.Digest{}, fmt.Errorf("read %s: %w", m, err)
 		}
@@ -109,7 +111,7 @@ func (l *linker) tool(a *action, output string) tool {
 		t.watch, t.resident = l.w.s.archives, isLLVM(l.toolchain.AR)
 	}
 	for _, m := range slices.Concat(l.asked.Inputs, l.programs()) {
-		t.also = append(t.also, spell(l.w.root, m))
+		t.also = append(t.also, snapshot.Spell(l.w.root, m))
 	}
 	return t
 }
@@ -120,11 +122,11 @@ func isLLVM(archiver string) bool { return strings.HasPrefix(filepath.Base(archi
 // readsNothing observes tools that read nothing but what they are given.
 type readsNothing struct{}
 
-func (readsNothing) watch(context.Context, *task, *subject) (witness, error) {
+func (readsNothing) watch(context.Context, *process.Task, *subject) (witness, error) {
 	return readsNothing{}, nil
 }
-func (readsNothing) rejected(outcome) bool { return false }
-func (readsNothing) close()                {}
+func (readsNothing) rejected(process.Outcome) bool { return false }
+func (readsNothing) close()                        {}
 func (readsNothing) testify(context.Context) (*observation, error) {
 	return &observation{way: byDepfile}, nil
 }

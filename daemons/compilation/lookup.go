@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/RepliBuild/replibuild/cache"
+	"github.com/RepliBuild/replibuild/daemons/compilation/internal/process"
+	"github.com/RepliBuild/replibuild/daemons/compilation/internal/snapshot"
 	"github.com/RepliBuild/replibuild/ipc"
 )
 
@@ -43,7 +45,7 @@ func (w *work) lookup(ctx context.Context, t *attempt) *result {
 func (w *work) lookupRecord(ctx context.Context, t *attempt) *result {
 	rec := t.rec
 	if rec == nil || rec.Action.IsZero() || rec.Recipe != t.recipeID || rec.Base != t.base ||
-		rec.Mode != "" && w.s.preambles.refuses(t.action) != "" || w.view.compare(rec.Set) != nil {
+		rec.Mode != "" && w.s.preambles.refuses(t.action) != "" || w.view.Compare(rec.Set) != nil {
 		return nil
 	}
 	w.s.store.Pin(w.pin, rec.Action)
@@ -61,8 +63,8 @@ func (w *work) lookupRecord(ctx context.Context, t *attempt) *result {
 // lookupBase is lookup for one way of making the output.
 func (w *work) lookupBase(ctx context.Context, t *attempt, base cache.Digest) *result {
 	for _, set := range w.s.store.InputSets(base) {
-		known := fromCache(set)
-		if d := w.view.compareSet(known); d != nil {
+		known := snapshot.FromCache(set)
+		if d := w.view.CompareSet(known); d != nil {
 			if t.near == nil {
 				t.near = d
 			}
@@ -77,7 +79,7 @@ func (w *work) lookupBase(ctx context.Context, t *attempt, base cache.Digest) *r
 		if w.observedWorse(ctx, t.action, entry.Observed) {
 			continue
 		}
-		r, err := w.deliver(ctx, t, entry, w.s.tables.pack(known))
+		r, err := w.deliver(ctx, t, entry, w.s.tables.Pack(known))
 		if err == nil {
 			// The set that matched is the one to try first next time.
 			_ = w.s.store.AddInputSet(base, set)
@@ -87,7 +89,7 @@ func (w *work) lookupBase(ctx context.Context, t *attempt, base cache.Digest) *r
 			t.missed = cache.Damaged
 			continue
 		}
-		return w.failed(t, outcome{exit: -1}, err.Error()+"\n")
+		return w.failed(t, process.Outcome{Exit: -1}, err.Error()+"\n")
 	}
 	return nil
 }
@@ -107,7 +109,7 @@ func (w *work) observedWorse(ctx context.Context, a *action, way string) bool {
 // inputs are gone with it: the cache was cleared, or deleted by hand.
 func (w *work) whyGone(t *attempt) cache.MissReason {
 	rec := t.rec
-	if rec == nil || rec.Action.IsZero() || rec.Recipe != t.recipeID || rec.Base != t.base || w.view.compare(rec.Set) != nil {
+	if rec == nil || rec.Action.IsZero() || rec.Recipe != t.recipeID || rec.Base != t.base || w.view.Compare(rec.Set) != nil {
 		return cache.Found
 	}
 	_, why := w.s.store.Get(rec.Action)
@@ -116,7 +118,7 @@ func (w *work) whyGone(t *attempt) cache.MissReason {
 
 // deliver puts an entry's outputs in their places. It is an error if one of them is not to
 // be had from the cache: outputs of one run belong together.
-func (w *work) deliver(ctx context.Context, t *attempt, e *cache.Entry, set packedSet) (*result, error) {
+func (w *work) deliver(ctx context.Context, t *attempt, e *cache.Entry, set snapshot.PackedSet) (*result, error) {
 	outputs, err := w.entryOutputs(t.action, e)
 	if err != nil {
 		return nil, err
@@ -138,9 +140,9 @@ func (w *work) deliver(ctx context.Context, t *attempt, e *cache.Entry, set pack
 		}
 	}
 	for i, o := range outputs {
-		sig := outputSignature(w.view.abs(o.path))
-		w.s.digests.trust(sig, o.Blob)
-		w.view.forget(o.path)
+		sig := outputSignature(w.view.Abs(o.path))
+		w.s.digests.Trust(sig, o.Blob)
+		w.view.Forget(o.path)
 		rec.Outputs = append(rec.Outputs, outputRecord{Path: o.path, Sig: sig, Digest: o.Blob})
 		if i >= len(t.outputs) {
 			rec.Beside = append(rec.Beside, o.path)
@@ -148,7 +150,7 @@ func (w *work) deliver(ctx context.Context, t *attempt, e *cache.Entry, set pack
 	}
 	w.s.store.Hit(e.Seconds)
 	if t.audited && len(outputs) == 1 {
-		w.s.auditor.hit(func() suspect { return w.suspectOf(t.action, e, w.s.tables.unpack(set)) })
+		w.s.auditor.hit(func() suspect { return w.suspectOf(t.action, e, w.s.tables.Unpack(set)) })
 	}
 	w.removeLeft(t, rec)
 	w.remember(t, rec)
@@ -200,7 +202,7 @@ func declaredName(i int) string { return strconv.Itoa(i) }
 
 // deliverOne puts one output in its place, unless it is there.
 func (w *work) deliverOne(t *attempt, o entryOutput) error {
-	path := w.view.abs(o.path)
+	path := w.view.Abs(o.path)
 	if w.contentOf(o.path, t.rec) == o.Blob && sameMode(path, o.Mode) {
 		return nil
 	}

@@ -9,6 +9,8 @@ import (
 	"strings"
 
 	"github.com/RepliBuild/replibuild/daemons/compilation/internal/preload"
+	"github.com/RepliBuild/replibuild/daemons/compilation/internal/process"
+	"github.com/RepliBuild/replibuild/daemons/compilation/internal/snapshot"
 	"github.com/RepliBuild/replibuild/ipc"
 )
 
@@ -25,11 +27,11 @@ const byDeclaration = "declared inputs"
 // not stored; the inputs are those that are declared and those that were seen.
 type tracedCommands struct{ tracers *tracers }
 
-func (d *tracedCommands) watch(ctx context.Context, t *task, about *subject) (witness, error) {
+func (d *tracedCommands) watch(ctx context.Context, t *process.Task, about *subject) (witness, error) {
 	if about.command.unwatched {
 		return &blindWitness{way: byTrace, why: "one of its programs cannot be traced"}, nil
 	}
-	lib, err := d.tracers.library(ctx, stepShell, t.env)
+	lib, err := d.tracers.library(ctx, stepShell, t.Env)
 	if ctx.Err() != nil {
 		return nil, context.Cause(ctx)
 	}
@@ -40,15 +42,15 @@ func (d *tracedCommands) watch(ctx context.Context, t *task, about *subject) (wi
 	if err != nil {
 		return &blindWitness{way: byDeclaration, why: "what it reads cannot be seen: " + err.Error()}, nil
 	}
-	t.env = lib.Env(t.env, trace)
+	t.Env = lib.Env(t.Env, trace)
 	return &commandWitness{traceWitness{tracers: d.tracers, about: about, trace: trace, exe: stepShell, library: lib.Path}}, nil
 }
 
 // blindWitness is that of a command that was not traced.
 type blindWitness struct{ way, why string }
 
-func (*blindWitness) rejected(outcome) bool { return false }
-func (*blindWitness) close()                {}
+func (*blindWitness) rejected(process.Outcome) bool { return false }
+func (*blindWitness) close()                        {}
 func (b *blindWitness) testify(context.Context) (*observation, error) {
 	return &observation{way: b.way, uncacheable: b.why}, nil
 }
@@ -59,7 +61,7 @@ func (w *commandWitness) close() { _ = w.trace.Close() }
 
 // rejected reports whether the loader or a sanitizer's runtime complained. The command runs
 // again without the tracer.
-func (w *commandWitness) rejected(o outcome) bool {
+func (w *commandWitness) rejected(o process.Outcome) bool {
 	if !complains(o, w.library) {
 		return false
 	}
@@ -68,7 +70,7 @@ func (w *commandWitness) rejected(o outcome) bool {
 }
 
 func (w *commandWitness) testify(context.Context) (*observation, error) {
-	o := w.tracers.reader(w.about.view.root).Observe(w.trace, w.about.outputs, nil)
+	o := w.tracers.reader(w.about.view.Root).Observe(w.trace, w.about.outputs, nil)
 	seen := &observation{way: byTrace}
 	seen.uncacheable = cmp.Or(o.WhyNot, ownOutput(o, w.about.outputs), ownState(o))
 	w.dropOwnState(&o)
@@ -102,8 +104,8 @@ func (w *commandWitness) dropOwnState(o *preload.Observation) {
 		if slices.Contains(o.Written, p) {
 			return true
 		}
-		abs := v.abs(p)
-		return !o.Complete && v.disks.Latest(abs, ipc.StatSignature(abs)) >= w.about.since
+		abs := v.Abs(p)
+		return !o.Complete && v.Disks.Latest(abs, ipc.StatSignature(abs)) >= w.about.since
 	})
 }
 
@@ -137,7 +139,7 @@ func (w *commandWitness) compilerCaches() (dirs []string) {
 		}
 	}
 	for i, dir := range dirs {
-		dirs[i] = spell(w.about.view.root, path.Clean(dir))
+		dirs[i] = snapshot.Spell(w.about.view.Root, path.Clean(dir))
 	}
 	return dirs
 }
@@ -150,7 +152,7 @@ func pythonSource(file string) string {
 	if !compiled || path.Base(dir) != "__pycache__" {
 		return file
 	}
-	return join(path.Dir(path.Clean(dir)), module+".py")
+	return snapshot.Join(path.Dir(path.Clean(dir)), module+".py")
 }
 
 // timeless are programs that ask about the files that they are given and whose results do
@@ -161,21 +163,21 @@ var timeless = map[string]bool{"cp": true, "mv": true, "install": true, "ln": tr
 // lies beneath the build folder has other times after each restoring.
 func (w *traceWitness) askedMatch(a preload.Asked) string {
 	if a.Allowed {
-		return modeOnly
+		return snapshot.ModeOnly
 	}
 	if w.about.command == nil {
-		return modeAndTime
+		return snapshot.ModeAndTime
 	}
 	if dir := strings.TrimSuffix(w.about.buildDir, "/"); dir != "" && (a.Path == dir || strings.HasPrefix(a.Path, dir+"/")) {
 		return ""
 	}
-	if w.about.view.signature(a.Path).IsDir() {
-		return modeOnly // the names in it are listed by whoever wants to know them
+	if w.about.view.Signature(a.Path).IsDir() {
+		return snapshot.ModeOnly // the names in it are listed by whoever wants to know them
 	}
 	for _, program := range a.Programs {
 		if !timeless[path.Base(program)] {
-			return modeAndTime
+			return snapshot.ModeAndTime
 		}
 	}
-	return modeOnly
+	return snapshot.ModeOnly
 }

@@ -17,8 +17,10 @@ func lockRange(ctx context.Context, f *os.File, at int64) error {
 		if !errors.Is(err, unix.EAGAIN) && !errors.Is(err, unix.EACCES) {
 			return err
 		}
-		if err := pauseFor(ctx, 2*time.Millisecond); err != nil {
-			return err
+		select {
+		case <-time.After(2 * time.Millisecond):
+		case <-ctx.Done():
+			return ctx.Err()
 		}
 	}
 }

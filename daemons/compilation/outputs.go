@@ -10,6 +10,8 @@ import (
 	"strings"
 
 	"github.com/RepliBuild/replibuild/cache"
+	"github.com/RepliBuild/replibuild/daemons/compilation/internal/process"
+	"github.com/RepliBuild/replibuild/daemons/compilation/internal/snapshot"
 )
 
 // writing is how the tool of an action writes its outputs.
@@ -45,10 +47,10 @@ func (w *work) openOutputs(ctx context.Context, t *attempt) (*outputFiles, error
 		}
 	}
 	for _, out := range t.outputs {
-		if info, err := os.Lstat(w.view.abs(out)); err == nil && info.IsDir() && t.command == nil {
+		if info, err := os.Lstat(w.view.Abs(out)); err == nil && info.IsDir() && t.command == nil {
 			return nil, fmt.Errorf("a folder is where %s has to be; remove it", out)
 		}
-		if err := w.makeFolder(filepath.Dir(w.view.abs(out)) + "/"); err != nil {
+		if err := w.makeFolder(filepath.Dir(w.view.Abs(out)) + "/"); err != nil {
 			return nil, fmt.Errorf("make a place for %s: %w", out, err)
 		}
 	}
@@ -57,7 +59,7 @@ func (w *work) openOutputs(ctx context.Context, t *attempt) (*outputFiles, error
 		f.told = f.path
 		return f, nil
 	}
-	f.told, f.path = t.outputs[0], w.view.abs(t.outputs[0])
+	f.told, f.path = t.outputs[0], w.view.Abs(t.outputs[0])
 	var err error
 	if f.unlock, err = w.lockOutputs(ctx, t.action, t.rec); err != nil {
 		return nil, err
@@ -75,9 +77,9 @@ func (w *work) openOutputs(ctx context.Context, t *attempt) (*outputFiles, error
 
 // privateName is a name beside an output that no other process knows.
 func (w *work) privateName(output string) string {
-	dir, name := filepath.Split(w.view.abs(output))
+	dir, name := filepath.Split(w.view.Abs(output))
 	w.s.sweeper.sweep(dir)
-	return dir + w.s.lease.name() + rand.Text() + ending(name)
+	return dir + temporaryPrefix + w.s.lease.Token() + rand.Text() + ending(name)
 }
 
 // setAside renames the old files, so that the tool makes new ones and the old ones can be
@@ -93,7 +95,7 @@ func (f *outputFiles) setAside(rec *record) error {
 // rename renames files of outputs aside.
 func (f *outputFiles) rename(paths []string) error {
 	for _, p := range paths {
-		path := f.view.abs(p)
+		path := f.view.Abs(p)
 		aside := f.privateName(p)
 		if err := os.Rename(path, aside); err == nil {
 			f.old[path] = aside
@@ -108,7 +110,7 @@ func (f *outputFiles) rename(paths []string) error {
 // would write through it.
 func (f *outputFiles) removeForeign() {
 	for _, out := range f.action.outputs {
-		if path := f.view.abs(out); !isOwnFile(path) {
+		if path := f.view.Abs(out); !isOwnFile(path) {
 			_ = os.Remove(path) // a folder stays, and the command will say what it thinks of it
 		}
 	}
@@ -132,7 +134,7 @@ type writer interface {
 }
 
 // clearAfter removes what a tool left that failed, was ended or runs again.
-func (f *outputFiles) clearAfter(o outcome, watched witness) {
+func (f *outputFiles) clearAfter(o process.Outcome, watched witness) {
 	switch f.action.writing {
 	case privately:
 		clearAfter(o, f.path)
@@ -143,7 +145,7 @@ func (f *outputFiles) clearAfter(o outcome, watched witness) {
 		}
 		for _, p := range left {
 			if f.isBeneath(p) {
-				_ = os.Remove(f.view.abs(p)) // an old file comes back in close
+				_ = os.Remove(f.view.Abs(p)) // an old file comes back in close
 			}
 		}
 	}
@@ -181,7 +183,7 @@ func (f *outputFiles) collect(beside []string) (files []madeFile, err error) {
 		}
 	}()
 	for i, out := range f.action.outputs {
-		at := f.view.abs(out)
+		at := f.view.Abs(out)
 		if i == 0 {
 			at = f.path
 		}
@@ -192,7 +194,7 @@ func (f *outputFiles) collect(beside []string) (files []madeFile, err error) {
 		files = append(files, m)
 	}
 	for _, p := range beside {
-		if m, err := openMade(p, f.view.abs(p)); err == nil { // else it is gone meanwhile
+		if m, err := openMade(p, f.view.Abs(p)); err == nil { // else it is gone meanwhile
 			files = append(files, m)
 		}
 	}
@@ -226,7 +228,7 @@ func openMade(path, at string) (madeFile, error) {
 // old one is left out: the old one stays, so that its times say that nothing has changed.
 func (f *outputFiles) deliver(files []madeFile, before []cache.Digest) error {
 	if f.action.writing == privately {
-		final := f.view.abs(f.action.outputs[0])
+		final := f.view.Abs(f.action.outputs[0])
 		if files[0].digest == before[0] && sameMode(final, uint32(files[0].info.Mode().Perm())) {
 			return nil
 		}
@@ -259,7 +261,7 @@ func isSame(path string, m madeFile) bool {
 func (f *outputFiles) dropOld(files []madeFile) {
 	for path, aside := range f.old {
 		made := slices.ContainsFunc(files, func(m madeFile) bool { return m.at == path })
-		if made || f.isBuilt(spell(f.root, path)) {
+		if made || f.isBuilt(snapshot.Spell(f.root, path)) {
 			_ = os.Remove(aside)
 			delete(f.old, path)
 		}
@@ -279,9 +281,9 @@ func (w *work) isBuilt(p string) bool {
 // recordOutputs signs what lies in its place now.
 func (w *work) recordOutputs(t *attempt, rec *record, files []madeFile) {
 	for _, m := range files {
-		sig := outputSignature(w.view.abs(m.path))
-		w.s.digests.trust(sig, m.digest)
-		w.view.forget(m.path)
+		sig := outputSignature(w.view.Abs(m.path))
+		w.s.digests.Trust(sig, m.digest)
+		w.view.Forget(m.path)
 		rec.Outputs = append(rec.Outputs, outputRecord{Path: m.path, Sig: sig, Digest: m.digest})
 	}
 	for _, m := range files[len(t.outputs):] {
@@ -300,7 +302,7 @@ func (w *work) removeLeft(t *attempt, rec *record) {
 	left := slices.DeleteFunc(slices.Clone(t.rec.Beside), func(p string) bool { return rec.output(p) != nil || !w.isBuilt(p) })
 	for _, p := range w.ours(t.rec, left) {
 		if w.s.records.maker(p) == t.id {
-			_ = os.Remove(w.view.abs(p))
+			_ = os.Remove(w.view.Abs(p))
 		}
 	}
 }
@@ -336,7 +338,7 @@ func (w *work) contentsOf(a *action, rec *record) (out []cache.Digest) {
 // contentOf returns the content of an output as it is, zero if there is no file of its own:
 // a link is none.
 func (w *work) contentOf(output string, rec *record) cache.Digest {
-	path := w.view.abs(output)
+	path := w.view.Abs(output)
 	sig := outputSignature(path)
 	if !sig.Exists() {
 		return cache.Digest{}
@@ -344,11 +346,11 @@ func (w *work) contentOf(output string, rec *record) cache.Digest {
 	if known := rec.output(output); known != nil && known.Sig == sig {
 		return known.Digest
 	}
-	is, err := w.s.digests.of(path, sig)
+	is, err := w.s.digests.Hash(path, sig)
 	if err != nil {
 		return cache.Digest{}
 	}
-	return is.digest
+	return is.Digest
 }
 
 // mainBytes is the size of the main output.
@@ -367,7 +369,7 @@ func (w *work) lockOutputs(ctx context.Context, a *action, rec *record) (unlock 
 		paths = append(paths, rec.Beside...)
 	}
 	for i, p := range paths {
-		paths[i] = filepath.Clean(w.view.abs(p))
+		paths[i] = filepath.Clean(w.view.Abs(p))
 	}
 	return w.s.outputLocks.lock(ctx, paths)
 }

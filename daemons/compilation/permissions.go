@@ -15,7 +15,7 @@ const anyExecute fs.FileMode = 0o111
 
 // makeFolder makes a folder in which outputs are made.
 func (w *work) makeFolder(dir string) error {
-	w.s.lease.writesIn(dir)
+	w.s.lease.WritesIn(dir)
 	return w.caller.MakeFolder(dir)
 }
 

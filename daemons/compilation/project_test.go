@@ -15,6 +15,7 @@ import (
 
 	"github.com/RepliBuild/replibuild/cache"
 	"github.com/RepliBuild/replibuild/internal/stamps"
+	"github.com/RepliBuild/replibuild/internal/testkit"
 	"github.com/RepliBuild/replibuild/ipc"
 )
 
@@ -212,7 +213,7 @@ func (p *project) write(name, text string) {
 // settle waits until a file's stamp is older than a change could be.
 func (p *project) settle(name string) {
 	p.t.Helper()
-	waitFor(p.t, "the clock's tick", func() bool { return stamps.Now() > ipc.StatSignature(p.path(name)).Ctime })
+	testkit.Until(p.t, "the clock's tick", func() bool { return stamps.Now() > ipc.StatSignature(p.path(name)).Ctime })
 }
 
 func (p *project) readAbs(path string) string {
@@ -355,7 +356,7 @@ func (p *project) wrap(text string) {
 	if err := os.WriteFile(script, []byte(body), 0o755); err != nil {
 		p.t.Fatal(err)
 	}
-	waitFor(p.t, "the clock's tick", func() bool { return stamps.Now() > ipc.StatSignature(script).Ctime })
+	testkit.Until(p.t, "the clock's tick", func() bool { return stamps.Now() > ipc.StatSignature(script).Ctime })
 	p.tool.CXX = script
 }
 

@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"github.com/RepliBuild/replibuild/cache"
+	"github.com/RepliBuild/replibuild/daemons/compilation/internal/process"
 )
 
 // recomputeUnderName is [Service.recompute] for a suspect whose tool has to be told the
@@ -71,20 +72,20 @@ func (w *work) makeUnderName(ctx context.Context, x suspect) (contents []cache.D
 	}
 	defer func() {
 		for _, p := range paths {
-			_ = os.Remove(w.view.abs(p)) // the one that was there comes back
+			_ = os.Remove(w.view.Abs(p)) // the one that was there comes back
 		}
 	}()
-	o, err := w.s.runner.run(ctx, task{args: a.tool(a.outputs[0]).args, dir: w.root, env: w.env, timeout: w.timeout}, nil)
+	o, err := w.s.runner.Run(ctx, process.Task{Args: a.tool(a.outputs[0]).args, Dir: w.root, Env: w.env, Timeout: w.timeout}, nil)
 	switch {
 	case err != nil:
 		return nil, err
-	case errors.Is(o.stopped, errTimeout):
+	case errors.Is(o.Stopped, process.ErrTimeout):
 		return nil, fmt.Errorf("a plain compile took longer than %v", w.timeout)
-	case !o.ok():
-		return nil, fmt.Errorf("a plain compile fails: %s", firstLine(o.output))
+	case !o.OK():
+		return nil, fmt.Errorf("a plain compile fails: %s", firstLine(o.Output))
 	}
 	for _, p := range paths {
-		sum, _, err := cache.HashFile(w.view.abs(p))
+		sum, _, err := cache.HashFile(w.view.Abs(p))
 		if err != nil {
 			return nil, fmt.Errorf("a plain compile does not make %s", p)
 		}

@@ -7,6 +7,7 @@ import (
 	"sync"
 
 	"github.com/RepliBuild/replibuild/cache"
+	"github.com/RepliBuild/replibuild/daemons/compilation/internal/snapshot"
 	"github.com/RepliBuild/replibuild/ipc"
 )
 
@@ -16,7 +17,7 @@ type record struct {
 	Recipe      cache.Digest
 	Base        cache.Digest
 	Action      cache.Digest
-	Set         packedSet
+	Set         snapshot.PackedSet
 	Outputs     []outputRecord // the declared ones first
 	Beside      []string       // paths that the action wrote last beside the declared ones
 	Failed      bool           // the last attempt; Outputs are those of the one before

@@ -4,6 +4,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/RepliBuild/replibuild/daemons/compilation/internal/snapshot"
 	"github.com/RepliBuild/replibuild/ipc"
 )
 
@@ -38,7 +39,7 @@ type reporter struct {
 	done     chan struct{}
 }
 
-func newReporter(v *view, actions []ipc.RunAction, send func(ipc.RunProgress)) *reporter {
+func newReporter(v *snapshot.Tree, actions []ipc.RunAction, send func(ipc.RunProgress)) *reporter {
 	r := &reporter{
 		track: newTrackBuilder(v), known: make(map[string]string), send: send,
 		wake: make(chan struct{}, 1), done: make(chan struct{}),

@@ -7,6 +7,7 @@ import (
 	"testing/synctest"
 
 	"github.com/RepliBuild/replibuild/cache"
+	"github.com/RepliBuild/replibuild/daemons/compilation/internal/snapshot"
 	"github.com/RepliBuild/replibuild/ipc"
 )
 
@@ -15,13 +16,13 @@ import (
 func TestReportsInBulk(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		tables := newTables()
-		v := newView(t.TempDir(), nil, tables, newDigests(nil))
+		tables := snapshot.NewInterner()
+		v := snapshot.New(t.TempDir(), nil, tables, snapshot.NewHashCache(nil))
 		rec := &record{
-			Set: tables.pack(inputSet{
-				files:    []cache.Input{{Path: "a.h"}, {Path: "b.h"}},
-				misses:   []string{"inc/a.h", "inc/b.h", "c.h"},
-				listings: []cache.Listing{{Dir: "/usr/lib/gcc", Digest: "x"}},
+			Set: tables.Pack(snapshot.InputSet{
+				Files:    []cache.Input{{Path: "a.h"}, {Path: "b.h"}},
+				Misses:   []string{"inc/a.h", "inc/b.h", "c.h"},
+				Listings: []cache.Listing{{Dir: "/usr/lib/gcc", Digest: "x"}},
 			}),
 			Outputs: []outputRecord{{Path: "a.o"}},
 		}
@@ -61,7 +62,7 @@ func TestReportsInBulk(t *testing.T) {
 func TestReportOrder(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		v := newView("/", nil, newTables(), newDigests(nil))
+		v := snapshot.New("/", nil, snapshot.NewInterner(), snapshot.NewHashCache(nil))
 		var got []string
 		r := newReporter(v, nil, func(p ipc.RunProgress) {
 			for _, s := range p.Started {

@@ -11,6 +11,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/RepliBuild/replibuild/daemons/compilation/internal/process"
+	"github.com/RepliBuild/replibuild/daemons/compilation/internal/snapshot"
 	"github.com/RepliBuild/replibuild/ipc"
 )
 
@@ -20,7 +22,7 @@ func (s *Service) newWork(ctx context.Context, build, root string, env []string,
 	if err != nil {
 		return nil, nil, nil, err
 	}
-	if err := s.lease.endDead(ctx); err != nil {
+	if err := s.lease.EndDead(ctx); err != nil {
 		end()
 		return nil, nil, nil, err
 	}
@@ -30,8 +32,8 @@ func (s *Service) newWork(ctx context.Context, build, root string, env []string,
 		root = s.cfg.Root
 	}
 	w := &work{
-		s: s, build: build, pin: build + "/" + rand.Text(), root: root, env: processEnv(env, root), caller: cmp.Or(caller, s.runner.own),
-		timeout: s.cfg.Timeout, view: newView(root, env, s.tables, s.digests),
+		s: s, build: build, pin: build + "/" + rand.Text(), root: root, env: processEnv(env, root), caller: cmp.Or(caller, s.runner.Settings()),
+		timeout: s.cfg.Timeout, view: snapshot.New(root, env, s.tables, s.digests),
 	}
 	if timeout > 0 {
 		w.timeout = time.Duration(timeout * float64(time.Second))
@@ -57,7 +59,7 @@ func (s *Service) Run(ctx context.Context, req ipc.RunRequest, report func(ipc.R
 	if report == nil {
 		report = func(ipc.RunProgress) {}
 	}
-	if req.Jobs > 0 && req.Jobs < s.slots.limit {
+	if req.Jobs > 0 && req.Jobs < s.slots.Places() {
 		w.gate = s.builds.gate(req.Build, req.Jobs)
 	}
 	if told := s.auditor.take(); len(told) > 0 {
@@ -67,7 +69,7 @@ func (s *Service) Run(ctx context.Context, req ipc.RunRequest, report func(ipc.R
 	w.buildDir, w.started, w.trace, w.timeTrace = req.BuildDir, reporter.start, req.Trace, req.TimeTrace
 	r := &run{
 		work: w, req: &req, reporter: reporter,
-		compilers: make([]*compiler, len(req.Commands)), turns: newTurns(len(req.Actions)),
+		compilers: make([]*compiler, len(req.Commands)), turns: process.NewSequencer(len(req.Actions)),
 	}
 	r.all(ctx)
 	reply := ipc.RunReply{Counts: reporter.close()}
@@ -85,20 +87,12 @@ func cancelledError(ctx context.Context, build string) error {
 	return ipc.Errorf(ipc.CodeCancelled, "build %s: %v", build, context.Cause(ctx))
 }
 
-// newGate is a limit of a request's own, without regard to memory.
-func newGate(jobs int) *slots {
-	s := newSlots(jobs, 0)
-	s.available = func() int64 { return -1 }
-	s.rss = func(int) int64 { return 0 }
-	return s
-}
-
 // run is a request being served.
 type run struct {
 	*work
 	req      *ipc.RunRequest
 	reporter *reporter
-	turns    *turns // of the actions, to take their places in the line
+	turns    *process.Sequencer // of the actions, to take their places in the line
 
 	mu        sync.Mutex
 	compilers []*compiler // by command, made when first needed
@@ -150,7 +144,7 @@ func (r *run) compiler(i int) *compiler {
 
 // one does what needs no process.
 func (r *run) one(ctx context.Context, i int) {
-	defer r.turns.pass(i)
+	defer r.turns.Pass(i)
 	asked := &r.req.Actions[i]
 	if ctx.Err() != nil {
 		r.reporter.finish(result{UnitResult: ipc.UnitResult{
@@ -173,7 +167,7 @@ func (r *run) one(ctx context.Context, i int) {
 	}
 	var at *place
 	if t.leave != nil {
-		r.turns.await(i)
+		r.turns.Await(i)
 		at = r.line(a, rec)
 	}
 	r.making.Go(func() { r.made(ctx, a, r.timed(t, r.finish(ctx, t, at), ipc.SpanStore)) })
@@ -195,7 +189,7 @@ func (r *run) makeFolders(a *ipc.RunAction) {
 		return
 	}
 	for _, out := range a.Outputs {
-		_ = r.makeFolder(filepath.Dir(r.view.abs(out)) + "/") // an error comes again
+		_ = r.makeFolder(filepath.Dir(r.view.Abs(out)) + "/") // an error comes again
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/RepliBuild/replibuild/cache"
+	"github.com/RepliBuild/replibuild/daemons/compilation/internal/snapshot"
 	"github.com/RepliBuild/replibuild/ipc"
 )
 
@@ -101,7 +102,7 @@ func TestBatchOrderOfSlowLookups(t *testing.T) {
 func TestMemoryAdmission(t *testing.T) {
 	t.Parallel()
 	p := anyCompiler(t)
-	p.cfg.Jobs, p.cfg.MaxMemory = 4, 1000*mb
+	p.cfg.Jobs, p.cfg.MaxMemory = 4, 1000<<20
 	var sources []string
 	for i := range 4 {
 		sources = append(sources, fmt.Sprintf("s%d.cpp", i))
@@ -110,7 +111,7 @@ func TestMemoryAdmission(t *testing.T) {
 	p.wrap(`mkdir $PWD/busy || touch $PWD/two; $real "$@"; rmdir $PWD/busy`)
 	req := p.batch(sources...)
 	for i := range req.Actions {
-		req.Actions[i].ExpectedPeak = 600 * mb
+		req.Actions[i].ExpectedPeak = 600 << 20
 	}
 	out, err := p.run(t.Context(), req)
 	if err != nil || len(out) != 4 {
@@ -130,7 +131,7 @@ func TestGiveWay(t *testing.T) {
 	t.Parallel()
 	p := anyCompiler(t)
 	p.depfile = true // a trace shows that the wrapper reads what it has just written
-	p.cfg.Jobs, p.cfg.MaxMemory = 3, 60*mb
+	p.cfg.Jobs, p.cfg.MaxMemory = 3, 60<<20
 	sources := []string{"a.cpp", "b.cpp", "c.cpp"}
 	for _, source := range sources {
 		p.write(source, "int "+source[:1]+";\n")
@@ -144,7 +145,7 @@ func TestGiveWay(t *testing.T) {
 		$real "$@"`)
 	req := p.batch(sources...)
 	for i := range req.Actions {
-		req.Actions[i].ExpectedPeak = 1 * mb
+		req.Actions[i].ExpectedPeak = 1 << 20
 	}
 	started := 0
 	out, err := p.start().Run(t.Context(), req, func(b ipc.RunProgress) { started += len(b.Started) })
@@ -184,12 +185,12 @@ func benchmarkBatch(b *testing.B, s *Service, root string) ipc.RunRequest {
 		}
 		return cache.Input{Path: name, Digest: cache.HashBytes([]byte(name))}
 	}
-	var shared inputSet
+	var shared snapshot.InputSet
 	for i := range headers {
-		shared.files = append(shared.files, write(fmt.Sprintf("h%d.h", i)))
+		shared.Files = append(shared.Files, write(fmt.Sprintf("h%d.h", i)))
 	}
 	for i := range misses {
-		shared.misses = append(shared.misses, fmt.Sprintf("first/h%d.h", i))
+		shared.Misses = append(shared.Misses, fmt.Sprintf("first/h%d.h", i))
 	}
 	req := ipc.RunRequest{
 		Root: root, BuildDir: "build", Toolchains: []ipc.Toolchain{{CXX: "/bin/c++"}}, Commands: []ipc.Command{{Lang: "c++", Args: []string{"-O2"}}},
@@ -200,9 +201,9 @@ func benchmarkBatch(b *testing.B, s *Service, root string) ipc.RunRequest {
 		u := ipc.Action{ID: source, Kind: ipc.ActionCompile, Source: source, Outputs: []string{fmt.Sprintf("s%d.o", i)}}
 		req.Actions = append(req.Actions, ipc.RunAction{Action: u})
 		set := shared
-		set.files = append(slices.Clone(shared.files), write(source))
+		set.Files = append(slices.Clone(shared.Files), write(source))
 		object := write(u.Output())
-		s.records.put(u.ID, &record{Recipe: k.recipeID, Set: s.tables.pack(set), Outputs: []outputRecord{{
+		s.records.put(u.ID, &record{Recipe: k.recipeID, Set: s.tables.Pack(set), Outputs: []outputRecord{{
 			Path: u.Output(), Sig: outputSignature(filepath.Join(root, u.Output())), Digest: object.Digest,
 		}}}, k.recipe)
 	}

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/RepliBuild/replibuild/cache"
+	"github.com/RepliBuild/replibuild/daemons/compilation/internal/process"
+	"github.com/RepliBuild/replibuild/daemons/compilation/internal/snapshot"
 	"github.com/RepliBuild/replibuild/ipc"
 )
 
@@ -24,7 +26,7 @@ func (w *work) settle(t *attempt, p product, out *outputFiles, reason ipc.Reason
 	}
 	doubt = cmp.Or(doubt, t.use.contradicts(w.view, set))
 	rec := &record{
-		Recipe: t.recipeID, Base: t.base, Set: w.s.tables.pack(set), Peak: p.outcome.peak, Mode: t.use.mode(),
+		Recipe: t.recipeID, Base: t.base, Set: w.s.tables.Pack(set), Peak: p.outcome.Peak, Mode: t.use.mode(),
 		Unsettled: doubt, Uncacheable: cmp.Or(t.never, p.seen.uncacheable), Observed: p.seen.way,
 	}
 	if t.noBase != nil {
@@ -34,62 +36,62 @@ func (w *work) settle(t *attempt, p product, out *outputFiles, reason ipc.Reason
 	rec.Uncacheable = cmp.Or(rec.Uncacheable, why)
 	made, err := out.collect(beside)
 	if missing := (*notMade)(nil); errors.As(err, &missing) {
-		return *w.failed(t, p.outcome, fmt.Sprintf("%s%s succeeded but did not make %s\n", p.outcome.output, t.recipe.doer(), missing.path))
+		return *w.failed(t, p.outcome, fmt.Sprintf("%s%s succeeded but did not make %s\n", p.outcome.Output, t.recipe.doer(), missing.path))
 	}
 	if err != nil {
-		return *w.failed(t, outcome{exit: -1}, p.outcome.output+err.Error()+"\n")
+		return *w.failed(t, process.Outcome{Exit: -1}, p.outcome.Output+err.Error()+"\n")
 	}
 	if t.command == nil && made[0].info.Size() == 0 {
 		rec.Uncacheable = cmp.Or(rec.Uncacheable, "the output is empty")
 	}
 	rec.Unsettled = cmp.Or(rec.Unsettled, w.foreignFile(p.seen, made))
-	diagnostics := t.use.diagnostics(w.view, out.plainNames(p.outcome.output))
+	diagnostics := t.use.diagnostics(w.view, out.plainNames(p.outcome.Output))
 	if rec.Unsettled == "" && rec.Uncacheable == "" {
 		rec.Action = actionKey(t.use.base(t.base), set)
 		w.storeLater(t, made, set, &cache.Entry{
-			Action: rec.Action, Diagnostics: diagnostics, Seconds: p.outcome.seconds, CPU: p.outcome.cpu, Peak: p.outcome.peak,
+			Action: rec.Action, Diagnostics: diagnostics, Seconds: p.outcome.Seconds, CPU: p.outcome.CPU, Peak: p.outcome.Peak,
 			Created: time.Now(), Command: strings.Join(t.line, " "), Mode: rec.Mode, Observed: rec.Observed,
 		})
 	} else {
 		closeAll(made)
 	}
 	if err := out.deliver(made, t.before); err != nil {
-		return *w.failed(t, outcome{exit: -1}, diagnostics+err.Error()+"\n")
+		return *w.failed(t, process.Outcome{Exit: -1}, diagnostics+err.Error()+"\n")
 	}
 	w.recordOutputs(t, rec, made)
 	return result{rec: rec, UnitResult: ipc.UnitResult{
 		ID: t.id, Status: ipc.StatusCompiled, Changed: t.changed(func(i int) cache.Digest { return made[i].digest }),
-		Reason: reason, Key: keyText(rec.Action), Seconds: p.outcome.seconds, CPU: p.outcome.cpu, Peak: p.outcome.peak,
+		Reason: reason, Key: keyText(rec.Action), Seconds: p.outcome.Seconds, CPU: p.outcome.CPU, Peak: p.outcome.Peak,
 		Bytes: made[0].info.Size(), Diagnostics: diagnostics,
 	}}
 }
 
 // inputsOf gives what was read its content. doubt says why it is not known whether it
 // is the content that was read.
-func (w *work) inputsOf(seen *observation, since int64) (set inputSet, doubt string) {
+func (w *work) inputsOf(seen *observation, since int64) (set snapshot.InputSet, doubt string) {
 	doubt = seen.doubt
 	files := slices.Clone(seen.files)
 	slices.Sort(files)
 	for _, file := range slices.Compact(files) {
-		sum, err := w.view.renew(file, since)
+		sum, err := w.view.Renew(file, since)
 		switch {
-		case errors.Is(err, errChanged):
+		case errors.Is(err, snapshot.ErrChanged):
 			doubt = cmp.Or(doubt, file+" changed while it was read")
-		case err != nil && !w.view.signature(file).Exists():
+		case err != nil && !w.view.Signature(file).Exists():
 			doubt = cmp.Or(doubt, file+" was removed while it was read")
 		case err != nil:
 			doubt = cmp.Or(doubt, fmt.Sprintf("%s has no content that can be compared: %v", file, err))
 		}
-		if met, known := seen.stamps[file]; known && met != w.view.signature(file) {
+		if met, known := seen.stamps[file]; known && met != w.view.Signature(file) {
 			doubt = cmp.Or(doubt, "another file is at "+file+" than the one that was read")
 		}
-		if err == nil || errors.Is(err, errChanged) {
-			set.files = append(set.files, cache.Input{Path: file, Digest: sum})
+		if err == nil || errors.Is(err, snapshot.ErrChanged) {
+			set.Files = append(set.Files, cache.Input{Path: file, Digest: sum})
 		}
 	}
-	set.misses = slices.Clone(seen.misses)
-	slices.Sort(set.misses)
-	set.misses = slices.Compact(set.misses)
-	set.listings = seen.listings
+	set.Misses = slices.Clone(seen.misses)
+	slices.Sort(set.Misses)
+	set.Misses = slices.Compact(set.Misses)
+	set.Listings = seen.listings
 	return set, doubt
 }

@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/RepliBuild/replibuild/internal/lazyregexp"
 	"github.com/RepliBuild/replibuild/ipc"
 )
 
@@ -47,7 +48,7 @@ func (w *work) timeTraceFlag(t *attempt, about *subject) []string {
 	return []string{"-ftime-trace=" + filepath.Join(w.timeTrace, ipc.TimeTraceFile(t.id))}
 }
 
-var clangVersion = lazily(`clang version (\d+)`)
+var clangVersion = lazyregexp.New(`clang version (\d+)`)
 
 // clangMajor reads the major version from what clang prints, 0 if it is none.
 func clangMajor(version string) int {

@@ -8,6 +8,7 @@ import (
 	"sync"
 
 	"github.com/RepliBuild/replibuild/cache"
+	"github.com/RepliBuild/replibuild/daemons/compilation/internal/snapshot"
 )
 
 // maxStoring is how many outputs wait at most to be copied into the cache, each with a
@@ -76,7 +77,7 @@ func (s *storing) drain(ctx context.Context) {
 
 // storeLater stores the outputs, which may have other names by then, and closes them. If
 // one was changed since its content was looked at, none is stored.
-func (w *work) storeLater(t *attempt, made []madeFile, set inputSet, e *cache.Entry) {
+func (w *work) storeLater(t *attempt, made []madeFile, set snapshot.InputSet, e *cache.Entry) {
 	files := make(map[string]*os.File, len(made))
 	for i, m := range made {
 		name := declaredName(i)
@@ -95,6 +96,6 @@ func (w *work) storeLater(t *attempt, made []madeFile, set inputSet, e *cache.En
 			return
 		}
 		// Without the set the entry is not found again, and costs nothing but its room.
-		_ = w.s.store.AddInputSet(base, set.toCache(e.Action))
+		_ = w.s.store.AddInputSet(base, set.ToCache(e.Action))
 	})
 }

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/RepliBuild/replibuild/daemons/compilation/internal/process"
 )
 
 const (
@@ -58,11 +60,11 @@ func besideOutput(output, ending string) string {
 // lld to NAME.tmpxxxxxxx, llvm-ar to NAME.temp-archive-xxxxxxx.a (LLVM's TempFile and
 // FileOutputBuffer). They remove them on SIGTERM, but not on SIGKILL, and not in the
 // moment between making a file and noting that it is to be removed.
-func clearAfter(o outcome, output string) {
+func clearAfter(o process.Outcome, output string) {
 	dir, name := filepath.Split(output)
 	random, ours := strings.CutPrefix(name, temporaryPrefix)
 	random, _, _ = strings.Cut(random, ".")
-	if o.stopped == nil && o.exit <= 128 || !ours || random == "" {
+	if o.Stopped == nil && o.Exit <= 128 || !ours || random == "" {
 		return
 	}
 	entries, _ := os.ReadDir(dir)
@@ -97,9 +99,9 @@ func (f responseFile) remove() {
 
 // shorten moves the arguments of a long command line into a file, "@file", which
 // compilers, linkers and archivers all read.
-func shorten(t *task) (responseFile, error) {
+func shorten(t *process.Task) (responseFile, error) {
 	length := 0
-	for _, a := range t.args {
+	for _, a := range t.Args {
 		length += len(a) + 1
 	}
 	if length < maxArguments {
@@ -111,7 +113,7 @@ func shorten(t *task) (responseFile, error) {
 	}
 	response := responseFile{f.Name()}
 	var b strings.Builder
-	for _, a := range t.args[1:] {
+	for _, a := range t.Args[1:] {
 		b.WriteString(quoteArgument(a) + "\n")
 	}
 	_, err = f.WriteString(b.String())
@@ -122,7 +124,7 @@ func shorten(t *task) (responseFile, error) {
 		response.remove()
 		return responseFile{}, fmt.Errorf("shorten a command line: %w", err)
 	}
-	t.args = []string{t.args[0], "@" + response.path}
+	t.Args = []string{t.Args[0], "@" + response.path}
 	return response, nil
 }
 

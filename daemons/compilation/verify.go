@@ -10,6 +10,7 @@ import (
 	"sync"
 
 	"github.com/RepliBuild/replibuild/cache"
+	"github.com/RepliBuild/replibuild/daemons/compilation/internal/snapshot"
 	"github.com/RepliBuild/replibuild/ipc"
 )
 
@@ -78,8 +79,8 @@ func (r *run) suspect(a *action) (suspect, bool) {
 	}
 	for _, base := range r.s.preambles.bases(a, base) {
 		for _, set := range r.s.store.InputSets(base) {
-			known := fromCache(set)
-			if r.view.compareSet(known) != nil {
+			known := snapshot.FromCache(set)
+			if r.view.CompareSet(known) != nil {
 				continue
 			}
 			r.s.store.Pin(r.pin, set.Action)
@@ -117,11 +118,11 @@ func (w *work) recomputeAll(ctx context.Context, suspects []suspect, reply *ipc.
 }
 
 func (w *work) recomputeInLine(ctx context.Context, x suspect) (verdict, string) {
-	slot, err := w.s.slots.acquire(ctx, 0, false)
+	slot, err := w.s.slots.Acquire(ctx, 0, false)
 	if err != nil {
 		return void, err.Error()
 	}
-	defer slot.release()
+	defer slot.Release()
 	how := w.s.recompute
 	if x.underName != nil {
 		how = w.recomputeUnderName

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/RepliBuild/replibuild/cache"
+	"github.com/RepliBuild/replibuild/internal/testkit"
 	"github.com/RepliBuild/replibuild/ipc"
 )
 
@@ -126,12 +127,12 @@ func TestAudit(t *testing.T) {
 	p.build("src/main.cpp")
 	p.remove("build")
 	p.expect("a hit", "src/main.cpp", ipc.StatusCached, ipc.ReasonHit)
-	waitFor(t, "the audit", func() bool { return p.audits() == 1 })
+	testkit.Until(t, "the audit", func() bool { return p.audits() == 1 })
 	if len(heard) != 0 {
 		t.Errorf("all is well, but heard: %+v", heard)
 	}
 	p.spoil("src/main.cpp")
-	waitFor(t, "the second audit", func() bool { return p.audits() == 2 })
+	testkit.Until(t, "the second audit", func() bool { return p.audits() == 2 })
 	mu.Lock()
 	if n, ok := heard[0].(ipc.Notice); len(heard) != 1 || !ok || n.Level != "error" || n.Code != ipc.CodeCacheDamaged {
 		t.Errorf("heard: %+v", heard)
@@ -172,18 +173,18 @@ func TestAuditMakesWay(t *testing.T) {
 			return strings.Count(string(b), "\n") >= n
 		}
 	}
-	waitFor(t, "the audit", started(1))
+	testkit.Until(t, "the audit", started(1))
 	if r := p.build("src/other.cpp"); r.Status != ipc.StatusCompiled {
 		t.Errorf("a build during an audit: %+v", r)
 	}
-	waitFor(t, "the audit to go on", started(2))
+	testkit.Until(t, "the audit to go on", started(2))
 	if p.audits() != 0 {
 		t.Error("an audit that was cancelled counts")
 	}
 	if err := os.Remove(audit + ".hold"); err != nil {
 		t.Fatal(err)
 	}
-	waitFor(t, "its end", func() bool { return p.audits() == 1 })
+	testkit.Until(t, "its end", func() bool { return p.audits() == 1 })
 }
 
 func TestAuditSampling(t *testing.T) {

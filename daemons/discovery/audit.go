@@ -1,8 +1,9 @@
 package discovery
 
 import (
-	"context"
 	"time"
+
+	"github.com/RepliBuild/replibuild/internal/pause"
 )
 
 const (
@@ -18,21 +19,9 @@ const (
 
 // auditor looks at everything from time to time and finds what no event told.
 func (s *Service) auditor() {
-	for rest := s.cfg.WatchInterval; sleep(s.ctx, rest); {
+	for rest := s.cfg.WatchInterval; pause.For(s.ctx, rest) == nil; {
 		cost := s.audit()
 		rest = max(s.cfg.WatchInterval, auditShare*cost)
-	}
-}
-
-// sleep returns false when ctx ends first.
-func sleep(ctx context.Context, d time.Duration) bool {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return true
-	case <-ctx.Done():
-		return false
 	}
 }
 
@@ -52,7 +41,7 @@ func (s *Service) audit() (cost time.Duration) {
 		s.counts.late.Add(s.changes.generation - before)
 		cost += time.Since(begin)
 		s.unlock()
-		if !sleep(s.ctx, time.Millisecond) {
+		if pause.For(s.ctx, time.Millisecond) != nil {
 			return cost
 		}
 		s.acquire()
@@ -111,7 +100,7 @@ func (s *Service) retry() {
 // poller looks every watch_interval at what no event tells of, so that changes there
 // are announced as well.
 func (s *Service) poller() {
-	for rest := s.cfg.WatchInterval; sleep(s.ctx, rest); {
+	for rest := s.cfg.WatchInterval; pause.For(s.ctx, rest) == nil; {
 		s.acquire()
 		begin := time.Now()
 		nothing := len(s.looseAt) == 0

@@ -14,7 +14,7 @@
 //     not be watched. Folders of the system (/usr/include) are watched like the project's:
 //     there are few, and a watch costs a kilobyte of the kernel's memory.
 //   - Some changes make no event there: a write through a mapping, a hard link that is
-//     made and written to in an unwatched folder. So each Sync also looks at 64 files
+//     made and written to in an unwatched folder. So each Sync also looks at 256 files
 //     that this user can write, outside of /usr, inputs before outputs, the most
 //     recently changed first. A change of any other file is found by a background audit
 //     that looks at everything, and by verify = "stat", which does so in each Sync.

@@ -2,6 +2,7 @@ package discovery
 
 import (
 	"container/heap"
+	"context"
 	"slices"
 	"strings"
 )
@@ -87,16 +88,37 @@ func (p *place) isOfSystem() bool {
 	return slices.ContainsFunc(systemDirs, func(dir string) bool { return strings.HasPrefix(p.abs+"/", dir) })
 }
 
-// lookAtRecent looks at the files that are most likely to have changed without an event.
-// Of those that have not changed it takes nothing down: a new link, owner or mode changes
-// the signature, too.
-func (s *Service) lookAtRecent() {
-	for _, f := range slices.Clone(s.recent) {
-		if now := look(f.place.abs, f.fileKey); !f.shows(now) {
-			s.see(f, now)
+// glance is a look at the recent files without the lock.
+type glance struct {
+	files  []*file
+	sights []sight
+}
+
+// glanceAtRecent looks at the files that are most likely to have changed without an event.
+// A Sync does it while it waits for its cookie.
+func (s *Service) glanceAtRecent(ctx context.Context) glance {
+	if s.enter(ctx) != nil {
+		return glance{}
+	}
+	g := glance{files: slices.Clone(s.recent)}
+	s.unlock()
+	g.sights = make([]sight, len(g.files))
+	for i, f := range g.files {
+		g.sights[i] = look(f.place.abs, f.fileKey)
+	}
+	s.counts.looks.Add(uint64(len(g.files)))
+	return g
+}
+
+// takeGlance looks again at the files that were not as they are known: meanwhile an event
+// may have told of a later change. Of the others it takes nothing down, since a new link,
+// owner or mode changes the signature, too.
+func (s *Service) takeGlance(g glance) {
+	for i, f := range g.files {
+		if f.recentAt > 0 && !f.shows(g.sights[i]) {
+			s.lookAt(f)
 		}
 	}
-	s.counts.looks.Add(uint64(len(s.recent)))
 }
 
 // shows reports whether a look at a file showed what the last one did.

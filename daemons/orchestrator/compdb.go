@@ -61,7 +61,7 @@ func compileCommands(p *ipc.Plan) ([]byte, error) {
 	return text.Bytes(), nil
 }
 
-// replaceFile is writeFile for a file that others may read, as the caller's umask says.
+// replaceFile is [atomicfile.Write] for a file that others may read, as the caller's umask says.
 func replaceFile(path string, data []byte, caller *ipc.Caller) error {
 	tmp := fmt.Sprintf("%s.%d.tmp", path, os.Getpid())
 	f, err := os.OpenFile(tmp, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o666)

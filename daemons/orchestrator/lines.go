@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 
+	"github.com/RepliBuild/replibuild/internal/atomicfile"
 	"github.com/RepliBuild/replibuild/internal/rootid"
 )
 
@@ -75,7 +76,7 @@ func (f *lineFile) append(lines []byte) error {
 
 // replace makes lines the content of the file.
 func (f *lineFile) replace(lines []byte) error {
-	if err := writeFile(f.path, append(f.root.Header(), lines...)); err != nil {
+	if err := atomicfile.Write(f.path, append(f.root.Header(), lines...)); err != nil {
 		return err
 	}
 	f.ours = true

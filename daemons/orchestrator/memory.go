@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 
+	"github.com/RepliBuild/replibuild/internal/atomicfile"
 	"github.com/RepliBuild/replibuild/internal/rootid"
 	"github.com/RepliBuild/replibuild/ipc"
 )
@@ -104,7 +105,7 @@ func (m *memory) save() {
 		CommandsFor: m.commandsFor, BuildDir: m.buildDir,
 	})
 	if err == nil {
-		err = writeFile(m.path, text)
+		err = atomicfile.Write(m.path, text)
 	}
 	if err != nil {
 		m.log.Warn("remember the last build", "error", err)

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/RepliBuild/replibuild/internal/filelock"
 	"github.com/RepliBuild/replibuild/ipc"
 )
 
@@ -142,7 +143,7 @@ func TestBuildLockOfAStoppedHolder(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "build.lock")
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
-	if err != nil || tryLock(f) != nil { // and no stamp ever
+	if err != nil || filelock.Exclusive(f) != nil { // and no stamp ever
 		t.Fatal(err)
 	}
 	defer f.Close()

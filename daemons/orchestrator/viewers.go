@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/RepliBuild/replibuild/internal/pause"
 	"github.com/RepliBuild/replibuild/ipc"
 )
 
@@ -159,7 +160,7 @@ func (s *Service) watchDaemons() {
 			if s.history.reload() { // a command built without this daemon
 				s.publish(s.snapshot(s.ctx))
 			}
-			if pause(s.ctx, watchEvery) != nil {
+			if pause.For(s.ctx, watchEvery) != nil {
 				return
 			}
 		}

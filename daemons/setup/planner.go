@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/RepliBuild/replibuild/internal/lazyregexp"
 	"github.com/RepliBuild/replibuild/ipc"
 )
 
@@ -116,7 +117,7 @@ func (p *planner) projectName() string {
 	return filepath.Base(p.root)
 }
 
-var notInNames = lazily(`[^A-Za-z0-9_.+-]+`)
+var notInNames = lazyregexp.New(`[^A-Za-z0-9_.+-]+`)
 
 // fileNameOf makes a project's name usable as that of a target.
 func fileNameOf(name string) string {

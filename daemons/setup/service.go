@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/RepliBuild/replibuild/internal/atomicfile"
 	"github.com/RepliBuild/replibuild/internal/rootid"
 	"github.com/RepliBuild/replibuild/ipc"
 )
@@ -82,7 +83,10 @@ func (s *Service) end() {
 		s.files.Lock()
 		defer s.files.Unlock()
 		if err == nil {
-			err = writeFile(filepath.Join(s.cfg.StateDir, stateFile), text)
+			err = rootid.MakeFolder(s.cfg.StateDir)
+		}
+		if err == nil {
+			err = atomicfile.Write(filepath.Join(s.cfg.StateDir, stateFile), text)
 		}
 		if err != nil {
 			s.cfg.Log.Warn("remember plans", "error", err)
@@ -185,12 +189,15 @@ func (s *Service) Toolchain(ctx context.Context, req ipc.ToolchainRequest) (ipc.
 	}
 	defer s.end()
 	p := s.planner(ctx, s.environment(req.Env))
-	if p.load() {
+	switch {
+	case req.Compiler != "":
+		p.targets = []*target{{table: settings{compiler: word{text: req.Compiler}, linker: word{text: "default"}}}}
+	case p.load():
 		p.makeTargets()
 		p.problems = &problems{}
-		if err := p.findCompilers(); err != nil {
-			return ipc.ToolchainReply{}, err
-		}
+	}
+	if err := p.findCompilers(); err != nil {
+		return ipc.ToolchainReply{}, err
 	}
 	if err := p.problems.err(); err != nil {
 		return ipc.ToolchainReply{}, err

@@ -6,7 +6,6 @@ import (
 	"encoding/gob"
 	"errors"
 	"fmt"
-	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -98,30 +97,6 @@ func (s *state) encode(root rootid.ID) ([]byte, error) {
 	}
 	sum := sha256.Sum256(body.Bytes())
 	return slices.Concat(stateHeader(), root.Header(), sum[:], body.Bytes()), nil
-}
-
-// writeFile replaces a file with one rename, so that a reader never sees half of it.
-func writeFile(file string, text []byte) error {
-	tmp, err := os.CreateTemp(filepath.Dir(file), filepath.Base(file)+".*.tmp")
-	if errors.Is(err, fs.ErrNotExist) {
-		if err = rootid.MakeFolder(filepath.Dir(file)); err == nil {
-			tmp, err = os.CreateTemp(filepath.Dir(file), filepath.Base(file)+".*.tmp")
-		}
-	}
-	if err != nil {
-		return err
-	}
-	_, err = tmp.Write(text)
-	if closed := tmp.Close(); err == nil {
-		err = closed
-	}
-	if err == nil {
-		err = os.Rename(tmp.Name(), file)
-	}
-	if err != nil {
-		os.Remove(tmp.Name())
-	}
-	return err
 }
 
 // cachedPlan is a plan with what it was made from.

@@ -1,8 +1,9 @@
 // Package eta says how long a build that runs will still take.
 //
-// A build begins with what history expects of it. What has finished since tells how fast
-// the machine is today, compared with history, and which units the cache delivered
-// instead; the estimate follows. The dashboard and the command line use the same one.
+// A build begins with what history expects of it. How long that part took which is done
+// tells how fast the machine is today, busy or not, compared with history; what the cache
+// delivered takes no time. The estimate follows. The dashboard and the command line use
+// the same one.
 package eta
 
 import "time"
@@ -11,37 +12,43 @@ import "time"
 // said yet what there is to do.
 type Estimate struct {
 	began    time.Time
-	expected float64            // seconds of everything, by history; 0 = unknown
-	units    int                // that may have to be compiled
-	ended    int                // of those, however they ended
-	spared   int                // of those, units that were not compiled
-	running  map[string]float64 // expected seconds, by ID
-	usual    float64            // seconds that history expected of what has finished
-	took     float64            // seconds that it took
+	expected float64        // seconds of everything, by history; 0 = unknown
+	units    int            // that may have to be compiled
+	ended    int            // of those, however they ended
+	spared   int            // of those, units that were not compiled
+	running  map[string]job // by ID
+	width    int            // how many ran at a time, at most
+	done     float64        // seconds that history expected of what has finished
+}
+
+// job is something that runs.
+type job struct {
+	since    time.Time
+	expected float64 // seconds, 0 = unknown
 }
 
 // Planned notes what there is to do at a time: so many units, and the seconds that history
 // expects of everything, 0 if it knows nothing. It replaces what was noted before.
 func (e *Estimate) Planned(at time.Time, units int, expected float64) {
-	*e = Estimate{began: at, expected: expected, units: units}
+	*e = Estimate{began: at, expected: expected, units: units, width: 1}
 }
 
-// Started notes that a unit, link or step began; expected is what history says of it, 0
-// for nothing.
-func (e *Estimate) Started(id string, expected float64) {
+// Started notes that a unit, link or step began; expected is how many seconds history says
+// that it takes, 0 for nothing.
+func (e *Estimate) Started(at time.Time, id string, expected float64) {
 	if e.running == nil {
-		e.running = map[string]float64{}
+		e.running = map[string]job{}
 	}
-	e.running[id] = expected
+	e.running[id] = job{at, expected}
+	e.width = max(e.width, len(e.running))
 }
 
-// Worked notes that something that was started has run for so many seconds.
-func (e *Estimate) Worked(id string, seconds float64) {
-	if usual := e.running[id]; usual > 0 && seconds > 0 {
-		e.usual += usual
-		e.took += seconds
+// Worked notes that something that was started does not run any more.
+func (e *Estimate) Worked(id string) {
+	if j, ran := e.running[id]; ran {
+		e.done += e.usual(j)
+		delete(e.running, id)
 	}
-	delete(e.running, id)
 }
 
 // Ended notes that a unit is done. compiled is whether a compiler ran for it.
@@ -52,17 +59,28 @@ func (e *Estimate) Ended(compiled bool) {
 	}
 }
 
-// steady is the share of the expected time that has to pass before what has finished says
-// as much of the pace as history does: one unit says little.
+// usual is how many seconds a job usually takes, the average where that is not known.
+func (e *Estimate) usual(j job) float64 {
+	if j.expected > 0 || e.units == 0 {
+		return j.expected
+	}
+	return e.expected * float64(e.width) / float64(e.units)
+}
+
+// steady is the share of the expected time that has to pass before the part that is done
+// says as much of the pace as history does: one unit says little.
 const steady = 0.05
 
-// pace is how much longer than history expects everything takes.
-func (e *Estimate) pace() float64 {
-	history := steady * e.expected
-	if e.usual+history <= 0 {
-		return 1
+// pace is how much longer than history expects everything takes: the time that has passed
+// in proportion to what usually is done within it. What runs longer than usual adds to
+// the first only.
+func (e *Estimate) pace(now time.Time) float64 {
+	done := e.done
+	for _, j := range e.running {
+		done += min(now.Sub(j.since).Seconds(), e.usual(j))
 	}
-	return (e.took + history) / (e.usual + history)
+	history := steady * e.expected
+	return (now.Sub(e.began).Seconds() + history) / (done/float64(e.width) + history)
 }
 
 // Left is the expected time from now to the end. known is false if nothing can be said,
@@ -73,8 +91,10 @@ func (e *Estimate) Left(now time.Time) (left time.Duration, known bool) {
 	}
 	elapsed := now.Sub(e.began).Seconds()
 	share := float64(e.units-e.spared) / float64(e.units)
-	if rest := e.expected*e.pace()*share - elapsed; rest > 0 {
-		return seconds(rest), true
+	if e.expected > 0 {
+		if rest := e.expected*e.pace(now)*share - elapsed; rest > 0 {
+			return seconds(rest), true
+		}
 	}
 	if e.ended == 0 {
 		return 0, false

@@ -21,9 +21,9 @@ func build(units int, slower float64) (whole []float64) {
 	now := 0.0
 	for i := range units - 1 {
 		id := fmt.Sprint(i)
-		e.Started(id, 1)
+		e.Started(at(now), id, 1)
 		now += slower
-		e.Worked(id, slower)
+		e.Worked(id)
 		e.Ended(true)
 		left, _ := e.Left(at(now))
 		whole = append(whole, now+left.Seconds())
@@ -90,10 +90,51 @@ func TestLongerThanExpected(t *testing.T) {
 	t.Parallel()
 	var e eta.Estimate
 	e.Planned(at(0), 10, 5)
-	e.Started("a", 1)
-	e.Worked("a", 1)
+	e.Started(at(0), "a", 1)
+	e.Worked("a")
 	e.Ended(true)
 	if left, known := e.Left(at(50)); !known || left < 100*time.Second {
 		t.Errorf("%v %v", left, known)
+	}
+}
+
+// On a busy machine the first units tell before they are done.
+func TestWhatRunsTooLongTells(t *testing.T) {
+	t.Parallel()
+	var e eta.Estimate
+	e.Planned(at(0), 40, 12)
+	e.Started(at(0), "a", 2)
+	e.Started(at(0), "b", 2)
+	before, _ := e.Left(at(2))
+	if before != 10*time.Second {
+		t.Errorf("while they take as long as expected: %v", before)
+	}
+	if left, _ := e.Left(at(10)); left < 30*time.Second || left > 60*time.Second {
+		t.Errorf("after five times as long: %v", left)
+	}
+}
+
+// Two units at a time on a machine that is eight times slower, the longest first: what has
+// passed counts, also the time in which nothing ran.
+func TestSeveralAtATime(t *testing.T) {
+	t.Parallel()
+	var e eta.Estimate
+	const units, slower, pause = 40, 8.0, 1.0
+	usual := func(i int) float64 { return float64(units-i) / 20 } // 2 s to 50 ms, 41 s together
+	e.Planned(at(0), units, 20.5)
+	now := 0.0
+	truth := 20.5*slower + units/2*pause
+	for i := 0; i < units; i += 2 {
+		e.Started(at(now), "a", usual(i))
+		e.Started(at(now), "b", usual(i+1))
+		now += usual(i)*slower + pause
+		for _, id := range []string{"a", "b"} {
+			e.Worked(id)
+			e.Ended(true)
+		}
+		left, known := e.Left(at(now))
+		if whole := (now + left.Seconds()) / truth; known && (whole < 0.5 || whole > 2) {
+			t.Errorf("after %d units: %.1f s, in truth %.1f s", i+2, now+left.Seconds(), truth)
+		}
 	}
 }

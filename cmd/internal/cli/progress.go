@@ -34,15 +34,15 @@ func (p *progress) event(e ipc.Event) {
 		p.total, p.done = b.Dirty, 0
 		p.estimate.Planned(e.Time, b.Dirty, b.Expected)
 	case ipc.StepStarted:
-		p.estimate.Started(b.Step, b.Expected)
+		p.estimate.Started(e.Time, b.Step, b.Expected)
 	case ipc.StepFinished:
-		p.estimate.Worked(b.Step, b.Seconds)
+		p.estimate.Worked(b.Step)
 	case ipc.UnitStarted:
-		p.estimate.Started(b.Target+":"+b.File, b.Expected)
+		p.estimate.Started(e.Time, b.Target+":"+b.File, b.Expected)
 		p.running = append(p.running, b.File)
 	case ipc.UnitFinished:
 		p.done++
-		p.estimate.Worked(b.Target+":"+b.File, b.Seconds)
+		p.estimate.Worked(b.Target + ":" + b.File)
 		p.estimate.Ended(b.Status == ipc.StatusCompiled || b.Status == ipc.StatusFailed)
 		if i := slices.Index(p.running, b.File); i >= 0 {
 			p.running = slices.Delete(p.running, i, i+1)

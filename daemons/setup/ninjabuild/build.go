@@ -33,7 +33,8 @@ type builder struct {
 	stamp   string     // a file whose time is the file system's now
 	running map[*ninja.Edge]*run
 	ended   chan ended
-	code    int // of the last command that failed
+	pretend []ended // of a dry run: edges that did not run, in order
+	code    int     // of the last command that failed
 
 	startTime, finishTime *metric
 }
@@ -141,8 +142,8 @@ func (b *builder) startMore(ctx context.Context) error {
 // capacity is how many commands more may run.
 func (b *builder) capacity() int {
 	n := b.opts.jobs - len(b.running)
-	if b.slots != nil {
-		n = math.MaxInt // make's slots are the limit
+	if b.slots != nil || b.opts.dryRun {
+		n = math.MaxInt // make's slots are the limit, or there is none
 	}
 	if b.opts.maxLoad > 0 {
 		n = min(n, int(b.opts.maxLoad-loadAverage()))
@@ -164,7 +165,7 @@ func (b *builder) startEdge(ctx context.Context, e *ninja.Edge, granted slot) er
 	b.running[e] = r
 	b.status.start(e, r.start)
 	if b.opts.dryRun {
-		go func() { b.ended <- ended{edge: e} }()
+		b.pretend = append(b.pretend, ended{edge: e})
 		return nil
 	}
 	if err := b.prepare(e, r); err != nil {
@@ -220,6 +221,11 @@ func (b *builder) command(e *ninja.Edge) Command {
 // wait waits for an edge to end; nil is an interrupt. free says that make has a slot free
 // before that.
 func (b *builder) wait(ctx context.Context, wantMore bool) (r *ended, free bool) {
+	if len(b.pretend) > 0 {
+		first := b.pretend[0]
+		b.pretend = b.pretend[1:]
+		return &first, false
+	}
 	var slots <-chan struct{}
 	if wantMore && b.ready.Len() > 0 {
 		watched, stop := b.slots.watch()
@@ -334,18 +340,20 @@ type foundDeps struct{ inputs []string }
 // Microsoft's. A mistake there makes the command one that failed.
 func (b *builder) extractDeps(r *ended) (*foundDeps, error) {
 	kind := r.edge.Binding("deps")
-	if kind == "" || b.opts.dryRun {
+	switch {
+	case kind == "":
+		return nil, nil
+	case kind != "gcc" && kind != "msvc":
+		return nil, ninja.FatalError("unknown deps type '" + kind + "'")
+	case b.opts.dryRun:
 		return nil, nil
 	}
 	var inputs []string
 	var err error
-	switch kind {
-	case "gcc":
+	if kind == "gcc" {
 		inputs, err = b.depsOfFile(r.edge)
-	case "msvc":
+	} else {
 		inputs, r.result.Output = showIncludes(r.result.Output, r.edge.Binding("msvc_deps_prefix"))
-	default:
-		return nil, ninja.FatalError("unknown deps type '" + kind + "'")
 	}
 	if err != nil && r.result.Code == 0 {
 		if len(r.result.Output) > 0 {
@@ -394,7 +402,7 @@ func (b *builder) abort(cancel context.CancelFunc) {
 	left := 0
 	for e, r := range b.running {
 		edges = append(edges, e)
-		if !r.over {
+		if !r.over && !b.opts.dryRun {
 			left++
 		}
 	}

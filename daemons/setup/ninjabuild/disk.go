@@ -17,7 +17,7 @@ type disk struct {
 
 // at returns a path that the process can use.
 func (d disk) at(path string) string {
-	if d.dir == "" || strings.HasPrefix(path, "/") || filepath.IsAbs(path) {
+	if d.dir == "" || path == "" || strings.HasPrefix(path, "/") || filepath.IsAbs(path) {
 		return path
 	}
 	return d.dir + "/" + path

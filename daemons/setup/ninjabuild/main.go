@@ -128,12 +128,9 @@ func (m *program) enter() error {
 // load reads the manifest.
 func (m *program) load() error {
 	defer m.metrics.add(".ninja parse").time()()
-	g, err := ninja.Load(m.opts.file, m.disk.read, ninja.Options{Version: Version, PhonyCycleFail: m.opts.phonyCycleFail})
+	g, err := ninja.Load(m.opts.file, m.disk.read, ninja.Options{Version: Version, Warn: m.warn, PhonyCycleFail: m.opts.phonyCycleFail})
 	if err != nil {
 		return err
-	}
-	for _, w := range g.Warnings {
-		m.warn(w)
 	}
 	m.graph, m.buildDir, m.scan = g, g.Variable("builddir"), nil
 	return nil
@@ -225,11 +222,9 @@ func (m *program) builder() (*builder, error) {
 	if err != nil {
 		return nil, err
 	}
-	width := m.Width
-	if m.opts.verbosity != normal {
-		width = nil
-	}
-	st := &status{printer: newPrinter(m.out, width, m.environment), verbosity: m.opts.verbosity, format: f, previous: m.previous, rate: rate{limit: m.opts.jobs}}
+	p := newPrinter(m.out, m.Width, m.environment)
+	p.smart = p.smart && m.opts.verbosity == normal
+	st := &status{printer: p, verbosity: m.opts.verbosity, format: f, previous: m.previous, rate: rate{limit: m.opts.jobs}}
 	if m.opts.explain {
 		st.explain = &explainer{reasons: make(map[*ninja.Node][]string), print: func(lines []string) {
 			st.printer.onNewLine("")

@@ -140,6 +140,9 @@ func (s *scan) visitSource(n *ninja.Node) error {
 }
 
 func (s *scan) visitEdge(n *ninja.Node, e *ninja.Edge) error {
+	if e.Cycle != nil {
+		return e.Cycle
+	}
 	s.edge(e).ready, s.edge(e).depsMissing = true, false
 	firstTime := !s.edge(e).depsLoaded
 	s.edge(e).depsLoaded = true

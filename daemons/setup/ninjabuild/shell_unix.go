@@ -63,6 +63,7 @@ func result(err error, output []byte) Result {
 	status := exit.Sys().(syscall.WaitStatus)
 	if !status.Signaled() {
 		r.Code = status.ExitStatus()
+		r.Interrupted = r.Code == exitInterrupted // how a shell says so of its command
 		return r
 	}
 	switch status.Signal() {

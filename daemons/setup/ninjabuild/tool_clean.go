@@ -70,7 +70,7 @@ func cleanDead(m *program, _ []string) error {
 // cleaner begins to clean. Dyndep files are loaded before they go.
 func (m *program) cleaner() *cleaner {
 	m.printf("Cleaning...")
-	if m.opts.verbosity == complete {
+	if m.cleansVerbosely() {
 		m.printf("\n")
 	} else {
 		m.printf(" ")
@@ -82,6 +82,9 @@ func (m *program) cleaner() *cleaner {
 	}
 	return &cleaner{program: m, removed: make(map[string]bool), seen: make(map[*ninja.Node]bool)}
 }
+
+// cleansVerbosely says that each file is named.
+func (m *program) cleansVerbosely() bool { return m.opts.verbosity == complete || m.opts.dryRun }
 
 func (c *cleaner) end() error {
 	c.printf("%d files.\n", c.count)
@@ -110,7 +113,7 @@ func (c *cleaner) remove(path string) {
 		c.problem(err)
 	case !gone:
 		c.count++
-		if c.opts.verbosity == complete {
+		if c.cleansVerbosely() {
 			c.printf("Remove %s\n", path)
 		}
 	}
@@ -135,7 +138,7 @@ func (c *cleaner) rule(name string) {
 		c.problem(errors.New("unknown rule '" + name + "'"))
 		return
 	}
-	if c.opts.verbosity == complete {
+	if c.cleansVerbosely() {
 		c.printf("Rule %s\n", name)
 	}
 	for _, e := range c.graph.Edges {
@@ -155,7 +158,7 @@ func (c *cleaner) target(name string) {
 		c.problem(errors.New("unknown target '" + ninja.Canonical(name) + "'"))
 		return
 	}
-	if c.opts.verbosity == complete {
+	if c.cleansVerbosely() {
 		c.printf("Target %s\n", n.Path)
 	}
 	c.node(n)

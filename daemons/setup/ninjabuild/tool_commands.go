@@ -32,6 +32,9 @@ options:
 		}
 	}
 	for _, e := range edges {
+		if e.Cycle != nil {
+			return e.Cycle
+		}
 		if !e.IsPhony() {
 			m.printf("%s\n", e.Command())
 		}
@@ -234,7 +237,7 @@ func compdbTargets(m *program, args []string) error {
 	return m.printCompdb(edges, expand)
 }
 
-// printCompdb prints one object for each input of each edge.
+// printCompdb prints an object for each edge that has an input; the first one is the source.
 func (m *program) printCompdb(edges []*ninja.Edge, expand bool) error {
 	folder, err := m.workingFolder()
 	if err != nil {
@@ -243,26 +246,19 @@ func (m *program) printCompdb(edges []*ninja.Edge, expand bool) error {
 	m.printf("[")
 	separator := ""
 	for _, e := range edges {
-		if onlyValidates(e) {
+		if len(e.Inputs) == 0 {
 			continue
 		}
 		command := e.Command()
 		if expand {
 			command = expandRspfile(e, command)
 		}
-		for _, in := range e.Inputs {
-			m.printf("%s\n  {\n    \"directory\": \"%s\",\n    \"command\": \"%s\",\n    \"file\": \"%s\",\n    \"output\": \"%s\"\n  }",
-				separator, jsonText(folder), jsonText(command), jsonText(in.Path), jsonText(e.Outputs[0].Path))
-			separator = ","
-		}
+		m.printf("%s\n  {\n    \"directory\": \"%s\",\n    \"command\": \"%s\",\n    \"file\": \"%s\",\n    \"output\": \"%s\"\n  }",
+			separator, jsonText(folder), jsonText(command), jsonText(e.Inputs[0].Path), jsonText(e.Outputs[0].Path))
+		separator = ","
 	}
 	m.printf("\n]\n")
 	return nil
-}
-
-// onlyValidates says that an edge's outputs are nothing but validations of others.
-func onlyValidates(e *ninja.Edge) bool {
-	return !slices.ContainsFunc(e.Outputs, func(n *ninja.Node) bool { return len(n.ValidationOf) == 0 || len(n.Out) > 0 })
 }
 
 // expandRspfile puts the content of the response file in the place of its name.

@@ -182,10 +182,11 @@ func (b *Build) Render(c *Context, w, h int, focused bool) []string {
 	if len(b.rows) == 0 && rows > 0 {
 		body = append(body, c.P.Line(iw).Skip(1).Put(paint.Dim, "no builds yet: ").Put(paint.Key, "b").Put(paint.Dim, " builds").String())
 	}
-	return box(c, b.frame(c), w, h, focused, body)
+	return box(c, b.frame(c, w, len(b.rows) > rows), w, h, focused, body)
 }
 
-func (b *Build) frame(c *Context) widgets.Frame {
+// frame is the border; more is whether there are rows that are not seen.
+func (b *Build) frame(c *Context, w int, more bool) widgets.Frame {
 	f := widgets.Frame{Number: "2", Title: "Build"}
 	cur := c.S.Build("")
 	if cur == nil {
@@ -205,8 +206,12 @@ func (b *Build) frame(c *Context) widgets.Frame {
 		f.Corner = "" // contact lost needs the room
 		return f
 	}
-	if b.List.Cursor > 0 || b.List.Offset > 0 {
-		f.Corner = fmt.Sprintf("%d/%d", b.List.Cursor+1, len(b.rows))
+	place := fmt.Sprintf("%d/%d", b.List.Cursor+1, len(b.rows))
+	switch {
+	case b.List.Cursor > 0 || more && len(c.S.Queue.Waiting) > 0: // what waits needs the room
+		f.Corner = place
+	case more && w >= 48:
+		f.Corner += "  " + place
 	}
 	return f
 }

@@ -423,7 +423,7 @@ func daemonLines(c *Context, s *state.Daemon, w int) []rich {
 	sign, role := daemonSign(c.P, s)
 	lines := []rich{{{role, sign + " " + daemonWord(s)}}}
 	if s.LastError != "" {
-		for i, piece := range paint.Wrap(paint.Clean(s.LastError), max(10, w-10)) {
+		for i, piece := range widgets.WrapWords(paint.Clean(s.LastError), max(10, w-11)) {
 			label := ""
 			if i == 0 {
 				label = "last error"

@@ -155,18 +155,18 @@ func (s *State) build(e ipc.Event) {
 		c.eta.Planned(e.Time, b.Dirty, b.Expected)
 		s.refreshAll()
 	case ipc.StepStarted:
-		c.eta.Started(b.Step, b.Expected)
+		c.eta.Started(e.Time, b.Step, b.Expected)
 		s.start(&Unit{ID: b.Step, Kind: KindStep, Name: stepName(b.Step), Expected: b.Expected}, e.Time)
 	case ipc.UnitsCached:
 		c.inPlace(c.InPlace + b.Count)
 	case ipc.StepFinished:
-		c.eta.Worked(b.Step, b.Seconds)
+		c.eta.Worked(b.Step)
 		s.finish(&Unit{
 			ID: b.Step, Kind: KindStep, Name: stepName(b.Step), Status: b.Status, Reason: b.Reason,
 			Seconds: b.Seconds, Diagnostics: b.Diagnostics,
 		}, e.Time)
 	case ipc.UnitStarted:
-		c.eta.Started(b.Target+":"+b.File, b.Expected)
+		c.eta.Started(e.Time, b.Target+":"+b.File, b.Expected)
 		s.start(&Unit{ID: b.Target + ":" + b.File, Kind: KindUnit, Name: b.File, Target: b.Target, Expected: b.Expected}, e.Time)
 	case ipc.UnitFinished:
 		s.unitFinished(b, e.Time)
@@ -244,7 +244,7 @@ func (s *State) start(u *Unit, at time.Time) {
 func (s *State) unitFinished(b ipc.UnitFinished, at time.Time) {
 	c := s.Current
 	c.Steps++
-	c.eta.Worked(b.Target+":"+b.File, b.Seconds)
+	c.eta.Worked(b.Target + ":" + b.File)
 	c.eta.Ended(b.Status == ipc.StatusCompiled || b.Status == ipc.StatusFailed)
 	switch b.Status {
 	case ipc.StatusCached:

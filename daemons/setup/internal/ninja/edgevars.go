@@ -29,6 +29,9 @@ func (v edgeVars) lookup(name string) string {
 		return e.scope.vars[i].value
 	}
 	if t, ok := e.Rule.binding(name); ok {
+		if e.Cycle != nil {
+			return ""
+		}
 		return t.eval(v)
 	}
 	return e.scope.parent.lookup(name)

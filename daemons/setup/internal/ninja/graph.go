@@ -8,10 +8,9 @@ import (
 
 // Graph is a build: what is made of what, and how.
 type Graph struct {
-	Nodes    []*Node // in the order in which they were first named
-	Edges    []*Edge // in the order of the manifest
-	Defaults []*Node // of the default statements
-	Warnings []string
+	Nodes    []*Node  // in the order in which they were first named
+	Edges    []*Edge  // in the order of the manifest
+	Defaults []*Node  // of the default statements
 	Files    []string // the manifest and what it included, in the order of reading
 
 	top   *Scope
@@ -42,6 +41,7 @@ type Edge struct {
 	ImplicitOut int
 	Validations []*Node
 	Dyndep      *Node // says more of the edge once it is made
+	Cycle       error // a variable of the rule leads to itself: the edge cannot be run
 
 	scope  *Scope
 	restat bool // a dyndep file says so

@@ -8,8 +8,9 @@ type ReadFile func(path string) (string, error)
 
 // Options are what the caller decides.
 type Options struct {
-	Version        string // our version, for ninja_required_version
-	PhonyCycleFail bool   // a phony edge that names itself stays a cycle, and so an error
+	Version        string       // our version, for ninja_required_version
+	Warn           func(string) // is told of what is no mistake; may be nil
+	PhonyCycleFail bool         // a phony edge that names itself stays a cycle, and so an error
 }
 
 // FatalError is a mistake that ninja prints as "fatal" and not as "error".
@@ -20,6 +21,9 @@ func (e FatalError) Error() string { return string(e) }
 // Load reads a manifest and the files that it includes.
 func Load(path string, read ReadFile, opts Options) (*Graph, error) {
 	l := &loader{graph: newGraph(), read: read, opts: opts}
+	if opts.Warn == nil {
+		l.opts.Warn = func(string) {}
+	}
 	text, err := read(path)
 	if err != nil {
 		return nil, errors.New("loading '" + path + "': " + err.Error())

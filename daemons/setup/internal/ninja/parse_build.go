@@ -112,9 +112,7 @@ func (p *parser) edgeScope() (*Scope, error) {
 // fill puts pool and paths into an edge.
 func (p *parser) fill(e *Edge, outs, ins parts) error {
 	if e.Rule.cyclic {
-		if err := e.checkCycle(); err != nil {
-			return err
-		}
+		e.Cycle = e.findCycle()
 	}
 	if name := e.Binding("pool"); name != "" {
 		pool := p.graph.pools[name]
@@ -184,8 +182,7 @@ func (p *parser) dropSelf(e *Edge) {
 		return
 	}
 	e.Inputs = slices.DeleteFunc(e.Inputs, func(n *Node) bool { return n == out })
-	p.graph.Warnings = append(p.graph.Warnings,
-		"phony target '"+out.Path+"' names itself as an input; ignoring [-w phonycycle=warn]")
+	p.opts.Warn("phony target '" + out.Path + "' names itself as an input; ignoring [-w phonycycle=warn]")
 }
 
 func (p *parser) setDyndep(e *Edge) error {
@@ -227,8 +224,8 @@ func (r *Rule) reaches(name string, t template, depth int) bool {
 	return false
 }
 
-// checkCycle fails if a variable of the edge leads to itself.
-func (e *Edge) checkCycle() error {
+// findCycle reports a variable of the edge that leads to itself.
+func (e *Edge) findCycle() error {
 	for _, b := range e.Rule.bindings {
 		if cycle := e.follow(b.name, nil); cycle != nil {
 			return FatalError("cycle in rule variables: " + strings.Join(cycle, " -> "))

@@ -11,8 +11,8 @@ func (p *parser) checkVersion(required string) error {
 	wantMajor, wantMinor := majorMinor(required)
 	switch {
 	case major > wantMajor:
-		p.graph.Warnings = append(p.graph.Warnings, "ninja executable version ("+p.opts.Version+
-			") greater than build file ninja_required_version ("+required+"); versions may be incompatible.")
+		p.opts.Warn("ninja executable version (" + p.opts.Version +
+			") greater than build file ninja_required_version (" + required + "); versions may be incompatible.")
 	case major < wantMajor, minor < wantMinor:
 		return FatalError("ninja version (" + p.opts.Version +
 			") incompatible with build file ninja_required_version version (" + required + ").")
