@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/RepliBuild/replibuild/internal/testkit"
 	"github.com/RepliBuild/replibuild/ipc"
 )
 
@@ -231,7 +232,7 @@ func TestStepInputEditedMeanwhile(t *testing.T) {
 	const edits = `cat data/one > build/gen/b.h; : > running; while [ -e running ]; do sleep 0.01; done`
 	done := make(chan ipc.UnitResult, 1)
 	go func() { done <- p.generate(edits, "build/gen/b.h") }()
-	waitFor(t, "the step", func() bool { _, err := os.Stat(p.path("running")); return err == nil })
+	testkit.Until(t, "the step", func() bool { _, err := os.Stat(p.path("running")); return err == nil })
 	if err := os.WriteFile(p.path("data/one"), []byte("3"), 0o644); err != nil {
 		t.Fatal(err)
 	}

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/RepliBuild/replibuild/internal/testkit"
 	"github.com/RepliBuild/replibuild/ipc"
 )
 
@@ -77,7 +78,7 @@ func (p *project) cancelCompile(source, object string) {
 		_, err := p.s.Run(ctx, p.batch(source), nil)
 		done <- err
 	}()
-	waitFor(p.t, "the compiler", func() bool { _, err := os.Stat(hold); return err == nil })
+	testkit.Until(p.t, "the compiler", func() bool { _, err := os.Stat(hold); return err == nil })
 	cancel()
 	if err := <-done; err == nil {
 		p.t.Error("the compile was not cancelled")
