@@ -521,7 +521,7 @@ func TestCrashLoopIsLeftAlone(t *testing.T) {
 			t.Errorf("ensure %d: %v", i, err)
 		}
 	}
-	if n := len(s.Paths.readRecord(ipc.NameSetup).Crashes); n != crashLimit {
+	if n := len(s.Paths.readRestarts(ipc.NameSetup).Crashes); n != crashLimit {
 		t.Errorf("%d crashes counted, want %d", n, crashLimit)
 	}
 	if err := os.Remove(armed); err != nil {

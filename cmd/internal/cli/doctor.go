@@ -236,7 +236,7 @@ func checkPorts(p *replibuild.Project, set ipc.SetStatus) []finding {
 		}
 		all = append(all, finding{
 			"ports", levelProblem,
-			fmt.Sprintf("port %d of %s is in use by %s", port, d.Name, daemons.PortHolder(port)),
+			fmt.Sprintf("port %d of %s is in use by %s", port, d.Name, daemons.PortOwner(port)),
 			fmt.Sprintf("end that program, or change [daemons.%s] port in .replibuild/daemon_config.toml", d.Name),
 		})
 	}
