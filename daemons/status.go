@@ -2,6 +2,7 @@ package daemons
 
 import (
 	"context"
+	"fmt"
 	"sync"
 	"time"
 
@@ -93,6 +94,9 @@ func (l *Launcher) look(ctx context.Context, name string) sighting {
 		if status, err := s.ask(ctx); err == nil {
 			s.status = status
 			s.status.LastCrash = l.Paths.readRestarts(name).LastCrash
+			if ep.Protocol != ipc.Protocol {
+				s.status.LastError = fmt.Sprintf("it speaks protocol %d, this program %d", ep.Protocol, ipc.Protocol)
+			}
 			return s
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/RepliBuild/replibuild/internal/testkit"
 	"github.com/RepliBuild/replibuild/ipc"
 )
 
@@ -186,6 +187,59 @@ func TestUndeclaredOutputOfStep(t *testing.T) {
 	p.expectStep("deleted", script, ipc.StatusCached, "build/gen/a.h")
 	if text := strings.TrimSpace(p.read("build/gen/a.count")); text != "2" {
 		t.Errorf("%q", text)
+	}
+}
+
+// Compiled modules that Python keeps beside sources are no inputs: the source is.
+func TestPythonStep(t *testing.T) {
+	t.Parallel()
+	if _, err := exec.LookPath("python3"); err != nil {
+		t.Skip("no python3 here")
+	}
+	p := stepProject(t)
+	const script = `python3 tools/gen.py > build/gen/a.h`
+	p.write("tools/gen.py", "import helper\nhelper.emit()\n")
+	p.write("tools/helper.py", "def emit():\n    print(open('api.txt').read().upper())\n")
+	p.expectStep("first", script, ipc.StatusCompiled, "build/gen/a.h")
+	if node := p.track["step:build/gen/a.h"]; node.Unsettled != "" {
+		t.Errorf("first: %s", node.Unsettled)
+	}
+	if _, err := os.Stat(p.path("tools/__pycache__")); err != nil {
+		t.Fatalf("void: %v", err)
+	}
+	if r := p.expectStep("again", script, ipc.StatusCached, "build/gen/a.h"); !r.InPlace {
+		t.Errorf("again: %s", r.Reason.Text)
+	}
+	p.remove("tools/__pycache__")
+	p.remove("build")
+	p.expectStep("cleaned", script, ipc.StatusCached, "build/gen/a.h")
+	p.write("tools/helper.py", "def emit():\n    print(open('api.txt').read().lower())\n")
+	if r := p.expectStep("module edited", script, ipc.StatusCompiled, "build/gen/a.h"); r.Reason.Path != "tools/helper.py" {
+		t.Errorf("module edited: %+v", r.Reason)
+	}
+}
+
+// An input that changes while a step runs leaves its result in doubt.
+func TestStepInputEditedMeanwhile(t *testing.T) {
+	t.Parallel()
+	p := stepProject(t)
+	p.write("data/one", "1")
+	const script = `cat data/one > build/gen/a.h; echo 2 > data/one`
+	p.generate(script, "build/gen/a.h")
+	if node := p.track["step:build/gen/a.h"]; node.Unsettled == "" && p.s.records.get("step:build/gen/a.h").Uncacheable == "" {
+		t.Error("believed and stored")
+	}
+	const edits = `cat data/one > build/gen/b.h; : > running; while [ -e running ]; do sleep 0.01; done`
+	done := make(chan ipc.UnitResult, 1)
+	go func() { done <- p.generate(edits, "build/gen/b.h") }()
+	testkit.Until(t, "the step", func() bool { _, err := os.Stat(p.path("running")); return err == nil })
+	if err := os.WriteFile(p.path("data/one"), []byte("3"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	p.remove("running")
+	<-done
+	if node := p.track["step:build/gen/b.h"]; node.Unsettled == "" {
+		t.Errorf("edited by somebody else: %+v", p.s.records.get("step:build/gen/b.h").Uncacheable)
 	}
 }
 

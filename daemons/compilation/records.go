@@ -20,7 +20,7 @@ type record struct {
 	Set         snapshot.PackedSet
 	Outputs     []outputRecord // the declared ones first
 	Beside      []string       // paths that the action wrote last beside the declared ones
-	Failed      bool           // the last attempt; Outputs is empty then
+	Failed      bool           // the last attempt; Outputs are those of the one before
 	Unsettled   string         // why the outputs are not what the inputs make, or may not be
 	Uncacheable string         // why the cache does not have it
 	Peak        int64          // bytes of memory that it took, 0 = unknown
@@ -37,6 +37,14 @@ type outputRecord struct {
 
 // trusted reports whether the outputs belong to the inputs.
 func (r *record) trusted() bool { return r != nil && !r.Failed && r.Unsettled == "" }
+
+// made are the outputs of the last attempt.
+func (r *record) made() []outputRecord {
+	if r.Failed {
+		return nil
+	}
+	return r.Outputs
+}
 
 // makes reports whether the record's outputs begin with those that are declared.
 func (r *record) makes(declared []string) bool {

@@ -59,7 +59,7 @@ func (b *trackBuilder) add(id, known string, rec *record) {
 	node := ipc.NodeRecord{ID: id, Unsettled: rec.Unsettled}
 	// What another unit has seen since counts as well.
 	node.Unsettled = cmp.Or(node.Unsettled, b.view.Changed(rec.Set))
-	for _, o := range rec.Outputs {
+	for _, o := range rec.made() {
 		node.Outputs = append(node.Outputs, b.put(ipc.FileSig{Path: o.Path, Sig: o.Sig}))
 	}
 	folders := b.folders(rec.Set)

@@ -198,6 +198,10 @@ func checkDaemons(set ipc.SetStatus) []finding {
 	for _, d := range set.Daemons {
 		f := finding{"daemon", levelOK, d.Name + " " + statePlain(d), ""}
 		switch d.State {
+		case ipc.StateRunning:
+			if d.LastError != "" {
+				f.Level, f.Hint = levelWarning, fmt.Sprintf("`replibuild restart %s`", d.Name)
+			}
 		case ipc.StateCrashed:
 			f.Level, f.Hint = levelProblem, fmt.Sprintf("`replibuild logs %s` says why, `replibuild ensure` restarts it", d.Name)
 		case ipc.StateUnresponsive:
