@@ -92,8 +92,7 @@ func renew(root string, c ninjabuild.Command, began time.Time) {
 			out = filepath.Join(root, out)
 		}
 		if info, err := os.Stat(out); err == nil && info.ModTime().Before(began) {
-			now := time.Now()
-			_ = os.Chtimes(out, now, now) // else the next build looks at it again
+			_ = touch(out) // else the next build looks at it again
 		}
 	}
 }

@@ -20,7 +20,7 @@ import (
 const endpointSchema = 1
 
 // endpointReturns is how long a running daemon may take to write a deleted endpoint
-// file again: its [keeper] looks every [keepEvery].
+// file again: its [selfHealer] looks every [keepEvery].
 const endpointReturns = keepEvery + 500*time.Millisecond
 
 // ReadEndpoint reads an endpoint file. It refuses a file that somebody else could
@@ -94,7 +94,7 @@ func unreachable(name string, err error) error {
 }
 
 // awaitEndpoint reads a daemon's endpoint. While the daemon holds its lock a missing
-// file is about to be written: by its start, or by its keeper.
+// file is about to be written: by its start, or by its selfHealer.
 func (p Paths) awaitEndpoint(ctx context.Context, name string) (ipc.Endpoint, error) {
 	ctx, cancel := context.WithTimeout(ctx, endpointReturns)
 	defer cancel()

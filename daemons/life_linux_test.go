@@ -394,18 +394,20 @@ func TestDaemonsLeaveAProjectThatIsGone(t *testing.T) {
 	testkit.Until(t, "the daemons to leave", func() bool { return len(processesOf(s.Paths.Root)) == 0 })
 }
 
-func TestSIGTERMEndsCleanly(t *testing.T) {
+func TestSignalsThatEndCleanly(t *testing.T) {
 	t.Parallel()
-	s := newSet(t, "")
-	for _, d := range s.mustStart() {
-		s.kill(d.PID, syscall.SIGTERM)
-	}
-	s.waitState(ipc.StateStopped)
-	for _, name := range ipc.DaemonNames() {
-		testkit.Until(t, "the end of "+name, func() bool { return !s.Alive(name) })
-		lines := lastLines(s.Paths, name, 1)
-		if len(lines) != 1 || parseLogLine(name, lines[0]).Message != endedMessage {
-			t.Errorf("%s ended with %q", name, lines)
+	for _, signal := range []syscall.Signal{syscall.SIGTERM, syscall.SIGHUP} {
+		s := newSet(t, "")
+		for _, d := range s.mustStart() {
+			s.kill(d.PID, signal)
+		}
+		s.waitState(ipc.StateStopped)
+		for _, name := range ipc.DaemonNames() {
+			testkit.Until(t, "the end of "+name, func() bool { return !s.Alive(name) })
+			lines := lastLines(s.Paths, name, 1)
+			if len(lines) != 1 || parseLogLine(name, lines[0]).Message != endedMessage {
+				t.Errorf("%v: %s ended with %q", signal, name, lines)
+			}
 		}
 	}
 }
@@ -519,7 +521,7 @@ func TestCrashLoopIsLeftAlone(t *testing.T) {
 			t.Errorf("ensure %d: %v", i, err)
 		}
 	}
-	if n := len(s.Paths.readRecord(ipc.NameSetup).Crashes); n != crashLimit {
+	if n := len(s.Paths.readRestarts(ipc.NameSetup).Crashes); n != crashLimit {
 		t.Errorf("%d crashes counted, want %d", n, crashLimit)
 	}
 	if err := os.Remove(armed); err != nil {
@@ -608,6 +610,9 @@ func TestProtocolsOfOtherVersions(t *testing.T) {
 		}
 	}
 	rewrite(ipc.NameSetup, ipc.Protocol-1)
+	if d := s.now()[ipc.NameSetup]; d.State != ipc.StateRunning || d.LastError != fmt.Sprintf("it speaks protocol %d, this program %d", ipc.Protocol-1, ipc.Protocol) {
+		t.Errorf("beside an older daemon: %+v", d)
+	}
 	if _, err := s.Start(s.context()); err != nil {
 		t.Fatal(err)
 	}

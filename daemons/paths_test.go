@@ -63,7 +63,7 @@ func TestFindRoot(t *testing.T) {
 
 func TestCrashesLoopOnlyWhenFast(t *testing.T) {
 	t.Parallel()
-	var r record
+	var r restartHistory
 	now := time.Now()
 	for i := range crashLimit + 2 {
 		if want := i >= crashLimit; r.looping(now) != want {

@@ -77,13 +77,13 @@ type shell struct {
 	log       *slog.Logger
 	endpoint  ipc.Endpoint
 	listeners []net.Listener
-	keeper    *keeper
+	keeper    *selfHealer
 	service   Service
 	ending    context.CancelFunc // of the service's context
 	server    *ipc.Server
 
 	once    sync.Once
-	mu      sync.Mutex // of keeper, between its checks and the leaving
+	mu      sync.Mutex // of selfHealer, between its checks and the leaving
 	leaving chan struct{}
 }
 
@@ -93,7 +93,7 @@ func (d *shell) start(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	d.keeper = &keeper{
+	d.keeper = &selfHealer{
 		paths: d.Paths, name: d.Name, lock: held,
 		holder: holder{Process: ownIdentity(), Since: d.started},
 	}
@@ -172,7 +172,7 @@ func (d *shell) makeEndpoint() error {
 		Schema: endpointSchema, Daemon: d.Name, Set: d.Paths.Set, Root: d.Paths.Root,
 		PID: own.PID, StartTicks: own.StartTicks, BootID: own.BootID, MachineID: own.MachineID,
 		BuildID: BuildID(exe), Protocol: ipc.Protocol, Secret: secret, Started: d.started,
-		Restarts: d.Paths.readRecord(d.Name).Restarts, Log: d.Paths.LogFile(d.Name),
+		Restarts: d.Paths.readRestarts(d.Name).Restarts, Log: d.Paths.LogFile(d.Name),
 		View: ownView(), Caller: caller.Own(), Raises: caller.Raises(),
 	}
 	for _, l := range d.listeners {
@@ -231,7 +231,7 @@ func (d *shell) serve(ctx context.Context) {
 func (d *shell) watch(ctx context.Context) {
 	tick := time.NewTicker(keepEvery)
 	defer tick.Stop()
-	var tidy restingMemory
+	var tidy idleMemory
 	for {
 		select {
 		case <-d.leaving:

@@ -154,7 +154,7 @@ func (l *Launcher) settled(ctx context.Context) []sighting {
 // and counts each crash once. The error says that the daemon crashes again and again
 // and is to be left alone for now.
 func (l *Launcher) noteCrash(name string) error {
-	r := l.Paths.readRecord(name)
+	r := l.Paths.readRestarts(name)
 	crashed := r.died()
 	ep, err := ReadEndpoint(l.Paths.EndpointFile(name))
 	if err == nil && identityOf(ep).sameBoot() {
@@ -170,8 +170,8 @@ func (l *Launcher) noteCrash(name string) error {
 		r.Restarts++
 	}
 	if crashed {
-		if err := l.Paths.writeRecord(name, r); err != nil {
-			return notWritable(l.Paths.recordFile(name), err)
+		if err := l.Paths.writeRestarts(name, r); err != nil {
+			return notWritable(l.Paths.restartsFile(name), err)
 		}
 	}
 	if !looping {

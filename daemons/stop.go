@@ -33,7 +33,7 @@ func (l *Launcher) Stop(ctx context.Context, names ...string) ([]ipc.DaemonStatu
 	defer unlock()
 	stopped, err := l.stop(ctx, names)
 	for _, name := range names {
-		os.Remove(l.Paths.recordFile(name))
+		os.Remove(l.Paths.restartsFile(name))
 	}
 	return stopped, err
 }

@@ -19,7 +19,7 @@ type helper struct {
 	prepare func(*world)
 	change  func(*world) // what the number comes from
 	unseen  bool         // it cannot be observed for sure, so each compile may run again
-	again   bool         // the cache is emptied before the compile that counts
+	stale   bool         // it makes stale objects itself: ccache looks for no header that appears
 	cannot  func() bool
 }
 
@@ -57,7 +57,7 @@ var helpers = []helper{
 	}, change: (*world).editFlagFile},
 	{name: "go", command: "BASE/bin/helper", prepare: (*world).buildGoHelper, change: (*world).editFlagFile, unseen: true, cannot: noGo},
 	{name: "ccache", script: "#!/bin/sh\nCCACHE_DIR=BASE/ccache exec ccache DRIVER -DWRAPPED=$(cat tools/f) \"$@\"\n",
-		change: func(w *world) { w.removeCache(); w.known.forget(); w.fromNothing(); w.build(nil); w.editFlagFile() }, unseen: true, cannot: noCcache},
+		change: func(w *world) { w.removeCache(); w.known.forget(); w.fromNothing(); w.build(nil); w.editFlagFile() }, unseen: true, stale: true, cannot: noCcache},
 	{name: "counter", script: "#!/bin/sh\nn=$(cat BASE/count 2>/dev/null); echo $((n+1)) >BASE/count; exec DRIVER -DWRAPPED=$(cat tools/f) \"$@\"\n",
 		change: (*world).editFlagFile, unseen: true},
 	{name: "shows-environment", script: "#!/bin/sh\nenv >&2; exec DRIVER -DWRAPPED=$(cat tools/f) \"$@\"\n", change: (*world).editFlagFile, unseen: true},

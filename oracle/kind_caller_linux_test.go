@@ -189,6 +189,9 @@ func (w *world) buildByCommand(started func(*exec.Cmd)) *built {
 // events and the result of a build, `start ROOT` starts the set.
 func runCommand(args []string) error {
 	ctx := context.Background()
+	if signal.Ignored(os.Interrupt) { // as cmd/replibuild does: Go has taken it from us
+		signal.Ignore(syscall.SIGQUIT)
+	}
 	exe, err := os.Executable()
 	if err != nil {
 		return err

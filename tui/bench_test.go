@@ -24,7 +24,7 @@ import (
 func loadedModel(b *testing.B, n int) *Model {
 	m, err := New(Config{
 		Replay: &Recorded{Events: []ipc.Event{{Time: sampleNow}}}, Settings: Settings{Theme: "dark"}, Env: testEnv(), Location: time.UTC,
-		now: func() time.Time { return sampleNow },
+		timer: noTimers, now: func() time.Time { return sampleNow },
 	})
 	if err != nil {
 		b.Fatal(err)

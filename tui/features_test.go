@@ -344,3 +344,19 @@ func TestHistoryIsAskedWithoutContact(t *testing.T) {
 	m.refresh()
 	m.wantNoText(t, "contact lost")
 }
+
+// An orchestrator of another version runs, but nothing is heard of it; a build replaces it.
+func TestOrchestratorOfAnotherVersion(t *testing.T) {
+	t.Parallel()
+	f := newFakeSet(ipc.DaemonNames()...)
+	m := liveModel(t, f)
+	m.update(linkMsg{live: false})
+	m.wantText(t, "no orchestrator")
+	m.state.SetDaemon(ipc.DaemonStatus{Name: ipc.NameOrchestrator, State: ipc.StateRunning, PID: 7, LastError: "it speaks protocol 1, this program 2"}, sampleNow)
+	m.wantText(t, "other version", "not known: the orchestrator does not answer")
+	m.wantNoText(t, "no orchestrator", "no builds yet", "the first build tells")
+	m.do(m.press("b"))
+	if !f.was("start orchestrator") {
+		t.Errorf("asked %q", f.asked)
+	}
+}

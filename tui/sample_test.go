@@ -153,7 +153,7 @@ func sampleModel(t testing.TB, w, h int, s Settings, env ...string) *Model {
 	t.Helper()
 	m, err := New(Config{
 		Replay: sampleReplay(), From: 30 * time.Second, Settings: s, Env: testEnv(env...), Location: time.UTC,
-		now: func() time.Time { return sampleNow },
+		timer: noTimers, now: func() time.Time { return sampleNow },
 	})
 	if err != nil {
 		t.Fatal(err)

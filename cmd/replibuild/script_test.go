@@ -18,9 +18,9 @@ import (
 )
 
 // TestMain makes the test binary the replibuild that the scripts run, daemons
-// included: the race detector watches all of them.
+// included: the race detector watches all of them. By the name ninja it is the same.
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"replibuild": main})
+	testscript.Main(m, map[string]func(){"replibuild": main, "ninja": main})
 }
 
 // TestScript runs testdata/script/*.txtar, each one behaviour told as a shell
@@ -33,6 +33,9 @@ func TestMain(m *testing.M) {
 //	alone                   fail if a process works in this script's folder
 //	examples FILE           write the examples of every --help to FILE, one a line
 //	withjson FILE           write every command that has --json to FILE, one a line
+//
+// OUR_NINJA is the path of our program by the name ninja, NINJA that of the real ninja,
+// which [ninja] asks for.
 func TestScript(t *testing.T) {
 	t.Parallel()
 	testscript.Run(t, testscript.Params{
@@ -69,13 +72,29 @@ func setup(env *testscript.Env) error {
 		return err
 	}
 	env.Vars = append(env.Vars, "HOME="+env.WorkDir, "REPLIBUILD_HOME="+home, "REPLIBUILD_EXE="+exe, "CI=", "NO_COLOR=1",
+		"OUR_NINJA="+filepath.Join(filepath.Dir(exe), "ninja"), "NINJA="+realNinja(filepath.Dir(exe)),
 		"GORACE=atexit_sleep_ms=0") // else every program with the race detector sleeps for a second at its end
 	env.Defer(func() { endAll(env.WorkDir) })
 	return os.MkdirAll(home, 0o700)
 }
 
-// condition adds [root] and [exec:…] is testscript's own.
+// realNinja is the ninja of the system: not ours, which comes first in PATH.
+func realNinja(bin string) string {
+	for _, dir := range filepath.SplitList(os.Getenv("PATH")) {
+		path := filepath.Join(dir, "ninja")
+		if _, err := os.Stat(path); err == nil && dir != bin {
+			return path
+		}
+	}
+	return ""
+}
+
+// condition adds [root] and [ninja]; [exec:…] is testscript's own.
 func condition(name string) (bool, error) {
+	if name == "ninja" {
+		exe, err := exec.LookPath("replibuild")
+		return err == nil && realNinja(filepath.Dir(exe)) != "", nil
+	}
 	if name == "root" {
 		return os.Geteuid() == 0, nil
 	}

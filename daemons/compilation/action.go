@@ -37,9 +37,22 @@ type action struct {
 	// audited: a hit may be checked by a plain run of the tool at another place.
 	audited bool
 	block   *block // of a unit: what there is to make a preamble of
-	// expected peak of memory in bytes, 0 = unknown; urgent goes first in line.
+	// expected peak of memory in bytes, 0 = unknown; rank is the place in line, see rankOf.
 	expected int64
-	urgent   bool
+	rank     float64
+}
+
+// ahead is added to the rank of links, archives and commands: others wait for what they
+// make.
+const ahead = 1e9
+
+// rankOf is the place in line of what a request asks for: by what remains of the build
+// when it has started, along the critical path.
+func rankOf(a *ipc.RunAction) float64 {
+	if a.Kind == ipc.ActionCompile {
+		return a.Remaining
+	}
+	return ahead + a.Remaining
 }
 
 // tool is a process to run and what is to be known of it.

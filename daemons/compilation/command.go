@@ -29,7 +29,7 @@ func newCommand(w *work, req *ipc.RunRequest, asked *ipc.RunAction) *action {
 	slices.Sort(env)
 	c := &command{name: asked.Args[0], search: ipc.EnvValue(req.Env, "PATH")}
 	a := &action{
-		id: asked.ID, outputs: asked.Outputs, causes: asked.Causes, forced: req.NoCache, exact: true, urgent: true, line: asked.Args,
+		id: asked.ID, outputs: asked.Outputs, causes: asked.Causes, forced: req.NoCache, exact: true, rank: rankOf(asked), line: asked.Args,
 		writing: overOld, command: c,
 	}
 	a.recipe = &recipe{Kind: asked.Kind, Args: asked.Args, Env: env, Root: w.root}

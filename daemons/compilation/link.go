@@ -24,7 +24,7 @@ func newLink(w *work, req *ipc.RunRequest, asked *ipc.RunAction) *action {
 	l := &linker{w: w, asked: asked, command: req.Commands[asked.Command]}
 	l.toolchain = req.Toolchains[l.command.Toolchain]
 	a := &action{
-		id: asked.ID, outputs: asked.Outputs, causes: asked.Causes, forced: req.NoCache, exact: true, urgent: true,
+		id: asked.ID, outputs: asked.Outputs, causes: asked.Causes, forced: req.NoCache, exact: true, rank: rankOf(asked),
 	}
 	a.recipe = &recipe{
 		Kind: asked.Kind, Identity: l.toolchain.Identity, Version: l.toolchain.Version, Root: w.root,

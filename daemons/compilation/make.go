@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"strings"
 	"syscall"
 	"time"
@@ -23,21 +24,21 @@ type place struct {
 	want func() *process.Slot
 }
 
-// line takes a place for an action. Places are let in in the order in which they
-// were taken.
+// line takes a place for an action. Places of one rank are let in in the order in which
+// they were taken.
 func (w *work) line(a *action, rec *record) *place {
 	expected := a.expected
 	if expected == 0 && rec != nil {
 		expected = rec.Peak
 	}
-	return w.placeFor(expected, false, a.urgent)
+	return w.placeFor(expected, false, a.rank)
 }
 
-// placeFor takes a place as [slots.line] does.
-func (w *work) placeFor(expected int64, alone, urgent bool) *place {
-	p := &place{want: func() *process.Slot { return w.s.slots.Line(expected, alone, urgent) }}
+// placeFor takes a place as [process.Slots.Line] does.
+func (w *work) placeFor(expected int64, alone bool, rank float64) *place {
+	p := &place{want: func() *process.Slot { return w.s.slots.Line(expected, alone, rank) }}
 	if w.gate != nil {
-		p.gate = w.gate.Line(1, false, urgent)
+		p.gate = w.gate.Line(1, false, rank)
 	} else {
 		p.slot = p.want()
 	}
@@ -142,7 +143,7 @@ func (w *work) run(ctx context.Context, t *attempt, out *outputFiles, at *place)
 		need := 2 * max(at.slot.Need(), p.outcome.Peak)
 		w.s.log.Warn("a process is run again for want of memory", "id", t.id, "alone", alone,
 			"seconds", p.outcome.Seconds, "took_mb", p.outcome.Peak>>20, "expected_mb", need>>20)
-		at = w.placeFor(need, alone, true)
+		at = w.placeFor(need, alone, math.Inf(1))
 		if err := at.wait(ctx); err != nil {
 			p.outcome.Stopped = err
 			return p

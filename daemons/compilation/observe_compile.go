@@ -123,7 +123,7 @@ func (c *compileWitness) readDepfile(read []string) (*observation, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the compiler wrote no dependency file: %w", err)
 	}
-	if strings.Contains(c.about.source, "\t") { // clang does not escape it, gcc does
+	if bytes.Contains(text, []byte("\t")) { // of a name: clang does not escape it, gcc does
 		text = bytes.ReplaceAll(bytes.ReplaceAll(text, []byte("\\\t"), []byte("\t")), []byte("\t"), []byte("\\\t"))
 	}
 	names, err := parseDepfile(text)

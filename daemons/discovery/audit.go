@@ -31,7 +31,7 @@ func (s *Service) audit() (cost time.Duration) {
 	s.acquire()
 	begin := time.Now()
 	s.retry()
-	places := make([]*place, 0, len(s.graph.placeOf))
+	places := make([]*dirNode, 0, len(s.graph.placeOf))
 	for _, p := range s.graph.placeOf {
 		places = append(places, p)
 	}
@@ -54,13 +54,13 @@ func (s *Service) audit() (cost time.Duration) {
 	return cost
 }
 
-// auditSome looks at some of the places until a time, and returns those left.
-func (s *Service) auditSome(places []*place, until time.Time) []*place {
+// auditSome looks at some of the folders until a time, and returns those left.
+func (s *Service) auditSome(places []*dirNode, until time.Time) []*dirNode {
 	for len(places) > 0 && time.Now().Before(until) {
 		p := places[0]
 		places = places[1:]
 		if !p.gone {
-			s.check([]*place{p})
+			s.scan([]*dirNode{p})
 		}
 	}
 	return places
@@ -81,7 +81,7 @@ func (s *Service) retry() {
 		return
 	}
 	s.watches.full = false
-	again := map[*place]bool{}
+	again := map[*dirNode]bool{}
 	for _, f := range s.watches.folders {
 		if f.refused != nil && f.refused != errRemote {
 			f.refused = nil
@@ -93,7 +93,7 @@ func (s *Service) retry() {
 		}
 	}
 	for p := range again {
-		s.leadPlaceAnew(p)
+		s.rewatchDir(p)
 	}
 }
 
@@ -104,7 +104,7 @@ func (s *Service) poller() {
 		s.acquire()
 		begin := time.Now()
 		nothing := len(s.looseAt) == 0
-		s.checkLoose()
+		s.scanUncovered()
 		s.settle()
 		cost := time.Since(begin)
 		s.unlock()

@@ -148,7 +148,7 @@ func (w *writer) files(g *graph, places []uint32) (numbers []uint32) {
 		if f != nil {
 			numbers[i] = n
 			n++
-			w.number(uint64(places[f.place.number]))
+			w.number(uint64(places[f.dir.number]))
 			w.text(f.base)
 			w.flag(f.link)
 		}

@@ -29,10 +29,10 @@ func (s *Service) Sync(ctx context.Context, req ipc.SyncRequest) (ipc.SyncReply,
 	case remounted:
 		reply.Scanned = s.rescan()
 	case trusted && s.watches != nil:
-		reply.Mode, reply.Scanned = modeWatch, s.checkLoose()
+		reply.Mode, reply.Scanned = modeWatch, s.scanUncovered()
 		s.takeGlance(recent)
 	default:
-		reply.Scanned = s.checkAll()
+		reply.Scanned = s.scanAll()
 	}
 	s.settle()
 	if err := s.compareContents(ctx); err != nil {

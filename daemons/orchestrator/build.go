@@ -20,7 +20,7 @@ type build struct {
 	job     *job
 	started time.Time
 	envHash string
-	memory  *memory    // the service's, or an empty one while another process builds
+	memory  *lastBuild // the service's, or an empty one while another process builds
 	outputs *outputLog // nil without the build lock
 
 	discovery   *session[ipc.Discovery]
@@ -178,7 +178,7 @@ func (b *build) lock() *buildLock {
 		b.outputs = newOutputLog(b.s.cfg.BuildLock, b.s.cfg.Root, b.s.root, b.s.log)
 		return lock
 	}
-	b.memory = openMemory("", b.s.root, b.s.log)
+	b.memory = openLastBuild("", b.s.root, b.s.log)
 	switch {
 	case b.job.ctx.Err() != nil:
 	case err != nil:
@@ -251,7 +251,7 @@ func (b *build) allRecorded() bool {
 // that it did not take costs what it said of before: nothing is believed then.
 func (b *build) settle() { b.settled(b.recorder.settle) }
 
-func (b *build) settled(how func(*memory) error) {
+func (b *build) settled(how func(*lastBuild) error) {
 	if err := how(b.memory); err != nil {
 		b.s.log.Warn("record what was built", "build", b.job.id, "error", err)
 	}

@@ -27,5 +27,5 @@
 // planning.go (what to do), actiongraph.go and scope.go (the graph), scheduler.go (what is
 // ready), schedule.go (what goes first), request.go (compilation is asked), outcomes.go
 // (what became of it). What goes on without a build is in
-// changes.go (automatic builds), viewers.go (subscribers, the set) and explain.go.
+// changes.go (automatic builds), subscribers.go (subscribers, the set) and explain.go.
 package orchestrator

@@ -22,7 +22,7 @@ func TestEstimatesAreCorrected(t *testing.T) {
 	equal(t, "without history", h.correction(1), 1.0)
 	add(40, 40, 20, true)
 	equal(t, "of everything", h.correction(40), 0.5)
-	equal(t, "of one unit, by a build of everything", h.correction(1), 1.0)
+	equal(t, "of one unit, where there was none like it", h.correction(1), 0.5)
 	for range 5 {
 		add(1, 2, 0.5, true)
 	}
@@ -31,6 +31,24 @@ func TestEstimatesAreCorrected(t *testing.T) {
 	add(1, 0, 7, true)    // without an estimate
 	equal(t, "of one unit", h.correction(1), 0.25)
 	equal(t, "of everything", h.correction(40), 0.5)
+	add(1, 2, 6, true)
+	add(1, 2, 6, true)
+	equal(t, "after other work began", h.correction(1), 3.0)
+}
+
+// After the first build nothing is known but how busy the machine was.
+func TestFirstEstimateOnABusyMachine(t *testing.T) {
+	t.Parallel()
+	h := openHistory("", rootid.Of(t.TempDir()), slog.New(slog.DiscardHandler))
+	unit := func(status string, seconds, cpu float64) ipc.UnitRecord {
+		return ipc.UnitRecord{ID: "u", Status: status, Seconds: seconds, CPU: cpu}
+	}
+	h.add(ipc.BuildRecord{Build: "b", Success: true, Seconds: 30, Counts: ipc.Counts{Compiled: 2}, Units: []ipc.UnitRecord{
+		unit(ipc.StatusCompiled, 20, 4), unit(ipc.StatusCompiled, 10, 2), unit(ipc.StatusCached, 90, 1), unit(ipc.StatusCompiled, 90, 0),
+	}})
+	equal(t, "busy", h.correction(1), 5.0)
+	h.add(ipc.BuildRecord{Build: "c", Success: true, Counts: ipc.Counts{Compiled: 1}, Units: []ipc.UnitRecord{unit(ipc.StatusCompiled, 2, 3)}})
+	equal(t, "several threads in a compiler", h.correction(1), 1.0)
 }
 
 // Steps that have to run, and what they lead to, are in the estimate, and it is corrected

@@ -30,7 +30,7 @@ const (
 // On disk it is one JSON line a build, appended, rewritten when twice as long as it
 // may be; a line that cannot be read is skipped.
 type history struct {
-	file lineFile
+	file jsonlFile
 	log  *slog.Logger
 
 	mu      sync.Mutex
@@ -48,7 +48,7 @@ func openHistory(dir string, root rootid.ID, log *slog.Logger) *history {
 	if dir == "" {
 		return h
 	}
-	h.file = lineFile{path: filepath.Join(dir, "history.jsonl"), root: root}
+	h.file = jsonlFile{path: filepath.Join(dir, "history.jsonl"), root: root}
 	h.readAll()
 	return h
 }

@@ -21,7 +21,7 @@ import (
 // beside the build lock, and only the holder of the lock uses it: builds by daemons and
 // builds in one process write to the same log.
 type outputLog struct {
-	file lineFile
+	file jsonlFile
 	dir  string // the project's folder
 	log  *slog.Logger
 }
@@ -36,7 +36,7 @@ type outputLine struct {
 
 func newOutputLog(buildLock, dir string, root rootid.ID, log *slog.Logger) *outputLog {
 	return &outputLog{
-		file: lineFile{path: filepath.Join(filepath.Dir(buildLock), "outputs.jsonl"), root: root},
+		file: jsonlFile{path: filepath.Join(filepath.Dir(buildLock), "outputs.jsonl"), root: root},
 		dir:  dir, log: log,
 	}
 }

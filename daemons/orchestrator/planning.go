@@ -49,7 +49,7 @@ func (b *build) look() (changes, error) {
 	return seen, nil
 }
 
-// believe reports whether discovery has every record that memory knows of. A
+// believe reports whether discovery has every record that lastBuild knows of. A
 // stand-in that took over has none, whatever its token says.
 func (b *build) believe(token string) bool {
 	if b.discovery.replaced() && !b.distrust {

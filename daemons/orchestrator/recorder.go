@@ -132,11 +132,11 @@ func (r *recorder) next() (req ipc.RecordRequest, ids []string, more bool) {
 
 // settle waits until everything has been recorded and puts it into m. After a failure
 // nobody knows what discovery has: m has no token then.
-func (r *recorder) settle(m *memory) error { return r.settled(m, false) }
+func (r *recorder) settle(m *lastBuild) error { return r.settled(m, false) }
 
 // hold is settle, and nothing more is recorded until resume is called. So the answer to a
 // question that is asked meanwhile has the token that m has.
-func (r *recorder) hold(m *memory) error { return r.settled(m, true) }
+func (r *recorder) hold(m *lastBuild) error { return r.settled(m, true) }
 
 func (r *recorder) resume() {
 	r.mu.Lock()
@@ -145,7 +145,7 @@ func (r *recorder) resume() {
 	r.wake()
 }
 
-func (r *recorder) settled(m *memory, hold bool) error {
+func (r *recorder) settled(m *lastBuild, hold bool) error {
 	r.mu.Lock()
 	for r.busy != nil {
 		idle := r.busy

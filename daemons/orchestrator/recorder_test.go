@@ -19,7 +19,7 @@ func TestRecorderHold(t *testing.T) {
 			return ipc.RecordReply{Token: token}, nil
 		}}
 		node := func(id string) { r.add(ipc.Track{Nodes: []ipc.NodeRecord{{ID: id}}}) }
-		m := &memory{recorded: map[string]bool{}}
+		m := &lastBuild{recorded: map[string]bool{}}
 		node("a")
 		if err := r.hold(m); err != nil {
 			t.Fatal(err)

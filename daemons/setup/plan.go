@@ -116,13 +116,13 @@ func (p *planner) assemble() *ipc.Plan {
 	}
 	p.addActions(plan)
 	plan.ID = planID(plan)
-	plan.Track = p.w.basis.track(p.root)
+	plan.Track = p.w.deps.track(p.root)
 	p.addScanned(&plan.Track)
 	return plan
 }
 
 // addScanned adds the sources that were read to find main. They are kept apart from
-// the basis: one that was edited, and still says the same, changes nothing.
+// the deps: one that was edited, and still says the same, changes nothing.
 func (p *planner) addScanned(t *ipc.Track) {
 	for _, file := range sortedKeys(p.scanned) {
 		t.Nodes[0].Inputs = append(t.Nodes[0].Inputs, uint32(len(t.Files)))

@@ -118,7 +118,7 @@ func (s *Service) environment(env []string) []string {
 func (s *Service) planner(ctx context.Context, env []string) *planner {
 	return &planner{
 		ctx: ctx, root: s.cfg.Root, goos: s.goos, env: env, modules: s.cfg.ModulePath,
-		state: s.state, w: newWatcher(newLook()), problems: &problems{},
+		state: s.state, w: newWatcher(newStatCache()), problems: &problems{},
 	}
 }
 
@@ -142,7 +142,7 @@ func (s *Service) Plan(ctx context.Context, req ipc.PlanRequest) (ipc.PlanReply,
 func (s *Service) plan(ctx context.Context, env []string) (*ipc.Plan, error) {
 	hash := envHash(env)
 	p := s.planner(ctx, env)
-	if plan := s.state.plan(hash, p.w.look); plan != nil {
+	if plan := s.state.plan(hash, p.w.statCache); plan != nil {
 		return plan, nil
 	}
 	plan, err := p.run()
@@ -152,7 +152,7 @@ func (s *Service) plan(ctx context.Context, env []string) (*ipc.Plan, error) {
 	if err := p.problems.err(); err != nil {
 		return nil, err
 	}
-	s.state.keep(hash, plan, p.w.basis, p.scanned)
+	s.state.keep(hash, plan, p.w.deps, p.scanned)
 	return plan, nil
 }
 

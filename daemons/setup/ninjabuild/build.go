@@ -45,6 +45,8 @@ type run struct {
 	mtime int64 // the file system's time at the start, 0 if it is unknown
 	slot  slot
 	over  bool // its result was received
+
+	records []buildlog.Entry // of its outputs, before it started
 }
 
 // ended is an edge that has run.
@@ -156,11 +158,6 @@ func (b *builder) capacity() int {
 
 func (b *builder) startEdge(ctx context.Context, e *ninja.Edge, granted slot) error {
 	defer b.startTime.time()()
-	if e.Is("generator") {
-		if err := b.log.Close(); err != nil {
-			return err
-		}
-	}
 	r := &run{start: time.Since(b.began), slot: granted}
 	b.running[e] = r
 	b.status.start(e, r.start)
@@ -172,6 +169,11 @@ func (b *builder) startEdge(ctx context.Context, e *ninja.Edge, granted slot) er
 		delete(b.running, e)
 		b.slots.release(granted)
 		return err
+	}
+	if e.Is("generator") {
+		if err := b.log.Close(); err != nil { // it may call ninja, which writes the log anew
+			return err
+		}
 	}
 	c := b.command(e)
 	go func() { b.ended <- ended{e, b.runner.Run(ctx, c)} }()
@@ -197,7 +199,43 @@ func (b *builder) prepare(e *ninja.Edge, r *run) error {
 		if err := b.disk.makeParents(path); err != nil {
 			return err
 		}
-		return b.disk.write(path, e.Binding("rspfile_content"))
+		if err := b.disk.write(path, e.Binding("rspfile_content")); err != nil {
+			return err
+		}
+	}
+	return b.withdraw(e, r)
+}
+
+// withdraw takes the records of an edge's outputs out of the log. If the command writes its
+// output and then fails, or we are killed, no later build may believe the old record.
+func (b *builder) withdraw(e *ninja.Edge, r *run) error {
+	var void []buildlog.Entry
+	for _, o := range e.Outputs {
+		if old := b.log.Lookup(o.Path); old != nil {
+			r.records = append(r.records, *old)
+			void = append(void, buildlog.Entry{Output: old.Output, Start: old.Start, End: old.End})
+		}
+	}
+	return b.writeLog(void)
+}
+
+// restore puts the records back, if the command has changed no output. One that was written
+// in the tick in which the command began may have been written twice.
+func (b *builder) restore(e *ninja.Edge, r *run) error {
+	for _, o := range e.Outputs {
+		if now, err := b.disk.mtime(o.Path); err != nil || now != b.node(o).mtime || now >= r.mtime {
+			return nil
+		}
+	}
+	return b.writeLog(r.records)
+}
+
+func (b *builder) writeLog(entries []buildlog.Entry) error {
+	if len(entries) == 0 {
+		return nil
+	}
+	if err := b.log.Record(entries...); err != nil {
+		return errors.New("Error writing to build log: " + reason(err))
 	}
 	return nil
 }
@@ -260,6 +298,9 @@ func (b *builder) finish(r *ended) error {
 	b.status.finish(e, run.start, end, r.result)
 	if r.result.Code != 0 {
 		b.code = r.result.Code
+		if err := b.restore(e, run); err != nil {
+			return err
+		}
 		return b.finished(e, false)
 	}
 	mtime, err := b.restat(e, run)
@@ -315,8 +356,8 @@ func (b *builder) record(e *ninja.Edge, r *run, end time.Duration, mtime int64, 
 	for i, o := range e.Outputs {
 		entries[i] = buildlog.Entry{Output: o.Path, Start: int(r.start.Milliseconds()), End: int(end.Milliseconds()), Mtime: mtime, Hash: hash}
 	}
-	if err := b.log.Record(entries...); err != nil {
-		return errors.New("Error writing to build log: " + reason(err))
+	if err := b.writeLog(entries); err != nil {
+		return err
 	}
 	if found == nil {
 		return nil
@@ -413,6 +454,9 @@ func (b *builder) abort(cancel context.CancelFunc) {
 	for _, e := range edges {
 		b.slots.release(b.running[e].slot)
 		b.removeOutputs(e)
+		if err := b.restore(e, b.running[e]); err != nil {
+			b.opts.fail(err)
+		}
 	}
 	b.cleanUp()
 	b.status.end()

@@ -386,3 +386,31 @@ func TestDepsOfOutput(t *testing.T) {
 	write(t, dir, "h.h", "")
 	builds(t, dir, 0, "[1/1] CL\nsaid\n")
 }
+
+// Flags A, B, A: what B has half written is never taken for what A makes, and what it has
+// not touched is not made again.
+func TestFlagsThereAndBack(t *testing.T) {
+	t.Parallel()
+	manifest := func(command string) string {
+		return "rule r\n  command = " + command + "\n  description = R\nbuild a: r\n"
+	}
+	const good = "echo A >a"
+	dir := folder(t, "build.ninja", manifest(good))
+	builds(t, dir, 0, "[1/1] R\n")
+	for _, bad := range []string{"echo half >a; false", "false"} {
+		write(t, dir, "build.ninja", manifest(bad))
+		tick(t, dir)
+		if got := ours(t, dir); got.code != 1 {
+			t.Errorf("%+v", got)
+		}
+		write(t, dir, "build.ninja", manifest(good))
+		want := "[1/1] R\n"
+		if bad == "false" {
+			want = noWork
+		}
+		builds(t, dir, 0, want)
+		if got := read(t, dir, "a"); got != "A\n" {
+			t.Errorf("after %q: %q", bad, got)
+		}
+	}
+}

@@ -154,7 +154,7 @@ func (m *program) openLogs() error {
 	if err := m.loadLogs(); err != nil {
 		return err
 	}
-	if m.opts.dryRun {
+	if m.opts.dryRun || m.opts.tool != nil {
 		return nil
 	}
 	if m.log.Stale() {

@@ -179,7 +179,11 @@ func (b *Build) Render(c *Context, w, h int, focused bool) []string {
 	for i := b.List.Offset; i < min(len(b.rows), b.List.Offset+rows); i++ {
 		body = append(body, b.row(c, b.rows[i], iw, i == b.List.Cursor, focused))
 	}
-	if len(b.rows) == 0 && rows > 0 {
+	switch {
+	case len(b.rows) > 0 || rows <= 0:
+	case isUntold(c):
+		body = append(body, c.P.Line(iw).Skip(1).Put(paint.Dim, untold).String())
+	default:
 		body = append(body, c.P.Line(iw).Skip(1).Put(paint.Dim, "no builds yet: ").Put(paint.Key, "b").Put(paint.Dim, " builds").String())
 	}
 	return box(c, b.frame(c, w, len(b.rows) > rows), w, h, focused, body)

@@ -87,6 +87,9 @@ func linkWord(c *Context) (string, paint.Role) {
 	case state.LinkReplay:
 		return c.P.Running + " replay", paint.Busy
 	case state.LinkDown:
+		if o := c.S.Daemon(ipc.NameOrchestrator); o != nil && o.Up() && o.LastError != "" {
+			return c.P.Crashed + " other version", paint.Bad
+		}
 		return c.P.Crashed + " no orchestrator", paint.Bad
 	}
 	return c.P.Starting + " connecting", paint.Busy

@@ -37,7 +37,7 @@ type Slots struct {
 	available func() int64        // memory that could still be taken; <0 = unknown
 	rss       func(pid int) int64 // of a process and its descendants
 	mu        sync.Mutex
-	waiting   []*Slot // first come, first served
+	waiting   []*Slot // the highest rank first, of one rank in the order of their coming
 	running   map[*Slot]bool
 	admitted  int     // since the start
 	peaks     []int64 // of the last that ended
@@ -48,8 +48,9 @@ type Slots struct {
 // Slot is the right to run one process.
 type Slot struct {
 	owner    *Slots
-	expected int64 // 0 = unknown
-	alone    bool  // nothing else may run meanwhile
+	expected int64   // 0 = unknown
+	rank     float64 // the highest is admitted first
+	alone    bool    // nothing else may run meanwhile
 	pid      int
 	number   int // of its admission
 	giveWay  context.CancelCauseFunc
@@ -102,20 +103,19 @@ func (s *Slots) Pids() (pids []int) {
 // Acquire waits for a slot for something that is expected to take so many bytes at
 // its peak (0 = unknown).
 func (s *Slots) Acquire(ctx context.Context, expected int64, alone bool) (*Slot, error) {
-	want := s.Line(expected, alone, false)
+	want := s.Line(expected, alone, 0)
 	return want, want.Wait(ctx)
 }
 
-// Line takes a place in the line, at its head if it is urgent: a link that others
-// wait for goes before units that nobody waits for yet. Either Wait or Release must
-// follow.
-func (s *Slots) Line(expected int64, alone, urgent bool) *Slot {
-	want := &Slot{owner: s, expected: expected, alone: alone, admitted: make(chan struct{})}
+// Line takes a place in the line: behind all whose rank is as high or higher. Either Wait
+// or Release must follow.
+func (s *Slots) Line(expected int64, alone bool, rank float64) *Slot {
+	want := &Slot{owner: s, expected: expected, alone: alone, rank: rank, admitted: make(chan struct{})}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	at := len(s.waiting)
-	if urgent {
-		at = 0
+	at := slices.IndexFunc(s.waiting, func(other *Slot) bool { return other.rank < rank })
+	if at < 0 {
+		at = len(s.waiting)
 	}
 	s.waiting = slices.Insert(s.waiting, at, want)
 	s.admit()

@@ -210,3 +210,28 @@ func TestAvailableMemory(t *testing.T) {
 		t.Errorf("%d bytes available", n)
 	}
 }
+
+// The highest rank is admitted first, of one rank the first that came.
+func TestSlotsByRank(t *testing.T) {
+	t.Parallel()
+	s := &Slots{limit: 1, available: func() int64 { return -1 }, rss: func(int) int64 { return 0 }, running: map[*Slot]bool{}}
+	running := s.Line(1, false, 0)
+	names := map[*Slot]string{}
+	for _, w := range []struct {
+		name string
+		rank float64
+	}{{"short", 1}, {"link", 1e9}, {"long", 7}, {"long too", 7}, {"unknown", 0}} {
+		names[s.Line(1, false, w.rank)] = w.name
+	}
+	var order []string
+	for range len(names) {
+		running.Release()
+		for slot := range s.running {
+			running = slot
+		}
+		order = append(order, names[running])
+	}
+	if want := []string{"link", "long", "long too", "short", "unknown"}; !slices.Equal(order, want) {
+		t.Errorf("%q, want %q", order, want)
+	}
+}

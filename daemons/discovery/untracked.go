@@ -59,14 +59,14 @@ func (g *graph) concealed(rel string) bool {
 	return g.owned[top] || top == "build" || strings.HasPrefix(rel, ".") || strings.Contains(rel, "/.")
 }
 
-// hint looks whether an event tells of a file that may be new to the project.
-func (s *Service) hint(f *folder, base string, op fsnotify.Op) {
+// noteUntracked looks whether an event tells of a file that may be new to the project.
+func (s *Service) noteUntracked(f *folder, base string, op fsnotify.Op) {
 	rel, inside := strings.CutPrefix(f.under(base), s.graph.root+"/")
 	if !inside || op&^fsnotify.Chmod == 0 || s.graph.concealed(rel) || s.ignores(rel) {
 		return
 	}
 	if f.hint && op.Has(fsnotify.Create) && entryAt(f.under(base)).kind == directory {
-		s.hintAt(f.under(base), rel, true)
+		s.noteUntrackedAt(f.under(base), rel, true)
 		return
 	}
 	if !sourceLike[path.Ext(base)] || s.recorded(f, base) {
@@ -85,16 +85,16 @@ func (s *Service) recorded(f *folder, base string) bool {
 	return false
 }
 
-// walkHints watches the project's folders.
-func (s *Service) walkHints() {
+// walkUntracked watches the project's folders.
+func (s *Service) walkUntracked() {
 	s.hintsDue = false
 	if s.watches != nil {
-		s.hintAt(s.graph.root, "", false)
+		s.noteUntrackedAt(s.graph.root, "", false)
 	}
 }
 
-// hintAt watches a folder and those in it; tell notes the files that are there.
-func (s *Service) hintAt(abs, rel string, tell bool) {
+// noteUntrackedAt watches a folder and those in it; tell notes the files that are there.
+func (s *Service) noteUntrackedAt(abs, rel string, tell bool) {
 	w := s.watches
 	if w.hints >= maxHints || w.full {
 		return
@@ -114,7 +114,7 @@ func (s *Service) hintAt(abs, rel string, tell bool) {
 		switch {
 		case s.graph.concealed(name) || s.ignores(name):
 		case e.IsDir():
-			s.hintAt(abs+"/"+e.Name(), name, tell)
+			s.noteUntrackedAt(abs+"/"+e.Name(), name, tell)
 		case tell && sourceLike[path.Ext(name)] && !s.recorded(f, e.Name()):
 			s.note(name, false, 0)
 		}
@@ -134,7 +134,7 @@ func (w *watches) folderAt(abs string) *folder {
 
 // dropHints gives up the watches of folders that nothing recorded needs; it reports
 // whether there were any.
-func (w *watches) dropHints() bool {
+func (w *watches) dropUntracked() bool {
 	dropped := w.hints > 0
 	w.hints = 0
 	for _, f := range w.folders {

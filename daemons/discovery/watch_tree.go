@@ -16,7 +16,7 @@ type folder struct {
 	name     string
 	children map[string]*folder
 	hooks    map[string][]*route // by entry: who has to be led anew when it changes
-	places   []*place            // whose folder it is
+	places   []*dirNode          // whose folder it is
 
 	id      fileID
 	watched bool
@@ -44,12 +44,12 @@ const (
 	closed // cannot be told
 )
 
-// route is the way from "/" to a place's folder, or from there to what a file that
+// route is the way from "/" to a recorded folder, or from there to what a file that
 // is a symbolic link leads to: every entry on it is in a watched folder, or the
 // route is not sure.
 type route struct {
-	place *place
-	file  *file // nil: the route is the place's
+	place *dirNode
+	file  *file // nil: the route is the folder's
 	hops  []hop
 	end   *folder // nil: there is no such folder
 	sure  bool
@@ -190,7 +190,7 @@ func (w *watches) unhook(r *route) {
 	}
 	r.hops = r.hops[:0]
 	if r.end != nil && r.file == nil {
-		r.end.places = slices.DeleteFunc(r.end.places, func(p *place) bool { return p == r.place })
+		r.end.places = slices.DeleteFunc(r.end.places, func(p *dirNode) bool { return p == r.place })
 	}
 	r.end = nil
 }
@@ -237,7 +237,7 @@ func (w *watches) addWatch(path string) error {
 		return err
 	}
 	w.full = true
-	if !w.dropHints() {
+	if !w.dropUntracked() {
 		return err
 	}
 	return w.add(path)

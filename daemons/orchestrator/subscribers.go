@@ -23,29 +23,29 @@ const recentBuilds = 20
 // rssStep is by how much a daemon's memory must have changed to be told: 3 %.
 const rssStep = 0.03
 
-// viewers counts the subscribers. The daemons are watched only while there is one.
-type viewers struct {
+// subscribers counts the subscribers. The daemons are watched only while there is one.
+type subscribers struct {
 	mu      sync.Mutex
 	count   int
 	arrived chan struct{} // holds a token after the first one came
 }
 
-func newViewers() *viewers { return &viewers{arrived: make(chan struct{}, 1)} }
+func newSubscribers() *subscribers { return &subscribers{arrived: make(chan struct{}, 1)} }
 
-func (v *viewers) enter() {
+func (v *subscribers) enter() {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	v.count++
 	signal(v.arrived)
 }
 
-func (v *viewers) leave() {
+func (v *subscribers) leave() {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	v.count--
 }
 
-func (v *viewers) any() bool {
+func (v *subscribers) any() bool {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	return v.count > 0

@@ -10,8 +10,8 @@ import (
 // elements takes an absolute path apart.
 func elements(abs string) []string { return strings.Split(strings.TrimPrefix(abs, "/"), "/") }
 
-// lead watches every folder on the way to a place.
-func (s *Service) lead(p *place) {
+// lead watches every folder on the way to a folder.
+func (s *Service) lead(p *dirNode) {
 	if s.watches == nil {
 		return
 	}
@@ -26,7 +26,7 @@ func (s *Service) lead(p *place) {
 	p.on = 0
 	p.emptied = signed{}
 	s.watches.tidyAll(hops, end)
-	s.vouch(p)
+	s.noteCoverage(p)
 }
 
 // leadLink watches what a file that is a symbolic link leads through, and gives up
@@ -36,24 +36,24 @@ func (s *Service) leadLink(f *file, linked bool) bool {
 	case !linked && f.route != nil:
 		s.giveUp(f.route)
 		f.route = nil
-	case linked && f.route == nil && f.place.route != nil && f.place.route.end != nil && f.base != ".":
-		f.route = &route{place: f.place, file: f}
-		s.watches.lead(f.route, f.place.route.end, []string{f.base})
+	case linked && f.route == nil && f.dir.route != nil && f.dir.route.end != nil && f.base != ".":
+		f.route = &route{place: f.dir, file: f}
+		s.watches.lead(f.route, f.dir.route.end, []string{f.base})
 		return true
 	}
 	return false
 }
 
-// leadAnew leads a route again after an entry on it changed, and looks at what is at
+// rewatch leads a route again after an entry on it changed, and looks at what is at
 // its end.
-func (s *Service) leadAnew(r *route) {
+func (s *Service) rewatch(r *route) {
 	if r.file == nil {
-		s.leadPlaceAnew(r.place)
+		s.rewatchDir(r.place)
 		return
 	}
-	f, from := r.file, r.file.place.route
+	f, from := r.file, r.file.dir.route
 	if f.route != r || from == nil || from.end == nil {
-		return // the place's own route changed as well
+		return // the folder's own route changed as well
 	}
 	hops, end := slices.Clone(r.hops), r.end
 	s.watches.lead(r, from.end, []string{f.base})
@@ -61,8 +61,8 @@ func (s *Service) leadAnew(r *route) {
 	s.lookAt(f)
 }
 
-// leadPlaceAnew drops the routes of links too: they begin at the place's folder.
-func (s *Service) leadPlaceAnew(p *place) {
+// rewatchDir drops the routes of links too: they begin at the folder.
+func (s *Service) rewatchDir(p *dirNode) {
 	if p == s.cookies.place {
 		s.routeCookies()
 		return
@@ -77,7 +77,7 @@ func (s *Service) leadPlaceAnew(p *place) {
 			f.route = nil
 		}
 	}
-	s.check([]*place{p})
+	s.scan([]*dirNode{p})
 }
 
 func (s *Service) giveUp(r *route) {
@@ -89,8 +89,8 @@ func (s *Service) giveUp(r *route) {
 	s.watches.tidyAll(hops, end)
 }
 
-// leave forgets a place without expectations.
-func (s *Service) leave(p *place) {
+// leave forgets a folder without expectations.
+func (s *Service) leave(p *dirNode) {
 	if p.gone || !p.empty() {
 		return
 	}
@@ -116,7 +116,7 @@ func (s *Service) release() {
 		if len(l.expects) > 0 {
 			continue
 		}
-		left := []*place{l.place}
+		left := []*dirNode{l.place}
 		for _, b := range l.branches {
 			left = append(left, l.prune(b.rel)...)
 		}
@@ -144,8 +144,8 @@ func (s *Service) routeAll() {
 	}
 }
 
-// watchAnew makes a new watcher: nothing that the old one knew is believed.
-func (s *Service) watchAnew() {
+// rewatchAll makes a new watcher: nothing that the old one knew is believed.
+func (s *Service) rewatchAll() {
 	if s.watches != nil {
 		s.watches.notify.Close()
 		s.watches = nil
@@ -172,14 +172,14 @@ func (s *Service) watchAnew() {
 func (s *Service) rescan() int {
 	s.counts.rescans.Add(1)
 	if s.cfg.Watch && eventsTrusted {
-		s.watchAnew()
+		s.rewatchAll()
 		if s.cookies.place != nil {
 			s.cookies.place.route = nil
 			s.routeCookies()
 		}
 	}
 	s.routeAll()
-	n := s.checkAll()
+	n := s.scanAll()
 	s.settle()
 	s.hintsDue = s.watches != nil
 	s.poke()

@@ -13,10 +13,10 @@ import (
 	"github.com/RepliBuild/replibuild/ipc"
 )
 
-// memory is what one build knows of those before it. It is a belief about
+// lastBuild is what one build knows of those before it. It is a belief about
 // discovery's records, and holds only while discovery shows the token of the last
-// record that was made here; [memory.trust] drops it otherwise.
-type memory struct {
+// record that was made here; [lastBuild.trust] drops it otherwise.
+type lastBuild struct {
 	path string // of the state file, "" = none
 	root rootid.ID
 	log  *slog.Logger
@@ -48,8 +48,8 @@ type goodness struct {
 // maxGood bounds how many scopes are remembered; `compile FILE` makes one each.
 const maxGood = 32
 
-// savedMemory is the state file.
-type savedMemory struct {
+// savedLastBuild is the state file.
+type savedLastBuild struct {
 	Schema  int                 `json:"schema"`
 	Root    rootid.ID           `json:"root"`
 	PlanID  string              `json:"plan_id"`
@@ -66,10 +66,10 @@ type savedMemory struct {
 	BuildDir    string `json:"build_dir,omitempty"`
 }
 
-// openMemory reads the state file in dir. One that is missing, damaged, or of another
-// schema or root is an empty memory: the next build looks at everything.
-func openMemory(dir string, root rootid.ID, log *slog.Logger) *memory {
-	m := &memory{root: root, log: log, recorded: map[string]bool{}, good: map[string]goodness{}}
+// openLastBuild reads the state file in dir. One that is missing, damaged, or of another
+// schema or root is an empty one: the next build looks at everything.
+func openLastBuild(dir string, root rootid.ID, log *slog.Logger) *lastBuild {
+	m := &lastBuild{root: root, log: log, recorded: map[string]bool{}, good: map[string]goodness{}}
 	if dir == "" {
 		return m
 	}
@@ -78,7 +78,7 @@ func openMemory(dir string, root rootid.ID, log *slog.Logger) *memory {
 	if err != nil {
 		return m
 	}
-	var saved savedMemory
+	var saved savedLastBuild
 	if err := json.Unmarshal(text, &saved); err != nil || saved.Schema != ipc.Schema || saved.Root != root {
 		log.Warn("forget the last build", "file", m.path, "error", err, "schema", saved.Schema, "root", saved.Root)
 		return m
@@ -95,11 +95,11 @@ func openMemory(dir string, root rootid.ID, log *slog.Logger) *memory {
 
 // save writes the state file. Failing costs the next process a look at everything,
 // so it is logged only.
-func (m *memory) save() {
+func (m *lastBuild) save() {
 	if m.path == "" {
 		return
 	}
-	text, err := json.Marshal(savedMemory{
+	text, err := json.Marshal(savedLastBuild{
 		Schema: ipc.Schema, Root: m.root, PlanID: m.planID, Project: m.project, EnvHash: m.envHash, Env: m.env,
 		Caller: m.caller, Targets: m.targets, Token: m.token, Missing: m.notRecorded(), Good: m.good,
 		CommandsFor: m.commandsFor, BuildDir: m.buildDir,
@@ -113,7 +113,7 @@ func (m *memory) save() {
 }
 
 // notRecorded lists the plan's nodes that discovery has no record of.
-func (m *memory) notRecorded() []string {
+func (m *lastBuild) notRecorded() []string {
 	if m.plan == nil {
 		return m.missing
 	}
@@ -129,7 +129,7 @@ func (m *memory) notRecorded() []string {
 
 // trust compares discovery's token with the last one seen here, and forgets what
 // rests on it if they differ: discovery lost records, or got some from another.
-func (m *memory) trust(token string) bool {
+func (m *lastBuild) trust(token string) bool {
 	if m.token != "" && m.token == token {
 		return true
 	}
@@ -139,7 +139,7 @@ func (m *memory) trust(token string) bool {
 
 // forget drops all that rests on discovery's records. Without the plan's ID no later
 // process can take the records that are missing from now on for complete ones.
-func (m *memory) forget() {
+func (m *lastBuild) forget() {
 	m.token, m.missing, m.plan, m.graph, m.planID, m.restored = "", nil, nil, nil, "", false
 	clear(m.recorded)
 	clear(m.good)
@@ -147,7 +147,7 @@ func (m *memory) forget() {
 
 // adopt takes a plan from setup. Records of what is no longer made the same way
 // count no more; forget are the nodes that exist no more.
-func (m *memory) adopt(g *actionGraph, envHash string, env []string) (forget []string) {
+func (m *lastBuild) adopt(g *actionGraph, envHash string, env []string) (forget []string) {
 	p := g.plan
 	nodes := planNodes(p)
 	switch {
@@ -175,7 +175,7 @@ func (m *memory) adopt(g *actionGraph, envHash string, env []string) (forget []s
 }
 
 // remember notes that everything a request covers is up to date.
-func (m *memory) remember(key string, g goodness) {
+func (m *lastBuild) remember(key string, g goodness) {
 	if len(m.good) >= maxGood {
 		clear(m.good)
 	}

@@ -11,8 +11,8 @@ import (
 // cookie proves that all earlier ones were seen.
 const eventsTrusted = true
 
-// sight is what one look at a path shows.
-type sight struct {
+// fileStat is what one look at a path shows.
+type fileStat struct {
 	sig      ipc.Signature // [ipc.StatSignature], or [ipc.LinkSignature] of the path itself
 	linked   bool          // the last component is a symbolic link, and was followed
 	aliased  bool          // the file has other names (hard links)
@@ -22,42 +22,44 @@ type sight struct {
 // plain reports whether an event must come for every change of what was seen, as
 // long as it comes through its folder's names: nothing at all, a regular file
 // with this name only, or a symbolic link itself, whose text never changes.
-func (s sight) plain() bool {
+func (s fileStat) plain() bool {
 	return !s.sig.Exists() || s.sig.IsRegular() && !s.aliased || s.sig.Mode&unix.S_IFMT == unix.S_IFLNK
 }
 
-// look looks at a name in a folder: one lstat, for links that are followed a stat
+// statFile looks at a name in a folder: one lstat, for links that are followed a stat
 // besides.
-func look(dir string, key fileKey) sight { return lookFrom(unix.AT_FDCWD, dir+"/"+key.base, key.link) }
+func statFile(dir string, key fileKey) fileStat {
+	return statAt(unix.AT_FDCWD, dir+"/"+key.base, key.link)
+}
 
-// lookIn looks at several names in a folder, which is found once: half the time for
+// statFiles looks at several names in a folder, which is found once: half the time for
 // the paths of an average project.
-func lookIn(dir string, keys []fileKey) []sight {
-	out := make([]sight, len(keys))
+func statFiles(dir string, keys []fileKey) []fileStat {
+	out := make([]fileStat, len(keys))
 	fd, err := unix.Open(dir, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
 	if err != nil {
 		for i, key := range keys {
-			out[i] = look(dir, key)
+			out[i] = statFile(dir, key)
 		}
 		return out
 	}
 	defer unix.Close(fd)
 	for i, key := range keys {
-		out[i] = lookFrom(fd, key.base, key.link)
+		out[i] = statAt(fd, key.base, key.link)
 	}
 	return out
 }
 
-func lookFrom(fd int, path string, link bool) sight {
+func statAt(fd int, path string, link bool) fileStat {
 	st, ok := stat(fd, path, unix.AT_SYMLINK_NOFOLLOW)
 	linked := ok && !link && st.Mode&unix.S_IFMT == unix.S_IFLNK
 	if linked {
 		st, ok = stat(fd, path, 0)
 	}
 	if !ok {
-		return sight{linked: linked}
+		return fileStat{linked: linked}
 	}
-	return sight{linked: linked, aliased: st.Nlink > 1, writable: mayWrite(&st), sig: ipc.Signature{
+	return fileStat{linked: linked, aliased: st.Nlink > 1, writable: mayWrite(&st), sig: ipc.Signature{
 		Dev: uint64(st.Dev), Ino: st.Ino, Size: st.Size,
 		Mtime: st.Mtim.Nano(), Ctime: st.Ctim.Nano(), Mode: st.Mode,
 	}}

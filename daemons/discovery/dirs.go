@@ -6,9 +6,9 @@ import (
 	"strings"
 )
 
-// place is a folder as a record spells it, with everything that is expected of it.
-// It need not exist. Two spellings of one folder are two places.
-type place struct {
+// dirNode is a folder as a record spells it, with everything that is expected of it.
+// It need not exist. Two spellings of one folder are two nodes.
+type dirNode struct {
 	number uint32
 	dir    string // relative to the root ("" for the root itself) or absolute
 	abs    string // for the system
@@ -35,7 +35,7 @@ type name struct {
 	linked bool   // it is a symbolic link
 }
 
-// fileKey names a file in its place. The file that a path leads to and the path itself
+// fileKey names a file in its folder. The file that a path leads to and the path itself
 // are two files: records may speak of either.
 type fileKey struct {
 	base string
@@ -46,12 +46,12 @@ type fileKey struct {
 type file struct {
 	fileKey
 	number  uint32
-	place   *place
+	dir     *dirNode
 	now     string   // packed signature when it was last looked at, "" before that
 	content string   // of now; "" = not read, or not to be trusted
 	expects []uint32 // expectations about it
 	makers  int32    // how many of those are of nodes that made it
-	loose   bool     // no event vouches for it
+	loose   bool     // no event comes for each change of it
 
 	changed  int64 // ctime (ns) at the last look
 	writable bool  // this user may change it
@@ -61,14 +61,14 @@ type file struct {
 	route *route // of a symbolic link: where it leads
 }
 
-func (f *file) path() string { return f.place.join(f.base) }
-func (f *file) abs() string  { return f.place.abs + "/" + f.base }
+func (f *file) path() string { return f.dir.join(f.base) }
+func (f *file) abs() string  { return f.dir.abs + "/" + f.base }
 
 // ours reports whether the file is made by a node, so that its changes are most
 // likely our own.
 func (f *file) ours() bool { return f.makers > 0 }
 
-func (p *place) join(base string) string {
+func (p *dirNode) join(base string) string {
 	switch {
 	case p.dir == "":
 		return base
@@ -78,16 +78,16 @@ func (p *place) join(base string) string {
 	return p.dir + "/" + base
 }
 
-// shown is the place as users know it.
-func (p *place) shown() string {
+// shown is the folder as users know it.
+func (p *dirNode) shown() string {
 	if p.dir == "" {
 		return "."
 	}
 	return p.dir
 }
 
-// empty reports whether nothing is expected of the place.
-func (p *place) empty() bool {
+// empty reports whether nothing is expected of the folder.
+func (p *dirNode) empty() bool {
 	return len(p.files) == 0 && len(p.missing) == 0 && len(p.branches) == 0
 }
 
@@ -139,12 +139,12 @@ func split(p string) (dir, base string) {
 	return p[:i], p[i+1:]
 }
 
-// placeAt returns the place of a spelled folder, new if need be.
-func (g *graph) placeAt(dir string) *place {
+// dirAt returns the node of a spelled folder, new if need be.
+func (g *graph) dirAt(dir string) *dirNode {
 	if p := g.placeOf[dir]; p != nil {
 		return p
 	}
-	p := &place{number: uint32(len(g.places)), dir: dir, abs: g.absolute(dir)}
+	p := &dirNode{number: uint32(len(g.places)), dir: dir, abs: g.absolute(dir)}
 	g.places = append(g.places, p)
 	g.placeOf[dir] = p
 	return p
@@ -163,11 +163,11 @@ func (g *graph) absolute(p string) string {
 // fileFor returns the file of a path, or the path itself, new if need be.
 func (g *graph) fileFor(path string, link bool) *file {
 	dir, base := split(g.spell(path))
-	p, key := g.placeAt(dir), fileKey{base, link}
+	p, key := g.dirAt(dir), fileKey{base, link}
 	if f := p.files[key]; f != nil {
 		return f
 	}
-	f := &file{place: p, fileKey: key}
+	f := &file{dir: p, fileKey: key}
 	if n := len(g.freeFiles); n > 0 {
 		f.number, g.freeFiles = g.freeFiles[n-1], g.freeFiles[:n-1]
 		g.files[f.number] = f
@@ -179,7 +179,7 @@ func (g *graph) fileFor(path string, link bool) *file {
 	return f
 }
 
-func (p *place) addFile(f *file) {
+func (p *dirNode) addFile(f *file) {
 	if p.files == nil {
 		p.files = map[fileKey]*file{}
 	}
@@ -188,7 +188,7 @@ func (p *place) addFile(f *file) {
 
 // filesAt returns what was recorded of a name: the file that it leads to, the name
 // itself, both or nothing.
-func (p *place) filesAt(base string) (out []*file) {
+func (p *dirNode) filesAt(base string) (out []*file) {
 	for _, link := range []bool{false, true} {
 		if f := p.files[fileKey{base, link}]; f != nil {
 			out = append(out, f)
@@ -205,7 +205,7 @@ func (g *graph) knows(path string) bool {
 }
 
 func (g *graph) dropFile(f *file) {
-	delete(f.place.files, f.fileKey)
+	delete(f.dir.files, f.fileKey)
 	g.files[f.number] = nil
 	g.freeFiles = append(g.freeFiles, f.number)
 }

@@ -14,9 +14,9 @@ import (
 	"github.com/RepliBuild/replibuild/ipc"
 )
 
-// look sees each file once: an answer is made from, and judged by, one state of the
+// statCache sees each file once: an answer is made from, and judged by, one state of the
 // world. It is not safe for use by several goroutines.
-type look struct {
+type statCache struct {
 	begun int64 // ns
 	disks stamps.Disks
 	sigs  map[string]ipc.Signature
@@ -33,11 +33,11 @@ type listed struct {
 	err    error
 }
 
-func newLook() *look {
-	return &look{begun: time.Now().UnixNano(), sigs: map[string]ipc.Signature{}, lists: map[listKey]listed{}}
+func newStatCache() *statCache {
+	return &statCache{begun: time.Now().UnixNano(), sigs: map[string]ipc.Signature{}, lists: map[listKey]listed{}}
 }
 
-func (l *look) sign(file string) ipc.Signature {
+func (l *statCache) sign(file string) ipc.Signature {
 	sig, ok := l.sigs[file]
 	if !ok {
 		sig = ipc.StatSignature(file)
@@ -48,11 +48,11 @@ func (l *look) sign(file string) ipc.Signature {
 
 // isYoung reports whether a file may get another content without getting another
 // signature: its file system does not tell changes apart that are so close.
-func (l *look) isYoung(file string, sig ipc.Signature) bool {
+func (l *statCache) isYoung(file string, sig ipc.Signature) bool {
 	return l.disks.IsCoarse(file, sig) && !l.disks.IsSettled(file, sig, l.begun)
 }
 
-func (l *look) list(key listKey) listed {
+func (l *statCache) list(key listKey) listed {
 	got, ok := l.lists[key]
 	if !ok {
 		g := glob(key.Dir, key.Match)
@@ -63,22 +63,22 @@ func (l *look) list(key listKey) listed {
 	return got
 }
 
-// basis is what an answer rests on: files by signature, names that were not there,
+// deps is what an answer rests on: files by signature, names that were not there,
 // folders by the names in them. All paths are absolute. It is a value that is
 // written down with the answer.
-type basis struct {
+type deps struct {
 	Files    map[string]ipc.Signature
 	Misses   map[string]bool
 	Listings map[listKey]string // digest
 	Doubt    string             // why nothing of this can be believed the next time
 }
 
-func newBasis() *basis {
-	return &basis{Files: map[string]ipc.Signature{}, Misses: map[string]bool{}, Listings: map[listKey]string{}}
+func newDeps() *deps {
+	return &deps{Files: map[string]ipc.Signature{}, Misses: map[string]bool{}, Listings: map[listKey]string{}}
 }
 
 // holds reports whether everything is as it was.
-func (b *basis) holds(l *look) bool {
+func (b *deps) holds(l *statCache) bool {
 	if b.Doubt != "" {
 		return false
 	}
@@ -101,7 +101,7 @@ func (b *basis) holds(l *look) bool {
 }
 
 // add makes b rest on what other rests on too.
-func (b *basis) add(other *basis) {
+func (b *deps) add(other *deps) {
 	for file, sig := range other.Files {
 		b.Files[file] = sig
 	}
@@ -114,16 +114,16 @@ func (b *basis) add(other *basis) {
 	b.Doubt = cmp.Or(b.Doubt, other.Doubt)
 }
 
-// watcher looks at files and notes in a basis what it saw.
+// watcher looks at files and notes in deps what it saw.
 type watcher struct {
-	*look
-	*basis
+	*statCache
+	*deps
 }
 
-func newWatcher(l *look) watcher { return watcher{l, newBasis()} }
+func newWatcher(l *statCache) watcher { return watcher{l, newDeps()} }
 
-// with notes in another basis what is seen through the same look.
-func (w watcher) with(b *basis) watcher { return watcher{w.look, b} }
+// with notes in other deps what is seen through the same statCache.
+func (w watcher) with(b *deps) watcher { return watcher{w.statCache, b} }
 
 // exists reports whether there is something at file; the answer will be dirty when
 // that changes, and for a regular file when the file does.
@@ -184,7 +184,7 @@ func (w watcher) read(file string) ([]byte, error) {
 // list returns the names in dir that match.
 func (w watcher) list(dir, match string) ([]string, error) {
 	key := listKey{dir, match}
-	got := w.look.list(key)
+	got := w.statCache.list(key)
 	w.Listings[key] = got.digest
 	return got.names, got.err
 }
@@ -193,7 +193,7 @@ func (w watcher) list(dir, match string) ([]string, error) {
 // will be dirty when another of the names becomes one.
 func (w watcher) files(dir, match string) ([]string, error) {
 	names, err := w.list(dir, match)
-	odd := w.look.list(listKey{dir, match}).odd
+	odd := w.statCache.list(listKey{dir, match}).odd
 	if len(odd) == 0 {
 		return names, err
 	}
@@ -220,8 +220,8 @@ func (w watcher) leadsToFile(file string) bool {
 	return false
 }
 
-// track turns a basis into the record of the node "plan".
-func (b *basis) track(root string) ipc.Track {
+// track turns deps into the record of the node "plan".
+func (b *deps) track(root string) ipc.Track {
 	var t ipc.Track
 	node := ipc.NodeRecord{ID: "plan", Unsettled: b.Doubt}
 	for _, file := range sortedKeys(b.Files) {

@@ -15,9 +15,9 @@ import (
 // [endpointReturns] is how long commands wait for that.
 const keepEvery = 3 * time.Second
 
-// keeper puts back what is deleted under a living daemon: `rm -rf` of the pids, the
+// selfHealer puts back what is deleted under a living daemon: `rm -rf` of the pids, the
 // logs or the state is a remedy that the documentation names.
-type keeper struct {
+type selfHealer struct {
 	paths    Paths
 	name     string
 	lock     *lock
@@ -30,7 +30,7 @@ type keeper struct {
 }
 
 // publish writes the endpoint file and remembers it.
-func (k *keeper) publish() error {
+func (k *selfHealer) publish() error {
 	path := k.paths.EndpointFile(k.name)
 	if err := writeEndpoint(path, k.endpoint); err != nil {
 		return err
@@ -41,7 +41,7 @@ func (k *keeper) publish() error {
 }
 
 // check looks at all files once; an error means that the daemon has to leave.
-func (k *keeper) check() error {
+func (k *selfHealer) check() error {
 	if _, err := os.Stat(k.paths.Root); errors.Is(err, fs.ErrNotExist) {
 		return errors.New("the project is gone")
 	}
@@ -66,7 +66,7 @@ func (k *keeper) check() error {
 // relock takes the lock of a new file after the old one was deleted. If another
 // daemon holds that already, it is the set's daemon now. Any other failure is tried
 // again: the daemon still serves who has its endpoint.
-func (k *keeper) relock() error {
+func (k *selfHealer) relock() error {
 	fresh, err := tryLock(k.lock.path)
 	if errors.Is(err, filelock.ErrLocked) {
 		return errors.New("the lock file was deleted and another daemon holds the new one")
@@ -83,7 +83,7 @@ func (k *keeper) relock() error {
 
 // retire takes the endpoint away, unless it is another daemon's by now, and says in
 // the lock file that the daemon is leaving.
-func (k *keeper) retire() {
+func (k *selfHealer) retire() {
 	k.holder.Stopping, k.holder.Since = true, time.Now()
 	k.lock.write(k.holder)
 	path := k.paths.EndpointFile(k.name)

@@ -10,11 +10,11 @@ import (
 	"strings"
 )
 
-// PortHolder says who listens on a TCP port of this machine, "nginx (PID 123)" or
+// PortOwner says who listens on a TCP port of this machine, "nginx (PID 123)" or
 // "a process of user 1000" where the process cannot be seen; "" if nobody does or
 // the system does not tell. Source: /proc/net/tcp, whose sockets are found again as
 // descriptors in /proc/PID/fd.
-func PortHolder(port int) string {
+func PortOwner(port int) string {
 	for _, table := range []string{"/proc/net/tcp", "/proc/net/tcp6"} {
 		inode, uid, ok := listeningSocket(table, port)
 		if !ok {

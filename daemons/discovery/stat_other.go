@@ -12,34 +12,34 @@ import (
 // eventsTrusted is false: events of other systems are not ordered with a cookie's.
 const eventsTrusted = false
 
-// sight is what one look at a path shows.
-type sight struct {
+// fileStat is what one look at a path shows.
+type fileStat struct {
 	sig      ipc.Signature // [ipc.StatSignature], or [ipc.LinkSignature] of the path itself
 	linked   bool          // the last component is a symbolic link, and was followed
 	aliased  bool          // not known here
 	writable bool          // not known here
 }
 
-func (s sight) plain() bool { return false }
+func (s fileStat) plain() bool { return false }
 
-// look looks at a name in a folder.
-func look(dir string, key fileKey) sight {
+// statFile looks at a name in a folder.
+func statFile(dir string, key fileKey) fileStat {
 	path := dir + "/" + key.base
 	fi, err := os.Lstat(path)
 	if err != nil {
-		return sight{}
+		return fileStat{}
 	}
 	if !key.link && fi.Mode()&fs.ModeSymlink != 0 {
-		return sight{sig: ipc.StatSignature(path), linked: true}
+		return fileStat{sig: ipc.StatSignature(path), linked: true}
 	}
-	return sight{sig: ipc.SignatureOf(fi)}
+	return fileStat{sig: ipc.SignatureOf(fi)}
 }
 
-// lookIn looks at several names in a folder.
-func lookIn(dir string, keys []fileKey) []sight {
-	out := make([]sight, len(keys))
+// statFiles looks at several names in a folder.
+func statFiles(dir string, keys []fileKey) []fileStat {
+	out := make([]fileStat, len(keys))
 	for i, key := range keys {
-		out[i] = look(dir, key)
+		out[i] = statFile(dir, key)
 	}
 	return out
 }

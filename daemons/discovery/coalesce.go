@@ -30,9 +30,9 @@ func ready(events <-chan fsnotify.Event) (e fsnotify.Event, ok bool) {
 	return e, false
 }
 
-// gather returns when events have had time to gather, at once while a Sync waits for its
+// coalesce returns when events have had time to gather, at once while a Sync waits for its
 // cookie.
-func (s *Service) gather() {
+func (s *Service) coalesce() {
 	s.counts.bursts.Add(1)
 	hurry := s.cookies.hurried()
 	if hurry == nil {

@@ -21,15 +21,15 @@ func TestLookSeesWhatOthersSign(t *testing.T) {
 	os.Symlink("file", filepath.Join(dir, "link"))
 	os.Symlink("nowhere", filepath.Join(dir, "dangling"))
 	for _, p := range []string{file, dir, filepath.Join(dir, "link"), filepath.Join(dir, "dangling"), filepath.Join(file, "x"), "/dev/null"} {
-		if got, want := lookFrom(unix.AT_FDCWD, p, false).sig, ipc.StatSignature(p); got != want {
+		if got, want := statAt(unix.AT_FDCWD, p, false).sig, ipc.StatSignature(p); got != want {
 			t.Errorf("%s: %+v, want %+v", p, got, want)
 		}
-		if got, want := lookFrom(unix.AT_FDCWD, p, true).sig, ipc.LinkSignature(p); got != want {
+		if got, want := statAt(unix.AT_FDCWD, p, true).sig, ipc.LinkSignature(p); got != want {
 			t.Errorf("%s itself: %+v, want %+v", p, got, want)
 		}
 	}
-	dangling, itself := look(dir, fileKey{base: "dangling"}), look(dir, fileKey{"dangling", true})
-	plain, device := look(dir, fileKey{base: "file"}), look("/dev", fileKey{base: "null"})
+	dangling, itself := statFile(dir, fileKey{base: "dangling"}), statFile(dir, fileKey{"dangling", true})
+	plain, device := statFile(dir, fileKey{base: "file"}), statFile("/dev", fileKey{base: "null"})
 	if !dangling.linked || itself.linked || !itself.plain() || plain.linked || !plain.plain() || device.plain() {
 		t.Error("kinds of files are not told apart")
 	}

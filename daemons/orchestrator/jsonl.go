@@ -16,10 +16,10 @@ import (
 // maxUnitRecords units makes some 10 MB.
 const maxLine = 32 << 20
 
-// lineFile is a state file of one JSON value a line, appended to. A line that names a
+// jsonlFile is a state file of one JSON value a line, appended to. A line that names a
 // folder (see rootid) says whose lines follow: a copy of a project brings the lines of the
 // original along, and does not use them.
-type lineFile struct {
+type jsonlFile struct {
 	path string // "" = memory only
 	root rootid.ID
 	ours bool // what is appended now follows the line of our root
@@ -27,7 +27,7 @@ type lineFile struct {
 
 // read calls fn with every line of our root; see readLines. A file that is not there is
 // no error.
-func (f *lineFile) read(fn func(line []byte)) error {
+func (f *jsonlFile) read(fn func(line []byte)) error {
 	err := readLines(f.path, maxLine, func(line []byte) {
 		switch {
 		case bytes.HasPrefix(line, []byte("root ")):
@@ -43,7 +43,7 @@ func (f *lineFile) read(fn func(line []byte)) error {
 }
 
 // append adds whole lines.
-func (f *lineFile) append(lines []byte) error {
+func (f *jsonlFile) append(lines []byte) error {
 	file, err := os.OpenFile(f.path, os.O_RDWR|os.O_CREATE|os.O_APPEND, 0o600)
 	if err != nil {
 		return err
@@ -75,7 +75,7 @@ func (f *lineFile) append(lines []byte) error {
 }
 
 // replace makes lines the content of the file.
-func (f *lineFile) replace(lines []byte) error {
+func (f *jsonlFile) replace(lines []byte) error {
 	if err := atomicfile.Write(f.path, append(f.root.Header(), lines...)); err != nil {
 		return err
 	}

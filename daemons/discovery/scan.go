@@ -8,32 +8,32 @@ import (
 	"sync/atomic"
 )
 
-// glimpse is what a look at a place shows: system calls only, so that many can run
+// dirScan is what a look at a folder shows: system calls only, so that many can run
 // at a time.
-type glimpse struct {
-	place   *place
+type dirScan struct {
+	dir     *dirNode
 	files   []*file
-	sights  []sight
-	missed  []uint32 // names that were looked for
-	found   []sight  // what they showed
+	stats   []fileStat
+	missed  []uint32   // names that were looked for
+	found   []fileStat // what they showed
 	emptied signed
 }
 
 // parallelFrom is how many looks are worth a second core.
 const parallelFrom = 512
 
-// checkAll looks at everything that was recorded, and returns how many files.
-func (s *Service) checkAll() int {
-	places := make([]*place, 0, len(s.graph.placeOf))
+// scanAll looks at everything that was recorded, and returns how many files.
+func (s *Service) scanAll() int {
+	places := make([]*dirNode, 0, len(s.graph.placeOf))
 	for _, p := range s.graph.placeOf {
 		places = append(places, p)
 	}
-	return s.check(places)
+	return s.scan(places)
 }
 
-// check looks at everything at some places, and returns how many files it looked at.
-func (s *Service) check(places []*place) int {
-	glimpses := make([]glimpse, len(places))
+// scan looks at everything in some folders, and returns how many files it looked at.
+func (s *Service) scan(places []*dirNode) int {
+	glimpses := make([]dirScan, len(places))
 	workers, looks := 1, 0
 	for _, p := range places {
 		looks += len(p.files) + len(p.present) + 1
@@ -41,7 +41,7 @@ func (s *Service) check(places []*place) int {
 	if looks >= parallelFrom {
 		workers = min(runtime.GOMAXPROCS(0), len(places))
 	}
-	each(len(places), workers, func(i int) { glimpses[i] = s.graph.glimpse(places[i]) })
+	each(len(places), workers, func(i int) { glimpses[i] = s.graph.scanDir(places[i]) })
 	n := 0
 	for i := range glimpses {
 		n += s.take(&glimpses[i])
@@ -69,16 +69,16 @@ func each(n, workers int, fn func(i int)) {
 	wg.Wait()
 }
 
-// glimpse changes nothing but what p knows of its file system.
-func (g *graph) glimpse(p *place) glimpse {
-	out := glimpse{place: p}
+// scanDir changes nothing but what p knows of its file system.
+func (g *graph) scanDir(p *dirNode) dirScan {
+	out := dirScan{dir: p}
 	keys := make([]fileKey, 0, len(p.files))
 	out.files = make([]*file, 0, len(p.files))
 	for key, f := range p.files {
 		keys, out.files = append(keys, key), append(out.files, f)
 	}
 	if len(keys) > 0 {
-		out.sights = lookIn(p.abs, keys)
+		out.stats = statFiles(p.abs, keys)
 	}
 	g.search(p, &out)
 	return out
@@ -89,7 +89,7 @@ func (g *graph) glimpse(p *place) glimpse {
 const few = 8
 
 // search looks whether missed names are there.
-func (g *graph) search(p *place, out *glimpse) {
+func (g *graph) search(p *dirNode, out *dirScan) {
 	if len(p.missed) == 0 {
 		return
 	}
@@ -101,12 +101,12 @@ func (g *graph) search(p *place, out *glimpse) {
 	}
 	for _, n := range candidates {
 		out.missed = append(out.missed, n)
-		out.found = append(out.found, look(p.abs, fileKey{base: g.names[n]}))
+		out.found = append(out.found, statFile(p.abs, fileKey{base: g.names[n]}))
 	}
 }
 
 // candidates are the missed names that may be there now and were not before.
-func (g *graph) candidates(p *place, now signed) (numbers []uint32) {
+func (g *graph) candidates(p *dirNode, now signed) (numbers []uint32) {
 	switch {
 	case !now.sig.IsDir() || p.emptied.same(now) && !p.traits.caseless:
 		return nil
@@ -130,29 +130,29 @@ func (g *graph) candidates(p *place, now signed) (numbers []uint32) {
 	return numbers
 }
 
-// take brings the graph up to date with a glimpse.
-func (s *Service) take(o *glimpse) int {
+// take brings the graph up to date with a scan.
+func (s *Service) take(o *dirScan) int {
 	for i, f := range o.files {
-		s.see(f, o.sights[i])
+		s.see(f, o.stats[i])
 	}
 	for i, n := range o.missed {
-		s.find(o.place, n, o.found[i])
+		s.find(o.dir, n, o.found[i])
 	}
-	if len(o.place.missed) > 0 {
-		o.place.emptied = o.emptied
+	if len(o.dir.missed) > 0 {
+		o.dir.emptied = o.emptied
 	}
-	s.vouch(o.place)
+	s.noteCoverage(o.dir)
 	return len(o.files) + len(o.missed)
 }
 
 // lookAt looks at one file.
 func (s *Service) lookAt(f *file) {
 	s.counts.looks.Add(1)
-	s.see(f, look(f.place.abs, f.fileKey))
+	s.see(f, statFile(f.dir.abs, f.fileKey))
 }
 
 // see takes what a look at a file showed.
-func (s *Service) see(f *file, now sight) {
+func (s *Service) see(f *file, now fileStat) {
 	var buf [maxSignature]byte
 	first := f.now == ""
 	switch changed := s.graph.see(f, appendSignature(buf[:0], now.sig)); {
@@ -171,14 +171,14 @@ func (s *Service) see(f *file, now sight) {
 	}
 	sure := now.plain() && f.base != "." && (f.route != nil || !now.linked) && !s.mounts.on(f)
 	if f.route != nil {
-		sure = sure && f.route.vouches()
+		sure = sure && f.route.covers()
 	}
 	s.setLoose(f, !sure)
 	s.recent.offer(f)
 }
 
 // find takes what a look at a missed name showed.
-func (s *Service) find(p *place, n uint32, now sight) {
+func (s *Service) find(p *dirNode, n uint32, now fileStat) {
 	if s.graph.find(p, n, now) {
 		base := s.graph.names[n]
 		f := p.files[fileKey{base: base}]
@@ -187,9 +187,9 @@ func (s *Service) find(p *place, n uint32, now sight) {
 }
 
 // findBase is find for one name by a look of its own.
-func (s *Service) findBase(p *place, n uint32) {
+func (s *Service) findBase(p *dirNode, n uint32) {
 	s.counts.looks.Add(1)
-	s.find(p, n, look(p.abs, fileKey{base: s.graph.names[n]}))
+	s.find(p, n, statFile(p.abs, fileKey{base: s.graph.names[n]}))
 }
 
 func (s *Service) setLoose(f *file, loose bool) {
@@ -204,21 +204,21 @@ func (s *Service) setLoose(f *file, loose bool) {
 	}
 }
 
-// vouch decides whether events vouch for a place.
-func (s *Service) vouch(p *place) {
-	if s.watches != nil && p.vouched() {
+// noteCoverage decides whether events cover a folder.
+func (s *Service) noteCoverage(p *dirNode) {
+	if s.watches != nil && p.covered() {
 		delete(s.looseAt, p)
 	} else {
 		s.looseAt[p] = struct{}{}
 	}
 }
 
-// vouched reports whether an event comes for every change of the names in a place.
-func (p *place) vouched() bool { return p.route != nil && p.route.vouches() && !p.leadsAway() }
+// covered reports whether an event comes for every change of the names in a folder.
+func (p *dirNode) covered() bool { return p.route != nil && p.route.covers() && !p.leadsAway() }
 
-// vouches reports whether events tell of every change along the route, and, if it
+// covers reports whether an event comes for every change along the route, and, if it
 // has an end, of the files there.
-func (r *route) vouches() bool {
+func (r *route) covers() bool {
 	if !r.sure {
 		return false
 	}
@@ -228,22 +228,22 @@ func (r *route) vouches() bool {
 	return len(r.hops) > 0 && (r.file == nil || r.hops[len(r.hops)-1].in.traits.local)
 }
 
-// checkLoose looks at everything that events do not vouch for.
-func (s *Service) checkLoose() int {
+// scanUncovered looks at everything that events do not cover.
+func (s *Service) scanUncovered() int {
 	n := 0
 	if len(s.looseAt) > 0 {
-		places := make([]*place, 0, len(s.looseAt))
+		places := make([]*dirNode, 0, len(s.looseAt))
 		for p := range s.looseAt {
 			places = append(places, p)
 		}
-		n += s.check(places)
+		n += s.scan(places)
 	}
 	if len(s.loose) == 0 {
 		return n
 	}
 	files := make([]*file, 0, len(s.loose))
 	for f := range s.loose {
-		if _, done := s.looseAt[f.place]; !done {
+		if _, done := s.looseAt[f.dir]; !done {
 			files = append(files, f)
 		}
 	}
@@ -253,9 +253,9 @@ func (s *Service) checkLoose() int {
 	return n + len(files)
 }
 
-// scanBranches reads the folders of listings at a place: all, or those of which an
+// scanBranches reads the folders of listings in a folder: all, or those of which an
 // event told.
-func (s *Service) scanBranches(p *place, all bool) {
+func (s *Service) scanBranches(p *dirNode, all bool) {
 	for _, b := range slices.Clone(p.branches) {
 		if (all || b.stale) && b.listing.branches[b.rel] == b {
 			s.scanBranch(b)
@@ -282,7 +282,7 @@ func (s *Service) scanBranch(b *branch) {
 		if child.place.route == nil {
 			s.lead(child.place)
 		}
-		s.vouch(child.place)
+		s.noteCoverage(child.place)
 		s.scanBranch(child)
 	}
 }

@@ -17,9 +17,9 @@ const (
 	crashWindow = 60 * time.Second
 )
 
-// record is what the launcher remembers of a daemon over its restarts, until it is
+// restartHistory is what the launcher remembers of a daemon over its restarts, until it is
 // stopped on purpose.
-type record struct {
+type restartHistory struct {
 	Root     rootid.ID   `json:"root"`     // the folder that the daemon belongs to
 	Restarts int         `json:"restarts"` // starts after a crash or by `restart`
 	Crashes  []time.Time `json:"crashes"`  // the last ones, oldest first
@@ -29,20 +29,20 @@ type record struct {
 	LastCrash string `json:"last_crash,omitempty"`
 }
 
-func (p Paths) recordFile(name string) string {
+func (p Paths) restartsFile(name string) string {
 	return filepath.Join(p.StateDir(), name+".restarts.json")
 }
 
-// readRecord returns a new record if there is none that can be read, or if it came along
+// readRestarts returns a new history if there is none that can be read, or if it came along
 // with a copy of another folder.
-func (p Paths) readRecord(name string) record {
-	none := record{Root: rootid.Of(p.Root)}
-	f, err := openPrivate(p.recordFile(name), os.O_RDONLY)
+func (p Paths) readRestarts(name string) restartHistory {
+	none := restartHistory{Root: rootid.Of(p.Root)}
+	f, err := openPrivate(p.restartsFile(name), os.O_RDONLY)
 	if err != nil {
 		return none
 	}
 	defer f.Close()
-	var r record
+	var r restartHistory
 	data, err := io.ReadAll(io.LimitReader(f, 64<<10))
 	if err != nil || json.Unmarshal(data, &r) != nil || r.Root != none.Root {
 		return none
@@ -50,16 +50,16 @@ func (p Paths) readRecord(name string) record {
 	return r
 }
 
-func (p Paths) writeRecord(name string, r record) error {
+func (p Paths) writeRestarts(name string, r restartHistory) error {
 	data, err := json.Marshal(r)
 	if err != nil {
 		return err
 	}
-	return replacePrivate(p.recordFile(name), append(data, '\n'))
+	return replacePrivate(p.restartsFile(name), append(data, '\n'))
 }
 
 // crashed adds a crash and tells whether there were too many of them lately.
-func (r record) crashed(now time.Time) record {
+func (r restartHistory) crashed(now time.Time) restartHistory {
 	r.Crashes = append(r.Crashes, now)
 	if extra := len(r.Crashes) - crashLimit; extra > 0 {
 		r.Crashes = r.Crashes[extra:]
@@ -68,11 +68,11 @@ func (r record) crashed(now time.Time) record {
 }
 
 // died reports whether the last start of this boot ended before the daemon was ready.
-func (r record) died() bool { return r.DiedIn != "" && r.DiedIn == bootID() }
+func (r restartHistory) died() bool { return r.DiedIn != "" && r.DiedIn == bootID() }
 
 // looping reports whether the last crashes came so fast that another start would
 // only be the next one. A clock that was set back ends the wait, too.
-func (r record) looping(now time.Time) bool {
+func (r restartHistory) looping(now time.Time) bool {
 	if len(r.Crashes) < crashLimit {
 		return false
 	}
