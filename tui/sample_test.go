@@ -176,16 +176,31 @@ func sampleLast() (all []ipc.ExplainFact) {
 }
 
 func samplePlan() *ipc.Plan {
-	p := &ipc.Plan{Project: "app", Root: "/home/ada/src/app", Toolchains: []ipc.Toolchain{{CXX: "/usr/bin/clang++-19"}},
-		Commands: []ipc.Command{{Lang: "c++", Args: []string{"-std=c++20", "-O3", "-g", "-Iinclude", "-Ithird_party/fmt/include", "-Wall", "-Wextra"}}},
-		Targets:  []ipc.Target{{Name: "net"}, {Name: "render"}, {Name: "app", Depends: []string{"net", "render"}}}}
-	for _, f := range sampleFiles {
-		p.Actions = append(p.Actions, ipc.Action{
-			ID: f.target + ":" + f.file, Kind: ipc.ActionCompile, Target: f.target, Source: f.file, Outputs: []string{"build/obj/" + f.target + "/" + f.file + ".o"},
-		})
+	p := &ipc.Plan{
+		Project: "app", Root: "/home/ada/src/app", Toolchains: []ipc.Toolchain{{CXX: "/usr/bin/clang++-19", AR: "/usr/bin/llvm-ar-19"}},
+		Commands: []ipc.Command{
+			{Lang: "c++", Args: []string{"-std=c++20", "-O3", "-g", "-Iinclude", "-Ithird_party/fmt/include", "-Wall", "-Wextra"}},
+			{},
+			{Lang: "c++", Args: []string{"-fuse-ld=mold"}},
+		},
+		Targets: []ipc.Target{
+			{Name: "net", Output: "build/libnet.a"}, {Name: "render", Output: "build/librender.a"},
+			{Name: "app", Output: "build/app", Depends: []string{"net", "render"}},
+		},
 	}
+	links := map[string]*ipc.Action{}
 	for _, t := range p.Targets {
-		p.Actions = append(p.Actions, ipc.Action{ID: ipc.LinkID(t.Name), Kind: ipc.ActionLink, Target: t.Name, Outputs: []string{t.Output}})
+		links[t.Name] = &ipc.Action{ID: ipc.LinkID(t.Name), Kind: ipc.ActionArchive, Target: t.Name, Command: 1, Outputs: []string{t.Output}}
+	}
+	links["app"].Kind, links["app"].Command = ipc.ActionLink, 2
+	for _, f := range sampleFiles {
+		object := "build/obj/" + f.target + "/" + f.file + ".o"
+		p.Actions = append(p.Actions, ipc.Action{ID: f.target + ":" + f.file, Kind: ipc.ActionCompile, Target: f.target, Source: f.file, Outputs: []string{object}})
+		links[f.target].Inputs = append(links[f.target].Inputs, object)
+	}
+	links["app"].Inputs = append(links["app"].Inputs, "build/libnet.a", "build/librender.a")
+	for _, t := range p.Targets {
+		p.Actions = append(p.Actions, *links[t.Name])
 	}
 	return p
 }

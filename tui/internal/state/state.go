@@ -243,8 +243,8 @@ func (s *State) SetPlan(p *ipc.Plan) {
 	if s.Project == "" {
 		s.Project = p.Project
 	}
-	for u := range p.Units() {
-		s.byID[u.ID] = u
+	for i := range p.Actions {
+		s.byID[p.Actions[i].ID] = &p.Actions[i]
 	}
 	s.refreshAll()
 	s.touch(Builds)
@@ -253,14 +253,14 @@ func (s *State) SetPlan(p *ipc.Plan) {
 // Plan is the last plan known, or nil.
 func (s *State) Plan() *ipc.Plan { return s.plan }
 
-// Command is how a unit is compiled: as it failed, else by the plan; nil if neither
-// is known.
+// Command is how a unit is compiled, a target linked, a step run: as it failed, else by
+// the plan; nil if neither is known.
 func (s *State) Command(u *Unit) []string {
 	if len(u.Command) > 0 || s.plan == nil {
 		return u.Command
 	}
-	if pu := s.byID[u.ID]; pu != nil {
-		return s.plan.Line(pu)
+	if a := s.byID[u.ID]; a != nil {
+		return s.plan.Line(a)
 	}
 	return nil
 }
