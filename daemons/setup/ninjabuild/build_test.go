@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -256,10 +258,9 @@ func TestLimits(t *testing.T) {
 				manifest += fmt.Sprintf("build out%d: r\n", i)
 			}
 			dir := folder(t, "build.ninja", manifest)
-			g := &gate{most: tt.most, open: make(chan struct{})}
-			got := oursIn(context.Background(), Caller{Dir: dir, Args: []string{"--quiet", fmt.Sprint("-j", tt.jobs)}, Env: testEnv(), Runner: g})
-			if got.code != 0 || g.peak != tt.most {
-				t.Errorf("%+v, %d at once, want %d", got, g.peak, tt.most)
+			n, got := peak(t, Caller{Dir: dir, Args: []string{fmt.Sprint("-j", tt.jobs)}, Env: testEnv(), Runner: newGate(tt.most)})
+			if got.code != 0 || n != tt.most {
+				t.Errorf("%+v, %d at once, want %d", got, n, tt.most)
 			}
 		})
 	}
@@ -267,26 +268,39 @@ func TestLimits(t *testing.T) {
 
 // gate is a runner that lets nothing pass until as many commands run as may.
 type gate struct {
-	most int
-	open chan struct{}
-
-	mu            sync.Mutex
-	running, peak int
+	most    int
+	open    chan struct{}
+	mu      sync.Mutex
+	arrived int
 }
+
+func newGate(most int) *gate { return &gate{most: most, open: make(chan struct{})} }
 
 func (g *gate) Run(context.Context, Command) Result {
 	g.mu.Lock()
-	g.running++
-	if g.running == g.most && g.peak < g.most {
+	g.arrived++
+	if g.arrived == g.most {
 		close(g.open)
 	}
-	g.peak = max(g.peak, g.running)
 	g.mu.Unlock()
 	<-g.open
-	g.mu.Lock()
-	g.running--
-	g.mu.Unlock()
 	return Result{}
+}
+
+// peak is how many commands ran at the same time at most, by the status line of a build.
+func peak(t *testing.T, c Caller) (n int, got outcome) {
+	t.Helper()
+	c.Env = append(c.Env, "NINJA_STATUS=running %r;", "TERM=xterm")
+	c.Width = func() int { return 80 }
+	got = oursIn(context.Background(), c)
+	for _, m := range regexp.MustCompile(`running (\d+);`).FindAllStringSubmatch(got.stdout, -1) {
+		running, err := strconv.Atoi(m[1])
+		if err != nil {
+			t.Fatal(err)
+		}
+		n = max(n, running)
+	}
+	return n, got
 }
 
 // The longest chain goes first.
