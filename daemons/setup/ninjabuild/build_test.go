@@ -428,3 +428,54 @@ func TestFlagsThereAndBack(t *testing.T) {
 		}
 	}
 }
+
+// Outputs that are no plain files, and folders that are links.
+func TestOddOutputs(t *testing.T) {
+	t.Parallel()
+	dir := folder(t, "build.ninja", `rule mkdir
+  command = mkdir -p $out
+rule ln
+  command = ln -sf $in $out
+rule none
+  command = :
+rule cp
+  command = cp $in $out
+build folder: mkdir
+build link: ln in
+build none: none
+build linked/out: cp in
+build over: cp linked/../linked/out | ./in
+`, "in", "text", "real/.keep", "")
+	if err := os.Symlink("real", filepath.Join(dir, "linked")); err != nil {
+		t.Fatal(err)
+	}
+	builds(t, dir, 0, "[1/4] cp in linked/out\n[2/4] mkdir -p folder\n[3/4] ln -sf in link\n[4/4] cp linked/out over\n", "-j1", "folder", "link", "over")
+	has(t, dir, "folder", "link", "real/out", "over")
+	builds(t, dir, 0, noWork, "folder", "link", ".//over")
+	for range 2 { // a command that does not make its output is no mistake, and runs again
+		builds(t, dir, 0, "[1/1] :\n", "none")
+	}
+}
+
+// Why something runs.
+func TestExplain(t *testing.T) {
+	t.Parallel()
+	dir := folder(t, "build.ninja", "rule cp\n  command = cp $in $out\nbuild a: cp in\nbuild b: cp a\n", "in", "")
+	explained := func(want string) {
+		t.Helper()
+		if got := ours(t, dir, "-d", "explain", "--quiet"); got.code != 0 || got.stderr != want {
+			t.Errorf("%q, want %q", got.stderr, want)
+		}
+	}
+	explained("ninja explain: output a doesn't exist\nninja explain: a is dirty\n")
+	explained("")
+	write(t, dir, "build.ninja", "rule cp\n  command = cp  $in $out\nbuild a: cp in\n")
+	explained("ninja explain: command line changed for a\n")
+	os.Remove(filepath.Join(dir, ".ninja_log"))
+	explained("ninja explain: command line not found in log for a\n")
+	tick(t, dir)
+	write(t, dir, "in", "")
+	if got := ours(t, dir, "-d", "explain"); !strings.HasPrefix(got.stderr, "ninja explain: output a older than most recent input in (") {
+		t.Errorf("%q", got.stderr)
+	}
+}
