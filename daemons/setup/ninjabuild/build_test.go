@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -256,10 +258,9 @@ func TestLimits(t *testing.T) {
 				manifest += fmt.Sprintf("build out%d: r\n", i)
 			}
 			dir := folder(t, "build.ninja", manifest)
-			g := &gate{most: tt.most, open: make(chan struct{})}
-			got := oursIn(context.Background(), Caller{Dir: dir, Args: []string{"--quiet", fmt.Sprint("-j", tt.jobs)}, Env: testEnv(), Runner: g})
-			if got.code != 0 || g.peak != tt.most {
-				t.Errorf("%+v, %d at once, want %d", got, g.peak, tt.most)
+			n, got := peak(t, Caller{Dir: dir, Args: []string{fmt.Sprint("-j", tt.jobs)}, Env: testEnv(), Runner: newGate(tt.most)})
+			if got.code != 0 || n != tt.most {
+				t.Errorf("%+v, %d at once, want %d", got, n, tt.most)
 			}
 		})
 	}
@@ -267,26 +268,39 @@ func TestLimits(t *testing.T) {
 
 // gate is a runner that lets nothing pass until as many commands run as may.
 type gate struct {
-	most int
-	open chan struct{}
-
-	mu            sync.Mutex
-	running, peak int
+	most    int
+	open    chan struct{}
+	mu      sync.Mutex
+	arrived int
 }
+
+func newGate(most int) *gate { return &gate{most: most, open: make(chan struct{})} }
 
 func (g *gate) Run(context.Context, Command) Result {
 	g.mu.Lock()
-	g.running++
-	if g.running == g.most && g.peak < g.most {
+	g.arrived++
+	if g.arrived == g.most {
 		close(g.open)
 	}
-	g.peak = max(g.peak, g.running)
 	g.mu.Unlock()
 	<-g.open
-	g.mu.Lock()
-	g.running--
-	g.mu.Unlock()
 	return Result{}
+}
+
+// peak is how many commands ran at the same time at most, by the status line of a build.
+func peak(t *testing.T, c Caller) (n int, got outcome) {
+	t.Helper()
+	c.Env = append(c.Env, "NINJA_STATUS=running %r;", "TERM=xterm")
+	c.Width = func() int { return 80 }
+	got = oursIn(context.Background(), c)
+	for _, m := range regexp.MustCompile(`running (\d+);`).FindAllStringSubmatch(got.stdout, -1) {
+		running, err := strconv.Atoi(m[1])
+		if err != nil {
+			t.Fatal(err)
+		}
+		n = max(n, running)
+	}
+	return n, got
 }
 
 // The longest chain goes first.
@@ -412,5 +426,56 @@ func TestFlagsThereAndBack(t *testing.T) {
 		if got := read(t, dir, "a"); got != "A\n" {
 			t.Errorf("after %q: %q", bad, got)
 		}
+	}
+}
+
+// Outputs that are no plain files, and folders that are links.
+func TestOddOutputs(t *testing.T) {
+	t.Parallel()
+	dir := folder(t, "build.ninja", `rule mkdir
+  command = mkdir -p $out
+rule ln
+  command = ln -sf $in $out
+rule none
+  command = :
+rule cp
+  command = cp $in $out
+build folder: mkdir
+build link: ln in
+build none: none
+build linked/out: cp in
+build over: cp linked/../linked/out | ./in
+`, "in", "text", "real/.keep", "")
+	if err := os.Symlink("real", filepath.Join(dir, "linked")); err != nil {
+		t.Fatal(err)
+	}
+	builds(t, dir, 0, "[1/4] cp in linked/out\n[2/4] mkdir -p folder\n[3/4] ln -sf in link\n[4/4] cp linked/out over\n", "-j1", "folder", "link", "over")
+	has(t, dir, "folder", "link", "real/out", "over")
+	builds(t, dir, 0, noWork, "folder", "link", ".//over")
+	for range 2 { // a command that does not make its output is no mistake, and runs again
+		builds(t, dir, 0, "[1/1] :\n", "none")
+	}
+}
+
+// Why something runs.
+func TestExplain(t *testing.T) {
+	t.Parallel()
+	dir := folder(t, "build.ninja", "rule cp\n  command = cp $in $out\nbuild a: cp in\nbuild b: cp a\n", "in", "")
+	explained := func(want string) {
+		t.Helper()
+		if got := ours(t, dir, "-d", "explain", "--quiet"); got.code != 0 || got.stderr != want {
+			t.Errorf("%q, want %q", got.stderr, want)
+		}
+	}
+	explained("ninja explain: output a doesn't exist\nninja explain: a is dirty\n")
+	explained("")
+	write(t, dir, "build.ninja", "rule cp\n  command = cp  $in $out\nbuild a: cp in\n")
+	explained("ninja explain: command line changed for a\n")
+	os.Remove(filepath.Join(dir, ".ninja_log"))
+	explained("ninja explain: command line not found in log for a\n")
+	tick(t, dir)
+	write(t, dir, "in", "")
+	if got := ours(t, dir, "-d", "explain"); !strings.HasPrefix(got.stderr, "ninja explain: output a older than most recent input in (") {
+		t.Errorf("%q", got.stderr)
 	}
 }

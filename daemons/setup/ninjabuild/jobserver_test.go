@@ -62,11 +62,10 @@ func TestJobserver(t *testing.T) {
 		{nil, 4, "ninja: Jobserver mode detected:  -j4 --jobserver-auth=fifo:" + path + "\n"},
 		{[]string{"-j2"}, 2, ""}, // who says it himself wants it so
 	} {
-		g := &gate{most: tt.most, open: make(chan struct{})}
 		dir := folder(t, "build.ninja", sixCommands)
-		got := oursIn(context.Background(), Caller{Dir: dir, Args: tt.args, Env: testEnv(flags), Runner: g})
-		if got.code != 0 || g.peak != tt.most || !strings.HasPrefix(got.stdout, tt.said) || got.stderr != "" {
-			t.Errorf("%q: %d at once, %+v", tt.args, g.peak, got)
+		n, got := peak(t, Caller{Dir: dir, Args: tt.args, Env: testEnv(flags), Runner: newGate(tt.most)})
+		if got.code != 0 || n != tt.most || !strings.HasPrefix(got.stdout, tt.said) || got.stderr != "" {
+			t.Errorf("%q: %d at once, %+v", tt.args, n, got)
 		}
 	}
 	buf := make([]byte, 10)
@@ -79,11 +78,10 @@ func TestJobserver(t *testing.T) {
 func TestJobserverWaits(t *testing.T) {
 	t.Parallel()
 	path, held := fifo(t, "")
-	g := &gate{most: 2, open: make(chan struct{})}
-	give := &giver{Runner: g, held: held}
-	got := oursIn(context.Background(), Caller{Dir: folder(t, "build.ninja", sixCommands), Env: testEnv("MAKEFLAGS= -j9 --jobserver-auth=fifo:" + path), Runner: give})
-	if got.code != 0 || g.peak != 2 {
-		t.Errorf("%d at once, %+v", g.peak, got)
+	give := &giver{Runner: newGate(2), held: held}
+	n, got := peak(t, Caller{Dir: folder(t, "build.ninja", sixCommands), Env: testEnv("MAKEFLAGS= -j9 --jobserver-auth=fifo:" + path), Runner: give})
+	if got.code != 0 || n != 2 {
+		t.Errorf("%d at once, %+v", n, got)
 	}
 }
 
@@ -149,10 +147,9 @@ func TestJobserverPipeChild(t *testing.T) {
 	if os.Getenv("REPLIBUILD_TEST_CHILD") == "" {
 		t.Skip("no child")
 	}
-	g := &gate{most: 3, open: make(chan struct{})}
-	got := oursIn(context.Background(), Caller{Dir: folder(t, "build.ninja", sixCommands), Env: os.Environ(), Runner: g})
-	if got.code != 0 || g.peak != 3 {
-		t.Errorf("%d at once, %+v", g.peak, got)
+	n, got := peak(t, Caller{Dir: folder(t, "build.ninja", sixCommands), Env: os.Environ(), Runner: newGate(3)})
+	if got.code != 0 || n != 3 {
+		t.Errorf("%d at once, %+v", n, got)
 	}
 	flags, err := unix.FcntlInt(3, unix.F_GETFL, 0)
 	if err != nil || flags&unix.O_NONBLOCK != 0 {
