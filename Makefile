@@ -9,7 +9,7 @@ APT     := DEBIAN_FRONTEND=noninteractive $(SUDO) apt-get -qq -o Dpkg::Use-Pty=0
 REAL    := $(CURDIR)/.cache/real
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
 
-.PHONY: all build install demo test unit race vet lint fmt real deps-demo deps-test oracle staleness heavy bench estimate screenshots clean
+.PHONY: all build install demo test unit race vet lint fmt real deps-demo deps-test ninja-suite oracle staleness heavy bench estimate screenshots clean
 
 all: build
 
@@ -64,9 +64,16 @@ deps-demo:
 	  { $(APT) update && $(APT) install -y pkg-config zlib1g-dev >/dev/null; }
 
 deps-test: deps-demo
-	@missing=; for p in g++:g++ mold:mold tmux:tmux dpkg-source:dpkg-dev setpriv:util-linux curl:curl make:make; do \
+	@missing=; for p in g++:g++ mold:mold tmux:tmux ninja:ninja-build cmake:cmake meson:meson dpkg-source:dpkg-dev setpriv:util-linux curl:curl make:make; do \
 	  command -v $${p%%:*} >/dev/null 2>&1 || missing="$$missing $${p##*:}"; done; \
 	[ -z "$$missing" ] || { $(APT) update && $(APT) install -y $$missing >/dev/null; }
+
+# ninja's own tests of the program, from Debian's source package, or from the source tree
+# NINJA_SOURCES. docs/ninja.md says what differs.
+NINJA_SOURCES ?= $(REAL)/ninja
+ninja-suite: deps-test build
+	@[ -d "$(NINJA_SOURCES)" ] || ./examples/fetch.sh $(REAL) ninja:ninja-build
+	./daemons/setup/ninjabuild/suite.sh $(CURDIR)/$(BIN) $(NINJA_SOURCES)
 
 # Random projects and changes to them, each build beside one by the plain compiler;
 # oracle/doc.go. The default takes some 20 minutes on 2 cores.
@@ -86,9 +93,11 @@ staleness: deps-demo build
 	@command -v ccache >/dev/null 2>&1 || { $(APT) update && $(APT) install -y ccache >/dev/null; }
 	./bench/staleness.sh $(CURDIR)/$(BIN)
 
-# Six units of more than 1 GB each where 2000 MB may be taken.
+# Six units of more than 1 GB each where 2000 MB may be taken, then two builders that write
+# one output 500 times each.
 heavy: deps-demo build
 	./bench/heavy.sh $(CURDIR)/$(BIN)
+	go test ./daemons/compilation -count=1 -timeout 2h -run TestTwoBuilders -two-builders 500
 
 # The whole speed table takes hours on 2 cores; BENCH="-only nothing" is one row, and
 # BENCH="-runs 3 -files 6 -projects leveldb" one project.

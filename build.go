@@ -139,7 +139,7 @@ func (p *Project) buildThroughDaemons(ctx context.Context, to contact, request i
 		p.startMissing(ctx, onEvent)
 		return p.buildHere(ctx, request, true, onEvent)
 	}
-	if err := <-to.reached; err != nil || p.reviveCrashed(ctx, onEvent) {
+	if err := <-to.reached; err != nil || p.outdated() || p.reviveCrashed(ctx, onEvent) {
 		p.startMissing(ctx, onEvent)
 	}
 	reply, err := to.client.Build(ctx, request, onEvent)
@@ -158,6 +158,13 @@ func (p *Project) buildThroughDaemons(ctx context.Context, to contact, request i
 		}
 		onEvent(e)
 	})
+}
+
+// outdated reports whether the orchestrator speaks another protocol: another version has
+// started it. It answers a ping all the same.
+func (p *Project) outdated() bool {
+	e, err := p.supervisor().Endpoint(ipc.NameOrchestrator)
+	return err == nil && e.Protocol != ipc.Protocol
 }
 
 // reviveCrashed names the other daemons that crashed, and reports whether they are to be

@@ -1,7 +1,7 @@
 #!/bin/sh
-# fetch.sh DIR: puts the sources of LevelDB, fmt, yaml-cpp and GoogleTest, as Debian
-# packages them with Debian's patches applied, into DIR/leveldb, DIR/fmt,
-# DIR/yaml-cpp and DIR/googletest.
+# fetch.sh DIR [FOLDER:PACKAGE...]: puts the sources of LevelDB, fmt, yaml-cpp and
+# GoogleTest, as Debian packages them with Debian's patches applied, into DIR/leveldb,
+# DIR/fmt, DIR/yaml-cpp and DIR/googletest; or those of other source packages.
 #
 # Returns at once when they are there. It asks the archives that this machine's apt
 # uses already, with source packages switched on in a configuration of its own
@@ -12,12 +12,13 @@
 # such package): the reason is printed and kept in DIR/NOT_FETCHED; 2 wrong usage.
 set -eu
 
-[ $# = 1 ] || { echo "usage: $0 DIR" >&2; exit 2; }
+[ $# -ge 1 ] || { echo "usage: $0 DIR [FOLDER:PACKAGE...]" >&2; exit 2; }
 mkdir -p "$1"
 dir=$(cd "$1" && pwd)
+shift
 
 # Folder and source package of each.
-projects='leveldb:leveldb fmt:fmtlib yaml-cpp:yaml-cpp googletest:googletest'
+projects=${*:-leveldb:leveldb fmt:fmtlib yaml-cpp:yaml-cpp googletest:googletest}
 
 missing=
 for p in $projects; do

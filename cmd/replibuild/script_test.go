@@ -12,12 +12,15 @@ import (
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+	"github.com/spf13/cobra"
+
+	"github.com/RepliBuild/replibuild/cmd/internal/cli"
 )
 
 // TestMain makes the test binary the replibuild that the scripts run, daemons
-// included: the race detector watches all of them.
+// included: the race detector watches all of them. By the name ninja it is the same.
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"replibuild": main})
+	testscript.Main(m, map[string]func(){"replibuild": main, "ninja": main})
 }
 
 // TestScript runs testdata/script/*.txtar, each one behaviour told as a shell
@@ -28,6 +31,11 @@ func TestMain(m *testing.M) {
 //	until REGEXP COMMAND…   run COMMAND again and again until its output matches
 //	edit FILE OLD NEW       replace OLD, which must be there, by NEW
 //	alone                   fail if a process works in this script's folder
+//	examples FILE           write the examples of every --help to FILE, one a line
+//	withjson FILE           write every command that has --json to FILE, one a line
+//
+// OUR_NINJA is the path of our program by the name ninja, NINJA that of the real ninja,
+// which [ninja] asks for.
 func TestScript(t *testing.T) {
 	t.Parallel()
 	testscript.Run(t, testscript.Params{
@@ -40,6 +48,17 @@ func TestScript(t *testing.T) {
 			"until": until,
 			"edit":  edit,
 			"alone": alone,
+			"examples": func(ts *testscript.TestScript, _ bool, args []string) {
+				listCommands(ts, args, func(c *cobra.Command) string { return c.Example })
+			},
+			"withjson": func(ts *testscript.TestScript, _ bool, args []string) {
+				listCommands(ts, args, func(c *cobra.Command) string {
+					if c.Flags().Lookup("json") == nil {
+						return ""
+					}
+					return c.CommandPath()
+				})
+			},
 		},
 	})
 }
@@ -53,13 +72,29 @@ func setup(env *testscript.Env) error {
 		return err
 	}
 	env.Vars = append(env.Vars, "HOME="+env.WorkDir, "REPLIBUILD_HOME="+home, "REPLIBUILD_EXE="+exe, "CI=", "NO_COLOR=1",
+		"OUR_NINJA="+filepath.Join(filepath.Dir(exe), "ninja"), "NINJA="+realNinja(filepath.Dir(exe)),
 		"GORACE=atexit_sleep_ms=0") // else every program with the race detector sleeps for a second at its end
 	env.Defer(func() { endAll(env.WorkDir) })
 	return os.MkdirAll(home, 0o700)
 }
 
-// condition adds [root] and [exec:…] is testscript's own.
+// realNinja is the ninja of the system: not ours, which comes first in PATH.
+func realNinja(bin string) string {
+	for _, dir := range filepath.SplitList(os.Getenv("PATH")) {
+		path := filepath.Join(dir, "ninja")
+		if _, err := os.Stat(path); err == nil && dir != bin {
+			return path
+		}
+	}
+	return ""
+}
+
+// condition adds [root] and [ninja]; [exec:…] is testscript's own.
 func condition(name string) (bool, error) {
+	if name == "ninja" {
+		exe, err := exec.LookPath("replibuild")
+		return err == nil && realNinja(filepath.Dir(exe)) != "", nil
+	}
 	if name == "root" {
 		return os.Geteuid() == 0, nil
 	}
@@ -101,6 +136,25 @@ func edit(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Fatalf("edit: %q is not in %s", args[1], args[0])
 	}
 	ts.Check(os.WriteFile(path, bytes.Replace(text, []byte(args[1]), []byte(args[2]), 1), 0o644))
+}
+
+// listCommands writes the lines that every command of the program gives.
+func listCommands(ts *testscript.TestScript, args []string, lines func(*cobra.Command) string) {
+	if len(args) != 1 {
+		ts.Fatalf("usage: examples FILE, withjson FILE")
+	}
+	var all []string
+	var walk func(*cobra.Command)
+	walk = func(c *cobra.Command) {
+		for line := range strings.Lines(lines(c)) {
+			all = append(all, strings.TrimSpace(line))
+		}
+		for _, sub := range c.Commands() {
+			walk(sub)
+		}
+	}
+	walk(cli.Tree("test"))
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(strings.Join(all, "\n")+"\n"), 0o644))
 }
 
 // alone fails if something that the script started is alive; it may take a moment

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/RepliBuild/replibuild/internal/testkit"
 	"github.com/RepliBuild/replibuild/ipc"
 )
 
@@ -313,7 +314,7 @@ func TestPreambleDiagnostics(t *testing.T) {
 	p.edited("src/a.cc", text)
 	p.write("src/a.cc", text+"int g(int z) { return 0; }\n")
 	r := p.used("edited", "src/a.cc")
-	line := ipc.Command{Lang: "c++", Args: p.args}.Line(p.tool, "src/a.cc", "/dev/null")
+	line := p.plainLine("src/a.cc", "/dev/null")
 	cmd := exec.CommandContext(t.Context(), line[0], line[1:]...)
 	cmd.Dir = p.root
 	want, _ := cmd.CombinedOutput()
@@ -456,7 +457,7 @@ func TestPreambleGivesWay(t *testing.T) {
 	p.write("src/a.cc", usesHeader+"int b;\n")
 	p.build("src/a.cc")
 	k := p.s.preambles.maker
-	waitFor(t, "the preamble's beginning", func() bool {
+	testkit.Until(t, "the preamble's beginning", func() bool {
 		k.mu.Lock()
 		defer k.mu.Unlock()
 		return k.stop != nil

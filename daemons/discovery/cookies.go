@@ -19,7 +19,7 @@ const cookieLimit = time.Second
 // cookies are files that Syncs write to see their own event come: all events before
 // it have been digested then.
 type cookies struct {
-	place *place // the folder; nil: there are no events
+	place *dirNode // the folder; nil: there are no events
 
 	mu      sync.Mutex
 	waiting map[string]chan struct{}

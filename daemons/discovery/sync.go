@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/RepliBuild/replibuild/internal/pause"
 	"github.com/RepliBuild/replibuild/internal/stamps"
 	"github.com/RepliBuild/replibuild/ipc"
 )
@@ -28,10 +29,10 @@ func (s *Service) Sync(ctx context.Context, req ipc.SyncRequest) (ipc.SyncReply,
 	case remounted:
 		reply.Scanned = s.rescan()
 	case trusted && s.watches != nil:
-		reply.Mode, reply.Scanned = modeWatch, s.checkLoose()
+		reply.Mode, reply.Scanned = modeWatch, s.scanUncovered()
 		s.takeGlance(recent)
 	default:
-		reply.Scanned = s.checkAll()
+		reply.Scanned = s.scanAll()
 	}
 	s.settle()
 	if err := s.compareContents(ctx); err != nil {
@@ -40,7 +41,7 @@ func (s *Service) Sync(ctx context.Context, req ipc.SyncRequest) (ipc.SyncReply,
 	s.answer(&reply)
 	wait := s.untilTick()
 	s.unlock()
-	return reply, pause(ctx, wait)
+	return reply, untilClock(ctx, wait)
 }
 
 // answer fills in the state of the graph.
@@ -70,18 +71,15 @@ func (s *Service) untilTick() time.Duration {
 	return max(time.Duration(s.newest+int64(s.tick)-now), 0)
 }
 
-func pause(ctx context.Context, d time.Duration) error {
+// untilClock waits for the clock of the file system.
+func untilClock(ctx context.Context, d time.Duration) error {
 	if d <= 0 {
 		return nil
 	}
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return nil
-	case <-ctx.Done():
-		return ipc.Errorf(ipc.CodeCancelled, "waiting for the clock: %v", ctx.Err())
+	if err := pause.For(ctx, d); err != nil {
+		return ipc.Errorf(ipc.CodeCancelled, "waiting for the clock: %v", err)
 	}
+	return nil
 }
 
 // remounted reports whether something was mounted or unmounted where it matters.

@@ -23,8 +23,9 @@ type Diagnostic struct {
 var (
 	// placed matches "src/a.cpp:60:15: error: expected expression" of gcc and clang.
 	placed = lazily(`^(.+?):(\d+):(?:(\d+):)? (?:fatal )?error: (.*)$`)
-	// named matches "ld.lld: error: undefined symbol: f()" and "clang++: error: …".
-	named = lazily(`^[^ :]+: (?:fatal )?error: (.*)$`)
+	// named matches "ld.lld: error: undefined symbol: f()", "clang++: error: …" and
+	// "LLVM ERROR: IO failure on output stream: No space left on device".
+	named = lazily(`^(?:[^ :]+: (?:fatal )?error|LLVM ERROR): (.*)$`)
 	// undefined matches what GNU ld says of a missing symbol.
 	undefined = lazily(`(undefined reference to .*)$`)
 )

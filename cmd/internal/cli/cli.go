@@ -20,6 +20,7 @@ import (
 
 // Caller is everything that a command takes from the process it runs in.
 type Caller struct {
+	Name    string   // by which the program was called
 	Args    []string // without the program's name
 	Env     []string // KEY=VALUE
 	Stdin   io.Reader
@@ -28,8 +29,12 @@ type Caller struct {
 	Version string
 }
 
-// Main runs one command and returns its exit code.
+// Main runs one command and returns its exit code. Called by the name ninja, the program
+// is one.
 func Main(c Caller) int {
+	if isNinja(c.Name) {
+		return runNinja(c)
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), interrupts()...)
 	defer stop()
 	a := &app{Caller: c}
@@ -80,7 +85,7 @@ func (a *app) rootCommand() *cobra.Command {
 	)
 	root.SetHelpCommandGroupID("other")
 	root.SetCompletionCommandGroupID("other")
-	addGroup(root, "build", a.initCommand(), a.compileCommand(), a.watchCommand(), a.runCommand(), a.cleanCommand(), a.demoCommand())
+	addGroup(root, "build", a.initCommand(), a.compileCommand(), a.watchCommand(), a.runCommand(), a.ninjaCommand(), a.cleanCommand(), a.demoCommand())
 	addGroup(root, "daemons", a.startCommand(), a.stopCommand(), a.restartCommand(), a.statusCommand(), a.psCommand(), a.ensureCommand(), a.logsCommand(), a.tuiCommand())
 	addGroup(root, "look", a.explainCommand(), a.graphCommand(), a.historyCommand(), a.cacheCommand(), a.configCommand(), a.doctorCommand())
 	addGroup(root, "other", a.versionCommand())

@@ -41,3 +41,11 @@ func signalOf(e *exec.ExitError) int {
 	}
 	return 0
 }
+
+// signalNumber is the number of a signal.
+func signalNumber(s os.Signal) int {
+	if number, ok := s.(syscall.Signal); ok {
+		return int(number)
+	}
+	return 0
+}

@@ -14,3 +14,6 @@ func terminalWidth(io.Writer) int { return 80 }
 
 // signalOf is the signal that ended a process: there are none here.
 func signalOf(*exec.ExitError) int { return 0 }
+
+// signalNumber is the number of a signal: there are none here.
+func signalNumber(os.Signal) int { return 0 }

@@ -1,0 +1,80 @@
+package cli
+
+import (
+	"context"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/RepliBuild/replibuild"
+	"github.com/RepliBuild/replibuild/daemons/setup/ninjabuild"
+)
+
+// isNinja reports whether the program was called by ninja's name, through a link.
+func isNinja(name string) bool {
+	return strings.TrimSuffix(filepath.Base(name), ".exe") == "ninja"
+}
+
+// ninjaCommand has ninja's flags, not ours: they are read there.
+func (a *app) ninjaCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "ninja [-C DIR] [-f FILE] [-t TOOL] [OPTIONS] [TARGET...]",
+		Short: "Build by build.ninja, as ninja does and with its flags",
+		Long: "Does what ninja does with the same build.ninja, from CMake, Meson or anything else: flags,\n" +
+			"tools, messages, exit codes and logs are ninja's, so a build folder can be left to ninja and\n" +
+			"taken back. `replibuild ninja -h` lists the flags. A link named ninja does the same without\n" +
+			"the word: cmake -G Ninja -DCMAKE_MAKE_PROGRAM=/path/ninja.",
+		Example:            "  replibuild ninja -C build\n  replibuild ninja -t targets all",
+		DisableFlagParsing: true,
+		RunE: func(_ *cobra.Command, args []string) error {
+			c := a.Caller
+			c.Args = args
+			if code := runNinja(c); code != exitDone {
+				return exitStatus(code)
+			}
+			return nil
+		},
+	}
+}
+
+// runNinja runs ninja and returns its exit code.
+func runNinja(c Caller) int {
+	ctx, stop := interruptible()
+	defer stop()
+	stdin, _ := c.Stdin.(*os.File)
+	stdout, _ := raw(c.Stdout).(*os.File)
+	stderr, _ := raw(c.Stderr).(*os.File)
+	n := ninjabuild.Caller{
+		Name: c.Name, Args: c.Args, Env: c.Env, Stdout: raw(c.Stdout), Stderr: raw(c.Stderr),
+	}
+	runner := replibuild.NewNinjaRunner(ninjabuild.Shell{Stdin: stdin, Stdout: stdout, Stderr: stderr})
+	defer runner.Close()
+	n.Runner = runner
+	if stdout != nil && isTerminal(stdout) {
+		n.Width = func() int { return terminalWidth(stdout) }
+	}
+	return ninjabuild.Main(ctx, n)
+}
+
+// interruptible returns a context that a signal ends, with the signal as its cause.
+func interruptible() (ctx context.Context, stop func()) {
+	ctx, cancel := context.WithCancelCause(context.Background())
+	signals := make(chan os.Signal, 1)
+	if wanted := interrupts(); len(wanted) > 0 { // none would mean all
+		signal.Notify(signals, wanted...)
+	}
+	go func() {
+		select {
+		case s := <-signals:
+			cancel(ninjabuild.Interrupt{Signal: signalNumber(s)})
+		case <-ctx.Done():
+		}
+	}()
+	return ctx, func() {
+		signal.Stop(signals)
+		cancel(nil)
+	}
+}

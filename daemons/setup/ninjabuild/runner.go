@@ -1,0 +1,40 @@
+package ninjabuild
+
+import "context"
+
+// Command is one edge to run.
+type Command struct {
+	Line        string // for the shell
+	Dir         string // the build folder; "" is the process's own
+	Env         []string
+	Inputs      []string // explicit and implicit, with those that the last run named
+	Outputs     []string // the folders above them are there
+	Description string
+	Depfile     string
+	Deps        string // "gcc", "msvc" or ""
+	Rspfile     string // it is written already
+	Pool        string
+	Console     bool // the command has the terminal
+	Restat      bool
+	Generator   bool
+}
+
+// Result is how a command ended.
+type Result struct {
+	Output      []byte // standard output and error, as they came
+	Code        int    // the shell's, or 128 and the signal; 0 is success
+	Interrupted bool   // it was ended by SIGINT, SIGTERM or SIGHUP
+	Err         error  // it could not be started at all: the build ends
+}
+
+// Runner runs commands, several at the same time. It is the place for a cache.
+type Runner interface {
+	// Run runs a command to its end. When the context ends, so does the command, and Run
+	// returns after all its processes are gone.
+	Run(ctx context.Context, c Command) Result
+}
+
+// Interrupt is the cause of a context that a signal ended.
+type Interrupt struct{ Signal int }
+
+func (Interrupt) Error() string { return "interrupted by user" }
