@@ -39,7 +39,7 @@ var arrows = map[string][]string{
 	"internal/filelock":        {},
 	"internal/lazyregexp":      {},
 	"internal/pause":           {},
-	"internal/words":           {"internal/termtext", "ipc"},
+	"internal/words":           {"internal/lazyregexp", "internal/termtext", "ipc"},
 	"daemons":                  {"internal/atomicfile", "internal/caller", "internal/filelock", "internal/pause", "internal/rootid", "ipc"},
 	"daemons/discovery":        {"internal/atomicfile", "internal/pause", "internal/rootid", "internal/stamps", "internal/words", "ipc"},
 	"daemons/setup":            {"internal/atomicfile", "internal/gcc", "internal/lazyregexp", "internal/rootid", "internal/stamps", "ipc"},

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"os"
 	"reflect"
 	"strings"
 	"sync"
@@ -121,6 +122,31 @@ func TestOrchestratorOverWire(t *testing.T) {
 	})
 	if !errors.Is(err, context.Canceled) {
 		t.Errorf("subscribe: %v", err)
+	}
+}
+
+// TestConnect: the connection is kept for the next request, and a daemon that is not there
+// is unreachable.
+func TestConnect(t *testing.T) {
+	t.Parallel()
+	s := serve(t, ServerConfig{}, OrchestratorHandlers(fakeOrchestrator{}))
+	dialed := 0
+	c := NewOrchestratorClient(func(ctx context.Context) (*Conn, error) {
+		dialed++
+		return Dial(ctx, s.ep)
+	})
+	defer c.Close()
+	for range 2 {
+		if err := c.Connect(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := c.SetStatus(t.Context(), SetStatusRequest{}); err != nil || dialed != 1 {
+		t.Errorf("%v, dialed %d times", err, dialed)
+	}
+	gone := NewOrchestratorClient(func(context.Context) (*Conn, error) { return nil, os.ErrNotExist })
+	if err := gone.Connect(t.Context()); !errors.Is(err, ErrUnreachable) {
+		t.Errorf("nobody there: %v", err)
 	}
 }
 

@@ -3,11 +3,10 @@ package words
 import (
 	"fmt"
 	"path"
-	"regexp"
 	"strconv"
 	"strings"
-	"sync"
 
+	"github.com/RepliBuild/replibuild/internal/lazyregexp"
 	"github.com/RepliBuild/replibuild/internal/termtext"
 )
 
@@ -22,18 +21,13 @@ type Diagnostic struct {
 
 var (
 	// placed matches "src/a.cpp:60:15: error: expected expression" of gcc and clang.
-	placed = lazily(`^(.+?):(\d+):(?:(\d+):)? (?:fatal )?error: (.*)$`)
+	placed = lazyregexp.New(`^(.+?):(\d+):(?:(\d+):)? (?:fatal )?error: (.*)$`)
 	// named matches "ld.lld: error: undefined symbol: f()", "clang++: error: …" and
 	// "LLVM ERROR: IO failure on output stream: No space left on device".
-	named = lazily(`^(?:[^ :]+: (?:fatal )?error|LLVM ERROR): (.*)$`)
+	named = lazyregexp.New(`^(?:[^ :]+: (?:fatal )?error|LLVM ERROR): (.*)$`)
 	// undefined matches what GNU ld says of a missing symbol.
-	undefined = lazily(`(undefined reference to .*)$`)
+	undefined = lazyregexp.New(`(undefined reference to .*)$`)
 )
-
-// lazily compiles an expression when it is first needed, not at each start of the program.
-func lazily(expr string) func() *regexp.Regexp {
-	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(expr) })
-}
 
 // FirstError finds the first error in what a compiler or linker printed.
 func FirstError(diagnostics string) (d Diagnostic, found bool) {
