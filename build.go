@@ -40,6 +40,12 @@ func (p *Project) Compile(ctx context.Context, o CompileOptions) (Result, error)
 	if onEvent == nil {
 		onEvent = func(ipc.Event) {}
 	}
+	alone := !p.usesDaemons(ctx, o)
+	var to contact
+	if !alone && p.config.Enabled(ipc.NameOrchestrator) {
+		to = p.contact(ctx)
+		defer to.client.Close()
+	}
 	request := ipc.BuildRequest{
 		Env: ipc.CallerEnv(p.env), Caller: caller.Own(), Targets: o.Targets, Files: o.Files, Jobs: o.Jobs,
 		NoCache: o.NoCache, Trigger: o.Trigger, Detach: o.Detach, Trace: o.Trace, TimeTrace: o.TimeTrace,
@@ -53,7 +59,6 @@ func (p *Project) Compile(ctx context.Context, o CompileOptions) (Result, error)
 			onEvent(ipc.NewEvent("", *notice))
 		}
 	}
-	alone := !p.usesDaemons(ctx, o)
 	if !alone {
 		if why := p.unfit(request.Caller); why != nil {
 			onEvent(ipc.NewEvent("", *why))
@@ -67,7 +72,20 @@ func (p *Project) Compile(ctx context.Context, o CompileOptions) (Result, error)
 		}
 		return p.buildHere(ctx, request, false, onEvent)
 	}
-	return p.buildThroughDaemons(ctx, request, onEvent)
+	return p.buildThroughDaemons(ctx, to, request, onEvent)
+}
+
+// contact is a client of the orchestrator that connects in the background, while the
+// command looks at its own process.
+type contact struct {
+	client  *ipc.OrchestratorClient // nil: the orchestrator is disabled
+	reached chan error
+}
+
+func (p *Project) contact(ctx context.Context) contact {
+	c := contact{p.orchestratorClient(), make(chan error, 1)}
+	go func() { c.reached <- c.client.Connect(ctx) }()
+	return c
 }
 
 // tellHome says that RepliBuild's own folder is a temporary one, once for each such folder.
@@ -116,17 +134,15 @@ func (p *Project) usesDaemons(ctx context.Context, o CompileOptions) bool {
 
 // buildThroughDaemons asks the orchestrator daemon, and takes its place for the
 // rest of the build when it is disabled, does not start or stops answering.
-func (p *Project) buildThroughDaemons(ctx context.Context, request ipc.BuildRequest, onEvent func(ipc.Event)) (Result, error) {
-	if !p.config.Enabled(ipc.NameOrchestrator) {
+func (p *Project) buildThroughDaemons(ctx context.Context, to contact, request ipc.BuildRequest, onEvent func(ipc.Event)) (Result, error) {
+	if to.client == nil {
 		p.startMissing(ctx, onEvent)
 		return p.buildHere(ctx, request, true, onEvent)
 	}
-	client := p.orchestratorClient()
-	defer client.Close()
-	if err := client.Ping(ctx); err != nil || p.reviveCrashed(ctx, onEvent) {
+	if err := <-to.reached; err != nil || p.outdated() || p.reviveCrashed(ctx, onEvent) {
 		p.startMissing(ctx, onEvent)
 	}
-	reply, err := client.Build(ctx, request, onEvent)
+	reply, err := to.client.Build(ctx, request, onEvent)
 	if !errors.Is(err, ipc.ErrUnreachable) || ctx.Err() != nil {
 		return reply, err
 	}
@@ -142,6 +158,13 @@ func (p *Project) buildThroughDaemons(ctx context.Context, request ipc.BuildRequ
 		}
 		onEvent(e)
 	})
+}
+
+// outdated reports whether the orchestrator speaks another protocol: another version has
+// started it. It answers a ping all the same.
+func (p *Project) outdated() bool {
+	e, err := p.supervisor().Endpoint(ipc.NameOrchestrator)
+	return err == nil && e.Protocol != ipc.Protocol
 }
 
 // reviveCrashed names the other daemons that crashed, and reports whether they are to be

@@ -71,8 +71,8 @@ func ExampleProject_Plan() {
 		fmt.Println(err)
 		return
 	}
-	for _, u := range plan.Units {
-		fmt.Println(u.Source, "->", u.Object)
+	for u := range plan.Units() {
+		fmt.Println(u.Source, "->", u.Output())
 	}
 	for _, t := range plan.Targets {
 		fmt.Println(t.Kind, t.Output)

@@ -31,10 +31,6 @@ type Options struct {
 // .replibuild/daemon_config.toml. It does not read replibuild.toml: a project with
 // a broken one can still be opened, started and asked.
 func Open(dir string, o Options) (*Project, error) {
-	env := o.Env
-	if env == nil {
-		env = os.Environ()
-	}
 	if dir == "" {
 		wd, err := os.Getwd()
 		if err != nil {
@@ -45,6 +41,15 @@ func Open(dir string, o Options) (*Project, error) {
 	root, err := daemons.FindRoot(dir)
 	if err != nil {
 		return nil, err
+	}
+	return openRoot(root, o)
+}
+
+// openRoot opens a project by its root.
+func openRoot(root string, o Options) (*Project, error) {
+	env := o.Env
+	if env == nil {
+		env = os.Environ()
 	}
 	get := func(key string) string { return ipc.EnvValue(env, key) }
 	home, err := daemons.HomeDir(get)

@@ -128,8 +128,8 @@ func outputTimes(t *testing.T, tree *tree) map[string]time.Time {
 			times[rel] = fi.ModTime()
 		}
 	}
-	for _, u := range tree.plan.Units {
-		add(u.Object)
+	for u := range tree.plan.Units() {
+		add(u.Output())
 	}
 	for _, target := range tree.plan.Targets {
 		add(target.Output)

@@ -49,69 +49,69 @@ func shellLine(words ...string) string {
 // dollars doubles $, which both tools expand.
 func dollars(s string) string { return strings.ReplaceAll(s, "$", "$$") }
 
-func driver(t ipc.Toolchain, lang string) string {
-	if lang == "c" {
-		return t.CC
+// commandLine is the command of a compile, archive or link with in standing for its inputs
+// and out for its output.
+func commandLine(plan *ipc.Plan, a *ipc.Action, in, out string) string {
+	c := plan.Commands[a.Command]
+	program := c.Program(plan.Toolchains[c.Toolchain])
+	switch a.Kind {
+	case ipc.ActionCompile:
+		return shellLine(append([]string{program}, c.Args...)...) + " -c " + in + " -o " + out
+	case ipc.ActionArchive:
+		return "rm -f " + out + " && " + shellLine(program, "qcsD") + " " + out + " " + in
 	}
-	return t.CXX
+	return strings.TrimSpace(shellLine(append([]string{program}, c.Args...)...) + " -o " + out + " " + in + " " + shellLine(c.Libs...))
 }
 
-// objectsOf lists the objects of a target in the plan's order.
-func objectsOf(plan *ipc.Plan, target string) []string {
-	var objects []string
-	for _, u := range plan.Units {
-		if u.Target == target {
-			objects = append(objects, u.Object)
-		}
+// after are the outputs of the actions that an action comes after.
+func after(plan *ipc.Plan, a *ipc.Action) (outputs []string) {
+	for _, id := range a.After {
+		before := plan.Action(id)
+		outputs = append(append(outputs, before.Outputs...), after(plan, before)...)
 	}
-	return objects
-}
-
-// linkLine is the command of a target with in standing for its objects.
-func linkLine(plan *ipc.Plan, t ipc.Target, in string) string {
-	tools := plan.Toolchains[t.Toolchain]
-	if t.Kind == ipc.KindStatic {
-		return "rm -f " + shellQuote(t.Output) + " && " + shellLine(tools.AR, "qcsD", t.Output) + " " + in
-	}
-	words := append([]string{driver(tools, t.LinkLang)}, t.LinkFlags...)
-	line := shellLine(append(words, "-o", t.Output)...) + " " + in
-	if rest := append(append([]string{}, t.LinkInputs...), t.Libs...); len(rest) > 0 {
-		line += " " + shellLine(rest...)
-	}
-	return line
+	return outputs
 }
 
 func ninjaText(plan *ipc.Plan, launcher string) string {
 	var t strings.Builder
 	path := strings.NewReplacer("$", "$$", " ", "$ ", ":", "$:").Replace
 	t.WriteString("ninja_required_version = 1.5\n")
-	for i, c := range plan.Commands {
-		words := append([]string{driver(plan.Toolchains[c.Toolchain], c.Lang)}, c.Args...)
-		fmt.Fprintf(&t, "rule cc%d\n  command = %s%s -MMD -MF $out.d -c $in -o $out\n  depfile = $out.d\n  deps = gcc\n",
-			i, launcher, dollars(shellLine(words...)))
-	}
-	var generated []string
-	for i, s := range plan.Steps {
-		fmt.Fprintf(&t, "rule step%d\n  command = mkdir -p %s && %s\n  restat = 1\n", i, shellQuote(filepath.Dir(s.Outputs[0])), dollars(shellLine(s.Command...)))
-		fmt.Fprintf(&t, "build %s: step%d %s\n", joined(s.Outputs, path), i, joined(s.Inputs, path))
-		generated = append(generated, s.Outputs...)
-	}
-	after := ""
-	if len(generated) > 0 {
-		after = " || " + joined(generated, path)
-	}
-	for _, u := range plan.Units {
-		fmt.Fprintf(&t, "build %s: cc%d %s%s\n", path(u.Object), u.Command, path(u.Source), after)
-	}
-	for i, target := range plan.Targets {
-		fmt.Fprintf(&t, "rule link%d\n  command = %s\n  rspfile = $out.rsp\n  rspfile_content = $in_newline\n", i, dollars(linkLine(plan, target, "@@RSP@@")))
-		implicit := ""
-		if len(target.LinkInputs) > 0 {
-			implicit = " | " + joined(target.LinkInputs, path)
+	rules := map[string]bool{}
+	for i := range plan.Actions {
+		a := &plan.Actions[i]
+		if a.Kind == ipc.ActionPhony {
+			continue
 		}
-		fmt.Fprintf(&t, "build %s: link%d %s%s\n", path(target.Output), i, joined(objectsOf(plan, target.Name), path), implicit)
+		rule, implicit := fmt.Sprintf("%s%d", a.Kind, a.Command), ""
+		in := a.Inputs
+		switch a.Kind {
+		case ipc.ActionCompile:
+			in = []string{a.Source}
+			if !rules[rule] {
+				fmt.Fprintf(&t, "rule %s\n  command = %s%s -MMD -MF $out.d\n  depfile = $out.d\n  deps = gcc\n",
+					rule, launcher, inOut(commandLine(plan, a, "@IN@", "@OUT@"), "$in"))
+			}
+		case ipc.ActionCommand:
+			rule = fmt.Sprintf("step%d", i)
+			fmt.Fprintf(&t, "rule %s\n  command = mkdir -p %s && %s\n  restat = 1\n", rule, shellQuote(filepath.Dir(a.Output())), dollars(shellLine(a.Args...)))
+		default:
+			if !rules[rule] {
+				fmt.Fprintf(&t, "rule %s\n  command = %s\n  rspfile = $out.rsp\n  rspfile_content = $in_newline\n",
+					rule, inOut(commandLine(plan, a, "@IN@", "@OUT@"), "@$out.rsp"))
+			}
+		}
+		rules[rule] = true
+		if before := after(plan, a); len(before) > 0 {
+			implicit = " || " + joined(before, path)
+		}
+		fmt.Fprintf(&t, "build %s: %s %s%s\n", joined(a.Outputs, path), rule, joined(in, path), implicit)
 	}
-	return strings.ReplaceAll(t.String(), "@@RSP@@", "@$out.rsp")
+	return t.String()
+}
+
+// inOut puts ninja's names for the inputs and the output into a command line.
+func inOut(line, in string) string {
+	return strings.NewReplacer("@IN@", in, "@OUT@", "$out").Replace(dollars(line))
 }
 
 func joined(paths []string, escape func(string) string) string {
@@ -125,46 +125,47 @@ func joined(paths []string, escape func(string) string) string {
 func makeText(plan *ipc.Plan) string {
 	var t strings.Builder
 	path := strings.NewReplacer("$", "$$", " ", `\ `, "#", `\#`).Replace
-	var outputs, depfiles, generated []string
+	quoted := func(line string) string { return strings.ReplaceAll(dollars(line), "#", `\#`) }
+	var outputs, depfiles []string
 	for _, target := range plan.Targets {
 		outputs = append(outputs, target.Output)
 	}
 	fmt.Fprintf(&t, "MAKEFLAGS += -rR\n.PHONY: all\nall: %s\n\n", joined(outputs, path))
-	for i, c := range plan.Commands {
-		words := append([]string{driver(plan.Toolchains[c.Toolchain], c.Lang)}, c.Args...)
-		fmt.Fprintf(&t, "CC%d = %s\n", i, strings.ReplaceAll(dollars(shellLine(words...)), "#", `\#`))
-	}
-	for _, s := range plan.Steps {
-		generated = append(generated, s.Outputs...)
-		fmt.Fprintf(&t, "%s: %s\n\t@mkdir -p %s\n\t@%s\n", path(s.Outputs[0]), joined(s.Inputs, path),
-			shellQuote(filepath.Dir(s.Outputs[0])), dollars(shellLine(s.Command...)))
-		for _, more := range s.Outputs[1:] {
-			fmt.Fprintf(&t, "%s: %s ;\n", path(more), path(s.Outputs[0]))
+	for i := range plan.Actions {
+		a := &plan.Actions[i]
+		before := joined(after(plan, a), path)
+		switch a.Kind {
+		case ipc.ActionPhony:
+		case ipc.ActionCompile:
+			depfiles = append(depfiles, a.Output()+".d")
+			fmt.Fprintf(&t, "%s: %s | %s\n\t@mkdir -p $(@D)\n\t@%s -MMD -MP -MF $@.d\n", path(a.Output()), path(a.Source), before,
+				strings.NewReplacer("@IN@", "$<", "@OUT@", "$@").Replace(quoted(commandLine(plan, a, "@IN@", "@OUT@"))))
+		case ipc.ActionCommand:
+			fmt.Fprintf(&t, "%s: %s\n\t@mkdir -p %s\n\t@%s\n", path(a.Output()), joined(a.Inputs, path),
+				shellQuote(filepath.Dir(a.Output())), dollars(shellLine(a.Args...)))
+			for _, more := range a.Outputs[1:] {
+				fmt.Fprintf(&t, "%s: %s ;\n", path(more), path(a.Output()))
+			}
+		default:
+			fmt.Fprintf(&t, "%s: %s\n\t@$(file >$@.rsp,%s)%s\n", path(a.Output()), joined(a.Inputs, path), "$^",
+				strings.NewReplacer("@IN@", "@$@.rsp", "@OUT@", "$@").Replace(quoted(commandLine(plan, a, "@IN@", "@OUT@"))))
 		}
-	}
-	for _, u := range plan.Units {
-		depfiles = append(depfiles, u.Object+".d")
-		fmt.Fprintf(&t, "%s: %s | %s\n\t@mkdir -p $(@D)\n\t@$(CC%d) -MMD -MP -MF $@.d -c $< -o $@\n", path(u.Object), path(u.Source), joined(generated, path), u.Command)
-	}
-	for _, target := range plan.Targets {
-		inputs := append(objectsOf(plan, target.Name), target.LinkInputs...)
-		fmt.Fprintf(&t, "%s: %s\n\t@$(file >$@.rsp,%s)%s\n", path(target.Output), joined(inputs, path),
-			"$(filter %.o,$^)", strings.ReplaceAll(dollars(linkLine(plan, target, "@@RSP@@")), "@@RSP@@", "@$@.rsp"))
 	}
 	fmt.Fprintf(&t, "-include %s\n", joined(depfiles, path))
 	return t.String()
 }
 
-// removeOutputs deletes what the plan's commands make.
+// removeOutputs deletes what the plan's compiles and links make.
 func removeOutputs(dir string, plan *ipc.Plan) error {
-	for _, u := range plan.Units {
-		if err := removeIfThere(filepath.Join(dir, u.Object)); err != nil {
-			return err
+	for i := range plan.Actions {
+		a := &plan.Actions[i]
+		if a.Kind == ipc.ActionCommand {
+			continue
 		}
-	}
-	for _, t := range plan.Targets {
-		if err := removeIfThere(filepath.Join(dir, t.Output)); err != nil {
-			return err
+		for _, out := range a.Outputs {
+			if err := removeIfThere(filepath.Join(dir, out)); err != nil {
+				return err
+			}
 		}
 	}
 	return nil

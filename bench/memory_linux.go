@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/RepliBuild/replibuild/internal/pause"
 	"github.com/RepliBuild/replibuild/ipc"
 )
 
@@ -47,12 +48,12 @@ func memory(ctx context.Context, b *bench, project string, trees []*tree) ([]lin
 	for _, d := range set.Daemons {
 		daemons = append(daemons, d.PID)
 	}
-	if err := pause(ctx, restFor); err != nil {
+	if err := pause.For(ctx, restFor); err != nil {
 		return nil, err
 	}
 	all := withChildren(daemons)
 	cpu := cpuTime(all)
-	if err := pause(ctx, idleFor); err != nil {
+	if err := pause.For(ctx, idleFor); err != nil {
 		return nil, err
 	}
 	share := float64(cpuTime(all)-cpu) / float64(idleFor)
@@ -62,15 +63,6 @@ func memory(ctx context.Context, b *bench, project string, trees []*tree) ([]lin
 		megabytes(fmt.Sprintf("all %d processes, PSS", len(all)), sumKB(all, "Pss:"), goal.all),
 		{note: fmt.Sprintf("CPU at rest over %v: %.2f %% of a core, goal 0.30 %%", idleFor, 100*share), judged: true, failed: share > 0.003},
 	}, nil
-}
-
-func pause(ctx context.Context, d time.Duration) error {
-	select {
-	case <-time.After(d):
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }
 
 // megabytes is a line about kB of memory, judged if there is a goal.

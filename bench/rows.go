@@ -47,7 +47,7 @@ func expectIdle(ctx context.Context, trees []*tree) error {
 		if err != nil {
 			return err
 		}
-		if !done.OK || done.Compiled+done.Failed+done.Skipped+done.Links > 0 || done.Cached != len(t.plan.Units) {
+		if !done.OK || done.Compiled+done.Failed+done.Skipped+done.Links > 0 || done.Cached != t.plan.CountUnits() {
 			return fmt.Errorf("%s: nothing should be left to do, but %+v", t.tool, done)
 		}
 	}
@@ -152,7 +152,7 @@ func function(i int) string {
 
 func sourcesOf(t *tree) []string {
 	var out []string
-	for _, u := range t.plan.Units {
+	for u := range t.plan.Units() {
 		out = append(out, u.Source)
 	}
 	return out
@@ -235,7 +235,7 @@ func cold(ctx context.Context, b *bench, project string, trees []*tree) ([]line,
 // does, with a build each time. The time is that of the builds after the first
 // visit; RepliBuild must not compile in any of them.
 func branch(ctx context.Context, b *bench, project string, trees []*tree) ([]line, error) {
-	sources := spread(sourcesOf(trees[0]), max(1, len(trees[0].plan.Units)/10))
+	sources := spread(sourcesOf(trees[0]), max(1, trees[0].plan.CountUnits()/10))
 	for _, t := range trees {
 		for _, there := range []bool{true, false} { // the first visit compiles
 			if err := checkout(t, sources, there); err != nil {

@@ -51,10 +51,28 @@ func HashFile(path string) (Digest, int64, error) {
 		return Digest{}, 0, err
 	}
 	defer f.Close()
+	return hashFrom(f)
+}
+
+// HashOpen returns the digest of an open file's content, and leaves the file at its
+// beginning.
+func HashOpen(f *os.File) (Digest, error) {
+	if _, err := f.Seek(0, io.SeekStart); err != nil {
+		return Digest{}, fmt.Errorf("hash %s: %w", f.Name(), err)
+	}
+	d, _, err := hashFrom(f)
+	if err != nil {
+		return Digest{}, err
+	}
+	_, err = f.Seek(0, io.SeekStart)
+	return d, err
+}
+
+func hashFrom(f *os.File) (Digest, int64, error) {
 	h := sha256.New()
 	n, err := io.Copy(h, f)
 	if err != nil {
-		return Digest{}, 0, fmt.Errorf("hash %s: %w", path, err)
+		return Digest{}, 0, fmt.Errorf("hash %s: %w", f.Name(), err)
 	}
 	return Digest(h.Sum(nil)), n, nil
 }

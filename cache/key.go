@@ -7,7 +7,7 @@ import (
 
 // keySchema is part of every key: a change of what goes into keys makes all old
 // entries unreachable.
-const keySchema = 2
+const keySchema = 3
 
 // Key hashes named fields into a digest. Every name, value and count is preceded
 // by its length, so two different sequences of fields never give the same bytes.

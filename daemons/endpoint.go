@@ -10,6 +10,7 @@ import (
 	"os"
 	"time"
 
+	"github.com/RepliBuild/replibuild/internal/pause"
 	"github.com/RepliBuild/replibuild/ipc"
 )
 
@@ -19,7 +20,7 @@ import (
 const endpointSchema = 1
 
 // endpointReturns is how long a running daemon may take to write a deleted endpoint
-// file again: its [keeper] looks every [keepEvery].
+// file again: its [selfHealer] looks every [keepEvery].
 const endpointReturns = keepEvery + 500*time.Millisecond
 
 // ReadEndpoint reads an endpoint file. It refuses a file that somebody else could
@@ -93,7 +94,7 @@ func unreachable(name string, err error) error {
 }
 
 // awaitEndpoint reads a daemon's endpoint. While the daemon holds its lock a missing
-// file is about to be written: by its start, or by its keeper.
+// file is about to be written: by its start, or by its selfHealer.
 func (p Paths) awaitEndpoint(ctx context.Context, name string) (ipc.Endpoint, error) {
 	ctx, cancel := context.WithTimeout(ctx, endpointReturns)
 	defer cancel()
@@ -102,7 +103,7 @@ func (p Paths) awaitEndpoint(ctx context.Context, name string) (ipc.Endpoint, er
 		if !errors.Is(err, fs.ErrNotExist) || !isLocked(p.LockFile(name)) || readHolder(p.LockFile(name)).Stopping {
 			return ep, err
 		}
-		if pause(ctx, 20*time.Millisecond) != nil {
+		if pause.For(ctx, 20*time.Millisecond) != nil {
 			return ep, err
 		}
 	}

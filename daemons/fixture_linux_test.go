@@ -7,14 +7,10 @@ import (
 	"sync/atomic"
 	"syscall"
 	"testing"
-	"time"
 
+	"github.com/RepliBuild/replibuild/internal/testkit"
 	"github.com/RepliBuild/replibuild/ipc"
 )
-
-// patience is how long a test waits for a state before it gives up: far longer than
-// anything takes, since the machine may be busy.
-const patience = 60 * time.Second
 
 // nextPort gives every test a range of ports of its own, below those that the system
 // hands out by itself, and other ones than another run's.
@@ -55,7 +51,7 @@ func newSetIn(t *testing.T, home, root, config string, base int) set {
 
 // end stops the set, and kills what a failed test may have left of it.
 func (s set) end() {
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	ctx, cancel := context.WithTimeout(context.Background(), testkit.Patience)
 	defer cancel()
 	if _, err := os.Stat(s.Paths.Root); err == nil {
 		for _, pid := range processesOf(s.Paths.Root) {
@@ -81,7 +77,7 @@ func (s set) end() {
 }
 
 func (s set) context() context.Context {
-	ctx, cancel := context.WithTimeout(s.t.Context(), patience)
+	ctx, cancel := context.WithTimeout(s.t.Context(), testkit.Patience)
 	s.t.Cleanup(cancel)
 	return ctx
 }
@@ -116,7 +112,7 @@ func (s set) waitState(state string, names ...string) map[string]ipc.DaemonStatu
 		names = ipc.DaemonNames()
 	}
 	var now map[string]ipc.DaemonStatus
-	waitFor(s.t, "state "+state, func() bool {
+	testkit.Until(s.t, "state "+state, func() bool {
 		now = s.now()
 		for _, name := range names {
 			if now[name].State != state {
@@ -135,15 +131,6 @@ func (s set) kill(pid int, sig syscall.Signal) {
 	}
 	if err := syscall.Kill(pid, sig); err != nil {
 		s.t.Fatal(err)
-	}
-}
-
-func waitFor(t *testing.T, what string, done func() bool) {
-	t.Helper()
-	for until := time.Now().Add(patience); !done(); time.Sleep(10 * time.Millisecond) {
-		if time.Now().After(until) {
-			t.Fatalf("waited in vain for: %s", what)
-		}
 	}
 }
 

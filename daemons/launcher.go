@@ -99,7 +99,7 @@ func (l *Launcher) Restart(ctx context.Context, names ...string) ([]ipc.DaemonSt
 // noteRestart counts a restart by hand of a daemon that ran or had crashed. Earlier crashes
 // do not count after it: the user has most likely changed something.
 func (l *Launcher) noteRestart(before ipc.DaemonStatus) error {
-	r := l.Paths.readRecord(before.Name)
+	r := l.Paths.readRestarts(before.Name)
 	r.Crashes, r.DiedIn = nil, ""
 	if before.PID != 0 {
 		r.Restarts++
@@ -107,7 +107,7 @@ func (l *Launcher) noteRestart(before ipc.DaemonStatus) error {
 	if before.State == ipc.StateCrashed && before.PID != 0 {
 		r.LastCrash = before.LastError
 	}
-	return l.Paths.writeRecord(before.Name, r)
+	return l.Paths.writeRestarts(before.Name, r)
 }
 
 // Alive reports whether a process holds the daemon's lock, whatever state it is in.

@@ -17,6 +17,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/RepliBuild/replibuild/internal/testkit"
 	"github.com/RepliBuild/replibuild/ipc"
 )
 
@@ -198,7 +199,7 @@ func TestRestartsCountAndCrashesAreNamed(t *testing.T) {
 	s := newSet(t, "")
 	killed := s.mustStart()[ipc.NameCompilation].PID
 	s.kill(killed, syscall.SIGKILL)
-	want := fmt.Sprintf("PID %d was killed, after ", killed)
+	want := fmt.Sprintf("PID %d was killed by signal 9, after ", killed)
 	if d := s.waitState(ipc.StateCrashed, ipc.NameCompilation)[ipc.NameCompilation]; !strings.HasPrefix(d.LastError, want) {
 		t.Errorf("crashed: %q, want %q…", d.LastError, want)
 	}
@@ -348,7 +349,7 @@ func TestDeletedFilesComeBack(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	waitFor(t, "all files", func() bool {
+	testkit.Until(t, "all files", func() bool {
 		for _, name := range ipc.DaemonNames() {
 			_, noLog := os.Stat(s.Paths.LogFile(name))
 			if _, err := ReadEndpoint(s.Paths.EndpointFile(name)); err != nil || noLog != nil || !s.Alive(name) {
@@ -379,7 +380,7 @@ func TestStartAfterDeletionLeavesOneSet(t *testing.T) {
 	if _, err := s.Start(s.context()); err != nil {
 		t.Fatal(err)
 	}
-	waitFor(t, "one set", func() bool { return len(processesOf(s.Paths.Root)) == 4 })
+	testkit.Until(t, "one set", func() bool { return len(processesOf(s.Paths.Root)) == 4 })
 	s.waitState(ipc.StateRunning)
 }
 
@@ -390,21 +391,23 @@ func TestDaemonsLeaveAProjectThatIsGone(t *testing.T) {
 	if err := os.RemoveAll(s.Paths.Root); err != nil {
 		t.Fatal(err)
 	}
-	waitFor(t, "the daemons to leave", func() bool { return len(processesOf(s.Paths.Root)) == 0 })
+	testkit.Until(t, "the daemons to leave", func() bool { return len(processesOf(s.Paths.Root)) == 0 })
 }
 
-func TestSIGTERMEndsCleanly(t *testing.T) {
+func TestSignalsThatEndCleanly(t *testing.T) {
 	t.Parallel()
-	s := newSet(t, "")
-	for _, d := range s.mustStart() {
-		s.kill(d.PID, syscall.SIGTERM)
-	}
-	s.waitState(ipc.StateStopped)
-	for _, name := range ipc.DaemonNames() {
-		waitFor(t, "the end of "+name, func() bool { return !s.Alive(name) })
-		lines := lastLines(s.Paths, name, 1)
-		if len(lines) != 1 || parseLogLine(name, lines[0]).Message != endedMessage {
-			t.Errorf("%s ended with %q", name, lines)
+	for _, signal := range []syscall.Signal{syscall.SIGTERM, syscall.SIGHUP} {
+		s := newSet(t, "")
+		for _, d := range s.mustStart() {
+			s.kill(d.PID, signal)
+		}
+		s.waitState(ipc.StateStopped)
+		for _, name := range ipc.DaemonNames() {
+			testkit.Until(t, "the end of "+name, func() bool { return !s.Alive(name) })
+			lines := lastLines(s.Paths, name, 1)
+			if len(lines) != 1 || parseLogLine(name, lines[0]).Message != endedMessage {
+				t.Errorf("%v: %s ended with %q", signal, name, lines)
+			}
 		}
 	}
 }
@@ -423,7 +426,7 @@ func TestRunningRequestsMayFinish(t *testing.T) {
 		}
 		answered <- err
 	}()
-	waitFor(t, "the request to begin", func() bool {
+	testkit.Until(t, "the request to begin", func() bool {
 		_, err := os.Stat(filepath.Join(s.Paths.Root, "begun"))
 		return err == nil
 	})
@@ -432,7 +435,7 @@ func TestRunningRequestsMayFinish(t *testing.T) {
 		_, err := s.Stop(s.context(), ipc.NameSetup)
 		stopped <- err
 	}()
-	waitFor(t, "setup to leave", func() bool { return readHolder(s.Paths.LockFile(ipc.NameSetup)).Stopping })
+	testkit.Until(t, "setup to leave", func() bool { return readHolder(s.Paths.LockFile(ipc.NameSetup)).Stopping })
 	write(t, filepath.Join(s.Paths.Root, "go"), "")
 	if err := <-answered; err != nil {
 		t.Errorf("the running request: %v", err)
@@ -518,7 +521,7 @@ func TestCrashLoopIsLeftAlone(t *testing.T) {
 			t.Errorf("ensure %d: %v", i, err)
 		}
 	}
-	if n := len(s.Paths.readRecord(ipc.NameSetup).Crashes); n != crashLimit {
+	if n := len(s.Paths.readRestarts(ipc.NameSetup).Crashes); n != crashLimit {
 		t.Errorf("%d crashes counted, want %d", n, crashLimit)
 	}
 	if err := os.Remove(armed); err != nil {
@@ -545,7 +548,7 @@ func TestIdleSetLeavesTogether(t *testing.T) {
 			client.Subscribe(ctx, ipc.SubscribeRequest{}, func(ipc.Event) {})
 		})
 	}
-	waitFor(t, "three times idle_timeout", func() bool {
+	testkit.Until(t, "three times idle_timeout", func() bool {
 		now := s.now()
 		for _, d := range now {
 			if d.State != ipc.StateRunning {
@@ -557,7 +560,7 @@ func TestIdleSetLeavesTogether(t *testing.T) {
 	hangUp()
 	streams.Wait()
 	s.waitState(ipc.StateStopped)
-	waitFor(t, "all processes to leave", func() bool { return len(processesOf(s.Paths.Root)) == 0 })
+	testkit.Until(t, "all processes to leave", func() bool { return len(processesOf(s.Paths.Root)) == 0 })
 }
 
 // Another user learns nothing: not the endpoint, and no answer on the port.
@@ -607,6 +610,9 @@ func TestProtocolsOfOtherVersions(t *testing.T) {
 		}
 	}
 	rewrite(ipc.NameSetup, ipc.Protocol-1)
+	if d := s.now()[ipc.NameSetup]; d.State != ipc.StateRunning || d.LastError != fmt.Sprintf("it speaks protocol %d, this program %d", ipc.Protocol-1, ipc.Protocol) {
+		t.Errorf("beside an older daemon: %+v", d)
+	}
 	if _, err := s.Start(s.context()); err != nil {
 		t.Fatal(err)
 	}

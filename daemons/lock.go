@@ -9,12 +9,11 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/RepliBuild/replibuild/internal/filelock"
+	"github.com/RepliBuild/replibuild/internal/pause"
 	"github.com/RepliBuild/replibuild/internal/rootid"
 	"github.com/RepliBuild/replibuild/ipc"
 )
-
-// errLocked means that another process holds the lock.
-var errLocked = errors.New("locked by another process")
 
 // lock is a held flock on a file. It belongs to the open file, not to the process:
 // a child that is handed the file holds the lock too, and it is free when the last
@@ -35,7 +34,7 @@ type holder struct {
 }
 
 // tryLock takes the lock at path, making file and folder where missing, or returns
-// errLocked at once.
+// filelock.ErrLocked at once.
 func tryLock(path string) (*lock, error) {
 	if err := rootid.MakeFolder(filepath.Dir(path)); err != nil {
 		return nil, err
@@ -45,7 +44,7 @@ func tryLock(path string) (*lock, error) {
 		if err != nil {
 			return nil, err
 		}
-		if err := flockExclusive(f); err != nil {
+		if err := filelock.Exclusive(f); err != nil {
 			f.Close()
 			return nil, err
 		}
@@ -61,10 +60,10 @@ func tryLock(path string) (*lock, error) {
 func waitLock(ctx context.Context, path string) (*lock, error) {
 	for {
 		l, err := tryLock(path)
-		if !errors.Is(err, errLocked) {
+		if !errors.Is(err, filelock.ErrLocked) {
 			return l, err
 		}
-		if err := pause(ctx, 5*time.Millisecond); err != nil {
+		if err := pause.For(ctx, 5*time.Millisecond); err != nil {
 			return nil, ipc.Errorf(ipc.CodeTimeout, "another replibuild command is starting or stopping these daemons and does not finish").
 				WithHint("see which one with `ps`, end it and try again")
 		}
@@ -79,7 +78,7 @@ func isLocked(path string) bool {
 		return false
 	}
 	defer f.Close()
-	return errors.Is(flockShared(f), errLocked)
+	return errors.Is(filelock.Shared(f), filelock.ErrLocked)
 }
 
 // inPlace reports whether the locked file is still the one at its path.
@@ -122,15 +121,3 @@ func readHolder(path string) holder {
 
 // release lets go of the lock; a child with the same open file keeps it.
 func (l *lock) release() error { return l.file.Close() }
-
-// pause waits for d or until ctx ends.
-func pause(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-t.C:
-		return nil
-	}
-}

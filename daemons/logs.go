@@ -14,6 +14,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/RepliBuild/replibuild/internal/pause"
 	"github.com/RepliBuild/replibuild/ipc"
 )
 
@@ -59,7 +60,7 @@ func Tail(ctx context.Context, p Paths, names []string, n int, follow bool, fn f
 	for _, line := range lines[max(0, len(lines)-n):] {
 		fn(line)
 	}
-	for follow && pause(ctx, followEvery) == nil {
+	for follow && pause.For(ctx, followEvery) == nil {
 		for _, t := range tails {
 			t.read(fn)
 		}
@@ -198,9 +199,10 @@ func lastLines(p Paths, name string, n int) []string {
 	return lines[max(0, len(lines)-n):]
 }
 
-// crashText says which process of a daemon crashed, when, and its last words. A process
-// that was killed has no time for any: its last log line says when it still lived. pid
-// is 0 where the process never got as far as its endpoint.
+// crashText says which process of a daemon crashed, when, and its last words. Only signal
+// 9 ends a Go program without any: it handles all others, or prints a trace. Its last log
+// line says when it still lived. pid is 0 where the process never got as far as its
+// endpoint.
 func crashText(p Paths, name string, pid int) string {
 	words := lastWords(p, name)
 	switch {
@@ -209,7 +211,7 @@ func crashText(p Paths, name string, pid int) string {
 	case words != "":
 		return fmt.Sprintf("PID %d: %s", pid, words)
 	}
-	text := fmt.Sprintf("PID %d was killed", pid)
+	text := fmt.Sprintf("PID %d was killed by signal 9", pid)
 	if info, err := os.Stat(p.LogFile(name)); err == nil {
 		text += ", after " + info.ModTime().Local().Format(time.TimeOnly)
 	}

@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/RepliBuild/replibuild/internal/pause"
 	"github.com/RepliBuild/replibuild/ipc"
 )
 
@@ -107,7 +108,7 @@ func (s testSetup) Validate(ctx context.Context, _ ipc.ValidateRequest) (ipc.Val
 		if _, err := os.Stat(filepath.Join(s.root, "go")); err == nil {
 			return ipc.ValidateReply{Files: []string{"done"}}, nil
 		}
-		if err := pause(ctx, 5*time.Millisecond); err != nil {
+		if err := pause.For(ctx, 5*time.Millisecond); err != nil {
 			return ipc.ValidateReply{}, context.Cause(ctx)
 		}
 	}

@@ -16,6 +16,9 @@ import (
 // projectFile is what makes a folder a project.
 const projectFile = "replibuild.toml"
 
+// ownFolder is our folder in a project.
+const ownFolder = ".replibuild"
+
 // Paths tells where the files of one project's set are. Root and Set are empty for
 // the folders that all projects share.
 type Paths struct {
@@ -53,7 +56,8 @@ func setID(root string) string {
 }
 
 // FindRoot returns the canonical path of the project that dir lies in: the nearest
-// folder, from dir upwards, with a replibuild.toml.
+// folder, from dir upwards, with a replibuild.toml, or with a build.ninja that was built
+// by us.
 func FindRoot(dir string) (string, error) {
 	abs, err := filepath.Abs(dir)
 	if err != nil {
@@ -67,7 +71,7 @@ func FindRoot(dir string) (string, error) {
 	closed := "" // a folder above that may not be searched could hold the project
 	for at := canonical; ; at = filepath.Dir(at) {
 		fi, err := os.Stat(filepath.Join(at, projectFile))
-		if err == nil && !fi.IsDir() {
+		if err == nil && !fi.IsDir() || isBuildFolder(at) {
 			return at, checkRoot(at)
 		}
 		if errors.Is(err, fs.ErrPermission) && closed == "" {
@@ -78,6 +82,22 @@ func FindRoot(dir string) (string, error) {
 				WithHint("make one with `replibuild init`, or name the project's folder with --project DIR")
 		}
 	}
+}
+
+// isBuildFolder reports whether a folder has a build.ninja and state of ours.
+func isBuildFolder(dir string) bool {
+	_, manifest := os.Stat(filepath.Join(dir, "build.ninja"))
+	_, ours := os.Stat(filepath.Join(dir, ownFolder, "state"))
+	return manifest == nil && ours == nil
+}
+
+// BuildFolder returns the canonical path of a folder with a build.ninja.
+func BuildFolder(dir string) (string, error) {
+	canonical, err := filepath.EvalSymlinks(dir)
+	if err != nil {
+		return "", ipc.Errorf(ipc.CodeNoProject, "cannot open the folder %s: %v", dir, cause(err))
+	}
+	return canonical, checkRoot(canonical)
 }
 
 // checkRoot refuses a project whose path would not reach compilers and daemons as it is:
@@ -126,7 +146,7 @@ func (p Paths) LockFile(name string) string { return filepath.Join(p.StateDir(),
 // ConfigFile is the daemons' configuration.
 func (p Paths) ConfigFile() string { return filepath.Join(p.projectDir(), "daemon_config.toml") }
 
-func (p Paths) projectDir() string { return filepath.Join(p.Root, ".replibuild") }
+func (p Paths) projectDir() string { return filepath.Join(p.Root, ownFolder) }
 
 // cause takes the operation and the path off a file error: the message around it
 // names them already.

@@ -9,6 +9,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/RepliBuild/replibuild/internal/filelock"
 	"github.com/RepliBuild/replibuild/ipc"
 )
 
@@ -62,7 +63,7 @@ func TestFindRoot(t *testing.T) {
 
 func TestCrashesLoopOnlyWhenFast(t *testing.T) {
 	t.Parallel()
-	var r record
+	var r restartHistory
 	now := time.Now()
 	for i := range crashLimit + 2 {
 		if want := i >= crashLimit; r.looping(now) != want {
@@ -89,7 +90,7 @@ func TestLockIsOneAtATime(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := tryLock(path); !errors.Is(err, errLocked) {
+	if _, err := tryLock(path); !errors.Is(err, filelock.ErrLocked) {
 		t.Errorf("second lock: %v", err)
 	}
 	if !isLocked(path) || !l.inPlace() {

@@ -116,7 +116,7 @@ func portError(name string, port int, err error) error {
 		return ipc.Errorf(ipc.CodePortInUse, "cannot listen on port %d of the %s daemon: %v", port, name, err).
 			WithHint("choose another `port` under [daemons.%s] in .replibuild/daemon_config.toml, or remove the line", name)
 	}
-	by := PortHolder(port)
+	by := PortOwner(port)
 	if by == "" {
 		by = "another program"
 	}

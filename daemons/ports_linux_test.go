@@ -110,7 +110,7 @@ func TestLostPortIsReplacedAndSaid(t *testing.T) {
 
 func TestPortHolderOfAFreePort(t *testing.T) {
 	t.Parallel()
-	if by := PortHolder(ports() + 99); by != "" {
+	if by := PortOwner(ports() + 99); by != "" {
 		t.Errorf("a free port is held by %s", by)
 	}
 }

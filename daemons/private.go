@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/RepliBuild/replibuild/internal/atomicfile"
 	"github.com/RepliBuild/replibuild/ipc"
 )
 
@@ -111,22 +112,10 @@ func openPrivate(path string, flag int) (*os.File, error) {
 	return f, nil
 }
 
-// replacePrivate puts data at path in one step: readers see the old file or the
-// new one. The folder is made when missing.
+// replacePrivate is [atomicfile.Write] that makes the folder if it is missing.
 func replacePrivate(path string, data []byte) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return err
 	}
-	tmp, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*") // O_EXCL, 0600
-	if err != nil {
-		return err
-	}
-	_, err = tmp.Write(data)
-	if err = errors.Join(err, tmp.Close()); err == nil {
-		err = os.Rename(tmp.Name(), path)
-	}
-	if err != nil {
-		os.Remove(tmp.Name())
-	}
-	return err
+	return atomicfile.Write(path, data)
 }

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/RepliBuild/replibuild/internal/caller"
+	"github.com/RepliBuild/replibuild/internal/filelock"
 	"github.com/RepliBuild/replibuild/ipc"
 )
 
@@ -45,7 +46,7 @@ type Service struct {
 }
 
 // Run is a daemon from start to exit: it takes over what a [Launcher] handed to this
-// process, serves until it is told to stop (a request, SIGTERM, the end of ctx), has
+// process, serves until it is told to stop (a request, SIGTERM, SIGHUP, the end of ctx), has
 // been idle for idle_timeout, or lost its project or its lock, and returns when what
 // ran has finished. Started by hand, without a launcher, it takes lock and ports
 // itself. It is called once in a process, which must not have opened descriptors
@@ -55,7 +56,7 @@ func Run(ctx context.Context, cfg RunConfig) error {
 	if err != nil {
 		return err
 	}
-	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
+	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()
 	d := &shell{RunConfig: cfg, in: in, leaving: make(chan struct{}), started: time.Now()}
 	err = d.start(ctx)
@@ -76,13 +77,13 @@ type shell struct {
 	log       *slog.Logger
 	endpoint  ipc.Endpoint
 	listeners []net.Listener
-	keeper    *keeper
+	keeper    *selfHealer
 	service   Service
 	ending    context.CancelFunc // of the service's context
 	server    *ipc.Server
 
 	once    sync.Once
-	mu      sync.Mutex // of keeper, between its checks and the leaving
+	mu      sync.Mutex // of selfHealer, between its checks and the leaving
 	leaving chan struct{}
 }
 
@@ -92,7 +93,7 @@ func (d *shell) start(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	d.keeper = &keeper{
+	d.keeper = &selfHealer{
 		paths: d.Paths, name: d.Name, lock: held,
 		holder: holder{Process: ownIdentity(), Since: d.started},
 	}
@@ -128,7 +129,7 @@ func (d *shell) takeLock() (*lock, error) {
 		return nil, err
 	}
 	held, err := tryLock(path)
-	if errors.Is(err, errLocked) {
+	if errors.Is(err, filelock.ErrLocked) {
 		return nil, ipc.Errorf(ipc.CodeUnavailable, "the %s daemon of %s runs already", d.Name, d.Paths.Root).
 			WithHint("`replibuild status` shows it, `replibuild restart %s` replaces it", d.Name)
 	}
@@ -171,7 +172,7 @@ func (d *shell) makeEndpoint() error {
 		Schema: endpointSchema, Daemon: d.Name, Set: d.Paths.Set, Root: d.Paths.Root,
 		PID: own.PID, StartTicks: own.StartTicks, BootID: own.BootID, MachineID: own.MachineID,
 		BuildID: BuildID(exe), Protocol: ipc.Protocol, Secret: secret, Started: d.started,
-		Restarts: d.Paths.readRecord(d.Name).Restarts, Log: d.Paths.LogFile(d.Name),
+		Restarts: d.Paths.readRestarts(d.Name).Restarts, Log: d.Paths.LogFile(d.Name),
 		View: ownView(), Caller: caller.Own(), Raises: caller.Raises(),
 	}
 	for _, l := range d.listeners {
@@ -230,7 +231,7 @@ func (d *shell) serve(ctx context.Context) {
 func (d *shell) watch(ctx context.Context) {
 	tick := time.NewTicker(keepEvery)
 	defer tick.Stop()
-	var tidy restingMemory
+	var tidy idleMemory
 	for {
 		select {
 		case <-d.leaving:

@@ -73,16 +73,16 @@ func (l *Launcher) await(ctx context.Context, name string, process *os.Process, 
 // noteDeath counts the crash of a daemon that was not ready yet and so left no
 // endpoint of its own behind. A lost count starts the daemon once more, no harm.
 func (l *Launcher) noteDeath(name string) {
-	r := l.Paths.readRecord(name).crashed(time.Now())
+	r := l.Paths.readRestarts(name).crashed(time.Now())
 	r.DiedIn = bootID()
-	l.Paths.writeRecord(name, r)
+	l.Paths.writeRestarts(name, r)
 }
 
 // noteReady ends the state that noteDeath began.
 func (l *Launcher) noteReady(name string) {
-	if r := l.Paths.readRecord(name); r.DiedIn != "" {
+	if r := l.Paths.readRestarts(name); r.DiedIn != "" {
 		r.DiedIn = ""
-		l.Paths.writeRecord(name, r)
+		l.Paths.writeRestarts(name, r)
 	}
 }
 

@@ -9,6 +9,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/RepliBuild/replibuild/internal/filelock"
+	"github.com/RepliBuild/replibuild/internal/pause"
 	"github.com/RepliBuild/replibuild/ipc"
 )
 
@@ -115,10 +117,10 @@ func (l *Launcher) claim(ctx context.Context, name string) (*lock, error) {
 		if err == nil {
 			return held, held.write(holder{Since: time.Now()})
 		}
-		if !errors.Is(err, errLocked) {
+		if !errors.Is(err, filelock.ErrLocked) {
 			return nil, ipc.Errorf(ipc.CodeUnavailable, "cannot lock for the %s daemon: %v", name, err)
 		}
-		if err := pause(ctx, 5*time.Millisecond); err != nil {
+		if err := pause.For(ctx, 5*time.Millisecond); err != nil {
 			return nil, err
 		}
 	}
@@ -142,7 +144,7 @@ func (l *Launcher) settled(ctx context.Context) []sighting {
 		busy := slices.ContainsFunc(now, func(s sighting) bool {
 			return s.status.State == ipc.StateUnresponsive || s.status.State == ipc.StateStarting
 		})
-		if !busy || pause(ctx, 20*time.Millisecond) != nil {
+		if !busy || pause.For(ctx, 20*time.Millisecond) != nil {
 			return now
 		}
 	}
@@ -152,7 +154,7 @@ func (l *Launcher) settled(ctx context.Context) []sighting {
 // and counts each crash once. The error says that the daemon crashes again and again
 // and is to be left alone for now.
 func (l *Launcher) noteCrash(name string) error {
-	r := l.Paths.readRecord(name)
+	r := l.Paths.readRestarts(name)
 	crashed := r.died()
 	ep, err := ReadEndpoint(l.Paths.EndpointFile(name))
 	if err == nil && identityOf(ep).sameBoot() {
@@ -168,8 +170,8 @@ func (l *Launcher) noteCrash(name string) error {
 		r.Restarts++
 	}
 	if crashed {
-		if err := l.Paths.writeRecord(name, r); err != nil {
-			return notWritable(l.Paths.recordFile(name), err)
+		if err := l.Paths.writeRestarts(name, r); err != nil {
+			return notWritable(l.Paths.restartsFile(name), err)
 		}
 	}
 	if !looping {

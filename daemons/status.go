@@ -2,6 +2,7 @@ package daemons
 
 import (
 	"context"
+	"fmt"
 	"sync"
 	"time"
 
@@ -83,7 +84,7 @@ func (l *Launcher) look(ctx context.Context, name string) sighting {
 	defer cancel()
 	ep, err := l.Paths.awaitEndpoint(ctx, name)
 	s := sighting{endpoint: ep, status: ipc.DaemonStatus{
-		Name: name, PID: ep.PID, Port: ep.Port, Restarts: l.Paths.readRecord(name).Restarts,
+		Name: name, PID: ep.PID, Port: ep.Port, Restarts: l.Paths.readRestarts(name).Restarts,
 	}}
 	if err == nil && l.Paths.isElsewhere(name, ep) {
 		s.status.State, s.status.LastError = ipc.StateElsewhere, errElsewhere().Message
@@ -92,7 +93,10 @@ func (l *Launcher) look(ctx context.Context, name string) sighting {
 	if err == nil && seesTheSame(ep) && identityOf(ep).sameBoot() {
 		if status, err := s.ask(ctx); err == nil {
 			s.status = status
-			s.status.LastCrash = l.Paths.readRecord(name).LastCrash
+			s.status.LastCrash = l.Paths.readRestarts(name).LastCrash
+			if ep.Protocol != ipc.Protocol {
+				s.status.LastError = fmt.Sprintf("it speaks protocol %d, this program %d", ep.Protocol, ipc.Protocol)
+			}
 			return s
 		}
 	}
@@ -138,7 +142,7 @@ func (l *Launcher) judgeFree(s *sighting) {
 	switch {
 	case !l.Config.Enabled(s.status.Name):
 		s.status.State = ipc.StateDisabled
-	case s.endpoint.PID != 0 && identityOf(s.endpoint).sameBoot(), l.Paths.readRecord(s.status.Name).died():
+	case s.endpoint.PID != 0 && identityOf(s.endpoint).sameBoot(), l.Paths.readRestarts(s.status.Name).died():
 		s.status.State = ipc.StateCrashed
 		s.status.LastError = crashText(l.Paths, s.status.Name, s.endpoint.PID)
 		return

@@ -8,6 +8,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/RepliBuild/replibuild/internal/pause"
 	"github.com/RepliBuild/replibuild/ipc"
 )
 
@@ -32,7 +33,7 @@ func (l *Launcher) Stop(ctx context.Context, names ...string) ([]ipc.DaemonStatu
 	defer unlock()
 	stopped, err := l.stop(ctx, names)
 	for _, name := range names {
-		os.Remove(l.Paths.recordFile(name))
+		os.Remove(l.Paths.restartsFile(name))
 	}
 	return stopped, err
 }
@@ -130,7 +131,7 @@ func (l *Launcher) gone(ctx context.Context, s sighting, limit time.Duration) bo
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	for l.lives(s) {
-		if pause(ctx, 2*time.Millisecond) != nil {
+		if pause.For(ctx, 2*time.Millisecond) != nil {
 			return false
 		}
 	}

@@ -4,12 +4,14 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"sync"
 	"syscall"
 )
 
 // ownView names what this process sees under a path, a process ID, a user ID and a port:
-// its namespaces, and its root folder. Processes of equal views see the same.
-func ownView() string {
+// its namespaces, and its root folder. Processes of equal views see the same. It is asked
+// once: no process of ours changes its own.
+var ownView = sync.OnceValue(func() string {
 	var b strings.Builder
 	for _, kind := range []string{"mnt", "pid", "user", "net"} {
 		name, _ := os.Readlink("/proc/self/ns/" + kind)
@@ -19,4 +21,4 @@ func ownView() string {
 	_ = syscall.Stat("/", &root)
 	fmt.Fprintf(&b, "root:[%d:%d]", root.Dev, root.Ino)
 	return b.String()
-}
+})

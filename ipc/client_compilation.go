@@ -15,19 +15,9 @@ func (c *CompilationClient) Compile(ctx context.Context, req CompileRequest) (Co
 	return call[CompileReply](ctx, c.Client, "compile", req)
 }
 
-// CompileBatch implements [Compilation].
-func (c *CompilationClient) CompileBatch(ctx context.Context, req BatchRequest, fn func(BatchProgress)) (BatchReply, error) {
-	return stream[BatchProgress, BatchReply](ctx, c.Client, "compile", req, fn)
-}
-
-// Link implements [Compilation].
-func (c *CompilationClient) Link(ctx context.Context, req LinkRequest) (LinkReply, error) {
-	return call[LinkReply](ctx, c.Client, "link", req)
-}
-
-// Generate implements [Compilation].
-func (c *CompilationClient) Generate(ctx context.Context, req GenerateRequest) (GenerateReply, error) {
-	return call[GenerateReply](ctx, c.Client, "generate", req)
+// Run implements [Compilation].
+func (c *CompilationClient) Run(ctx context.Context, req RunRequest, fn func(RunProgress)) (RunReply, error) {
+	return stream[RunProgress, RunReply](ctx, c.Client, "run", req, fn)
 }
 
 // Cancel implements [Compilation].

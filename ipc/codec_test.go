@@ -63,15 +63,12 @@ func TestPlainRequests(t *testing.T) {
 		{"Flags", []string{`{"action":"compile","file":"a.c","flags":[],"Flags":["-fplugin=x"]}`}, []string{bad(`compile: unknown key \"Flags\", did you mean \"flags\"?`)}},
 		{"escaped repetition", []string{`{"action":"compile","file":"a.c","fl\u0061gs":[],"flags":[]}`}, []string{bad(`compile: repeated key \"flags\"`)}},
 		{"unknown key", []string{`{"action":"compile","file":"a.c","flag":[]}`}, []string{bad(`compile: unknown key \"flag\", did you mean \"flags\"?`)}},
-		{"both forms", []string{`{"action":"compile","file":"a.c","units":[]}`}, []string{bad(`compile: unknown key \"units\"`)}},
-		{"no form", []string{`{"action":"compile"}`}, []string{bad(`compile needs one of \"file\", \"units\"`)}},
 		{"wrong type", []string{`{"action":"compile","file":"a.c","flags":"-O2"}`}, []string{bad(`compile: \"flags\" is a string, want list of string`)}},
 		{"no action", []string{`{"file":"a.c"}`}, []string{bad(`no \"action\"`)}},
 		{"action is a number", []string{`{"action":3}`}, []string{bad(`\"action\" is not a string`)}},
 		{"id is an object", []string{`{"id":{},"action":"ping"}`}, []string{bad(`\"id\" is not a short string or number`)}},
 		{"unknown action", []string{`{"action":"compiel","file":"a.c"}`}, []string{bad(`unknown action \"compiel\"","hint":"did you mean \"compile\"?"`)}},
-		{"key of a form", []string{`{"action":"compile+units"}`}, []string{bad(`unknown action \"compile+units\"`)}},
-		{"batch form", []string{`{"action":"compile","units":[]}`}, []string{`{"ok":false,"error":{"code":"unauthorized","message":"compile needs a proof`}},
+		{"without a proof", []string{`{"action":"run","actions":[]}`}, []string{`{"ok":false,"error":{"code":"unauthorized","message":"run needs a proof`}},
 		{"not JSON", []string{`{"action":compile}`}, []string{bad(`not JSON: invalid character`)}},
 		{"wrong bracket", []string{`{]`}, []string{bad(`not JSON: `)}},
 		{"deep", []string{`{"action":"compile","file":` + deep}, []string{bad(`request is nested deeper than 64 levels`)}},
@@ -224,18 +221,21 @@ func TestReadLineHoldsLimit(t *testing.T) {
 	}
 }
 
-// BenchmarkDecodeBatch is the cost of the checks beside that of encoding/json.
-func BenchmarkDecodeBatch(b *testing.B) {
-	var req BatchRequest
+// BenchmarkDecodeRun is the cost of the checks beside that of encoding/json.
+func BenchmarkDecodeRun(b *testing.B) {
+	var req RunRequest
 	for i := range 10_000 {
-		u := Unit{ID: fmt.Sprintf("lib:src/f%d.cc", i), Target: "lib", Source: fmt.Sprintf("src/f%d.cc", i), Object: fmt.Sprintf("build/obj/lib/src/f%d.cc.o", i)}
-		req.Units = append(req.Units, BatchUnit{Unit: u, Causes: []Cause{{Kind: CauseChanged, Path: "include/a.h"}}})
+		u := Action{
+			ID: fmt.Sprintf("lib:src/f%d.cc", i), Kind: ActionCompile, Target: "lib",
+			Source: fmt.Sprintf("src/f%d.cc", i), Outputs: []string{fmt.Sprintf("build/obj/lib/src/f%d.cc.o", i)},
+		}
+		req.Actions = append(req.Actions, RunAction{Action: u, Causes: []Cause{{Kind: CauseChanged, Path: "include/a.h"}}})
 	}
-	text, err := requestLine("compile", 1, req)
+	text, err := requestLine("run", 1, req)
 	if err != nil {
 		b.Fatal(err)
 	}
-	h := CompilationHandlers(nil)["compile+units"]
+	h := CompilationHandlers(nil)["run"]
 	b.Run("strict", func(b *testing.B) {
 		b.SetBytes(int64(len(text)))
 		for b.Loop() {
@@ -248,7 +248,7 @@ func BenchmarkDecodeBatch(b *testing.B) {
 	b.Run("plain", func(b *testing.B) {
 		b.SetBytes(int64(len(text)))
 		for b.Loop() {
-			json.Unmarshal(text, new(BatchRequest))
+			json.Unmarshal(text, new(RunRequest))
 		}
 	})
 }

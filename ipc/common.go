@@ -5,12 +5,12 @@ import (
 	"reflect"
 )
 
-// commonActions is what the server answers for every daemon. The orchestrator has
+// commonMethods is what the server answers for every daemon. The orchestrator has
 // a "status" and a "subscribe" of its own, which come first.
-func commonActions() []action[*Server] {
+func commonMethods() []method[*Server] {
 	stats := unary("stats", "Returns the daemon's own numbers.", (*Server).stats).plain().idle()
 	stats.Reply = reflect.TypeFor[any]()
-	return []action[*Server]{
+	return []method[*Server]{
 		unary("ping", "Says who answers.", (*Server).self).plain().idle(),
 		unary("status", "Says who answers.", (*Server).self).plain().idle(),
 		stats,

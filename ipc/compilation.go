@@ -7,21 +7,17 @@ import (
 	"time"
 )
 
-// Compilation turns units into objects and objects into targets, and never does
-// the same thing twice. It owns the cache and every process that is started.
+// Compilation runs the actions of a plan, and never does the same thing twice. It owns
+// the cache and every process that is started.
 type Compilation interface {
 	// Compile is the spec's plain request: one file with extra flags.
 	Compile(context.Context, CompileRequest) (CompileReply, error)
-	// CompileBatch compiles units in the order given, as many at a time as slots
-	// and memory allow, and reports as they start and finish. A unit that fails
-	// does not stop the others; the error is for the batch as a whole only.
-	CompileBatch(context.Context, BatchRequest, func(BatchProgress)) (BatchReply, error)
-	// Link makes one target from objects, or takes it from the cache.
-	Link(context.Context, LinkRequest) (LinkReply, error)
-	// Generate runs one [[generate]] step.
-	Generate(context.Context, GenerateRequest) (GenerateReply, error)
-	// Cancel stops a batch, link or step by its build's id and returns when no
-	// process of it is left.
+	// Run brings actions of any kind up to date, in the order given, as many at a time as
+	// slots and memory allow, and reports as they start and finish. None of them may need
+	// another of the same request. An action that fails does not stop the others; the
+	// error is for the request as a whole only.
+	Run(context.Context, RunRequest, func(RunProgress)) (RunReply, error)
+	// Cancel stops what runs for a build and returns when no process of it is left.
 	Cancel(context.Context, CancelRequest) (CancelReply, error)
 	CacheStats(context.Context, CacheStatsRequest) (CacheStatsReply, error)
 	// CacheClear moves the cache aside; the token undoes it for some seconds.
@@ -63,49 +59,53 @@ type CompileReply struct {
 	Diagnostics string  `json:"diagnostics"`
 }
 
-// BatchRequest is units to bring up to date. Commands and Toolchains are those of
-// the plan, so that Unit.Command keeps its meaning.
-type BatchRequest struct {
-	Build      string      `json:"build"` // id of the build, for Cancel
+// RunRequest is actions to bring up to date. Action.Command is an index into Commands.
+type RunRequest struct {
+	Build      string      `json:"build"` // ID of the build, for Cancel
 	Root       string      `json:"root"`
 	BuildDir   string      `json:"build_dir"`
 	Env        []string    `json:"env"`
 	Caller     *Caller     `json:"caller,omitempty"`
 	Toolchains []Toolchain `json:"toolchains"`
 	Commands   []Command   `json:"commands"`
-	Units      []BatchUnit `json:"units"`
-	Jobs       int         `json:"jobs,omitempty"`            // at most so many at a time; 0 = the daemon's own limit
-	Timeout    float64     `json:"timeout_seconds,omitempty"` // of one compile; 0 = none
-	NoCache    bool        `json:"no_cache,omitempty"`        // do not look up; still store
-	Trace      bool        `json:"trace,omitempty"`           // fill in UnitResult.Spans
+	Actions    []RunAction `json:"actions"`
+	// Jobs is how many processes the build may have at a time, in all of its requests
+	// together; 0 = the daemon's own limit.
+	Jobs    int     `json:"jobs,omitempty"`
+	Timeout float64 `json:"timeout_seconds,omitempty"` // of one process; 0 = none
+	NoCache bool    `json:"no_cache,omitempty"`        // do not look up; still store
+	Trace   bool    `json:"trace,omitempty"`           // fill in UnitResult.Spans
 	// TimeTrace is a folder into which each unit that is compiled by a clang gets a
 	// file of -ftime-trace, named by [TimeTraceFile]; "" = none.
 	TimeTrace string `json:"time_trace,omitempty"`
 }
 
-// BatchUnit is a unit with what scheduling knows of it.
-type BatchUnit struct {
-	Unit
+// RunAction is an action with what scheduling knows of it.
+type RunAction struct {
+	Action
 	Causes       []Cause `json:"causes,omitempty"`           // why discovery takes it for dirty
 	Set          string  `json:"set,omitempty"`              // what discovery knows its inputs by; see [DirtyNode]
 	ExpectedPeak int64   `json:"expected_peak,omitempty"`    // bytes, from history; 0 = unknown
 	Expected     float64 `json:"expected_seconds,omitempty"` // from history; 0 = unknown
+	// Remaining is how many seconds the build is expected to take from the start of the
+	// action on, along the critical path. The slots go to the highest first.
+	Remaining float64 `json:"remaining_seconds,omitempty"`
 }
 
-// BatchProgress is a step of a running batch. Track holds records for discovery of
-// units that finished in this step or in one before; its tables go on from step to
-// step, so that what the units of a batch share travels once: a number counts from the
-// first entry of the first step.
-type BatchProgress struct {
-	Started  []string     `json:"started,omitempty"` // unit IDs whose compiler has been started
+// RunProgress is news of a running request. Track holds records for discovery of
+// actions that finished in this message or in one before; its tables go on from message
+// to message, so that what the actions share travels once: a number counts from the
+// first entry of the first message.
+type RunProgress struct {
+	Started  []string     `json:"started,omitempty"` // IDs of actions whose process has been started
 	Finished []UnitResult `json:"finished,omitempty"`
 	Track    Track        `json:"track"`
-	// Notices are what somebody should know that happened since the last batch: what
+	// Notices are what somebody should know that happened since the last request: what
 	// the audit of idle hours found.
 	Notices []Notice `json:"notices,omitempty"`
 }
 
-// UnitResult is what became of one unit.
+// UnitResult is what became of one action.
 type UnitResult struct {
 	ID          string   `json:"id"`
 	Status      string   `json:"status"`
@@ -139,57 +139,16 @@ type Span struct {
 	Seconds float64   `json:"seconds"`
 }
 
-// TimeTraceFile is the name of the file in BatchRequest.TimeTrace that belongs to a
+// TimeTraceFile is the name of the file in RunRequest.TimeTrace that belongs to a
 // unit.
 func TimeTraceFile(unit string) string {
 	sum := sha256.Sum256([]byte(unit))
 	return hex.EncodeToString(sum[:12]) + ".json"
 }
 
-// BatchReply ends a batch.
-type BatchReply struct {
+// RunReply ends a request.
+type RunReply struct {
 	Counts
-}
-
-// LinkRequest asks for one target. Objects are the objects of its units in plan
-// order.
-type LinkRequest struct {
-	Build     string    `json:"build"`
-	Root      string    `json:"root"`
-	BuildDir  string    `json:"build_dir"`
-	Env       []string  `json:"env"`
-	Caller    *Caller   `json:"caller,omitempty"`
-	Toolchain Toolchain `json:"toolchain"`
-	Target    Target    `json:"target"`
-	Objects   []string  `json:"objects"`
-	Causes    []Cause   `json:"causes,omitempty"`
-	Timeout   float64   `json:"timeout_seconds,omitempty"`
-	NoCache   bool      `json:"no_cache,omitempty"`
-	Trace     bool      `json:"trace,omitempty"` // fill in UnitResult.Spans
-}
-
-// LinkReply is what became of the link. Result.ID is "link:TARGET".
-type LinkReply struct {
-	Result UnitResult `json:"result"`
-	Track  Track      `json:"track"`
-}
-
-// GenerateRequest asks for one step.
-type GenerateRequest struct {
-	Build   string   `json:"build"`
-	Root    string   `json:"root"`
-	Env     []string `json:"env"`
-	Caller  *Caller  `json:"caller,omitempty"`
-	Step    Step     `json:"step"`
-	Causes  []Cause  `json:"causes,omitempty"`
-	Timeout float64  `json:"timeout_seconds,omitempty"`
-}
-
-// GenerateReply is what became of the step; Result.Changed tells whether the
-// content of any output did.
-type GenerateReply struct {
-	Result UnitResult `json:"result"`
-	Track  Track      `json:"track"`
 }
 
 // CancelRequest names a build.

@@ -150,7 +150,7 @@ func (c *serverConn) answer(ctx context.Context, r received) bool {
 	case "hello", "prove":
 		return c.answerProof(e.action, text, a)
 	}
-	h, err := c.server.handlers.find(e.action, e.keys)
+	h, err := c.server.handlers.find(e.action)
 	if err != nil {
 		return a.finish(nil, asError(err)) == nil
 	}

@@ -64,7 +64,7 @@ const (
 type Cause struct {
 	Kind string `json:"kind"`
 	Path string `json:"path,omitempty"`
-	Text string `json:"text,omitempty"` // of "unsettled": why the record cannot be trusted
+	Text string `json:"text,omitempty"` // of "unsettled": why the record cannot be trusted; of "output": what is wrong with it
 }
 
 // Miss is names looked for in a folder and not found. Dir need not exist. Paths

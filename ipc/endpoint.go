@@ -33,4 +33,4 @@ type Endpoint struct {
 
 // Protocol is the version of the contract: daemons and commands with the same
 // number understand each other whatever their build ids.
-const Protocol = 1
+const Protocol = 2

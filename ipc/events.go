@@ -129,7 +129,7 @@ type (
 	}
 	// BuildPhase: a part of the pipeline has ended; only in builds that are traced.
 	BuildPhase struct {
-		Phase   string    `json:"phase"` // "queue", "sync", "plan", "generate" or "make"
+		Phase   string    `json:"phase"` // "queue", "sync", "plan" or "make"
 		Start   time.Time `json:"start"`
 		Seconds float64   `json:"seconds"`
 	}

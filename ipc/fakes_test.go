@@ -18,7 +18,7 @@ import (
 type fakeCompilation struct {
 	Compilation
 	compile func(context.Context, CompileRequest) (CompileReply, error)
-	batch   func(context.Context, BatchRequest, func(BatchProgress)) (BatchReply, error)
+	run     func(context.Context, RunRequest, func(RunProgress)) (RunReply, error)
 	stats   func(context.Context) (CacheStatsReply, error)
 }
 
@@ -26,8 +26,8 @@ func (f fakeCompilation) Compile(ctx context.Context, r CompileRequest) (Compile
 	return f.compile(ctx, r)
 }
 
-func (f fakeCompilation) CompileBatch(ctx context.Context, r BatchRequest, fn func(BatchProgress)) (BatchReply, error) {
-	return f.batch(ctx, r, fn)
+func (f fakeCompilation) Run(ctx context.Context, r RunRequest, fn func(RunProgress)) (RunReply, error) {
+	return f.run(ctx, r, fn)
 }
 
 func (f fakeCompilation) CacheStats(ctx context.Context, _ CacheStatsRequest) (CacheStatsReply, error) {

@@ -6,16 +6,13 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
-	"sort"
-	"strings"
 	"time"
 )
 
-// Action describes what a peer can ask of a daemon. docs/protocol.md is made from
-// these.
-type Action struct {
+// Method describes one "action" of a request: what a peer can ask of a daemon.
+// docs/protocol.md is made from these.
+type Method struct {
 	Name     string       // "compile"
-	Form     string       // the key whose presence chooses between forms of one action, "" for the only form
 	Doc      string       // one sentence
 	Request  reflect.Type // a struct
 	Reply    reflect.Type // a struct, or an interface for "any object"
@@ -25,9 +22,9 @@ type Action struct {
 	Idle     bool         // asking it does not count as activity
 }
 
-// Handler is an action with the service that does it.
+// Handler is a method with the service that does it.
 type Handler struct {
-	Action
+	Method
 	shape *shape
 	// call takes a pointer to a Request.
 	call func(ctx context.Context, req any, send func(progress any)) (any, error)
@@ -35,39 +32,38 @@ type Handler struct {
 	plainCheck func(root string, req any) error
 }
 
-// Handlers is what a server offers, by action; several forms of one action have
-// keys "action+form".
+// Handlers is what a server offers, by name.
 type Handlers map[string]Handler
 
-// action is a row of a service's table: an [Action] and the method that does it.
-type action[S any] struct {
-	Action
+// method is a row of a service's table: a [Method] and the Go method that does it.
+type method[S any] struct {
+	Method
 	bind       func(S) func(ctx context.Context, req any, send func(any)) (any, error)
 	plainCheck func(root string, req any) error
 }
 
 // unary makes the row of a method with one reply.
-func unary[S, Req, Rep any](name, doc string, method func(S, context.Context, Req) (Rep, error)) action[S] {
-	return action[S]{
-		Action: Action{Name: name, Doc: doc, Request: reflect.TypeFor[Req](), Reply: reflect.TypeFor[Rep]()},
+func unary[S, Req, Rep any](name, doc string, do func(S, context.Context, Req) (Rep, error)) method[S] {
+	return method[S]{
+		Method: Method{Name: name, Doc: doc, Request: reflect.TypeFor[Req](), Reply: reflect.TypeFor[Rep]()},
 		bind: func(s S) func(context.Context, any, func(any)) (any, error) {
 			return func(ctx context.Context, req any, _ func(any)) (any, error) {
-				return method(s, ctx, *req.(*Req))
+				return do(s, ctx, *req.(*Req))
 			}
 		},
 	}
 }
 
 // streaming makes the row of a method that reports while it runs.
-func streaming[S, Req, P, Rep any](name, doc string, method func(S, context.Context, Req, func(P)) (Rep, error)) action[S] {
-	return action[S]{
-		Action: Action{
+func streaming[S, Req, P, Rep any](name, doc string, do func(S, context.Context, Req, func(P)) (Rep, error)) method[S] {
+	return method[S]{
+		Method: Method{
 			Name: name, Doc: doc, Request: reflect.TypeFor[Req](), Reply: reflect.TypeFor[Rep](),
 			Progress: reflect.TypeFor[P](),
 		},
 		bind: func(s S) func(context.Context, any, func(any)) (any, error) {
 			return func(ctx context.Context, req any, send func(any)) (any, error) {
-				return method(s, ctx, *req.(*Req), func(p P) { send(p) })
+				return do(s, ctx, *req.(*Req), func(p P) { send(p) })
 			}
 		},
 	}
@@ -75,53 +71,40 @@ func streaming[S, Req, P, Rep any](name, doc string, method func(S, context.Cont
 
 // subscription makes the row of a method that streams events until it is told to
 // stop.
-func subscription[S any](method func(S, context.Context, SubscribeRequest, func(Event)) error) action[S] {
+func subscription[S any](do func(S, context.Context, SubscribeRequest, func(Event)) error) method[S] {
 	a := streaming("subscribe", "Streams events until the peer hangs up.",
 		func(s S, ctx context.Context, req SubscribeRequest, fn func(Event)) (struct{}, error) {
-			return struct{}{}, method(s, ctx, req, fn)
+			return struct{}{}, do(s, ctx, req, fn)
 		})
 	a.Endless = true
 	return a
 }
 
-// plain opens the action to unproved peers of the same user.
-func (a action[S]) plain() action[S] {
-	a.Plain = true
-	return a
+// plain opens the method to unproved peers of the same user.
+func (m method[S]) plain() method[S] {
+	m.Plain = true
+	return m
 }
 
-// plainIf opens the action to them for requests with which check finds no fault.
-func (a action[S]) plainIf(check func(root string, req any) error) action[S] {
-	a.plainCheck = check
-	return a.plain()
+// plainIf opens the method to them for requests with which check finds no fault.
+func (m method[S]) plainIf(check func(root string, req any) error) method[S] {
+	m.plainCheck = check
+	return m.plain()
 }
 
-// idle keeps the action from counting as activity: health checks and dashboards
+// idle keeps the method from counting as activity: health checks and dashboards
 // must not keep a daemon from its idle timeout.
-func (a action[S]) idle() action[S] {
-	a.Idle = true
-	return a
-}
-
-// form names the key that chooses this form of the action.
-func (a action[S]) form(key string) action[S] {
-	a.Form = key
-	return a
-}
-
-func (a Action) key() string {
-	if a.Form == "" {
-		return a.Name
-	}
-	return a.Name + "+" + a.Form
+func (m method[S]) idle() method[S] {
+	m.Idle = true
+	return m
 }
 
 // bindAll makes handlers from a service's table.
-func bindAll[S any](table []action[S], service S) Handlers {
+func bindAll[S any](table []method[S], service S) Handlers {
 	handlers := make(Handlers, len(table))
-	for _, a := range table {
-		handlers[a.key()] = Handler{
-			Action: a.Action, shape: requestShape(a.Request), call: a.bind(service), plainCheck: a.plainCheck,
+	for _, m := range table {
+		handlers[m.Name] = Handler{
+			Method: m.Method, shape: requestShape(m.Request), call: m.bind(service), plainCheck: m.plainCheck,
 		}
 	}
 	return handlers
@@ -135,26 +118,14 @@ func requestShape(t reflect.Type) *shape {
 	return s
 }
 
-// find returns the handler for an action and the keys of its request.
-func (h Handlers) find(name string, keys []string) (Handler, error) {
-	if x, ok := h[name]; ok && x.Form == "" {
+// find returns the handler for the action of a request.
+func (h Handlers) find(name string) (Handler, error) {
+	if x, ok := h[name]; ok {
 		return x, nil
 	}
-	var forms, names []string
-	for _, x := range h {
-		names = append(names, x.Name)
-		if x.Name == name {
-			forms = append(forms, fmt.Sprintf("%q", x.Form))
-		}
-	}
-	for _, k := range keys {
-		if x, ok := h[name+"+"+k]; ok && x.Form == k {
-			return x, nil
-		}
-	}
-	if len(forms) > 0 {
-		sort.Strings(forms)
-		return Handler{}, Errorf(CodeBadRequest, "%s needs one of %s", name, strings.Join(forms, ", "))
+	var names []string
+	for known := range h {
+		names = append(names, known)
 	}
 	err := Errorf(CodeBadRequest, "unknown action %q", name)
 	if near := Nearest(name, names); near != "" {

@@ -56,7 +56,7 @@ func (c *serverConn) answerProve(text []byte) (any, error) {
 // proofRequest decodes a request of the proof as strictly as any other.
 func proofRequest[Req any](name string, text []byte) (*Req, error) {
 	s := requestShape(reflect.TypeFor[Req]())
-	req, err := Handler{Action: Action{Name: name, Request: reflect.TypeFor[Req]()}, shape: s}.decode(text)
+	req, err := Handler{Method: Method{Name: name, Request: reflect.TypeFor[Req]()}, shape: s}.decode(text)
 	if err != nil {
 		return nil, err
 	}

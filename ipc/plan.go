@@ -1,10 +1,13 @@
 package ipc
 
-import "reflect"
+import (
+	"iter"
+	"reflect"
+)
 
-// Plan says how every file of a project is compiled and every target linked. Setup
-// makes it; nobody else knows replibuild.toml. All paths inside are relative to
-// Root with forward slashes unless they lie outside it, then absolute.
+// Plan is the graph of all commands of a project. Setup makes it; no other service reads
+// replibuild.toml. All paths inside are relative to Root with forward slashes unless they
+// lie outside it, then absolute.
 type Plan struct {
 	ID         string      `json:"id"`      // hex SHA-256 of all that follows but Track and Notices
 	Project    string      `json:"project"` // [project] name
@@ -13,10 +16,9 @@ type Plan struct {
 	BuildDir   string      `json:"build_dir"` // "build"
 	Env        []string    `json:"env"`       // KEY=VALUE, sorted: the whole environment of compilers, linkers and steps
 	Toolchains []Toolchain `json:"toolchains"`
-	Commands   []Command   `json:"commands"` // argument lists that units share
-	Steps      []Step      `json:"steps"`    // [[generate]], in order of need
-	Targets    []Target    `json:"targets"`  // a target comes after those it depends on
-	Units      []Unit      `json:"units"`
+	Commands   []Command   `json:"commands"`       // argument lists that actions share
+	Actions    []Action    `json:"actions"`        // an action comes after those that it needs
+	Targets    []Target    `json:"targets"`        // a target comes after those it depends on
 	Jobs       int         `json:"jobs,omitempty"` // num_jobs; 0 = the daemon's parallel_jobs
 	Track      Track       `json:"track"`          // what the plan itself was made from
 	Notices    []string    `json:"notices,omitempty"`
@@ -42,22 +44,63 @@ type Toolchain struct {
 // Equal reports whether two toolchains are the same in everything.
 func (t Toolchain) Equal(other Toolchain) bool { return reflect.DeepEqual(t, other) }
 
-// Command is the argument list that units of one target and language share,
-// without the driver, "-c", the source and "-o OBJECT".
+// Command is what actions of one target and language share: the argument list without
+// the driver and without files. See [Plan.Line].
 type Command struct {
 	Toolchain int      `json:"toolchain"` // index into Plan.Toolchains
-	Lang      string   `json:"lang"`      // "c" or "c++"
+	Lang      string   `json:"lang"`      // "c" or "c++": which driver of the toolchain runs; "" for the archiver
 	Args      []string `json:"args"`
+	Libs      []string `json:"libs,omitempty"` // of a link: what comes after its inputs, -lz …
 }
 
-// Unit is one source file of one target. Its exact command line is
-// driver, Args of its Command, "-c", Source, "-o", Object.
-type Unit struct {
-	ID      string `json:"id"` // "TARGET:SOURCE"; also the ID of its [Node]
-	Target  string `json:"target"`
-	Source  string `json:"source"`
-	Object  string `json:"object"`
-	Command int    `json:"command"` // index into Plan.Commands
+// Kinds of an [Action].
+const (
+	ActionCompile = "compile" // Source to Outputs[0]
+	ActionArchive = "archive" // Inputs to a static library
+	ActionLink    = "link"    // Inputs to an executable or shared library
+	ActionCommand = "command" // any other program, such as that of a [[generate]] step
+	ActionPhony   = "phony"   // runs nothing: it stands for the actions that it comes after
+)
+
+// Action is one command of the plan. An action comes after those that make its Source or
+// one of its Inputs, and after those in After.
+type Action struct {
+	// ID is "TARGET:SOURCE" of a compile, "link:TARGET" of an archive or link,
+	// "step:FIRST-OUTPUT" of a step; also the ID of its [NodeRecord].
+	ID      string   `json:"id"`
+	Kind    string   `json:"kind"`
+	Target  string   `json:"target,omitempty"`  // the target that it belongs to
+	Command int      `json:"command,omitempty"` // of a compile, archive or link: index into Plan.Commands
+	Args    []string `json:"args,omitempty"`    // of a command: the program and its arguments; no shell
+	Source  string   `json:"source,omitempty"`  // of a compile
+	Inputs  []string `json:"inputs,omitempty"`  // declared inputs, in order
+	After   []string `json:"after,omitempty"`   // IDs of actions that come first and make none of the inputs
+	Outputs []string `json:"outputs,omitempty"` // declared outputs, the main one first
+}
+
+// Output is the main output, "" of a phony action.
+func (a Action) Output() string {
+	if len(a.Outputs) == 0 {
+		return ""
+	}
+	return a.Outputs[0]
+}
+
+// Links reports whether the action makes the output of a target.
+func (a Action) Links() bool { return a.Kind == ActionLink || a.Kind == ActionArchive }
+
+// Reads yields the declared inputs, the source of a compile first.
+func (a Action) Reads() iter.Seq[string] {
+	return func(yield func(string) bool) {
+		if a.Source != "" && !yield(a.Source) {
+			return
+		}
+		for _, in := range a.Inputs {
+			if !yield(in) {
+				return
+			}
+		}
+	}
 }
 
 // Kinds of a target.
@@ -67,40 +110,57 @@ const (
 	KindShared     = "shared"
 )
 
-// Target is something that a project builds. An executable or shared library is
-// linked by: driver of the toolchain (CXX if LinkLang is "c++"), LinkFlags, "-o",
-// Output, the objects of its units in plan order, LinkInputs, Libs. A static
-// library is an archive of its units' objects.
+// Target is something that a project builds. The action [LinkID] makes its output.
 type Target struct {
-	Name       string   `json:"name"`
-	Kind       string   `json:"kind"`
-	Output     string   `json:"output"` // path of what is made
-	Depends    []string `json:"depends,omitempty"`
-	Toolchain  int      `json:"toolchain"`
-	LinkLang   string   `json:"link_lang"`             // "c" or "c++"
-	LinkFlags  []string `json:"link_flags,omitempty"`  // before the objects: -shared, -fuse-ld, -L, rpath, user flags
-	LinkInputs []string `json:"link_inputs,omitempty"` // outputs of targets depended on, transitively, in link order
-	Libs       []string `json:"libs,omitempty"`        // after the objects: -lz …
+	Name    string   `json:"name"`
+	Kind    string   `json:"kind"`
+	Output  string   `json:"output"` // path of what is made
+	Depends []string `json:"depends,omitempty"`
 }
 
-// Step is a [[generate]] step. Its command runs in Root without a shell; outputs
-// that it does not change keep their old time stamps' meaning: nothing downstream
-// runs because of them.
-type Step struct {
-	ID      string   `json:"id"` // "step:FIRST-OUTPUT"
-	Command []string `json:"command"`
-	Inputs  []string `json:"inputs"`
-	Outputs []string `json:"outputs"` // beneath BuildDir/gen
+// LinkID is the ID of the action that makes a target's output.
+func LinkID(target string) string { return "link:" + target }
+
+// Unit returns the compile with that ID, or nil.
+func (p *Plan) Unit(id string) *Action {
+	if a := p.Action(id); a != nil && a.Kind == ActionCompile {
+		return a
+	}
+	return nil
 }
 
-// Unit returns the unit with that ID, or nil.
-func (p *Plan) Unit(id string) *Unit {
-	for i := range p.Units {
-		if p.Units[i].ID == id {
-			return &p.Units[i]
+// Action returns the action with that ID, or nil.
+func (p *Plan) Action(id string) *Action {
+	for i := range p.Actions {
+		if p.Actions[i].ID == id {
+			return &p.Actions[i]
 		}
 	}
 	return nil
+}
+
+// Units yields the compiles in plan order.
+func (p *Plan) Units() iter.Seq[*Action] { return p.ofKind(ActionCompile) }
+
+// Steps yields the commands in plan order.
+func (p *Plan) Steps() iter.Seq[*Action] { return p.ofKind(ActionCommand) }
+
+func (p *Plan) ofKind(kind string) iter.Seq[*Action] {
+	return func(yield func(*Action) bool) {
+		for i := range p.Actions {
+			if p.Actions[i].Kind == kind && !yield(&p.Actions[i]) {
+				return
+			}
+		}
+	}
+}
+
+// CountUnits is the number of compiles.
+func (p *Plan) CountUnits() (n int) {
+	for range p.Units() {
+		n++
+	}
+	return n
 }
 
 // Target returns the target with that name, or nil.
@@ -113,21 +173,39 @@ func (p *Plan) Target(name string) *Target {
 	return nil
 }
 
-// CommandLine returns the exact command that compiles u, driver first.
-func (p *Plan) CommandLine(u *Unit) []string {
-	c := p.Commands[u.Command]
-	t := p.Toolchains[c.Toolchain]
-	return c.Line(t, u.Source, u.Object)
+// Line returns the exact command of an action, the program first.
+func (p *Plan) Line(a *Action) []string {
+	if a.Kind == ActionCommand || a.Kind == ActionPhony {
+		return a.Args
+	}
+	c := p.Commands[a.Command]
+	return c.Line(p.Toolchains[c.Toolchain], a, a.Output())
 }
 
-// Line returns the exact command that compiles source into object with c.
-func (c Command) Line(t Toolchain, source, object string) []string {
-	driver := t.CXX
-	if c.Lang == "c" {
-		driver = t.CC
+// archiveFlags: append without looking (the archive is new), make the index, say
+// nothing, and leave out dates and owners so that equal members make equal archives.
+const archiveFlags = "qcsD"
+
+// Line returns the exact command that makes the output of a compile, archive or link.
+func (c Command) Line(t Toolchain, a *Action, output string) []string {
+	line := append([]string{c.Program(t)}, c.Args...)
+	switch a.Kind {
+	case ActionCompile:
+		return append(line, "-c", a.Source, "-o", output)
+	case ActionArchive:
+		return append(append(line, archiveFlags, output), a.Inputs...)
 	}
-	line := make([]string, 0, len(c.Args)+5)
-	line = append(line, driver)
-	line = append(line, c.Args...)
-	return append(line, "-c", source, "-o", object)
+	line = append(append(line, "-o", output), a.Inputs...)
+	return append(line, c.Libs...)
+}
+
+// Program is the program of a toolchain that the command runs.
+func (c Command) Program(t Toolchain) string {
+	switch c.Lang {
+	case "":
+		return t.AR
+	case "c":
+		return t.CC
+	}
+	return t.CXX
 }

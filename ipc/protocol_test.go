@@ -103,10 +103,10 @@ func TestReservedKeys(t *testing.T) {
 		}
 	}
 	for _, service := range protocolServices() {
-		for _, a := range service.actions {
-			check(service.name+" "+a.key()+" request", a.Request, "action", "id")
-			check(service.name+" "+a.key()+" reply", a.Reply, "ok", "id", "error", "event", "final")
-			check(service.name+" "+a.key()+" progress", a.Progress, "ok", "id", "error", "final")
+		for _, a := range service.methods {
+			check(service.name+" "+a.Name+" request", a.Request, "action", "id")
+			check(service.name+" "+a.Name+" reply", a.Reply, "ok", "id", "error", "event", "final")
+			check(service.name+" "+a.Name+" progress", a.Progress, "ok", "id", "error", "final")
 		}
 	}
 	for _, b := range EventBodies() {
@@ -114,26 +114,26 @@ func TestReservedKeys(t *testing.T) {
 	}
 }
 
-type serviceActions struct {
+type serviceMethods struct {
 	name    string
-	actions []Action
+	methods []Method
 }
 
-func protocolServices() []serviceActions {
-	all := append(proofActions(), tableOf(commonActions())...)
-	return []serviceActions{
+func protocolServices() []serviceMethods {
+	all := append(proofMethods(), tableOf(commonMethods())...)
+	return []serviceMethods{
 		{"all four", all},
-		{NameDiscovery, tableOf(discoveryActions())},
-		{NameSetup, tableOf(setupActions())},
-		{NameCompilation, tableOf(compilationActions())},
-		{NameOrchestrator, tableOf(orchestratorActions())},
+		{NameDiscovery, tableOf(discoveryMethods())},
+		{NameSetup, tableOf(setupMethods())},
+		{NameCompilation, tableOf(compilationMethods())},
+		{NameOrchestrator, tableOf(orchestratorMethods())},
 	}
 }
 
-func tableOf[S any](table []action[S]) []Action {
-	var out []Action
+func tableOf[S any](table []method[S]) []Method {
+	var out []Method
 	for _, a := range table {
-		out = append(out, a.Action)
+		out = append(out, a.Method)
 	}
 	return out
 }
@@ -233,14 +233,11 @@ func (p *protocol) page() string {
 	return p.String()
 }
 
-func (p *protocol) service(s serviceActions) {
+func (p *protocol) service(s serviceMethods) {
 	fmt.Fprintf(p, "\n### %s\n\n| action | what it does | request | reply | streams | plain |\n|---|---|---|---|---|---|\n",
 		strings.ToUpper(s.name[:1])+s.name[1:])
-	for _, a := range s.actions {
+	for _, a := range s.methods {
 		name, streams, plain := "`"+a.Name+"`", "", ""
-		if a.Form != "" {
-			name += " with `" + a.Form + "`"
-		}
 		if a.Progress != nil {
 			streams = p.typeName(a.Progress)
 		}

@@ -63,7 +63,7 @@ func NewServer(cfg ServerConfig, handlers Handlers) *Server {
 	s := &Server{
 		cfg: cfg, stop: make(chan struct{}), conns: make(map[*serverConn]struct{}), active: time.Now(),
 	}
-	s.handlers = bindAll(commonActions(), s)
+	s.handlers = bindAll(commonMethods(), s)
 	for key, h := range handlers {
 		s.handlers[key] = h
 	}

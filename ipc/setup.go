@@ -46,6 +46,9 @@ type ValidateReply struct {
 // ToolchainRequest asks for the toolchain of a caller's environment.
 type ToolchainRequest struct {
 	Env []string `json:"env,omitempty"`
+	// Compiler asks for that driver, a path or a name on the PATH, in place of the
+	// project's: such as the compiler of a build.ninja.
+	Compiler string `json:"compiler,omitempty"`
 }
 
 // ToolchainReply lists the toolchains of the project's targets, the first is the

@@ -14,15 +14,15 @@ import (
 
 func TestClientAndServiceAreInterchangeable(t *testing.T) {
 	t.Parallel()
-	want := BatchReply{Counts{Cached: 1, Compiled: 2}}
-	progress := []BatchProgress{
+	want := RunReply{Counts{Cached: 1, Compiled: 2}}
+	progress := []RunProgress{
 		{Started: []string{"a:x.c"}},
 		{Finished: []UnitResult{{ID: "a:x.c", Status: StatusCompiled}}, Track: Track{Files: []FileSig{{Path: "x.c"}}}},
 	}
 	var service Compilation = fakeCompilation{
-		batch: func(_ context.Context, r BatchRequest, fn func(BatchProgress)) (BatchReply, error) {
+		run: func(_ context.Context, r RunRequest, fn func(RunProgress)) (RunReply, error) {
 			for _, p := range progress {
-				p.Started = append(p.Started, r.Units[0].Source)
+				p.Started = append(p.Started, r.Actions[0].Source)
 				fn(p)
 			}
 			return want, nil
@@ -41,11 +41,11 @@ func TestClientAndServiceAreInterchangeable(t *testing.T) {
 	}
 	s := serve(t, ServerConfig{}, CompilationHandlers(service))
 	for name, c := range map[string]Compilation{"service": service, "client": compilationClient(t, s.ep)} {
-		var got []BatchProgress
-		reply, err := c.CompileBatch(t.Context(), BatchRequest{Units: []BatchUnit{{Unit: Unit{Source: "x.c"}}}},
-			func(p BatchProgress) { got = append(got, p) })
+		var got []RunProgress
+		reply, err := c.Run(t.Context(), RunRequest{Actions: []RunAction{{Action: Action{Source: "x.c"}}}},
+			func(p RunProgress) { got = append(got, p) })
 		if err != nil || reply != want || len(got) != 2 || !reflect.DeepEqual(got[1].Track, progress[1].Track) || got[0].Started[1] != "x.c" {
-			t.Errorf("%s: batch: %v, %v, %v", name, reply, err, got)
+			t.Errorf("%s: run: %v, %v, %v", name, reply, err, got)
 		}
 		ok, err := c.Compile(t.Context(), CompileRequest{File: "a.c", Flags: []string{"-O2", "<&>"}})
 		if err != nil || ok.Object != "-O2 <&>" {
@@ -67,7 +67,7 @@ func TestClientAndServiceAreInterchangeable(t *testing.T) {
 	}
 }
 
-func TestCommonActions(t *testing.T) {
+func TestCommonMethods(t *testing.T) {
 	t.Parallel()
 	stopped := make(chan struct{})
 	s := serve(t, ServerConfig{

@@ -167,8 +167,7 @@ func (j *judgement) checkPlan() {
 		j.complain("the plan is that of %s", j.plan.Root)
 		return
 	}
-	for i := range j.plan.Units {
-		u := &j.plan.Units[i]
+	for u := range j.plan.Units() {
 		if !want[u.ID] {
 			j.complain("the plan has %q, which is not there", u.ID)
 		}
@@ -181,8 +180,8 @@ func (j *judgement) checkPlan() {
 	j.checkLinkFlags()
 }
 
-func (j *judgement) checkArgs(u *ipc.Unit) {
-	line := j.plan.CommandLine(u)
+func (j *judgement) checkArgs(u *ipc.Action) {
+	line := j.plan.Line(u)
 	var want []string
 	for _, d := range j.settings.allDefines() {
 		want = append(want, "-D"+d)
@@ -222,16 +221,14 @@ func (j *judgement) checkGenerated() {
 
 func (j *judgement) compilePlainly() {
 	byName, texts := j.forest()
-	for i := range j.plan.Units {
-		u := &j.plan.Units[i]
+	for u := range j.plan.Units() {
 		j.plain[u.ID] = j.world.plain.compile(j.plan, u, byName, texts)
 	}
 }
 
 // checkUnits compares every object, and what was compiled with what had to be.
 func (j *judgement) checkUnits() {
-	for i := range j.plan.Units {
-		u := &j.plan.Units[i]
+	for u := range j.plan.Units() {
 		want, event := j.plain[u.ID], j.units[u.ID]
 		if want.output == nil {
 			j.broken[u.Target] = true
@@ -244,9 +241,9 @@ func (j *judgement) checkUnits() {
 			j.complain("%s %s, but compiles plainly: %s\n%s", u.ID, event.Status, event.Reason.Text, event.Diagnostics)
 			continue
 		}
-		j.checkFile(u.ID, u.Object, want.output, event.Reason, j.mayLackDebug)
+		j.checkFile(u.ID, u.Output(), want.output, event.Reason, j.mayLackDebug)
 		j.checkStamp(u, want.output)
-		j.checkMode(u.ID, u.Object, want.mode)
+		j.checkMode(u.ID, u.Output(), want.mode)
 		j.checkNeed(u.ID, event.Status, event.Reason, j.unitState(j.plan, u, want))
 	}
 }
@@ -287,13 +284,7 @@ func (j *judgement) checkTargets() {
 		if j.broken[t.Name] {
 			continue
 		}
-		var objects []string
-		for _, u := range j.plan.Units {
-			if u.Target == t.Name {
-				objects = append(objects, u.Object)
-			}
-		}
-		want, event := j.world.plain.link(j.plan, t, objects), j.linked[t.Name]
+		want, event := j.world.plain.link(j.plan, j.plan.Action(ipc.LinkID(t.Name))), j.linked[t.Name]
 		if want.output == nil {
 			j.broken[t.Name] = true
 			if event.Status != ipc.StatusFailed {
@@ -307,7 +298,7 @@ func (j *judgement) checkTargets() {
 		}
 		j.checkFile("link of "+t.Name, t.Output, want.output, event.Reason, nil)
 		j.checkMode("link of "+t.Name, t.Output, want.mode)
-		j.checkNeed("link of "+t.Name, event.Status, event.Reason, j.linkState(j.plan, t, objects))
+		j.checkNeed("link of "+t.Name, event.Status, event.Reason, j.linkState(j.plan, j.plan.Action(ipc.LinkID(t.Name))))
 	}
 }
 

@@ -12,11 +12,11 @@
 // kind_NAME_linux_test.go: wrappers around compilers, copied and moved projects, files
 // put into place during a compile, the clock, coarse file systems, odd paths and names,
 // changes without an event, the shell that builds, killed daemons, files of the
-// assembler and of editors, plans that lose what they had. A seed draws two of those
-// that count as mended. ORACLE_ONLY has projects with some kinds and more of their
-// turns: ORACLE_ONLY=wrappers,clock, or ORACLE_ONLY=clock/pasted for one turn.
+// assembler and of editors, plans that lose what they had. A seed draws two of them.
+// ORACLE_ONLY has projects with some kinds and more of their turns:
+// ORACLE_ONLY=wrappers,clock, or ORACLE_ONLY=clock/pasted for one turn.
 //
-// holes_linux_test.go says what each kind found before it was mended, with seed and
-// steps. To prove a move, take a mend out and run its row again by
-// `ORACLE_HOLES=all go test ./oracle -run TestHoles`.
+// holes_linux_test.go says what each kind found before it was mended, and what it finds
+// when its mend is taken out, with seed and steps. To repeat that, take the mend out and
+// run its row by `ORACLE_HOLES=all go test ./oracle -run TestHoles`.
 package oracle

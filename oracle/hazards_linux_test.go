@@ -244,15 +244,14 @@ func (w *world) sameAsPlain(b *built) {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	for i := range plan.Units {
-		u := &plan.Units[i]
-		line := plan.CommandLine(u)
+	for u := range plan.Units() {
+		line := plan.Line(u)
 		want := w.plain.run(plan, line[:len(line)-2], "object")
 		if failed := b.units[u.ID].Status == ipc.StatusFailed; failed != (want.output == nil) {
 			w.t.Errorf("%s: failed is %v: %s; plainly %s", u.ID, failed, b.summary(), want.text)
 			continue
 		}
-		if is, err := os.ReadFile(inRoot(plan.Root, u.Object)); want.output != nil && (err != nil || !bytes.Equal(is, want.output)) {
+		if is, err := os.ReadFile(inRoot(plan.Root, u.Output())); want.output != nil && (err != nil || !bytes.Equal(is, want.output)) {
 			w.t.Errorf("%s: the object is not what the compiler makes: %s", u.ID, b.summary())
 		}
 	}

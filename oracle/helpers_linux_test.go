@@ -18,8 +18,8 @@ type helper struct {
 	script  string   // instead of the usual wrapper
 	prepare func(*world)
 	change  func(*world) // what the number comes from
-	unseen  bool         // nothing can observe it, so each compile may run again
-	again   bool         // the cache is emptied before the compile that counts
+	unseen  bool         // it cannot be observed for sure, so each compile may run again
+	stale   bool         // it makes stale objects itself: ccache looks for no header that appears
 	cannot  func() bool
 }
 
@@ -57,7 +57,7 @@ var helpers = []helper{
 	}, change: (*world).editFlagFile},
 	{name: "go", command: "BASE/bin/helper", prepare: (*world).buildGoHelper, change: (*world).editFlagFile, unseen: true, cannot: noGo},
 	{name: "ccache", script: "#!/bin/sh\nCCACHE_DIR=BASE/ccache exec ccache DRIVER -DWRAPPED=$(cat tools/f) \"$@\"\n",
-		change: func(w *world) { w.removeCache(); w.known.forget(); w.fromNothing(); w.build(nil); w.editFlagFile() }, unseen: true, cannot: noCcache},
+		change: func(w *world) { w.removeCache(); w.known.forget(); w.fromNothing(); w.build(nil); w.editFlagFile() }, unseen: true, stale: true, cannot: noCcache},
 	{name: "counter", script: "#!/bin/sh\nn=$(cat BASE/count 2>/dev/null); echo $((n+1)) >BASE/count; exec DRIVER -DWRAPPED=$(cat tools/f) \"$@\"\n",
 		change: (*world).editFlagFile, unseen: true},
 	{name: "shows-environment", script: "#!/bin/sh\nenv >&2; exec DRIVER -DWRAPPED=$(cat tools/f) \"$@\"\n", change: (*world).editFlagFile, unseen: true},
@@ -106,7 +106,8 @@ int main(void) {
 #include <sys/syscall.h>
 int main(void) { char b[9] = {0}; read(syscall(SYS_openat, AT_FDCWD, "tools/f", O_RDONLY), b, 8); puts(b); return 0; }
 `},
-	{name: "read-write-create", command: "BASE/bin/helper", change: (*world).editFlagFile, program: `#include <stdio.h>
+	// While one compile reads the file, the helper of another has it open for writing.
+	{name: "read-write-create", command: "BASE/bin/helper", change: (*world).editFlagFile, unseen: true, program: `#include <stdio.h>
 #include <fcntl.h>
 #include <unistd.h>
 int main(void) { char b[9] = {0}; read(open("tools/f", O_RDWR | O_CREAT, 0644), b, 8); puts(b); return 0; }

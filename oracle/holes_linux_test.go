@@ -6,97 +6,82 @@ import (
 	"testing"
 )
 
-// Why a kind is not drawn unless it is asked for: what its moves find is not mended.
-// Where a mend has come, its text here is made empty, and the short run draws the kind.
-const (
-	openWrappers  = ""
-	openPlaces    = ""
-	openSwaps     = ""
-	openClock     = ""
-	openCoarse    = ""
-	openPaths     = ""
-	openQuiet     = ""
-	openCaller    = ""
-	openDeaths    = ""
-	openAssembler = ""
-	openEditors   = ""
-	openPlan      = ""
-	openNames     = ""
-)
-
-// hole is something that once came out wrong: the kind and turn that found it at
-// bca7151, where no mend was made yet, the seed, and after how many steps.
+// hole is something that once came out wrong: the kind and turn that found it, the seed,
+// and after how many steps: at bca7151, where no mend was made yet, and in November 2026
+// with all mends but one (of what two mends catch, both were taken out).
 type hole struct {
-	turn  string
-	seed  uint64
-	steps int
+	turn    string
+	seed    uint64
+	steps   int
+	without int    // steps without the mend
+	mend    string // what was taken out
 }
 
 var holes = []hole{
-	{"wrappers/file", 3, 2},
-	{"wrappers/static", 3, 2},
-	{"wrappers/static-wrapper", 3, 2},
-	{"wrappers/compiled-wrapper", 8, 6},
-	{"wrappers/go", 3, 2},
-	{"wrappers/ccache", 3, 2},
-	{"wrappers/counter", 3, 2},
-	{"wrappers/shows-environment", 3, 2},
-	{"wrappers/switches", 1, 3},
-	{"wrappers/nftw", 3, 2},
-	{"wrappers/fts", 3, 2},
-	{"wrappers/wordexp", 3, 2},
-	{"wrappers/getdents64", 3, 2},
-	{"wrappers/syscall", 3, 2},
-	{"wrappers/read-write-create", 3, 2},
-	{"wrappers/test-x", 3, 2},
-	{"wrappers/test-nt", 1, 7},
-	{"wrappers/dangling-link", 3, 2},
-	{"wrappers/library", 3, 2},
-	{"wrappers/path", 1, 3},
-	{"places/copy", 1, 2},
-	{"places/exchange", 1, 2},
-	{"swaps/folder", 1, 2},
-	{"swaps/folder-first", 1, 2},
-	{"swaps/link", 1, 2},
-	{"clock/defines", 1, 3},
-	{"clock/flags", 1, 3},
-	{"clock/pasted", 1, 3},
-	{"clock/spliced", 1, 3},
-	{"clock/gch", 1, 3},
-	{"clock/timestamp", 1, 2},
-	{"coarse/header", 1, 2},
-	{"coarse/settings", 3, 2},
-	{"paths/shm", 3, 6},
-	{"paths/rb", 1, 6},
-	{"paths/args", 1, 6},
-	{"quiet/mmap", 1, 2},
-	{"quiet", 1, 2},
-	{"caller/umask", 1, 3},
-	{"deaths/killed", 1, 2},
-	{"assembler/include", 1, 2},
-	{"assembler/incbin", 1, 2},
-	{"editors/apple-double", 1, 2},
-	{"editors/emacs-lock", 1, 2},
-	{"plan/step", 1, 3},
-	{"plan/target", 1, 3},
-	{"plan/libs", 1, 2},
-	{"plan/assign", 1, 2},
+	{"wrappers/file", 3, 2, 2, "the wait for the tracer, and the doubt of a wrapper's dependency file"},
+	{"wrappers/static", 3, 2, 2, "the count of processes that did not load the tracer"},
+	{"wrappers/static-wrapper", 3, 2, 2, "the doubt of a dependency file where the wrapper cannot be traced"},
+	{"wrappers/compiled-wrapper", 8, 6, 6, "as for file"},
+	{"wrappers/go", 3, 2, 2, "the sign of programs in Go"},
+	{"wrappers/ccache", 3, 2, 2, "the doubt of a dependency file where the trace has gaps"},
+	{"wrappers/counter", 3, 2, 2, "the same"},
+	{"wrappers/shows-environment", 3, 2, 2, "the words by which the loader's complaint is known, and the doubt of a wrapper's dependency file"},
+	{"wrappers/switches", 1, 3, 5, "the doubt of a dependency file where the trace has gaps"},
+	{"wrappers/nftw", 3, 2, 2, "the wrapped nftw"},
+	{"wrappers/fts", 3, 2, 2, "the wrapped fts_read"},
+	{"wrappers/wordexp", 3, 2, 2, "the wrapped wordexp"},
+	{"wrappers/getdents64", 3, 2, 0, "the wrapped getdents64, and the times of folders"},
+	{"wrappers/syscall", 3, 2, 2, "openat of the wrapped syscall"},
+	{"wrappers/read-write-create", 3, 2, 2, "reading by a file opened for both"},
+	{"wrappers/test-x", 3, 2, 2, "modes and times of what was asked about"},
+	{"wrappers/test-nt", 1, 7, 7, "the same"},
+	{"wrappers/dangling-link", 3, 2, 2, "texts of links"},
+	{"wrappers/library", 3, 2, 2, "libraries of foreign programs"},
+	{"wrappers/path", 1, 3, 3, "PATH"},
+	{"places/copy", 1, 2, 2, "the root in state files, and in the plan"},
+	{"places/exchange", 1, 2, 2, "the same"},
+	{"swaps/folder", 1, 2, 2, "the stamps of files at their open"},
+	{"swaps/folder-first", 1, 2, 2, "the same"},
+	{"swaps/link", 1, 2, 0, "the same, and the stamps of links"},
+	{"clock/defines", 1, 3, 3, "the sign that a date was made of now"},
+	{"clock/flags", 1, 3, 3, "the same"},
+	{"clock/pasted", 1, 3, 3, "the same"},
+	{"clock/spliced", 1, 3, 3, "the same"},
+	{"clock/gch", 1, 3, 0, "the same"},
+	{"clock/timestamp", 1, 2, 0, "TZ"},
+	{"coarse/header", 1, 2, 0, "the age that coarse stamps need"},
+	{"coarse/settings", 3, 2, 0, "the same"},
+	{"paths/shm", 3, 6, 0, "files and folders beneath /dev"},
+	{"paths/rb", 1, 6, 0, "the exact names of our own files"},
+	{"paths/args", 1, 6, 0, "the same"},
+	{"quiet/mmap", 1, 2, 0, "the look at recent files"},
+	{"quiet", 1, 2, 0, "the same"},
+	{"caller/umask", 1, 3, 0, "the caller in the request"},
+	{"deaths/killed", 1, 2, 0, "the end of what a dead service left"},
+	{"assembler/include", 1, 2, 0, "the wait for the tracer"},
+	{"assembler/incbin", 1, 2, 0, "the same"},
+	{"editors/apple-double", 1, 2, 0, "the names of editors' files"},
+	{"editors/emacs-lock", 1, 2, 0, "the same, and what is no file"},
+	{"plan/step", 1, 3, 0, "the removal of outputs that left the plan"},
+	{"plan/target", 1, 3, 0, "the same"},
+	{"plan/libs", 1, 2, 0, "repeated libraries"},
+	{"plan/assign", 1, 2, 0, "the refusal of a variable before the compiler"},
 }
 
-// TestHoles repeats what found each hole. By itself it takes the first of each kind
-// that counts as mended; ORACLE_HOLES=all takes all, open ones too.
+// TestHoles repeats what found each hole. By itself it takes the first of each kind;
+// ORACLE_HOLES=all takes all.
 func TestHoles(t *testing.T) {
 	t.Parallel()
 	all, tried := os.Getenv("ORACLE_HOLES") == "all", map[string]bool{}
 	for _, h := range holes {
 		k := kindOf(h.turn)
-		if !all && (tried[k.name] || k.open != "") {
+		if !all && tried[k.name] {
 			continue
 		}
 		tried[k.name] = true
 		t.Run(fmt.Sprintf("%s seed=%d", h.turn, h.seed), func(t *testing.T) {
 			t.Parallel()
-			runProject(t, h.seed, h.steps, h.turn, new(tally))
+			runProject(t, h.seed, max(h.steps, h.without), h.turn, new(tally))
 		})
 	}
 }

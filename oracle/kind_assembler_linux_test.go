@@ -5,7 +5,7 @@ import "fmt"
 // assemblerKind has sources that the assembler reads further files for, of which no
 // dependency file tells.
 func assemblerKind() kind {
-	return kind{name: "assembler", open: openAssembler, prepare: func(w *world) {
+	return kind{name: "assembler", prepare: func(w *world) {
 		w.save("p/asm/table.inc", ".long 12345\n", true)
 		w.save("p/asm/blob.bin", "12345", true)
 	}, source: func(_ *world, function, _ string) string {

@@ -37,7 +37,7 @@ const whoScript = "umask; ulimit -a; nice; grep SigIgn /proc/self/status\n"
 
 // callerKind builds from shells that differ in what their children inherit.
 func callerKind() kind {
-	return kind{name: "caller", open: openCaller, cannot: func(*world) string {
+	return kind{name: "caller", cannot: func(*world) string {
 		if signal.Ignored(syscall.SIGINT) { // a program in Go passes this on, but not an ignored SIGQUIT
 			return "the shell of this test ignores SIGINT"
 		}
@@ -84,15 +84,16 @@ func (w *world) buildFrom(prefix string, started func(*exec.Cmd)) ([]string, *bu
 	return nil, nil
 }
 
-// buildIgnoring has a signal sent to the build that its shell ignores, as nohup does.
+// buildIgnoring has a signal sent to the build that its shell ignores: as nohup does, or as
+// a shell does for a background job, where SIGINT and SIGQUIT are ignored together.
 func (w *world) buildIgnoring() []string {
 	name, sig := "HUP", syscall.SIGHUP
 	if w.chance(50) {
-		name, sig = "INT", syscall.SIGINT
+		name, sig = "INT QUIT", syscall.SIGINT
 	}
 	wrong, b := w.buildFrom("trap '' "+name+"; exec ", func(cmd *exec.Cmd) { _ = cmd.Process.Signal(sig) })
 	if b != nil && b.err != nil {
-		wrong = append(wrong, fmt.Sprintf("SIG%s is ignored by the shell, but it ended the build: %v", name, b.err))
+		wrong = append(wrong, fmt.Sprintf("%s is ignored by the shell, but it ended the build: %v", name, b.err))
 	}
 	return wrong
 }
@@ -188,6 +189,9 @@ func (w *world) buildByCommand(started func(*exec.Cmd)) *built {
 // events and the result of a build, `start ROOT` starts the set.
 func runCommand(args []string) error {
 	ctx := context.Background()
+	if signal.Ignored(os.Interrupt) { // as cmd/replibuild does: Go has taken it from us
+		signal.Ignore(syscall.SIGQUIT)
+	}
 	exe, err := os.Executable()
 	if err != nil {
 		return err

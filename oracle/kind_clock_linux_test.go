@@ -52,7 +52,7 @@ func stampFlags(way string) []string {
 // it, so it is compared by a rule: what had to be made by a build is not older than
 // its start.
 func clockKind() kind {
-	k := kind{name: "clock", open: openClock, source: func(_ *world, function, ending string) string {
+	k := kind{name: "clock", source: func(_ *world, function, ending string) string {
 		return "#ifdef STAMP\nconst char " + function + "_stamp[] = \"STAMP<\" STAMP \">\";\n#endif\n" +
 			"#ifdef FILESTAMP\nconst char " + function + "_filestamp[] = FILESTAMP;\n#endif\n"
 	}}
@@ -129,13 +129,14 @@ func (w *world) precompileStamp() {
 	if err != nil {
 		return // the build says why
 	}
-	i := slices.IndexFunc(plan.Units, func(u ipc.Unit) bool { return strings.HasSuffix(u.Source, ".cpp") })
+	i := slices.IndexFunc(plan.Actions, func(a ipc.Action) bool { return strings.HasSuffix(a.Source, ".cpp") })
 	if i < 0 {
 		return
 	}
+	u := &plan.Actions[i]
 	var line []string
-	for _, arg := range plan.CommandLine(&plan.Units[i]) {
-		if arg == "-include" || arg == "stamp/stamp.h" || arg == "-c" || arg == plan.Units[i].Source || arg == "-o" || arg == plan.Units[i].Object {
+	for _, arg := range plan.Line(u) {
+		if arg == "-include" || arg == "stamp/stamp.h" || arg == "-c" || arg == u.Source || arg == "-o" || arg == u.Output() {
 			continue
 		}
 		line = append(line, arg)
@@ -166,11 +167,11 @@ func (w *world) withoutStamp(object []byte) []byte {
 }
 
 // checkStamp compares the time in an object that the last build had to make.
-func (j *judgement) checkStamp(u *ipc.Unit, want []byte) {
+func (j *judgement) checkStamp(u *ipc.Action, want []byte) {
 	if j.settings.stamp == "" || !stampText.Match(want) {
 		return
 	}
-	file := inRoot(j.plan.Root, u.Object)
+	file := inRoot(j.plan.Root, u.Output())
 	is, err := os.ReadFile(file)
 	if err != nil {
 		return // checkFile has said so

@@ -10,7 +10,7 @@ import (
 // coarseKind has files on a file system that counts whole seconds: all of the world,
 // or one include folder.
 func coarseKind() kind {
-	return kind{name: "coarse", open: openCoarse, cannot: (*world).mountCoarse,
+	return kind{name: "coarse", cannot: (*world).mountCoarse,
 		prepare: func(w *world) {
 			w.save("p/inc1/coarse.h", fmt.Sprintf("#define COARSE %d\n", w.number()), true)
 			if w.mountable != "" {

@@ -12,7 +12,7 @@ import (
 // deathKind kills daemons in mid-compile, also where the compiler's own children go
 // on, and takes away what daemons keep.
 func deathKind() kind {
-	return kind{name: "deaths", open: openDeaths, prepare: func(w *world) {
+	return kind{name: "deaths", prepare: func(w *world) {
 		w.makeGate()
 		if w.chance(50) {
 			w.settings.fixed = append(w.settings.fixed, "-pipe")

@@ -9,7 +9,7 @@ import (
 
 // editorKind has files come and go that look like sources and are none.
 func editorKind() kind {
-	k := kind{name: "editors", open: openEditors}
+	k := kind{name: "editors"}
 	for _, l := range leftovers {
 		k.turns = append(k.turns, turn{1, l.name, func(w *world) []string { return w.leftoverTurn(l) }})
 	}

@@ -11,7 +11,7 @@ import (
 // nameKind has sources and folders with names that a shell, a list or a text must
 // take care with.
 func nameKind() kind {
-	k := kind{name: "names", open: openNames}
+	k := kind{name: "names"}
 	for _, n := range oddNames {
 		k.turns = append(k.turns, turn{1, n.kind, func(w *world) []string { return w.oddNameTurn(n.name) }})
 	}

@@ -9,7 +9,7 @@ import (
 // pathKind has headers where observers look away: beneath /dev, by way of /proc, and
 // under names like those of our own files.
 func pathKind() kind {
-	k := kind{name: "paths", open: openPaths, prepare: func(w *world) {
+	k := kind{name: "paths", prepare: func(w *world) {
 		dir, err := os.MkdirTemp("/dev/shm", "oracle")
 		w.must(err)
 		w.t.Cleanup(func() { _ = os.RemoveAll(dir) })

@@ -31,7 +31,7 @@ const maxPlaces = 3
 
 // placeKind copies and moves the project with all that builds have left in it.
 func placeKind() kind {
-	return kind{name: "places", open: openPlaces, turns: []turn{
+	return kind{name: "places", turns: []turn{
 		{4, "copy", (*world).copyProject},
 		{2, "back", (*world).goBack},
 		{2, "move", (*world).moveProject},

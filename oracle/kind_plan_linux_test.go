@@ -7,12 +7,14 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/RepliBuild/replibuild/ipc"
 )
 
 // planKind changes what the plan holds: steps and targets leave it and come back,
 // libraries and flags are repeated, the compiler gets a variable.
 func planKind() kind {
-	return kind{name: "plan", open: openPlan, prepare: func(w *world) {
+	return kind{name: "plan", prepare: func(w *world) {
 		w.save("p/left.in", fmt.Sprintf("#define LEFT %d\n", w.number()), true)
 		w.save("p/inc4/assigned.h", fmt.Sprintf("#define ASSIGNED %d\n", w.number()), true)
 	}, source: func(_ *world, function, _ string) string {
@@ -138,11 +140,12 @@ func (j *judgement) checkLinkFlags() {
 		if t.Kind == "static" {
 			continue
 		}
-		if !inOrder(libs, t.Libs) {
-			j.complain("the link of %s has the libraries %q of %q", t.Name, t.Libs, libs)
+		c := j.plan.Commands[j.plan.Action(ipc.LinkID(t.Name)).Command]
+		if !inOrder(libs, c.Libs) {
+			j.complain("the link of %s has the libraries %q of %q", t.Name, c.Libs, libs)
 		}
-		if !inOrder(j.settings.linkFlags, t.LinkFlags) {
-			j.complain("the link of %s has the flags %q of %q", t.Name, t.LinkFlags, j.settings.linkFlags)
+		if !inOrder(j.settings.linkFlags, c.Args) {
+			j.complain("the link of %s has the flags %q of %q", t.Name, c.Args, j.settings.linkFlags)
 		}
 	}
 }
@@ -165,8 +168,8 @@ func (j *judgement) checkLeft() {
 		return
 	}
 	made := map[string]bool{"compile_commands.json": true, "gen/gen.h": j.settings.generated, "gen/left.h": slices.Contains(j.settings.steps, leftStep), "gen/who.txt": true}
-	for _, u := range j.plan.Units {
-		made[strings.TrimPrefix(u.Object, "build/")] = true
+	for u := range j.plan.Units() {
+		made[strings.TrimPrefix(u.Output(), "build/")] = true
 	}
 	for _, t := range j.plan.Targets {
 		made[strings.TrimPrefix(t.Output, "build/")] = true

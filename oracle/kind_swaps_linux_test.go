@@ -12,7 +12,7 @@ import (
 // swapKind puts other files into place while a compile has read the ones before, in
 // ways that leave the times of those files as they were.
 func swapKind() kind {
-	k := kind{name: "swaps", open: openSwaps, prepare: func(w *world) {
+	k := kind{name: "swaps", prepare: func(w *world) {
 		w.makeGate()
 		w.must(os.MkdirAll(w.abs("p/swap"), 0o755))
 		w.settings.fixed = append(w.settings.fixed, "-Iswap") // holds nothing else

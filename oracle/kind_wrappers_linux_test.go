@@ -24,7 +24,7 @@ type wrapper struct {
 const wrapperFile = "p/tools/c++"
 
 func wrapperKind() kind {
-	k := kind{name: "wrappers", open: openWrappers, prepare: func(w *world) {
+	k := kind{name: "wrappers", prepare: func(w *world) {
 		w.wrapper.driver = w.settings.compiler
 		w.settings.compiler = "tools/c++"
 		w.useHelper(&helpers[0])
@@ -91,7 +91,7 @@ func (w *world) helperTurn(h *helper) []string {
 	}
 	if w.wrapper.name != h.name {
 		w.useHelper(h)
-		if wrong := w.settleHelper(h); len(wrong) > 0 {
+		if wrong := w.settleHelper(); len(wrong) > 0 {
 			return wrong
 		}
 	}
@@ -103,20 +103,20 @@ func (w *world) helperTurn(h *helper) []string {
 		}
 	}
 	w.fromNothing()
-	return w.buildAndJudge()
+	wrong := w.buildAndJudge()
+	if h.stale && len(wrong) == 0 { // before headers come
+		w.useHelper(&helpers[0])
+	}
+	return wrong
 }
 
 // settleHelper builds with a new helper. Where the set builds, the tracer is awaited
 // and all is compiled once more, so that it is not the tracer's absence that is tried.
-func (w *world) settleHelper(h *helper) []string {
+func (w *world) settleHelper() []string {
 	if wrong := w.buildAndJudge(); len(wrong) > 0 {
 		return wrong
 	}
 	w.awaitTracers()
-	if h.again {
-		w.removeCache()
-		w.known.forget()
-	}
 	w.editSources()
 	return w.buildAndJudge()
 }

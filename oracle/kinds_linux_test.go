@@ -13,8 +13,6 @@ import (
 // draws; each adds to its world and to its steps.
 type kind struct {
 	name string
-	// open says what is not mended yet. Such a kind is drawn only if it is asked for.
-	open string
 	// cannot says why the kind cannot be tried on this machine; nil means that it can.
 	cannot  func(w *world) string
 	prepare func(w *world) // before the first source is written
@@ -48,14 +46,9 @@ func (w *world) drawKinds(only string) {
 		}
 		return
 	}
-	var ready []kind
-	for _, k := range allKinds() {
-		if k.open == "" {
-			ready = append(ready, k)
-		}
-	}
-	for range min(2, len(ready)) {
-		if k := pick(w, ready); !w.has(k.name) {
+	all := allKinds()
+	for range 2 {
+		if k := pick(w, all); !w.has(k.name) {
 			w.addKind(k.name)
 		}
 	}

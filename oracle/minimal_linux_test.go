@@ -43,8 +43,8 @@ func (k *knownStates) forget() { clear(k.byBase) }
 // unitState is the state of a unit that was compiled with success: its command, the
 // content of what it read, and for every name that these texts mention whether there
 // is something of that name in each folder where it could be looked for.
-func (w *world) unitState(plan *ipc.Plan, u *ipc.Unit, r plainResult) state {
-	line := plan.CommandLine(u)
+func (w *world) unitState(plan *ipc.Plan, u *ipc.Action, r plainResult) state {
+	line := plan.Line(u)
 	source, err := os.ReadFile(inRoot(plan.Root, u.Source))
 	w.must(err)
 	base := digestOf(strings.Join(line[:len(line)-2], "\x00"), strings.Join(plan.Env, "\x00"), string(source), w.beside(),
@@ -61,7 +61,8 @@ func (w *world) unitState(plan *ipc.Plan, u *ipc.Unit, r plainResult) state {
 	}
 	asked := func(p string) {
 		content, _ := os.ReadFile(inRoot(plan.Root, p))
-		parts = append(parts, string(content))
+		real, _ := filepath.EvalSymlinks(inRoot(plan.Root, p))
+		parts = append(parts, string(content), real)
 	}
 	for _, dir := range search {
 		look(dir)
@@ -85,7 +86,7 @@ func (w *world) unitState(plan *ipc.Plan, u *ipc.Unit, r plainResult) state {
 				look(dir + "/" + name)
 				look(path.Dir(dir + "/" + name)) // clang asks for the folder first
 				if strings.Contains(string(text), "__has_include") {
-					asked(dir + "/" + name) // compilers open what they are asked for
+					asked(dir + "/" + name) // compilers open what they are asked for, and see where it leads
 				}
 			}
 		}
@@ -114,10 +115,11 @@ func twins(root string, inputs []string) (parts []string) {
 }
 
 // linkState is the state of a target: how it is linked, and the content of what.
-func (w *world) linkState(plan *ipc.Plan, t *ipc.Target, objects []string) state {
-	parts := []string{t.Name, t.Kind, t.Output, t.LinkLang, strings.Join(plan.Env, "\x00"), plan.Toolchains[t.Toolchain].CXX, w.beside()}
-	parts = append(parts, slices.Concat(t.LinkFlags, t.Libs)...)
-	for _, m := range slices.Concat(objects, t.LinkInputs) {
+func (w *world) linkState(plan *ipc.Plan, a *ipc.Action) state {
+	c := plan.Commands[a.Command]
+	parts := []string{a.ID, a.Kind, a.Output(), strings.Join(plan.Env, "\x00"), c.Program(plan.Toolchains[c.Toolchain]), w.beside()}
+	parts = append(parts, slices.Concat(c.Args, c.Libs)...)
+	for _, m := range a.Inputs {
 		text, err := os.ReadFile(inRoot(plan.Root, m))
 		w.must(err)
 		parts = append(parts, m, string(text))

@@ -130,8 +130,8 @@ func (w *world) reach(byName forest, texts map[string]string, source string) str
 }
 
 // compile is what a unit's command line makes, with another output.
-func (c *plainCompiler) compile(plan *ipc.Plan, u *ipc.Unit, byName forest, texts map[string]string) plainResult {
-	line := plan.CommandLine(u)
+func (c *plainCompiler) compile(plan *ipc.Plan, u *ipc.Action, byName forest, texts map[string]string) plainResult {
+	line := plan.Line(u)
 	line = line[:len(line)-2] // -o OBJECT
 	source := u.Source
 	if !filepath.IsAbs(source) {
@@ -146,10 +146,22 @@ func (c *plainCompiler) compile(plan *ipc.Plan, u *ipc.Unit, byName forest, text
 			text, err := os.ReadFile(dep)
 			c.w.must(err)
 			_, names, _ := strings.Cut(string(text), ":")
-			r.inputs = strings.Fields(strings.ReplaceAll(names, "\\\n", " "))
+			r.inputs = filesOf(names)
 		}
 		return r
 	})
+}
+
+// filesOf splits the names of a dependency file: a space in a name stands behind a
+// backslash.
+func filesOf(names string) []string {
+	const space = "\x00"
+	names = strings.NewReplacer("\\\n", " ", `\ `, space, `\#`, "#", "$$", "$").Replace(names)
+	files := strings.Fields(names)
+	for i, f := range files {
+		files[i] = strings.ReplaceAll(f, space, " ")
+	}
+	return files
 }
 
 func (c *plainCompiler) remember(what string, key digest, make func() plainResult) plainResult {
@@ -193,27 +205,21 @@ func (c *plainCompiler) run(plan *ipc.Plan, line []string, what string) plainRes
 
 // link is what makes a target of the objects and libraries that lie in the build
 // folder: they have been compared before.
-func (c *plainCompiler) link(plan *ipc.Plan, t *ipc.Target, objects []string) plainResult {
-	chain := plan.Toolchains[t.Toolchain]
-	members := slices.Concat(objects, t.LinkInputs)
-	if t.Kind == ipc.KindStatic {
-		members = objects
-	}
-	line := slices.Concat([]string{chain.CXX}, t.LinkFlags, members, t.Libs)
-	if t.LinkLang == "c" {
-		line[0] = chain.CC
-	}
-	parts := []string{t.Kind, c.w.caller.prefix, strings.Join(line, "\x00"), strings.Join(plan.Env, "\x00")}
+func (c *plainCompiler) link(plan *ipc.Plan, a *ipc.Action) plainResult {
+	command, members := plan.Commands[a.Command], a.Inputs
+	chain := plan.Toolchains[command.Toolchain]
+	line := slices.Concat([]string{command.Program(chain)}, command.Args, members, command.Libs)
+	parts := []string{a.Kind, c.w.caller.prefix, strings.Join(line, "\x00"), strings.Join(plan.Env, "\x00")}
 	for _, m := range members {
 		text, err := os.ReadFile(plan.Root + "/" + m)
 		c.w.must(err)
 		parts = append(parts, string(text))
 	}
-	return c.remember("link of "+t.Name, digestOf(parts...), func() plainResult {
-		if t.Kind == ipc.KindStatic {
+	return c.remember("link of "+a.Target, digestOf(parts...), func() plainResult {
+		if a.Kind == ipc.ActionArchive {
 			return c.archive(plan, chain, members)
 		}
-		return c.run(plan, line, path.Base(t.Output))
+		return c.run(plan, line, path.Base(a.Output()))
 	})
 }
 

@@ -62,7 +62,8 @@ func (w *world) buildAndJudge() []string {
 }
 
 func (w *world) finish(b *built, quiet bool) []string {
-	wrong := append(w.judge(b, quiet && !w.doubtful), w.victimLives()...)
+	quiet = quiet && !w.doubtful && len(w.mappings) == 0 // what is made of a file that is mapped is not kept
+	wrong := append(w.judge(b, quiet), w.victimLives()...)
 	wrong = append(wrong, w.othersUntouched()...)
 	if len(wrong) == 0 && b.err == nil && b.result.Success {
 		w.good = w.snapshot()

@@ -401,6 +401,7 @@ func (m *Model) historyAnswered(msg historyMsg) {
 	if msg.reply.Last != nil {
 		m.state.SetLast(msg.reply.Last)
 	}
+	m.state.EndedElsewhere()
 }
 
 // clearedWords is what clearing takes away or took away.

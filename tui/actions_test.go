@@ -241,7 +241,7 @@ func TestSaveLogAndEvents(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	again, err := New(Config{Replay: saved, From: time.Hour, Env: testEnv(), Location: time.UTC, now: func() time.Time { return sampleNow }})
+	again, err := New(Config{Replay: saved, From: time.Hour, Env: testEnv(), Location: time.UTC, timer: noTimers, now: func() time.Time { return sampleNow }})
 	if err != nil {
 		t.Fatal(err)
 	}

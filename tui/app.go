@@ -49,7 +49,8 @@ type Config struct {
 	Memory   string                   // file that keeps the sort order; "" = it is not kept
 	Sets     func() ([]string, error) // roots of the projects with daemons; nil in a replay
 
-	now func() time.Time // for tests
+	now   func() time.Time                            // for tests
+	timer func(d time.Duration, then tea.Msg) tea.Cmd // for tests: gives out then after d
 }
 
 func (c *Config) env(key string) string { return ipc.EnvValue(c.Env, key) }
@@ -208,6 +209,9 @@ func New(c Config) (*Model, error) {
 	if c.now == nil {
 		c.now = time.Now
 	}
+	if c.timer == nil {
+		c.timer = after
+	}
 	if c.Location == nil {
 		c.Location = time.Local
 	}
@@ -268,7 +272,11 @@ func (m *Model) apply(e ipc.Event) {
 	} else {
 		m.state.Now = e.Time
 	}
-	line, worth := eventLine(e)
+	hits := 0
+	if c := m.state.Current; c != nil && c.ID == e.Build {
+		hits = c.Hits()
+	}
+	line, worth := eventLine(e, hits)
 	if d, ok := e.Body.(ipc.DaemonChanged); ok {
 		known := m.state.Daemon(d.Name)
 		worth = known != nil && known.State != d.State // not for another memory size

@@ -14,6 +14,7 @@ import (
 	tea "github.com/charmbracelet/bubbletea"
 	"github.com/charmbracelet/x/ansi"
 
+	"github.com/RepliBuild/replibuild/internal/pause"
 	"github.com/RepliBuild/replibuild/ipc"
 	"github.com/RepliBuild/replibuild/tui/internal/logring"
 	"github.com/RepliBuild/replibuild/tui/internal/screen"
@@ -23,7 +24,7 @@ import (
 func loadedModel(b *testing.B, n int) *Model {
 	m, err := New(Config{
 		Replay: &Recorded{Events: []ipc.Event{{Time: sampleNow}}}, Settings: Settings{Theme: "dark"}, Env: testEnv(), Location: time.UTC,
-		now: func() time.Time { return sampleNow },
+		timer: noTimers, now: func() time.Time { return sampleNow },
 	})
 	if err != nil {
 		b.Fatal(err)
@@ -104,7 +105,7 @@ func BenchmarkKeyToScreen(b *testing.B) {
 	var running sync.WaitGroup
 	running.Go(func() { program.Run() })
 	running.Go(func() {
-		for k := 0; sleep(ctx, time.Second/30); k++ {
+		for k := 0; pause.For(ctx, time.Second/30) == nil; k++ {
 			program.Send(batch(k, 10_000))
 		}
 	})

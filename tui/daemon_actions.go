@@ -51,14 +51,18 @@ func (m *Model) toggleAuto() effect {
 // quiet is how long no file may change before an automatic build starts.
 const quiet = 20 * time.Millisecond
 
-// buildWith starts a build; where there is no orchestrator, the daemons first.
+// buildWith starts a build; where there is no orchestrator, or one of another version,
+// the daemons first.
 func (m *Model) buildWith(req ipc.BuildRequest) effect {
-	if d := m.state.Daemon(ipc.NameOrchestrator); !d.Up() && m.state.Link != state.LinkLive {
-		m.say(toast{text: "starting the daemons, then building"})
-		return m.tell("starting", m.namesOf(func(d *state.Daemon) bool { return !d.Up() && d.State != ipc.StateDisabled }),
-			m.cfg.Project.Start, func(m *Model) effect { return m.submit(req) })
+	up := m.state.Daemon(ipc.NameOrchestrator).Up()
+	if m.state.Link == state.LinkLive || up && m.state.Link != state.LinkDown {
+		return m.submit(req)
 	}
-	return m.submit(req)
+	m.say(toast{text: "starting the daemons, then building"})
+	names := m.namesOf(func(d *state.Daemon) bool {
+		return d.State != ipc.StateDisabled && (!d.Up() || d.Name == ipc.NameOrchestrator)
+	})
+	return m.tell("starting", names, m.cfg.Project.Start, func(m *Model) effect { return m.submit(req) })
 }
 
 // submit asks for a build and does not wait for its end: the stream tells.

@@ -10,6 +10,7 @@ import (
 	tea "github.com/charmbracelet/bubbletea"
 
 	"github.com/RepliBuild/replibuild/daemons"
+	"github.com/RepliBuild/replibuild/internal/pause"
 	"github.com/RepliBuild/replibuild/ipc"
 )
 
@@ -162,7 +163,7 @@ func (o fakeOrchestrator) Subscribe(ctx context.Context, r ipc.SubscribeRequest,
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	go func() {
-		for sleep(ctx, 5*time.Millisecond) && o.set.alive(ipc.NameOrchestrator) {
+		for pause.For(ctx, 5*time.Millisecond) == nil && o.set.alive(ipc.NameOrchestrator) {
 		}
 		cancel()
 	}()
@@ -182,7 +183,7 @@ func liveModel(t *testing.T, f *fakeSet) *Model {
 	t.Helper()
 	m, err := New(Config{
 		Root: "/home/ada/src/app", Set: "app-1", Project: f, Orchestrator: fakeOrchestrator{set: f}, Alive: f.alive,
-		Env: testEnv(), Location: time.UTC, Saved: t.TempDir(), now: func() time.Time { return sampleNow },
+		Env: testEnv(), Location: time.UTC, Saved: t.TempDir(), timer: noTimers, now: func() time.Time { return sampleNow },
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -192,8 +193,11 @@ func liveModel(t *testing.T, f *fakeSet) *Model {
 	return m
 }
 
-// do runs what a handler wants done and gives the model what comes of it, but for
-// timers.
+// noTimers is a clock in which no timer ends.
+func noTimers(time.Duration, tea.Msg) tea.Cmd { return nil }
+
+// do runs what a handler wants done and gives the model what comes of it. The model must
+// have no timers.
 func (m *Model) do(cmd tea.Cmd) {
 	if cmd == nil {
 		return
@@ -214,6 +218,7 @@ func (m *Model) do(cmd tea.Cmd) {
 		}
 		_, next := m.Update(msg)
 		m.do(next)
-	case <-time.After(100 * time.Millisecond): // a timer
+	case <-time.After(time.Minute):
+		panic("a command does not end")
 	}
 }

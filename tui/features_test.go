@@ -329,3 +329,34 @@ func TestEstimateEndsWithTheUnits(t *testing.T) {
 		t.Error("there is an estimate at 100 %")
 	}
 }
+
+// Without contact another process may end the build: the history is asked now and then.
+func TestHistoryIsAskedWithoutContact(t *testing.T) {
+	t.Parallel()
+	m, f := liveSample(t)
+	m.update(linkMsg{live: false})
+	f.asked = nil
+	m.do(m.handle(statusMsg{f.Status(t.Context()), sampleNow}))
+	if !f.was("history") {
+		t.Fatalf("asked %q", f.asked)
+	}
+	m.historyAnswered(historyMsg{reply: ipc.HistoryReply{Builds: []ipc.BuildRecord{{Build: "later", Started: sampleNow, Success: true}}}})
+	m.refresh()
+	m.wantNoText(t, "contact lost")
+}
+
+// An orchestrator of another version runs, but nothing is heard of it; a build replaces it.
+func TestOrchestratorOfAnotherVersion(t *testing.T) {
+	t.Parallel()
+	f := newFakeSet(ipc.DaemonNames()...)
+	m := liveModel(t, f)
+	m.update(linkMsg{live: false})
+	m.wantText(t, "no orchestrator")
+	m.state.SetDaemon(ipc.DaemonStatus{Name: ipc.NameOrchestrator, State: ipc.StateRunning, PID: 7, LastError: "it speaks protocol 1, this program 2"}, sampleNow)
+	m.wantText(t, "other version", "not known: the orchestrator does not answer")
+	m.wantNoText(t, "no orchestrator", "no builds yet", "the first build tells")
+	m.do(m.press("b"))
+	if !f.was("start orchestrator") {
+		t.Errorf("asked %q", f.asked)
+	}
+}

@@ -209,7 +209,7 @@ func splitUnit(id string) (target, file string) {
 func (w *world) dashboard() *Model {
 	m, err := New(Config{
 		Root: "/home/ada/src/app", Set: "app-1", Orchestrator: silentOrchestrator{}, Env: testEnv(), Location: time.UTC,
-		now: func() time.Time { return w.now },
+		timer: noTimers, now: func() time.Time { return w.now },
 	})
 	if err != nil {
 		w.t.Fatal(err)

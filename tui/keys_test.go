@@ -4,6 +4,8 @@ import (
 	"os"
 	"strings"
 	"testing"
+
+	"github.com/charmbracelet/x/ansi"
 )
 
 const keysPage = "../docs/keys.md"
@@ -91,5 +93,23 @@ func TestKeysRemapMistakes(t *testing.T) {
 	}
 	if _, err := LoadSettings(t.TempDir() + "/missing.toml"); err != nil {
 		t.Errorf("a missing file: %v", err)
+	}
+}
+
+// The search of the help leaves out groups without a match, and nothing of a text is cut.
+func TestHelpSearch(t *testing.T) {
+	t.Parallel()
+	m := liveModel(t, newFakeSet())
+	text := func(w int, search string) string { return ansi.Strip(strings.Join(helpLines(m, w, search), "\n")) }
+	if got := text(96, "auto_build"); strings.Count(got, "\n") != 1 || !strings.Contains(got, groupBuild) || !strings.Contains(got, "while the dashboard runs") {
+		t.Errorf("auto_build:\n%s", got)
+	}
+	if got := text(96, "zzzz"); !strings.Contains(got, "no key does that") || strings.Contains(got, groupMove) {
+		t.Errorf("zzzz:\n%s", got)
+	}
+	for _, w := range []int{36, 60, 96} {
+		if got := text(w, ""); strings.Contains(got, "…") {
+			t.Errorf("at width %d something is cut:\n%s", w, got)
+		}
 	}
 }

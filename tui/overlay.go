@@ -157,30 +157,48 @@ func groupsFor(focus PaneID) []string {
 // helpLines is the key table by groups, as far as it has what is searched for.
 func helpLines(m *Model, w int, search string) []string {
 	var lines []string
-	for i, g := range groupsFor(m.arrange.Focus) {
-		if i > 0 {
+	for _, g := range groupsFor(m.arrange.Focus) {
+		var keys []string
+		for _, b := range m.keys.All {
+			if b.Group == g && strings.Contains(strings.ToLower(b.Long+" "+string(b.Action)), search) {
+				keys = append(keys, helpOf(m, b, w)...)
+			}
+		}
+		if len(keys) == 0 {
+			continue
+		}
+		if len(lines) > 0 {
 			lines = append(lines, m.ctx.P.Line(w+2).String())
 		}
-		lines = append(lines, m.ctx.P.Line(w+2).Skip(1).Put(paint.Focus, g).String())
-		for _, b := range m.keys.All {
-			if b.Group != g || search != "" && !strings.Contains(strings.ToLower(b.Long+" "+string(b.Action)), search) {
-				continue
+		lines = append(append(lines, m.ctx.P.Line(w+2).Skip(1).Put(paint.Focus, g).String()), keys...)
+	}
+	if len(lines) == 0 {
+		lines = append(lines, m.ctx.P.Line(w+2).Skip(1).Put(paint.Dim, "no key does that").String())
+	}
+	return lines
+}
+
+// helpOf is what a key does, and why not now, in as many lines as it takes.
+func helpOf(m *Model, b Binding, w int) (lines []string) {
+	const keysWidth, gap = 14, 2
+	add := func(keys, text string, role paint.Role) {
+		for i, piece := range widgets.WrapWords(text, max(10, w-keysWidth-gap)) {
+			if i > 0 {
+				keys = ""
 			}
-			l := m.ctx.P.Line(w+2).Skip(1).Right(paint.Key, strings.Join(b.Keys, " "), 14).Skip(2)
-			role := paint.Text
-			long := b.Long
-			if b.In != 0 {
-				long += " (" + b.In.String() + " pane)"
-			}
-			why := m.whyNot(b)
-			if why != "" {
-				role = paint.Dim
-			}
-			lines = append(lines, l.Put(role, long).String())
-			if why != "" {
-				lines = append(lines, m.ctx.P.Line(w+2).Skip(17).Put(paint.Warn, "not now: "+why).String())
-			}
+			lines = append(lines, m.ctx.P.Line(w+2).Skip(1).Right(paint.Key, keys, keysWidth).Skip(gap).Put(role, piece).String())
 		}
+	}
+	long, why, role := b.Long, m.whyNot(b), paint.Text
+	if b.In != 0 {
+		long += " (" + b.In.String() + " pane)"
+	}
+	if why != "" {
+		role = paint.Dim
+	}
+	add(strings.Join(b.Keys, " "), long, role)
+	if why != "" {
+		add("", "not now: "+why, paint.Warn)
 	}
 	return lines
 }

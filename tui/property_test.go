@@ -97,7 +97,7 @@ func TestFrameFits(t *testing.T) {
 		s := Settings{Theme: rapid.SampledFrom([]string{"dark", "light", "auto"}).Draw(t, "theme"), ASCII: rapid.Bool().Draw(t, "ascii")}
 		env := rapid.SampledFrom([][]string{testEnv(), testEnv("NO_COLOR=1"), {"TERM=dumb"}, {"TERM=xterm", "LANG=C.UTF-8"}, {"TERM=linux"}, {"TERM=tmux-256color", "LC_ALL=de_DE.utf8"}}).Draw(t, "env")
 		r := &Recorded{Events: []ipc.Event{{Time: sampleNow}}}
-		m, err := New(Config{Replay: r, Settings: s, Env: env, Location: time.UTC, now: func() time.Time { return sampleNow }})
+		m, err := New(Config{Replay: r, Settings: s, Env: env, Location: time.UTC, timer: noTimers, now: func() time.Time { return sampleNow }})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -153,7 +153,7 @@ func sampleModel(t testing.TB, w, h int, s Settings, env ...string) *Model {
 	t.Helper()
 	m, err := New(Config{
 		Replay: sampleReplay(), From: 30 * time.Second, Settings: s, Env: testEnv(env...), Location: time.UTC,
-		now: func() time.Time { return sampleNow },
+		timer: noTimers, now: func() time.Time { return sampleNow },
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -180,7 +180,12 @@ func samplePlan() *ipc.Plan {
 		Commands: []ipc.Command{{Lang: "c++", Args: []string{"-std=c++20", "-O3", "-g", "-Iinclude", "-Ithird_party/fmt/include", "-Wall", "-Wextra"}}},
 		Targets:  []ipc.Target{{Name: "net"}, {Name: "render"}, {Name: "app", Depends: []string{"net", "render"}}}}
 	for _, f := range sampleFiles {
-		p.Units = append(p.Units, ipc.Unit{ID: f.target + ":" + f.file, Target: f.target, Source: f.file, Object: "build/obj/" + f.target + "/" + f.file + ".o"})
+		p.Actions = append(p.Actions, ipc.Action{
+			ID: f.target + ":" + f.file, Kind: ipc.ActionCompile, Target: f.target, Source: f.file, Outputs: []string{"build/obj/" + f.target + "/" + f.file + ".o"},
+		})
+	}
+	for _, t := range p.Targets {
+		p.Actions = append(p.Actions, ipc.Action{ID: ipc.LinkID(t.Name), Kind: ipc.ActionLink, Target: t.Name, Outputs: []string{t.Output}})
 	}
 	return p
 }

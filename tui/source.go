@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/RepliBuild/replibuild/daemons"
+	"github.com/RepliBuild/replibuild/internal/pause"
 	"github.com/RepliBuild/replibuild/ipc"
 	"github.com/RepliBuild/replibuild/tui/internal/logring"
 	"github.com/RepliBuild/replibuild/tui/internal/paint"
@@ -45,7 +46,7 @@ const (
 	batchEvery  = 33 * time.Millisecond  // events go to the model together
 	lookEvery   = 500 * time.Millisecond // is each daemon's lock held? 40 µs, no socket
 	lookSeldom  = 4                      // lookEvery times: while the orchestrator, who looks too, is heard
-	statusEvery = 10 * time.Second       // memory and uptime of daemons
+	statusEvery = 5 * time.Second        // memory and uptime of daemons, and whether one hangs
 	logBacklog  = 2000                   // lines of the past
 	statusLimit = 2 * time.Second
 )
@@ -102,7 +103,7 @@ func (s *source) followEvents(ctx context.Context) {
 
 // awaitOrchestrator returns when it is worth to try again.
 func (s *source) awaitOrchestrator(ctx context.Context) {
-	for wait := 100 * time.Millisecond; sleep(ctx, wait); wait = lookEvery {
+	for wait := 100 * time.Millisecond; pause.For(ctx, wait) == nil; wait = lookEvery {
 		if s.alive(ipc.NameOrchestrator) {
 			return
 		}
@@ -129,7 +130,7 @@ func (s *source) followStates(ctx context.Context) {
 // pause waits until it is time to look again.
 func (s *source) pause(ctx context.Context) bool {
 	for range lookSeldom {
-		if !sleep(ctx, lookEvery) {
+		if pause.For(ctx, lookEvery) != nil {
 			return false
 		}
 		if !s.live.Load() {
@@ -152,7 +153,7 @@ func (s *source) followLogs(ctx context.Context) {
 	b := newBatcher(ctx, func(lines []logring.Line) { s.send(logMsg(lines)) })
 	for n := logBacklog; ctx.Err() == nil; n = 0 {
 		_ = s.project.Logs(ctx, nil, n, true, func(l daemons.LogLine) { b.add(logLine(l)) })
-		if !sleep(ctx, time.Second) {
+		if pause.For(ctx, time.Second) != nil {
 			return
 		}
 	}
@@ -162,17 +163,6 @@ func (s *source) followLogs(ctx context.Context) {
 func logLine(l daemons.LogLine) logring.Line {
 	return logring.Line{
 		Time: l.Time, Source: l.Daemon, Level: logring.LevelOf(l.Level), Text: paint.Clean(l.Message + l.Attrs),
-	}
-}
-
-func sleep(ctx context.Context, d time.Duration) bool {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return true
-	case <-ctx.Done():
-		return false
 	}
 }
 

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/windows"
+
+	"github.com/RepliBuild/replibuild/internal/pause"
 )
 
 // watch tells the size now and whenever it is another one: there is no signal.
@@ -17,7 +19,7 @@ func (t *terminal) watch(ctx context.Context, resized func(w, h int), _ func()) 
 			lastW, lastH = w, h
 			resized(w, h)
 		}
-		if !sleep(ctx, 250*time.Millisecond) {
+		if pause.For(ctx, 250*time.Millisecond) != nil {
 			return
 		}
 	}

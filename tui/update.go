@@ -64,11 +64,14 @@ func (m *Model) take(msg tea.Msg) effect {
 		}
 		m.streamMore()
 		if m.auto && m.changes != before {
-			return after(quiet, quietMsg{m.changes})
+			return m.cfg.timer(quiet, quietMsg{m.changes})
 		}
 	case statusMsg:
 		m.state.SetNow(m.cfg.now())
 		m.state.SetStatus(msg.set, msg.at)
+		if m.state.Link == state.LinkDown && m.cfg.Project != nil { // other processes may build
+			return m.askHistory("")
+		}
 	}
 	return nil
 }
@@ -219,7 +222,7 @@ func (m *Model) pursue(msg tea.Msg) effect {
 		return nil
 	}
 	m.resting = unit
-	return after(restTime, settledMsg{unit})
+	return m.cfg.timer(restTime, settledMsg{unit})
 }
 
 func (m *Model) settled(unit string) effect {
@@ -283,7 +286,7 @@ func (m *Model) wake(cmd effect) effect {
 		return cmd
 	}
 	m.tickAt = at
-	return tea.Batch(cmd, tea.Tick(in, func(time.Time) tea.Msg { return tickMsg{at} }))
+	return tea.Batch(cmd, m.cfg.timer(in, tickMsg{at}))
 }
 
 // changesIn is when something shown changes by itself; 0 = never. On an idle screen

@@ -12,6 +12,9 @@ import (
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+	"github.com/spf13/cobra"
+
+	"github.com/RepliBuild/replibuild/cmd/internal/cli"
 )
 
 // TestMain makes the test binary the replibuild that the scripts run, daemons
@@ -28,6 +31,8 @@ func TestMain(m *testing.M) {
 //	until REGEXP COMMAND…   run COMMAND again and again until its output matches
 //	edit FILE OLD NEW       replace OLD, which must be there, by NEW
 //	alone                   fail if a process works in this script's folder
+//	examples FILE           write the examples of every --help to FILE, one a line
+//	withjson FILE           write every command that has --json to FILE, one a line
 //
 // OUR_NINJA is the path of our program by the name ninja, NINJA that of the real ninja,
 // which [ninja] asks for.
@@ -43,6 +48,17 @@ func TestScript(t *testing.T) {
 			"until": until,
 			"edit":  edit,
 			"alone": alone,
+			"examples": func(ts *testscript.TestScript, _ bool, args []string) {
+				listCommands(ts, args, func(c *cobra.Command) string { return c.Example })
+			},
+			"withjson": func(ts *testscript.TestScript, _ bool, args []string) {
+				listCommands(ts, args, func(c *cobra.Command) string {
+					if c.Flags().Lookup("json") == nil {
+						return ""
+					}
+					return c.CommandPath()
+				})
+			},
 		},
 	})
 }
@@ -120,6 +136,25 @@ func edit(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Fatalf("edit: %q is not in %s", args[1], args[0])
 	}
 	ts.Check(os.WriteFile(path, bytes.Replace(text, []byte(args[1]), []byte(args[2]), 1), 0o644))
+}
+
+// listCommands writes the lines that every command of the program gives.
+func listCommands(ts *testscript.TestScript, args []string, lines func(*cobra.Command) string) {
+	if len(args) != 1 {
+		ts.Fatalf("usage: examples FILE, withjson FILE")
+	}
+	var all []string
+	var walk func(*cobra.Command)
+	walk = func(c *cobra.Command) {
+		for line := range strings.Lines(lines(c)) {
+			all = append(all, strings.TrimSpace(line))
+		}
+		for _, sub := range c.Commands() {
+			walk(sub)
+		}
+	}
+	walk(cli.Tree("test"))
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(strings.Join(all, "\n")+"\n"), 0o644))
 }
 
 // alone fails if something that the script started is alive; it may take a moment

@@ -5,36 +5,54 @@ import (
 	"time"
 
 	"github.com/RepliBuild/replibuild/cache"
+	"github.com/RepliBuild/replibuild/daemons/compilation/internal/process"
+	"github.com/RepliBuild/replibuild/daemons/compilation/internal/snapshot"
 	"github.com/RepliBuild/replibuild/ipc"
 )
 
-// action is one output to bring up to date: the object of a unit or the output of a
-// link.
+// action is one command whose outputs are to be brought up to date: a compile, an archive,
+// a link or a command of the plan.
 type action struct {
 	id       string
-	output   string // as the plan spells it
+	outputs  []string // that the plan declares, as it spells them; the first is the main one
 	recipe   *recipe
 	recipeID cache.Digest
 	causes   []ipc.Cause
 	forced   bool // the caller asked not to look it up
 	// never says why the result may not be stored whatever it reads, "" if it may.
-	never string
-	// direct: the tool is given the final name of the output, which is removed
-	// first, because the name gets into what it writes.
-	direct bool
+	never   string
+	writing writing
+	named   string // the argument because of which the tool is told the outputs' own names
+	// beside are further files that the command line names and the tool writes.
+	beside []string
+	// command says more of a command of the plan, nil for compiles, archives and links.
+	command *command
 	// base is the key of everything known before the inputs are. exact says that it
 	// covers what the record's set does not: the order of members.
 	base  func() (cache.Digest, error)
 	exact bool
-	// tool makes the output at a path.
+	// tool is what makes the outputs, the main one under a name.
 	tool func(output string) tool
 	line []string // the exact command line, for people
 	// audited: a hit may be checked by a plain run of the tool at another place.
 	audited bool
 	block   *block // of a unit: what there is to make a preamble of
-	// expected peak of memory in bytes, 0 = unknown; urgent goes first in line.
+	// expected peak of memory in bytes, 0 = unknown; rank is the place in line, see rankOf.
 	expected int64
-	urgent   bool
+	rank     float64
+}
+
+// ahead is added to the rank of links, archives and commands: others wait for what they
+// make.
+const ahead = 1e9
+
+// rankOf is the place in line of what a request asks for: by what remains of the build
+// when it has started, along the critical path.
+func rankOf(a *ipc.RunAction) float64 {
+	if a.Kind == ipc.ActionCompile {
+		return a.Remaining
+	}
+	return ahead + a.Remaining
 }
 
 // tool is a process to run and what is to be known of it.
@@ -43,6 +61,9 @@ type tool struct {
 	subject subject
 	watch   observer
 	also    []string // files that it reads and that the observer need not tell of
+	missed  []string // names that were looked for before it
+	// tracedAs is the program for which the tracer is built, "" = the one that runs.
+	tracedAs string
 	// resident: the program is worth keeping in memory. A clang that starts spends 25 ms
 	// on dynamic linking; of a gcc, the driver alone would be resident.
 	resident bool
@@ -50,7 +71,7 @@ type tool struct {
 	hasLinker bool
 }
 
-// work is one batch, link or step being served: one look at the files, one limit.
+// work is one request being served: one look at the files, one limit.
 type work struct {
 	s       *Service
 	build   string // of the caller, or one of ours
@@ -59,9 +80,11 @@ type work struct {
 	env     []string    // of processes
 	caller  *ipc.Caller // whose settings processes get; nil = ours, or not known
 	timeout time.Duration
-	view    *view
-	gate    *slots // limit of this request, nil = none
-	trace   bool   // tell where the time of each action went
+	// buildDir is the build folder, as the plan spells it.
+	buildDir string
+	view     *snapshot.Tree
+	gate     *process.Slots // limit of this request, nil = none
+	trace    bool           // tell where the time of each action went
 	// timeTrace is the folder for clang's own traces, "" = none.
 	timeTrace string
 	// started is told of each process that begins to make an output.
@@ -74,16 +97,16 @@ type result struct {
 	rec *record // nil if nothing is known
 }
 
-// inPlace reports whether the output is there already and is what its inputs make.
+// inPlace reports whether all outputs are there already and are what the inputs make.
 func (w *work) inPlace(ctx context.Context, a *action, rec *record) bool {
 	if rec != nil && rec.Mode == modePreamble && w.s.preambles.refuses(a) != "" {
 		return false
 	}
-	if a.forced || !rec.trusted() || rec.Recipe != a.recipeID || len(rec.Outputs) == 0 || rec.Outputs[0].Path != a.output {
+	if a.forced || !rec.trusted() || rec.Recipe != a.recipeID || !rec.makes(a.outputs) {
 		return false
 	}
 	for _, o := range rec.Outputs {
-		if outputSignature(w.view.abs(o.Path)) != o.Sig {
+		if outputSignature(w.view.Abs(o.Path)) != o.Sig {
 			return false
 		}
 	}
@@ -92,13 +115,13 @@ func (w *work) inPlace(ctx context.Context, a *action, rec *record) bool {
 			return false
 		}
 	}
-	return w.view.compare(rec.Set) == nil && !w.observedWorse(ctx, a, rec.Observed)
+	return w.view.Compare(rec.Set) == nil && !w.observedWorse(ctx, a, rec.Observed)
 }
 
 // whenInPlace is the result of an action for which nothing was done.
 func whenInPlace(a *action, rec *record) result {
 	return result{rec: rec, UnitResult: ipc.UnitResult{
-		ID: a.id, Status: ipc.StatusCached, InPlace: true, Key: keyText(rec.Action), Bytes: rec.Outputs[0].Sig.Size,
+		ID: a.id, Status: ipc.StatusCached, InPlace: true, Key: keyText(rec.Action), Bytes: mainBytes(rec.Outputs),
 		Reason: ipc.Reason{Code: ipc.ReasonUnchanged, Text: "nothing changed"},
 	}}
 }
@@ -116,13 +139,13 @@ type attempt struct {
 	begin  time.Time
 	rec    *record // of the last time, nil if there is none
 	base   cache.Digest
-	noBase error        // why there is no base: the source is not there
-	before cache.Digest // content of the output before, zero if there was none
+	noBase error          // why there is no base: the source is not there
+	before []cache.Digest // content of each declared output before, zero if there was none
 	missed cache.MissReason
-	near   *difference // between the nearest known set and what is there
-	looked bool        // in the cache
-	leave  func()      // the lead
-	spans  []ipc.Span  // where its time went so far
+	near   *snapshot.Difference // between the nearest known set and what is there
+	looked bool                 // in the cache
+	leave  func()               // the lead
+	spans  []ipc.Span           // where its time went so far
 	use    preambleUse
 	// byDriver: a link without the driver failed, or nobody knows what it read.
 	byDriver bool
@@ -166,20 +189,6 @@ func (w *work) finish(ctx context.Context, t *attempt, place *place) result {
 	}
 	w.takePreamble(t)
 	return w.leavePreamble(t, w.make(ctx, t, place))
-}
-
-// do is begin and finish for a single action.
-func (w *work) do(ctx context.Context, a *action) result {
-	rec := w.s.records.get(a.id)
-	if w.inPlace(ctx, a, rec) {
-		return whenInPlace(a, rec)
-	}
-	t := w.newAttempt(a, rec)
-	if r := w.begin(ctx, t); r != nil {
-		t.leave()
-		return w.timed(t, *r, ipc.SpanLookup)
-	}
-	return w.timed(t, w.finish(ctx, t, nil), ipc.SpanStore)
 }
 
 func (w *work) skipped(t *attempt, why error) result {

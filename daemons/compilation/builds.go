@@ -4,6 +4,7 @@ import (
 	"context"
 	"sync"
 
+	"github.com/RepliBuild/replibuild/daemons/compilation/internal/process"
 	"github.com/RepliBuild/replibuild/ipc"
 )
 
@@ -11,17 +12,20 @@ import (
 type builds struct {
 	mu      sync.Mutex
 	running map[*request]bool
+	gates   map[string]*process.Slots // of builds with a limit of their own
 	closed  bool
 }
 
-// request is one running batch, link, step or plain compile.
+// request is one running request.
 type request struct {
 	build  string
 	cancel context.CancelCauseFunc
 	done   chan struct{}
 }
 
-func newBuilds() *builds { return &builds{running: make(map[*request]bool)} }
+func newBuilds() *builds {
+	return &builds{running: make(map[*request]bool), gates: make(map[string]*process.Slots)}
+}
 
 var errStopping = ipc.Errorf(ipc.CodeStopping, "the compilation service is shutting down")
 
@@ -39,10 +43,33 @@ func (b *builds) begin(ctx context.Context, build string) (context.Context, func
 	return ctx, func() {
 		b.mu.Lock()
 		delete(b.running, r)
+		b.dropGate(build)
 		b.mu.Unlock()
 		cancel(nil)
 		close(r.done)
 	}, nil
+}
+
+// gate is the limit that all requests of a build share.
+func (b *builds) gate(build string, jobs int) *process.Slots {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	g := b.gates[build]
+	if g == nil {
+		g = process.NewGate(jobs)
+		b.gates[build] = g
+	}
+	return g
+}
+
+// dropGate forgets the limit of a build that has no request any more; mu is held.
+func (b *builds) dropGate(build string) {
+	for r := range b.running {
+		if r.build == build {
+			return
+		}
+	}
+	delete(b.gates, build)
 }
 
 // stop cancels those that match and returns them.

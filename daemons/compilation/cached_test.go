@@ -187,7 +187,7 @@ func TestFailuresAreNotStored(t *testing.T) {
 		if r.Status != ipc.StatusFailed || r.Reason.Code != ipc.ReasonError || r.Exit != 1 || !strings.Contains(r.Diagnostics, "value.h") {
 			t.Errorf("failed: %+v", r)
 		}
-		if strings.Contains(r.Diagnostics, ".rb-") || len(r.Command) == 0 || r.Command[len(r.Command)-1] != unitOf("src/main.cpp").Object {
+		if strings.Contains(r.Diagnostics, ".rb-") || len(r.Command) == 0 || r.Command[len(r.Command)-1] != unitOf("src/main.cpp").Output() {
 			t.Errorf("failed: %q, %q", r.Diagnostics, r.Command)
 		}
 		if p.track[r.ID].Unsettled == "" || len(p.files[r.ID]) < 2 {
@@ -220,14 +220,14 @@ func TestStateSurvivesRestart(t *testing.T) {
 	p.build("src/main.cpp")
 	p.stop()
 	p.expect("restarted", "src/main.cpp", ipc.StatusCached, ipc.ReasonUnchanged)
-	if n := p.s.runner.started.Load(); n != 0 {
+	if n := p.s.runner.Started(); n != 0 {
 		t.Errorf("%d processes", n)
 	}
 	p.stop()
 	p.write("include/value.h", "#pragma once\ninline int value() { return 3; }\n")
 	p.expect("changed meanwhile", "src/main.cpp", ipc.StatusCompiled, ipc.ReasonInput)
 	p.stop()
-	for _, damage := range []string{"", "x", "replibuild compilation state 1\n"} {
+	for _, damage := range []string{"", "x", "replibuild compilation state 4\n"} {
 		if err := os.WriteFile(p.state, []byte(damage), 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -273,25 +273,25 @@ func TestEmptyObjectIsNotStored(t *testing.T) {
 	}
 }
 
-func TestDirectFlagsKeepNames(t *testing.T) {
+func TestNamedFlagsKeepNames(t *testing.T) {
 	t.Parallel()
 	p := anyCompiler(t)
 	p.args = append(p.args, "-g", "-gsplit-dwarf")
 	p.write("src/main.cpp", "int f() { return 1; }\n")
 	p.expect("first", "src/main.cpp", ipc.StatusCompiled, ipc.ReasonNew)
-	dwo := strings.TrimSuffix(unitOf("src/main.cpp").Object, ".o") + ".dwo"
+	dwo := strings.TrimSuffix(unitOf("src/main.cpp").Output(), ".o") + ".dwo"
 	if p.read(dwo) == "" {
 		t.Error("no split debug information")
 	}
 	p.expect("again", "src/main.cpp", ipc.StatusCached, ipc.ReasonUnchanged)
 	p.remove(dwo)
-	if r := p.build("src/main.cpp"); r.Status != ipc.StatusCompiled || r.Reason.Path != dwo {
+	if r := p.build("src/main.cpp"); r.Status != ipc.StatusCached || r.Reason.Path != dwo {
 		t.Errorf("dwo deleted: %+v", r.Reason)
 	}
 	if r := p.build("src/main.cpp"); !r.InPlace {
 		t.Errorf("%+v", r)
 	}
-	if st := p.store.Stats(); st.Stored != 0 {
+	if st := p.store.Stats(); st.Stored != 1 {
 		t.Errorf("%d stored", st.Stored)
 	}
 }

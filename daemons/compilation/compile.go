@@ -4,13 +4,13 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/RepliBuild/replibuild/cache"
+	"github.com/RepliBuild/replibuild/daemons/compilation/internal/snapshot"
 	"github.com/RepliBuild/replibuild/ipc"
 )
 
-// compiler is one command of a batch: what its units share.
+// compiler is one command of a request: what its units share.
 type compiler struct {
 	command   ipc.Command
 	toolchain ipc.Toolchain
@@ -24,7 +24,7 @@ type compiler struct {
 	noPreamble string
 }
 
-func newCompiler(req *ipc.BatchRequest, c ipc.Command) *compiler {
+func newCompiler(req *ipc.RunRequest, c ipc.Command) *compiler {
 	flags := readFlags(c.Args)
 	r := compileRecipe(req, c, flags)
 	k := &compiler{command: c, toolchain: req.Toolchains[c.Toolchain], flags: flags, recipe: r, recipeID: r.digest()}
@@ -44,17 +44,21 @@ func programSet(t ipc.Toolchain) map[string]bool {
 }
 
 // unit makes the action of one unit.
-func (k *compiler) unit(w *work, u ipc.BatchUnit, forced bool) *action {
-	source := spell(w.root, u.Source)
+func (k *compiler) unit(w *work, u *ipc.RunAction, forced bool) *action {
+	source := snapshot.Spell(w.root, u.Source)
+	writing := privately
+	if k.flags.named != "" {
+		writing = underName
+	}
 	return &action{
-		id: u.ID, output: u.Object, recipe: k.recipe, recipeID: k.recipeID, causes: u.Causes, forced: forced,
-		never: k.never, direct: k.flags.direct, expected: u.ExpectedPeak, audited: true,
+		id: u.ID, outputs: u.Outputs, recipe: k.recipe, recipeID: k.recipeID, causes: u.Causes, forced: forced,
+		never: k.never, writing: writing, named: k.flags.named, beside: k.flags.beside, expected: u.ExpectedPeak, rank: rankOf(u), audited: writing == privately,
 		block: &block{compiler: k, given: u.Source, source: source},
-		line:  k.command.Line(k.toolchain, u.Source, u.Object),
-		base:  func() (cache.Digest, error) { return k.base(w, source, u.Object) },
+		line:  k.command.Line(k.toolchain, &u.Action, u.Output()),
+		base:  func() (cache.Digest, error) { return k.base(w, source, u.Output()) },
 		tool: func(output string) tool {
 			return tool{
-				args:  append(slices.Clone(k.tool), "-c", u.Source, "-o", output),
+				args:  append(slices.Clone(k.tool), "-c", u.Source, "-o", output), // as [ipc.Command.Line]
 				watch: w.s.compiles, resident: k.toolchain.Family == "clang",
 				also: []string{source},
 				subject: subject{
@@ -68,34 +72,13 @@ func (k *compiler) unit(w *work, u ipc.BatchUnit, forced bool) *action {
 
 // base is the key of what is known before a compile.
 func (k *compiler) base(w *work, source, object string) (cache.Digest, error) {
-	content, err := w.view.digestOf(source)
+	content, err := w.view.DigestOf(source)
 	if err != nil {
 		return cache.Digest{}, fmt.Errorf("read %s: %w", source, err)
 	}
 	key := cache.NewKey("compile").Digest("recipe", k.recipeID).Field("source", source).Digest("content", content)
-	if k.flags.direct {
+	if k.flags.named != "" {
 		key.Field("object", object)
 	}
 	return key.Sum(), nil
-}
-
-// checkBatch finds what no plan can contain.
-func checkBatch(req *ipc.BatchRequest) error {
-	bad := func(format string, args ...any) error { return ipc.Errorf(ipc.CodeBadRequest, format, args...) }
-	for i, c := range req.Commands {
-		if c.Toolchain < 0 || c.Toolchain >= len(req.Toolchains) {
-			return bad("command %d: there is no toolchain %d", i, c.Toolchain)
-		}
-	}
-	for _, u := range req.Units {
-		switch {
-		case u.Command < 0 || u.Command >= len(req.Commands):
-			return bad("unit %s: there is no command %d", u.ID, u.Command)
-		case u.ID == "" || u.Source == "" || u.Object == "":
-			return bad("unit %q: id, source and object must not be empty", u.ID)
-		case strings.ContainsRune(u.Source+u.Object, 0):
-			return bad("unit %q: a path contains a NUL", u.ID)
-		}
-	}
-	return nil
 }

@@ -21,7 +21,7 @@ func TestCompileLife(t *testing.T) {
 	t.Parallel()
 	eitherCompiler(t, "gcc", func(t *testing.T, p *project) {
 		small(p)
-		object := unitOf("src/main.cpp").Object
+		object := unitOf("src/main.cpp").Output()
 		r := p.expect("first", "src/main.cpp", ipc.StatusCompiled, ipc.ReasonNew)
 		if r.Key == "" || !r.Changed || r.Seconds <= 0 || r.Bytes == 0 || r.Peak == 0 {
 			t.Errorf("first: %+v", r)
@@ -110,7 +110,7 @@ func TestCompileReplacesOutput(t *testing.T) {
 	t.Parallel()
 	p := anyCompiler(t)
 	small(p)
-	object := p.path(unitOf("src/main.cpp").Object)
+	object := p.path(unitOf("src/main.cpp").Output())
 	p.build("src/main.cpp")
 	for _, tt := range []struct {
 		name  string
@@ -123,7 +123,7 @@ func TestCompileReplacesOutput(t *testing.T) {
 	} {
 		for _, noCache := range []bool{false, true} {
 			p.write("precious", "precious")
-			p.remove(unitOf("src/main.cpp").Object)
+			p.remove(unitOf("src/main.cpp").Output())
 			if err := tt.place(); err != nil {
 				t.Fatal(err)
 			}
@@ -144,7 +144,7 @@ func TestCompileReplacesOutput(t *testing.T) {
 			p.sameAsPlain("src/main.cpp")
 		}
 	}
-	p.remove(unitOf("src/main.cpp").Object)
+	p.remove(unitOf("src/main.cpp").Output())
 	if err := os.Mkdir(object, 0o755); err != nil {
 		t.Fatal(err)
 	}

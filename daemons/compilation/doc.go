@@ -1,12 +1,13 @@
-// Package compilation implements [ipc.Compilation]: it turns units into objects and
-// objects into targets, and never does the same thing twice.
+// Package compilation implements [ipc.Compilation]: it runs the actions of a plan, and
+// never does the same thing twice.
 //
 // What it promises:
 //
 //   - An output is left alone or taken from the cache only if every file that made
 //     it has the same content, every name that was looked for in vain is still
 //     missing and every folder that was listed has the same names, in this tree, by
-//     a look at each of them once a request (see view). No watcher vouches for it.
+//     a look at each of them once a request (see snapshot.Tree). A watcher is never
+//     trusted for that.
 //   - What may not be what the inputs make is delivered but neither stored nor
 //     trusted: an input that changed while it was read, a result that failed, one
 //     that depends on the clock.
@@ -15,10 +16,10 @@
 //   - Every process has a group of its own, which ends with its request, its
 //     timeout or this process.
 //
-// The way of a unit, link or step is that of an [action]: in place, else from the
+// All kinds of actions take one way: in place, else from the
 // cache, else made, then settled, delivered, recorded and stored. Two of the same
 // key at the same moment are made once.
 //
-// Two small interfaces keep the parts apart that differ by platform: a [spawner]
+// Two small interfaces keep the parts apart that differ by platform: a [process.Spawner]
 // starts a process, an [observer] tells what it read.
 package compilation

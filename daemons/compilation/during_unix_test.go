@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/RepliBuild/replibuild/cache"
+	"github.com/RepliBuild/replibuild/internal/testkit"
 	"github.com/RepliBuild/replibuild/ipc"
 )
 
@@ -23,7 +24,7 @@ import (
 func (p *project) halted() (goOn func()) {
 	p.t.Helper()
 	pid := 0
-	waitFor(p.t, "the wrapper to stop", func() bool {
+	testkit.Until(p.t, "the wrapper to stop", func() bool {
 		stats, _ := filepath.Glob("/proc/[0-9]*/stat")
 		for _, file := range stats {
 			stat, err1 := os.ReadFile(file)
@@ -147,7 +148,7 @@ func TestCancelLeavesNothing(t *testing.T) {
 			defer cancel()
 			s := p.start()
 			go func() {
-				waitFor(t, "the compiler", func() bool { b, _ := os.ReadFile(p.path("pid")); return len(b) > 1 })
+				testkit.Until(t, "the compiler", func() bool { b, _ := os.ReadFile(p.path("pid")); return len(b) > 1 })
 				switch how {
 				case "context":
 					cancel()
@@ -171,7 +172,7 @@ func TestCancelLeavesNothing(t *testing.T) {
 				}
 			}
 			pid := strings.TrimSpace(p.read("pid"))
-			waitFor(t, "the end of all", func() bool { return len(groupMembersOf(t, pid)) == 0 })
+			testkit.Until(t, "the end of all", func() bool { return len(groupMembersOf(t, pid)) == 0 })
 			left, _ := filepath.Glob(p.path("build/obj/app/src/*"))
 			hidden, _ := filepath.Glob(p.path("build/obj/app/src/.rb-*"))
 			if len(left)+len(hidden) != 0 {
@@ -190,7 +191,7 @@ func groupMembersOf(t *testing.T, pid string) []string {
 	if _, err := fmt.Sscan(pid, &group); err != nil {
 		t.Fatal(err)
 	}
-	return groupMembers(t, group)
+	return testkit.GroupMembers(t, group)
 }
 
 func TestCompileTimeout(t *testing.T) {
@@ -207,6 +208,23 @@ func TestCompileTimeout(t *testing.T) {
 	}
 }
 
+// A compiler that a signal ends says nothing itself; the reason names the signal.
+func TestKilledCompilerNamesTheSignal(t *testing.T) {
+	t.Parallel()
+	for signal, want := range map[string]string{
+		"KILL": "the compiler was killed by signal 9, probably because memory ran out",
+		"SEGV": "the compiler was killed by signal 11 (segmentation fault)",
+	} {
+		p := anyCompiler(t)
+		small(p)
+		p.wrap(`kill -` + signal + ` $$`)
+		out, err := p.run(t.Context(), p.batch("src/main.cpp"))
+		if r := out["src/main.cpp"]; err != nil || r.Status != ipc.StatusFailed || r.Reason.Text != want {
+			t.Errorf("%s: %+v, %v", signal, r, err)
+		}
+	}
+}
+
 // Units with the same command and source at the same moment: one compile.
 func TestSameKeyCompilesOnce(t *testing.T) {
 	t.Parallel()
@@ -217,8 +235,8 @@ func TestSameKeyCompilesOnce(t *testing.T) {
 	req := p.batch()
 	for i := range 12 {
 		u := unitOf("src/main.cpp")
-		u.ID, u.Object = fmt.Sprintf("app%d:src/main.cpp", i), fmt.Sprintf("build/obj/app%d/main.o", i%6)
-		req.Units = append(req.Units, ipc.BatchUnit{Unit: u})
+		u.ID, u.Outputs = fmt.Sprintf("app%d:src/main.cpp", i), []string{fmt.Sprintf("build/obj/app%d/main.o", i%6)}
+		req.Actions = append(req.Actions, ipc.RunAction{Action: u})
 	}
 	out, err := p.run(t.Context(), req)
 	if err != nil || len(out) != 12 {

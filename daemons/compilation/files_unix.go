@@ -3,7 +3,6 @@
 package compilation
 
 import (
-	"fmt"
 	"os"
 	"syscall"
 )
@@ -16,17 +15,4 @@ func isOwnFile(path string) bool {
 	}
 	st, ok := info.Sys().(*syscall.Stat_t)
 	return ok && st.Nlink == 1
-}
-
-// ownerOf names user and group of a file, "" if there is none.
-func ownerOf(path string) string {
-	info, err := os.Stat(path)
-	if err != nil {
-		return ""
-	}
-	st, ok := info.Sys().(*syscall.Stat_t)
-	if !ok {
-		return ""
-	}
-	return fmt.Sprintf("%d:%d", st.Uid, st.Gid)
 }

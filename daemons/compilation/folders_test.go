@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/RepliBuild/replibuild/internal/stamps"
+	"github.com/RepliBuild/replibuild/internal/testkit"
 	"github.com/RepliBuild/replibuild/ipc"
 )
 
@@ -83,7 +84,7 @@ func (p *project) turn(link, to string) {
 	if err := os.Symlink(to, p.path(link)); err != nil {
 		p.t.Fatal(err)
 	}
-	waitFor(p.t, "the clock's tick", func() bool {
+	testkit.Until(p.t, "the clock's tick", func() bool {
 		info, err := os.Lstat(p.path(link))
 		return err == nil && stamps.Now() > ipc.SignatureOf(info).Ctime
 	})

@@ -7,13 +7,14 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/RepliBuild/replibuild/daemons/compilation/internal/snapshot"
 	"github.com/RepliBuild/replibuild/ipc"
 )
 
 // Inputs implements [ipc.Compilation]. It reads nothing but the records of what was
 // made last, so a thousand units cost one walk over their packed sets.
 func (s *Service) Inputs(_ context.Context, req ipc.InputsRequest) (ipc.InputsReply, error) {
-	sum := &inputSums{view: newView(s.cfg.Root, nil, s.tables, s.digests), byPath: make(map[string]*inputSum)}
+	sum := &inputSums{view: snapshot.New(s.cfg.Root, nil, s.tables, s.digests), byPath: make(map[string]*inputSum)}
 	for _, id := range slices.Sorted(maps.Keys(req.Seconds)) {
 		if rec := s.records.get(id); rec != nil {
 			sum.add(rec, req.Seconds[id])
@@ -24,7 +25,7 @@ func (s *Service) Inputs(_ context.Context, req ipc.InputsRequest) (ipc.InputsRe
 
 // inputSums adds up units by the files that they read.
 type inputSums struct {
-	view   *view
+	view   *snapshot.Tree
 	units  int         // added so far
 	byID   []*inputSum // by path number
 	byPath map[string]*inputSum
@@ -37,9 +38,9 @@ type inputSum struct {
 
 func (s *inputSums) add(rec *record, seconds float64) {
 	s.units++
-	files, _ := s.view.tables.numbers(rec.Set)
+	files, _ := s.view.Interner.Numbers(rec.Set)
 	for _, f := range files {
-		sum := s.of(f.path)
+		sum := s.of(f.Path)
 		if sum.last != s.units {
 			sum.last = s.units
 			sum.Units++
@@ -53,7 +54,7 @@ func (s *inputSums) of(path uint32) *inputSum {
 		s.byID = append(s.byID, make([]*inputSum, n-len(s.byID)+n/2)...)
 	}
 	if s.byID[path] == nil {
-		name := s.view.tidyNumber(path)
+		name := s.view.TidyNumber(path)
 		if s.byPath[name] == nil {
 			s.byPath[name] = &inputSum{InputCost: ipc.InputCost{Path: name}}
 		}
@@ -81,7 +82,7 @@ func (s *inputSums) files(paths []string) []ipc.InputCost {
 		})
 	}
 	for i := range out {
-		out[i].Bytes = s.view.signature(out[i].Path).Size
+		out[i].Bytes = s.view.Signature(out[i].Path).Size
 	}
 	return out
 }

@@ -68,17 +68,15 @@ func TestMemoryIsLearned(t *testing.T) {
 		}
 		return peak
 	}
-	p.cfg.Jobs, p.cfg.MaxMemory = 4, 350*mb
+	p.cfg.Jobs, p.cfg.MaxMemory = 4, 350<<20
 	peak := build()
 	if n := most(); n > 2 {
-		t.Errorf("of units of which nothing is known, %d ran at a time, of up to %d MB each", n, peak/mb)
+		t.Errorf("of units of which nothing is known, %d ran at a time, of up to %d MB each", n, peak>>20)
 	}
-	p.s.slots.mu.Lock()
-	p.s.slots.maxMemory = peak*5/2 + 1
-	p.s.slots.mu.Unlock()
+	p.s.slots.SetMaxMemory(peak*5/2 + 1)
 	build()
 	if n := most(); n > 2 {
-		t.Errorf("%d ran at a time, of up to %d MB each, on a bound of %d MB", n, peak/mb, peak*5/2/mb)
+		t.Errorf("%d ran at a time, of up to %d MB each, on a bound of %d MB", n, peak>>20, (peak*5/2)>>20)
 	}
 }
 
@@ -90,13 +88,13 @@ func TestListReason(t *testing.T) {
 		p.write(s+".cpp", "int "+s+"() { return 1; }\n")
 	}
 	objects := p.objects("a.cpp", "b.cpp", "c.cpp")
-	target := ipc.Target{Name: "lib", Kind: ipc.KindStatic, Output: "build/lib.a", LinkLang: "c++"}
+	target := linkTarget{Name: "lib", Kind: ipc.KindStatic, Output: "build/lib.a", LinkLang: "c++"}
 	for _, tt := range []struct {
 		what string
 		in   []string
 		text string
 	}{
-		{"first", objects[:2], "never archived before"},
+		{"first", objects[:2], "never linked before"},
 		{"one more", objects, objects[2] + " is now linked"},
 		{"one less", objects[:2], objects[2] + " is no longer linked"},
 		{"another order", []string{objects[1], objects[0]}, "link order changed"},

@@ -8,19 +8,21 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/RepliBuild/replibuild/daemons/compilation/internal/process"
+	"github.com/RepliBuild/replibuild/daemons/compilation/internal/snapshot"
 	"github.com/RepliBuild/replibuild/ipc"
 )
 
 // libraryPaths knows where linkers look for libraries, by command, and which of them
 // write dependency files.
 type libraryPaths struct {
-	spawner spawner
+	spawner process.Spawner
 	mu      sync.Mutex
 	known   map[string][]string
 	silent  map[string]bool
 }
 
-func newLibraryPaths(s spawner) *libraryPaths {
+func newLibraryPaths(s process.Spawner) *libraryPaths {
 	return &libraryPaths{spawner: s, known: make(map[string][]string), silent: make(map[string]bool)}
 }
 
@@ -49,25 +51,25 @@ func (p *libraryPaths) of(ctx context.Context, about *subject) ([]string, error)
 		return known, nil
 	}
 	args := append(slices.Clone(about.tool), "-print-search-dirs")
-	o, err := p.spawner.run(ctx, task{args: args, dir: about.view.root, env: plainEnv(about.env), timeout: askTimeout}, nil)
+	o, err := p.spawner.Run(ctx, process.Task{Args: args, Dir: about.view.Root, Env: plainEnv(about.env), Timeout: askTimeout}, nil)
 	if err != nil {
 		return nil, err
 	}
 	dirs := libraryFolders(about.tool, about.env)
 	told := false
-	for line := range strings.Lines(o.output) {
+	for line := range strings.Lines(o.Output) {
 		if list, ok := strings.CutPrefix(line, "libraries: ="); ok {
 			told = true
 			dirs = append(dirs, filepath.SplitList(strings.TrimSpace(list))...)
 		}
 	}
-	if !o.ok() || !told {
+	if !o.OK() || !told {
 		return nil, fmt.Errorf("%s -print-search-dirs did not say", args[0])
 	}
 	dirs = append(dirs, builtinLibraryDirs...)
 	spelled := make([]string, 0, len(dirs))
 	for _, dir := range dirs {
-		if dir = strings.TrimSuffix(spell(about.view.root, dir), "/"); dir != "" && !slices.Contains(spelled, dir) {
+		if dir = strings.TrimSuffix(snapshot.Spell(about.view.Root, dir), "/"); dir != "" && !slices.Contains(spelled, dir) {
 			spelled = append(spelled, dir)
 		}
 	}

@@ -9,65 +9,35 @@ import (
 	"strings"
 
 	"github.com/RepliBuild/replibuild/cache"
+	"github.com/RepliBuild/replibuild/daemons/compilation/internal/process"
+	"github.com/RepliBuild/replibuild/daemons/compilation/internal/snapshot"
 	"github.com/RepliBuild/replibuild/ipc"
 )
 
-// linkDirect are flags with which a linker writes more than its output.
-var linkDirect = flagList("-Wl,-Map", "-Wl,--Map", "-save-temps", "--save-temps", "-Wl,--out-implib", "-Wl,--time-trace",
+// namedLinkFlags make a linker write more than its output, or its output's name into what
+// it writes.
+var namedLinkFlags = flagList("-Wl,-Map", "-Wl,--Map", "-Map", "--Map", "-save-temps", "--save-temps", "-Wl,--out-implib", "-Wl,--time-trace",
 	"-Wl,--dependency-file", "-gsplit-dwarf", "-Wl,--save-temps", "-Wl,-plugin-opt=save-temps", "-Wl,--thinlto-cache-dir")
 
-// Link implements [ipc.Compilation].
-func (s *Service) Link(ctx context.Context, req ipc.LinkRequest) (ipc.LinkReply, error) {
-	if err := checkLink(&req); err != nil {
-		return ipc.LinkReply{}, err
-	}
-	ctx, w, end, err := s.newWork(ctx, req.Build, req.Root, req.Env, req.Caller, req.Timeout)
-	if err != nil {
-		return ipc.LinkReply{}, err
-	}
-	defer end()
-	w.trace = req.Trace
-	r := w.do(ctx, newLink(w, &req))
-	track := newTrackBuilder(w.view)
-	track.add(r.ID, "", r.rec)
-	reply := ipc.LinkReply{Result: r.UnitResult, Track: track.news()}
-	if ctx.Err() != nil {
-		return reply, cancelledError(ctx, req.Build)
-	}
-	return reply, nil
-}
-
-func checkLink(req *ipc.LinkRequest) error {
-	t := req.Target
-	kinds := []string{ipc.KindExecutable, ipc.KindStatic, ipc.KindShared}
-	switch {
-	case t.Name == "" || t.Output == "":
-		return ipc.Errorf(ipc.CodeBadRequest, "target %q: name and output must not be empty", t.Name)
-	case !slices.Contains(kinds, t.Kind):
-		return ipc.Errorf(ipc.CodeBadRequest, "target %s: there is no kind %q", t.Name, t.Kind)
-	case t.Kind == ipc.KindStatic && req.Toolchain.AR == "":
-		return ipc.Errorf(ipc.CodeNoCompiler, "target %s: no archiver (ar) was found", t.Name).WithHint("install binutils or llvm")
-	}
-	return nil
-}
-
 // newLink makes the action of a link or archive.
-func newLink(w *work, req *ipc.LinkRequest) *action {
-	l := &linker{w: w, req: req}
+func newLink(w *work, req *ipc.RunRequest, asked *ipc.RunAction) *action {
+	l := &linker{w: w, asked: asked, command: req.Commands[asked.Command]}
+	l.toolchain = req.Toolchains[l.command.Toolchain]
 	a := &action{
-		id: "link:" + req.Target.Name, output: req.Target.Output, causes: req.Causes, forced: req.NoCache, exact: true, urgent: true,
+		id: asked.ID, outputs: asked.Outputs, causes: asked.Causes, forced: req.NoCache, exact: true, rank: rankOf(asked),
 	}
 	a.recipe = &recipe{
-		Kind: req.Target.Kind, Identity: req.Toolchain.Identity, Version: req.Toolchain.Version, Root: w.root,
+		Kind: asked.Kind, Identity: l.toolchain.Identity, Version: l.toolchain.Version, Root: w.root,
 		Args: l.recipeArgs(), Env: keyEnv(req.Env),
 	}
 	a.recipeID = a.recipe.digest()
-	a.line = l.args(a.output)
+	a.line = l.args(a.outputs[0])
 	a.base = func() (cache.Digest, error) { return l.base(a) }
 	for _, arg := range a.recipe.Args {
 		switch {
-		case hasFlag(linkDirect, arg):
-			a.direct, a.never = true, arg+" makes the linker write more than its output"
+		case hasFlag(namedLinkFlags, arg):
+			a.writing, a.named = underName, cmp.Or(a.named, arg)
+			a.beside = append(a.beside, linkerFiles(arg)...)
 		case strings.HasPrefix(arg, "@"):
 			a.never = cmp.Or(a.never, arg+" is read by the linker itself")
 		}
@@ -76,89 +46,72 @@ func newLink(w *work, req *ipc.LinkRequest) *action {
 	return a
 }
 
+// linkerFiles are the files that an argument may name. One too many costs nothing but a
+// lock.
+func linkerFiles(arg string) []string {
+	parts := strings.FieldsFunc(arg, func(r rune) bool { return r == ',' || r == '=' })
+	return slices.DeleteFunc(parts, func(p string) bool { return strings.HasPrefix(p, "-") })
+}
+
 // linker is what makes one target.
 type linker struct {
-	w   *work
-	req *ipc.LinkRequest
+	w         *work
+	asked     *ipc.RunAction
+	command   ipc.Command
+	toolchain ipc.Toolchain
 }
 
-func (l *linker) static() bool { return l.req.Target.Kind == ipc.KindStatic }
-
-func (l *linker) driver() string {
-	if l.req.Target.LinkLang == "c" {
-		return l.req.Toolchain.CC
-	}
-	return l.req.Toolchain.CXX
-}
-
-// archive flags: append without looking (the archive is new), make the index, say
-// nothing, and leave out dates and owners so that equal members make equal archives.
-const archiveFlags = "qcsD"
+func (l *linker) static() bool { return l.asked.Kind == ipc.ActionArchive }
 
 // recipeArgs is the command without its files.
 func (l *linker) recipeArgs() []string {
-	if l.static() {
-		return []string{l.req.Toolchain.AR, archiveFlags}
-	}
-	return slices.Concat([]string{l.driver()}, l.req.Target.LinkFlags, l.req.Target.Libs)
+	return slices.Concat([]string{l.command.Program(l.toolchain)}, l.command.Args, l.command.Libs)
 }
 
-// args is the whole command; see [ipc.Target].
+// args is the whole command; see [ipc.Plan.Line].
 func (l *linker) args(output string) []string {
-	t := l.req.Target
-	if l.static() {
-		return slices.Concat([]string{l.req.Toolchain.AR, archiveFlags, output}, l.req.Objects)
-	}
-	return slices.Concat([]string{l.driver()}, t.LinkFlags, []string{"-o", output}, l.req.Objects, t.LinkInputs, t.Libs)
-}
-
-// members are the files that go in, in order.
-func (l *linker) members() []string {
-	if l.static() {
-		return l.req.Objects
-	}
-	return slices.Concat(l.req.Objects, l.req.Target.LinkInputs)
+	return l.command.Line(l.toolchain, &l.asked.Action, output)
 }
 
 // programs are the linker and the archiver themselves, by content: the toolchain's
 // identity may have been taken with another linker.
 func (l *linker) programs() []string {
 	if l.static() {
-		return []string{l.req.Toolchain.AR}
+		return []string{l.toolchain.AR}
 	}
-	if l.req.Toolchain.LinkerPath == "" {
+	if l.toolchain.LinkerPath == "" {
 		return nil
 	}
-	return []string{l.req.Toolchain.LinkerPath}
+	return []string{l.toolchain.LinkerPath}
 }
 
 // base is the key of what is known before a link: the members, in order.
 func (l *linker) base(a *action) (cache.Digest, error) {
-	files := make([]string, 0, 2*len(l.members()))
-	for _, m := range l.members() {
-		sum, err := l.w.view.digestOf(spell(l.w.root, m))
+	files := make([]string, 0, 2*len(l.asked.Inputs))
+	for _, m := range l.asked.Inputs {
+		sum, err := l.w.view.DigestOf(snapshot.Spell(l.w.root, m))
 		if err != nil {
 			return cache.Digest{}, fmt.Errorf("read %s: %w", m, err)
 		}
 		files = append(files, m, sum.String())
 	}
-	return cache.NewKey("link").Digest("recipe", a.recipeID).Field("libs", l.req.Target.Libs...).
-		Field("output", a.output).Field("members", files...).Sum(), nil
+	return cache.NewKey("link").Digest("recipe", a.recipeID).Field("libs", l.command.Libs...).
+		Field("output", a.outputs[0]).Field("members", files...).Sum(), nil
 }
 
 func (l *linker) tool(a *action, output string) tool {
 	t := tool{
-		args: l.args(output), watch: l.w.s.links, resident: l.req.Toolchain.Family == "clang", hasLinker: hasLinker(l.req),
+		args: l.args(output), watch: l.w.s.links, resident: l.toolchain.Family == "clang", hasLinker: l.hasLinker(),
 		subject: subject{
-			recipe: a.recipe, key: a.recipeID.String(), tool: a.recipe.Args, inputs: l.members(),
-			gcc: l.req.Toolchain.Family == "gcc", programs: programSet(l.req.Toolchain),
+			recipe: a.recipe, key: a.recipeID.String(), tool: a.recipe.Args, inputs: l.asked.Inputs,
+			gcc: l.toolchain.Family == "gcc", programs: programSet(l.toolchain),
 		},
 	}
 	if l.static() {
-		t.watch, t.resident = l.w.s.archives, isLLVM(l.req.Toolchain.AR)
+		t.watch, t.resident = l.w.s.archives, isLLVM(l.toolchain.AR)
 	}
-	for _, m := range slices.Concat(l.members(), l.programs()) {
-		t.also = append(t.also, spell(l.w.root, m))
+	for _, m := range slices.Concat(l.asked.Inputs, l.programs()) {
+		t.also = append(t.also, snapshot.Spell(l.w.root, m))
 	}
 	return t
 }
@@ -169,11 +122,11 @@ func isLLVM(archiver string) bool { return strings.HasPrefix(filepath.Base(archi
 // readsNothing observes tools that read nothing but what they are given.
 type readsNothing struct{}
 
-func (readsNothing) watch(context.Context, *task, *subject) (witness, error) {
+func (readsNothing) watch(context.Context, *process.Task, *subject) (witness, error) {
 	return readsNothing{}, nil
 }
-func (readsNothing) rejected(outcome) bool { return false }
-func (readsNothing) close()                {}
+func (readsNothing) rejected(process.Outcome) bool { return false }
+func (readsNothing) close()                        {}
 func (readsNothing) testify(context.Context) (*observation, error) {
 	return &observation{way: byDepfile}, nil
 }

@@ -1,6 +1,7 @@
 package compilation
 
 import (
+	"context"
 	"os/exec"
 	"slices"
 	"strings"
@@ -31,27 +32,63 @@ func (p *project) objects(sources ...string) (objects []string) {
 		if out[s].Status == ipc.StatusFailed {
 			p.t.Fatalf("%s: %s", s, out[s].Diagnostics)
 		}
-		objects = append(objects, unitOf(s).Object)
+		objects = append(objects, unitOf(s).Output())
 	}
 	return objects
 }
 
 // link makes a target of objects.
-func (p *project) link(target ipc.Target, objects ...string) ipc.UnitResult {
+func (p *project) link(target linkTarget, objects ...string) ipc.UnitResult {
 	p.t.Helper()
-	reply, err := p.start().Link(p.t.Context(), ipc.LinkRequest{
-		Build: "b1", Root: p.root, BuildDir: "build", Env: p.env, Toolchain: p.tool, Target: target, Objects: objects,
-	})
+	r, err := p.one(p.t.Context(), target.request(p, objects))
 	if err != nil {
 		p.t.Fatal(err)
 	}
-	p.noteTrack(reply.Track)
-	p.s.storing.drain(p.t.Context())
-	return reply.Result
+	return r
+}
+
+// linkTarget says how a target of a test is linked.
+type linkTarget struct {
+	Name, Kind, Output, LinkLang string
+	LinkFlags, LinkInputs, Libs  []string
+}
+
+// request asks for the link or archive of objects.
+func (l linkTarget) request(p *project, objects []string) ipc.RunRequest {
+	c := ipc.Command{Lang: l.LinkLang, Args: l.LinkFlags, Libs: l.Libs}
+	a := ipc.Action{
+		ID: ipc.LinkID(l.Name), Kind: ipc.ActionLink, Target: l.Name,
+		Inputs: slices.Concat(objects, l.LinkInputs), Outputs: []string{l.Output},
+	}
+	switch {
+	case l.Kind == ipc.KindStatic:
+		a.Kind, c.Lang = ipc.ActionArchive, ""
+	case c.Lang == "":
+		c.Lang = "c++"
+	}
+	return ipc.RunRequest{
+		Build: "b1", Root: p.root, BuildDir: "build", Env: p.env, Toolchains: []ipc.Toolchain{p.tool},
+		Commands: []ipc.Command{c}, Actions: []ipc.RunAction{{Action: a}},
+	}
+}
+
+// one serves a request for one action.
+func (p *project) one(ctx context.Context, req ipc.RunRequest) (r ipc.UnitResult, err error) {
+	p.t.Helper()
+	var all ipc.Track
+	_, err = p.start().Run(ctx, req, func(news ipc.RunProgress) {
+		for _, finished := range news.Finished {
+			r = finished
+		}
+		all.Files = append(all.Files, news.Track.Files...) // which go on
+		p.noteTrack(ipc.Track{Files: all.Files, Nodes: news.Track.Nodes})
+	})
+	p.s.storing.drain(context.Background())
+	return r, err
 }
 
 // expectLink links and compares what became of it.
-func (p *project) expectLink(what string, target ipc.Target, objects []string, status, code string) ipc.UnitResult {
+func (p *project) expectLink(what string, target linkTarget, objects []string, status, code string) ipc.UnitResult {
 	p.t.Helper()
 	r := p.link(target, objects...)
 	if r.Status != status || r.Reason.Code != code {
@@ -107,9 +144,9 @@ func linkMatrix(t *testing.T, p *project) {
 	p.write("b.cpp", "int b() { return 2; }\n")
 	p.write("main.cpp", "extern \"C\" int printf(const char *, ...);\nint a(); int b();\nint main() { printf(\"%d\\n\", a() + b()); }\n")
 	all := p.objects("a.cpp", "b.cpp", "main.cpp")
-	archive := ipc.Target{Name: "a", Kind: ipc.KindStatic, Output: "build/liba.a", LinkLang: "c++"}
-	shared := ipc.Target{Name: "b", Kind: ipc.KindShared, Output: "build/libb.so", LinkLang: "c++", LinkFlags: append([]string{"-shared", "-Wl,-soname,libb.so"}, use...)}
-	program := ipc.Target{
+	archive := linkTarget{Name: "a", Kind: ipc.KindStatic, Output: "build/liba.a", LinkLang: "c++"}
+	shared := linkTarget{Name: "b", Kind: ipc.KindShared, Output: "build/libb.so", LinkLang: "c++", LinkFlags: append([]string{"-shared", "-Wl,-soname,libb.so"}, use...)}
+	program := linkTarget{
 		Name: "app", Kind: ipc.KindExecutable, Output: "build/app", LinkLang: "c++",
 		LinkFlags: append([]string{"-Wl,-rpath,$ORIGIN", "-Llibs"}, use...), LinkInputs: []string{"build/liba.a", "build/libb.so"}, Libs: []string{"-lm"},
 	}
@@ -120,7 +157,7 @@ func linkMatrix(t *testing.T, p *project) {
 		t.Errorf("prints %q", out)
 	}
 	for _, tt := range []struct {
-		target  ipc.Target
+		target  linkTarget
 		objects []string
 	}{{archive, all[:1]}, {shared, all[1:2]}, {program, all[2:]}} {
 		if r := p.expectLink("again", tt.target, tt.objects, ipc.StatusCached, ipc.ReasonUnchanged); !r.InPlace {
@@ -163,7 +200,7 @@ func TestArchiveIsMadeNew(t *testing.T) {
 	p.write("b.cpp", "int b;\n")
 	p.write("sub/b.cpp", "int c;\n")
 	objects := p.objects("a.cpp", "b.cpp", "sub/b.cpp")
-	lib := ipc.Target{Name: "l", Kind: ipc.KindStatic, Output: "build/libl.a"}
+	lib := linkTarget{Name: "l", Kind: ipc.KindStatic, Output: "build/libl.a"}
 	members := func() string {
 		out, err := exec.CommandContext(t.Context(), p.tool.AR, "t", p.path(lib.Output)).Output()
 		if err != nil {
@@ -201,7 +238,7 @@ func TestEqualObjectLinksNothing(t *testing.T) {
 	p := anyCompiler(t)
 	p.write("main.cpp", "int main() {}\n")
 	objects := p.objects("main.cpp")
-	app := ipc.Target{Name: "app", Kind: ipc.KindExecutable, Output: "build/app", LinkLang: "c++"}
+	app := linkTarget{Name: "app", Kind: ipc.KindExecutable, Output: "build/app", LinkLang: "c++"}
 	p.expectLink("first", app, objects, ipc.StatusCompiled, ipc.ReasonNew)
 	p.write("main.cpp", "int main() {} // edited\n")
 	if r := p.build("main.cpp"); r.Status != ipc.StatusCompiled || r.Changed {
@@ -215,7 +252,7 @@ func TestLinkFailures(t *testing.T) {
 	p := anyCompiler(t)
 	p.write("main.cpp", "int f(); int main() { return f(); }\n")
 	objects := p.objects("main.cpp")
-	app := ipc.Target{Name: "app", Kind: ipc.KindExecutable, Output: "build/app", LinkLang: "c++"}
+	app := linkTarget{Name: "app", Kind: ipc.KindExecutable, Output: "build/app", LinkLang: "c++"}
 	r := p.expectLink("undefined", app, objects, ipc.StatusFailed, ipc.ReasonError)
 	if !strings.Contains(r.Diagnostics, "f()") || strings.Contains(r.Diagnostics, ".rb-") || len(r.Command) == 0 {
 		t.Errorf("%+v", r)
@@ -224,8 +261,12 @@ func TestLinkFailures(t *testing.T) {
 	if !strings.Contains(r.Diagnostics, "none.o") {
 		t.Errorf("%+v", r)
 	}
-	for _, bad := range []ipc.Target{{Kind: "x", Name: "x", Output: "x"}, {Kind: ipc.KindStatic, Output: "x"}} {
-		if _, err := p.s.Link(t.Context(), ipc.LinkRequest{Target: bad}); ipc.CodeOf(err) != ipc.CodeBadRequest {
+	for _, bad := range []ipc.Action{
+		{ID: "x", Kind: "x", Outputs: []string{"x"}}, {Kind: ipc.ActionLink, Outputs: []string{"x"}},
+		{ID: "x", Kind: ipc.ActionLink}, {ID: "x", Kind: ipc.ActionLink, Command: 1, Outputs: []string{"x"}},
+	} {
+		req := ipc.RunRequest{Toolchains: []ipc.Toolchain{p.tool}, Commands: []ipc.Command{{}}, Actions: []ipc.RunAction{{Action: bad}}}
+		if _, err := p.s.Run(t.Context(), req, nil); ipc.CodeOf(err) != ipc.CodeBadRequest {
 			t.Errorf("%+v: %v", bad, err)
 		}
 	}
@@ -242,7 +283,7 @@ func TestLinkerWithoutDependencyFile(t *testing.T) {
 	p.wrap(`exec $real "$@"`)
 	script := strings.Replace(p.readAbs(p.tool.CXX), "case", `case "$*" in *dependency-file*) echo "unknown option: --dependency-file" >&2; exit 1;; esac; echo x >> $PWD/runs; case`, 1)
 	p.writeAbs(p.tool.CXX, script)
-	app := ipc.Target{Name: "app", Kind: ipc.KindExecutable, Output: "build/app", LinkLang: "c++", Libs: []string{"-lm"}}
+	app := linkTarget{Name: "app", Kind: ipc.KindExecutable, Output: "build/app", LinkLang: "c++", Libs: []string{"-lm"}}
 	p.expectLink("first", app, objects, ipc.StatusCompiled, ipc.ReasonNew)
 	p.exec("build/app")
 	p.expectLink("again", app, objects, ipc.StatusCached, ipc.ReasonUnchanged)
@@ -260,7 +301,7 @@ func TestLinkerScriptIsInput(t *testing.T) {
 	p.write("a.cpp", "extern \"C\" int a() { return 1; }\n")
 	p.write("v.map", "{ global: a; local: *; };\n")
 	objects := p.objects("a.cpp")
-	lib := ipc.Target{Name: "l", Kind: ipc.KindShared, Output: "build/libl.so", LinkLang: "c++", LinkFlags: []string{"-shared", "-Wl,--version-script=v.map"}}
+	lib := linkTarget{Name: "l", Kind: ipc.KindShared, Output: "build/libl.so", LinkLang: "c++", LinkFlags: []string{"-shared", "-Wl,--version-script=v.map"}}
 	p.expectLink("first", lib, objects, ipc.StatusCompiled, ipc.ReasonNew)
 	p.write("v.map", "{ local: *; };\n")
 	if r := p.expectLink("edited", lib, objects, ipc.StatusCompiled, ipc.ReasonInput); r.Reason.Path != "v.map" || !r.Changed {
@@ -276,13 +317,13 @@ func TestLongCommandLine(t *testing.T) {
 	p.write(dir+"/main.cpp", "int main() {}\n")
 	objects := p.objects(dir + "/main.cpp")
 	many := slices.Repeat(objects, maxArguments/len(objects[0])+1)
-	lib := ipc.Target{Name: "l", Kind: ipc.KindStatic, Output: "build/libl.a"}
+	lib := linkTarget{Name: "l", Kind: ipc.KindStatic, Output: "build/libl.a"}
 	p.expectLink("archive", lib, many, ipc.StatusCompiled, ipc.ReasonNew)
 	out, err := exec.CommandContext(t.Context(), p.tool.AR, "t", p.path(lib.Output)).Output()
 	if n := strings.Count(string(out), "main.cpp.o"); err != nil || n != len(many) {
 		t.Errorf("%d members of %d, %v", n, len(many), err)
 	}
-	app := ipc.Target{
+	app := linkTarget{
 		Name: "app", Kind: ipc.KindExecutable, Output: "build/app", LinkLang: "c++",
 		LinkFlags: slices.Repeat([]string{"-Wl,-rpath,/" + strings.Repeat("long/", 800)}, maxArguments/4000+1),
 	}

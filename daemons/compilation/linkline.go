@@ -9,8 +9,9 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"github.com/RepliBuild/replibuild/daemons/compilation/internal/process"
+	"github.com/RepliBuild/replibuild/daemons/compilation/internal/snapshot"
 	"github.com/RepliBuild/replibuild/internal/stamps"
-	"github.com/RepliBuild/replibuild/ipc"
 )
 
 // A driver spends longer on finding out how to call the linker than mold does on linking
@@ -31,8 +32,8 @@ const maxLines = 1000
 // linkLine is how a driver calls the linker. Without args it was no help.
 type linkLine struct {
 	args []string
-	out  int      // where in args the output stands
-	set  inputSet // what the driver read, without the files that are linked
+	out  int               // where in args the output stands
+	set  snapshot.InputSet // what the driver read, without the files that are linked
 }
 
 func newLinkLines() *linkLines { return &linkLines{known: make(map[string]*linkLine)} }
@@ -40,7 +41,7 @@ func newLinkLines() *linkLines { return &linkLines{known: make(map[string]*linkL
 // linkDirectly makes the tool call its linker, if it is known how or its driver says so
 // now. It returns nil if the driver has to be run.
 func (w *work) linkDirectly(ctx context.Context, t *attempt, use *tool, output string) *linkLine {
-	if w.s.warm == nil || !use.hasLinker || t.byDriver || t.direct {
+	if w.s.warm == nil || !use.hasLinker || t.byDriver || t.writing != privately {
 		return nil
 	}
 	at := slices.Index(use.args, output)
@@ -49,7 +50,7 @@ func (w *work) linkDirectly(ctx context.Context, t *attempt, use *tool, output s
 	}
 	given := slices.Concat(w.env, []string{"", t.recipeID.String()}, use.args[:at], use.args[at+1:])
 	line := w.s.lines.get(strings.Join(given, "\x00"), func(old *linkLine) *linkLine {
-		if old != nil && w.view.compareSet(old.set) == nil {
+		if old != nil && w.view.CompareSet(old.set) == nil {
 			return old
 		}
 		return w.askDriver(ctx, use, output)
@@ -89,16 +90,16 @@ func (l *linkLines) get(given string, renew func(old *linkLine) *linkLine) *link
 // askDriver asks how the linker is to be called. It returns nil if the driver could not be
 // asked now.
 func (w *work) askDriver(ctx context.Context, use *tool, output string) *linkLine {
-	job := task{args: append(slices.Clone(use.args), "-###"), dir: w.root, env: w.env, caller: w.caller, timeout: askTimeout, resident: true}
+	job := process.Task{Args: append(slices.Clone(use.args), "-###"), Dir: w.root, Env: w.env, Caller: w.caller, Timeout: askTimeout, Resident: true}
 	about := use.subject
-	about.view, about.env, about.since, about.output, about.tool = w.view, w.env, stamps.Now(), output, job.args
+	about.view, about.env, about.since, about.output, about.tool = w.view, w.env, stamps.Now(), output, job.Args
 	watched, err := (&traced{w.s.tracers, knowsNothing{}}).watch(ctx, &job, &about)
 	if err != nil {
 		return nil
 	}
 	defer watched.close()
-	o, err := w.s.spawner.run(ctx, job, nil)
-	if err != nil || !o.ok() {
+	o, err := w.s.spawner.Run(ctx, job, nil)
+	if err != nil || !o.OK() {
 		return nil
 	}
 	seen, err := watched.testify(ctx)
@@ -111,7 +112,7 @@ func (w *work) askDriver(ctx context.Context, use *tool, output string) *linkLin
 		return nil
 	}
 	line := &linkLine{set: set}
-	if args, ok := parseLinkLine(o.output); ok && filepath.IsAbs(args[0]) {
+	if args, ok := parseLinkLine(o.Output); ok && filepath.IsAbs(args[0]) {
 		at := slices.Index(args, output)
 		if at >= 0 && !slices.ContainsFunc(args, func(a string) bool { return a != output && strings.Contains(a, output) }) {
 			line.args, line.out = args, at
@@ -150,11 +151,11 @@ func (l *linkLine) vouch(seen *observation) bool {
 	if seen == nil || seen.doubt == errUnknown.Error() {
 		return false
 	}
-	for _, f := range l.set.files {
+	for _, f := range l.set.Files {
 		seen.files = append(seen.files, f.Path)
 	}
-	seen.misses = append(seen.misses, l.set.misses...)
-	for _, fact := range l.set.listings {
+	seen.misses = append(seen.misses, l.set.Misses...)
+	for _, fact := range l.set.Listings {
 		if !slices.Contains(seen.listings, fact) {
 			seen.listings = append(seen.listings, fact)
 		}
@@ -168,18 +169,17 @@ var errUnknown = errors.New("it is not known what was read")
 // knowsNothing is the fallback of a direct link: its observation is always rejected.
 type knowsNothing struct{}
 
-func (knowsNothing) watch(context.Context, *task, *subject) (witness, error) {
+func (knowsNothing) watch(context.Context, *process.Task, *subject) (witness, error) {
 	return knowsNothing{}, nil
 }
-func (knowsNothing) rejected(outcome) bool { return false }
-func (knowsNothing) close()                {}
+func (knowsNothing) rejected(process.Outcome) bool { return false }
+func (knowsNothing) close()                        {}
 func (knowsNothing) testify(context.Context) (*observation, error) {
 	return &observation{doubt: errUnknown.Error()}, nil
 }
 
 // hasLinker reports whether a target is linked by a clang that calls one of the linkers
 // whose calls were tried: others may want more of the driver than a command line.
-func hasLinker(req *ipc.LinkRequest) bool {
-	return req.Target.Kind != ipc.KindStatic && req.Toolchain.Family == "clang" &&
-		(req.Toolchain.Linker == "lld" || req.Toolchain.Linker == "mold")
+func (l *linker) hasLinker() bool {
+	return !l.static() && l.toolchain.Family == "clang" && (l.toolchain.Linker == "lld" || l.toolchain.Linker == "mold")
 }

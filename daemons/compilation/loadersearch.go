@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/RepliBuild/replibuild/daemons/compilation/internal/snapshot"
 	"github.com/RepliBuild/replibuild/ipc"
 )
 
@@ -14,30 +15,30 @@ const loaderCache = "/etc/ld.so.cache"
 
 // addLoaderSearch adds where the dynamic loader looked for the libraries of a program
 // before it found them: no trace shows its calls (ld.so(8), "Dynamic linker").
-func addLoaderSearch(v *view, program string, seen *observation) {
-	f, err := elf.Open(v.abs(program))
+func addLoaderSearch(v *snapshot.Tree, program string, seen *observation) {
+	f, err := elf.Open(v.Abs(program))
 	if err != nil {
 		return // a script, or gone
 	}
 	defer f.Close()
 	needed, _ := f.DynString(elf.DT_NEEDED)
-	dirs := loaderFolders(v, f, path.Dir(v.abs(program)))
+	dirs := loaderFolders(v, f, path.Dir(v.Abs(program)))
 	for _, name := range needed {
 		for _, dir := range dirs {
-			p := spell(v.root, join(dir, name))
-			if v.signature(p).Exists() {
+			p := snapshot.Spell(v.Root, snapshot.Join(dir, name))
+			if v.Signature(p).Exists() {
 				break
 			}
 			seen.misses = append(seen.misses, p)
 		}
 	}
-	if len(needed) > 0 && v.signature(loaderCache).IsRegular() {
+	if len(needed) > 0 && v.Signature(loaderCache).IsRegular() {
 		seen.files = append(seen.files, loaderCache)
 	}
 }
 
 // loaderFolders are the folders that the loader searches first, in order.
-func loaderFolders(v *view, f *elf.File, origin string) (dirs []string) {
+func loaderFolders(v *snapshot.Tree, f *elf.File, origin string) (dirs []string) {
 	add := func(lists ...string) {
 		for _, list := range lists {
 			for _, dir := range filepath.SplitList(list) {
@@ -53,7 +54,7 @@ func loaderFolders(v *view, f *elf.File, origin string) (dirs []string) {
 		old, _ := f.DynString(elf.DT_RPATH)
 		add(old...)
 	}
-	add(ipc.EnvValue(v.env, "LD_LIBRARY_PATH"))
+	add(ipc.EnvValue(v.Env, "LD_LIBRARY_PATH"))
 	add(run...)
 	return dirs
 }

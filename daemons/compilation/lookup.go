@@ -1,12 +1,18 @@
 package compilation
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/RepliBuild/replibuild/cache"
+	"github.com/RepliBuild/replibuild/daemons/compilation/internal/process"
+	"github.com/RepliBuild/replibuild/daemons/compilation/internal/snapshot"
 	"github.com/RepliBuild/replibuild/ipc"
 )
 
@@ -14,7 +20,7 @@ import (
 // known for it; the one that is what is there now leads to the entry. It delivers
 // what it finds, and returns nil if it finds nothing.
 func (w *work) lookup(ctx context.Context, t *attempt) *result {
-	t.before = w.contentOf(t.action, t.rec)
+	t.before = w.contentsOf(t.action, t.rec)
 	if t.forced || t.never != "" || t.noBase != nil {
 		return nil
 	}
@@ -39,7 +45,7 @@ func (w *work) lookup(ctx context.Context, t *attempt) *result {
 func (w *work) lookupRecord(ctx context.Context, t *attempt) *result {
 	rec := t.rec
 	if rec == nil || rec.Action.IsZero() || rec.Recipe != t.recipeID || rec.Base != t.base ||
-		rec.Mode != "" && w.s.preambles.refuses(t.action) != "" || w.view.compare(rec.Set) != nil {
+		rec.Mode != "" && w.s.preambles.refuses(t.action) != "" || w.view.Compare(rec.Set) != nil {
 		return nil
 	}
 	w.s.store.Pin(w.pin, rec.Action)
@@ -47,7 +53,7 @@ func (w *work) lookupRecord(ctx context.Context, t *attempt) *result {
 	if entry == nil || w.observedWorse(ctx, t.action, entry.Observed) {
 		return nil // lookupBase finds out why, or another
 	}
-	r, err := w.deliver(t, entry, rec.Set)
+	r, err := w.deliver(ctx, t, entry, rec.Set)
 	if err != nil {
 		return nil
 	}
@@ -57,8 +63,8 @@ func (w *work) lookupRecord(ctx context.Context, t *attempt) *result {
 // lookupBase is lookup for one way of making the output.
 func (w *work) lookupBase(ctx context.Context, t *attempt, base cache.Digest) *result {
 	for _, set := range w.s.store.InputSets(base) {
-		known := fromCache(set)
-		if d := w.view.compareSet(known); d != nil {
+		known := snapshot.FromCache(set)
+		if d := w.view.CompareSet(known); d != nil {
 			if t.near == nil {
 				t.near = d
 			}
@@ -73,7 +79,7 @@ func (w *work) lookupBase(ctx context.Context, t *attempt, base cache.Digest) *r
 		if w.observedWorse(ctx, t.action, entry.Observed) {
 			continue
 		}
-		r, err := w.deliver(t, entry, w.s.tables.pack(known))
+		r, err := w.deliver(ctx, t, entry, w.s.tables.Pack(known))
 		if err == nil {
 			// The set that matched is the one to try first next time.
 			_ = w.s.store.AddInputSet(base, set)
@@ -83,7 +89,7 @@ func (w *work) lookupBase(ctx context.Context, t *attempt, base cache.Digest) *r
 			t.missed = cache.Damaged
 			continue
 		}
-		return w.failed(t, outcome{exit: -1}, err.Error()+"\n")
+		return w.failed(t, process.Outcome{Exit: -1}, err.Error()+"\n")
 	}
 	return nil
 }
@@ -94,7 +100,8 @@ func (w *work) observedWorse(ctx context.Context, a *action, way string) bool {
 	if way == byTrace {
 		return false
 	}
-	_, err := w.s.tracers.library(ctx, a.tool("").args[0], w.env)
+	t := a.tool("")
+	_, err := w.s.tracers.library(ctx, cmp.Or(t.tracedAs, t.args[0]), w.env)
 	return err == nil
 }
 
@@ -102,66 +109,111 @@ func (w *work) observedWorse(ctx context.Context, a *action, way string) bool {
 // inputs are gone with it: the cache was cleared, or deleted by hand.
 func (w *work) whyGone(t *attempt) cache.MissReason {
 	rec := t.rec
-	if rec == nil || rec.Action.IsZero() || rec.Recipe != t.recipeID || rec.Base != t.base || w.view.compare(rec.Set) != nil {
+	if rec == nil || rec.Action.IsZero() || rec.Recipe != t.recipeID || rec.Base != t.base || w.view.Compare(rec.Set) != nil {
 		return cache.Found
 	}
 	_, why := w.s.store.Get(rec.Action)
 	return why
 }
 
-// deliver puts an entry's output in its place.
-func (w *work) deliver(t *attempt, e *cache.Entry, set packedSet) (*result, error) {
-	if len(e.Outputs) != 1 {
-		return nil, cache.ErrDamaged
-	}
-	out, reason := w.withPermissions(e.Outputs[0]), w.hitReason(t) // which looks at what the delivery replaces
-	path := w.view.abs(t.output)
-	if err := w.makeFolder(filepath.Dir(path)); err != nil {
+// deliver puts an entry's outputs in their places. It is an error if one of them is not to
+// be had from the cache: outputs of one run belong together.
+func (w *work) deliver(ctx context.Context, t *attempt, e *cache.Entry, set snapshot.PackedSet) (*result, error) {
+	outputs, err := w.entryOutputs(t.action, e)
+	if err != nil {
 		return nil, err
 	}
-	if t.before != out.Blob || !sameMode(path, out.Mode) {
-		if err := w.s.store.Deliver(out, path); err != nil {
+	reason := w.hitReason(t) // which looks at what the delivery replaces
+	if t.writing != privately {
+		unlock, err := w.lockOutputs(ctx, t.action, t.rec)
+		if err != nil {
+			return nil, err
+		}
+		defer unlock()
+	}
+	rec := &record{
+		Recipe: t.recipeID, Base: t.base, Action: e.Action, Set: set, Peak: e.Peak, Mode: e.Mode, Observed: e.Observed,
+	}
+	for _, o := range slices.Backward(outputs) { // the main one last
+		if err := w.deliverOne(t, o); err != nil {
 			return nil, err
 		}
 	}
-	sig := outputSignature(path)
-	w.s.digests.trust(sig, out.Blob)
-	w.view.forget(t.output)
+	for i, o := range outputs {
+		sig := outputSignature(w.view.Abs(o.path))
+		w.s.digests.Trust(sig, o.Blob)
+		w.view.Forget(o.path)
+		rec.Outputs = append(rec.Outputs, outputRecord{Path: o.path, Sig: sig, Digest: o.Blob})
+		if i >= len(t.outputs) {
+			rec.Beside = append(rec.Beside, o.path)
+		}
+	}
 	w.s.store.Hit(e.Seconds)
-	if t.audited {
-		w.s.auditor.hit(func() suspect { return w.suspectOf(t.action, e, w.s.tables.unpack(set)) })
+	if t.audited && len(outputs) == 1 {
+		w.s.auditor.hit(func() suspect { return w.suspectOf(t.action, e, w.s.tables.Unpack(set)) })
 	}
-	rec := &record{
-		Recipe: t.recipeID, Base: t.base, Action: e.Action, Set: set,
-		Outputs: []outputRecord{{Path: t.output, Sig: sig, Digest: out.Blob}}, Peak: e.Peak, Mode: e.Mode, Observed: e.Observed,
-	}
+	w.removeLeft(t, rec)
 	w.remember(t, rec)
 	return &result{rec: rec, UnitResult: ipc.UnitResult{
-		ID: t.id, Status: ipc.StatusCached, Changed: t.before != out.Blob, Reason: reason, Key: e.Action.String(),
-		Seconds: time.Since(t.begin).Seconds(), Peak: e.Peak, Bytes: out.Size, Saved: e.Seconds, Diagnostics: e.Diagnostics,
+		ID: t.id, Status: ipc.StatusCached, Changed: t.changed(func(i int) cache.Digest { return outputs[i].Blob }),
+		Reason: reason, Key: e.Action.String(), Seconds: time.Since(t.begin).Seconds(), Peak: e.Peak,
+		Bytes: outputs[0].Size, Saved: e.Seconds, Diagnostics: e.Diagnostics,
 	}}, nil
+}
+
+// entryOutput is an output of an entry with the place that it belongs to.
+type entryOutput struct {
+	cache.Output
+	path string
+}
+
+// entryOutputs are the declared outputs of an entry, then those beside them. A file that
+// another action has written since is left out.
+func (w *work) entryOutputs(a *action, e *cache.Entry) (out []entryOutput, err error) {
+	for i, path := range a.outputs {
+		o, ok := e.Output(declaredName(i))
+		if !ok {
+			return nil, cache.ErrDamaged
+		}
+		out = append(out, entryOutput{w.withPermissions(o), path})
+	}
+	for _, o := range e.Outputs {
+		path, beside := besidePath(o.Name)
+		if !beside {
+			continue
+		}
+		if !w.isBeneath(path) {
+			return nil, cache.ErrDamaged
+		}
+		if maker := w.s.records.maker(path); maker == "" || maker == a.id {
+			out = append(out, entryOutput{w.withPermissions(o), path})
+		}
+	}
+	return out, nil
+}
+
+// besidePrefix begins the names that entries have for files beside the declared outputs,
+// which have their numbers for names.
+const besidePrefix = "+"
+
+func besidePath(name string) (path string, is bool) { return strings.CutPrefix(name, besidePrefix) }
+
+func declaredName(i int) string { return strconv.Itoa(i) }
+
+// deliverOne puts one output in its place, unless it is there.
+func (w *work) deliverOne(t *attempt, o entryOutput) error {
+	path := w.view.Abs(o.path)
+	if w.contentOf(o.path, t.rec) == o.Blob && sameMode(path, o.Mode) {
+		return nil
+	}
+	if err := w.makeFolder(filepath.Dir(path)); err != nil {
+		return err
+	}
+	return w.s.store.Deliver(o.Output, path)
 }
 
 // remember replaces the record of an action.
 func (w *work) remember(t *attempt, rec *record) {
 	w.s.records.put(t.id, rec, t.recipe)
 	w.s.saver.changed()
-}
-
-// contentOf returns the content of the output as it is, zero if there is no file of
-// its own: a link is none.
-func (w *work) contentOf(a *action, rec *record) cache.Digest {
-	path := w.view.abs(a.output)
-	sig := outputSignature(path)
-	if !sig.Exists() {
-		return cache.Digest{}
-	}
-	if rec != nil && len(rec.Outputs) > 0 && rec.Outputs[0].Path == a.output && rec.Outputs[0].Sig == sig {
-		return rec.Outputs[0].Digest
-	}
-	is, err := w.s.digests.of(path, sig)
-	if err != nil {
-		return cache.Digest{}
-	}
-	return is.digest
 }

@@ -4,10 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/RepliBuild/replibuild/cache"
+	"github.com/RepliBuild/replibuild/daemons/compilation/internal/process"
+	"github.com/RepliBuild/replibuild/daemons/compilation/internal/snapshot"
 	"github.com/RepliBuild/replibuild/internal/stamps"
 	"github.com/RepliBuild/replibuild/internal/words"
 	"github.com/RepliBuild/replibuild/ipc"
@@ -15,26 +19,26 @@ import (
 
 // place is a place in the lines of the request and of the service.
 type place struct {
-	gate *slot
-	slot *slot // nil while the gate is closed
-	want func() *slot
+	gate *process.Slot
+	slot *process.Slot // nil while the gate is closed
+	want func() *process.Slot
 }
 
-// line takes a place for an action. Places are let in in the order in which they
-// were taken.
+// line takes a place for an action. Places of one rank are let in in the order in which
+// they were taken.
 func (w *work) line(a *action, rec *record) *place {
 	expected := a.expected
 	if expected == 0 && rec != nil {
 		expected = rec.Peak
 	}
-	return w.placeFor(expected, false, a.urgent)
+	return w.placeFor(expected, false, a.rank)
 }
 
-// placeFor takes a place as [slots.line] does.
-func (w *work) placeFor(expected int64, alone, urgent bool) *place {
-	p := &place{want: func() *slot { return w.s.slots.line(expected, alone, urgent) }}
+// placeFor takes a place as [process.Slots.Line] does.
+func (w *work) placeFor(expected int64, alone bool, rank float64) *place {
+	p := &place{want: func() *process.Slot { return w.s.slots.Line(expected, alone, rank) }}
 	if w.gate != nil {
-		p.gate = w.gate.line(1, false, urgent)
+		p.gate = w.gate.Line(1, false, rank)
 	} else {
 		p.slot = p.want()
 	}
@@ -44,28 +48,28 @@ func (w *work) placeFor(expected int64, alone, urgent bool) *place {
 // wait waits until the place is at its turn; an error gives it up.
 func (p *place) wait(ctx context.Context) error {
 	if p.gate != nil {
-		if err := p.gate.wait(ctx); err != nil {
+		if err := p.gate.Wait(ctx); err != nil {
 			return err
 		}
 		p.slot = p.want()
 	}
-	err := p.slot.wait(ctx)
+	err := p.slot.Wait(ctx)
 	if err != nil && p.gate != nil {
-		p.gate.release()
+		p.gate.Release()
 	}
 	return err
 }
 
 func (p *place) release() {
-	p.slot.release()
+	p.slot.Release()
 	if p.gate != nil {
-		p.gate.release()
+		p.gate.Release()
 	}
 }
 
 // product is what a process has made, before it is in its place.
 type product struct {
-	outcome outcome
+	outcome process.Outcome
 	output  string // where it lies, absolute
 	seen    *observation
 	since   int64
@@ -83,31 +87,34 @@ func (w *work) make(ctx context.Context, t *attempt, place *place) result {
 	if t.looked {
 		w.s.store.Miss(reason.Code)
 	}
-	temp, err := w.outputFor(t.action)
+	out, err := w.openOutputs(ctx, t)
 	if err != nil {
 		place.release()
-		return *w.failed(t, outcome{exit: -1}, err.Error()+"\n")
+		if ctx.Err() != nil {
+			return w.skipped(t, context.Cause(ctx))
+		}
+		return *w.failed(t, process.Outcome{Exit: -1}, err.Error()+"\n")
 	}
-	defer temp.close()
+	defer out.close()
 	w.signKnown(t)
-	p := w.run(ctx, t, temp.path, place)
-	t.took(ipc.SpanRun, p.outcome.seconds)
+	p := w.run(ctx, t, out, place)
+	t.took(ipc.SpanRun, p.outcome.Seconds)
 	switch {
-	case p.outcome.stopped != nil && !errors.Is(p.outcome.stopped, errTimeout):
-		return w.skipped(t, p.outcome.stopped)
+	case p.outcome.Stopped != nil && !errors.Is(p.outcome.Stopped, process.ErrTimeout):
+		return w.skipped(t, p.outcome.Stopped)
 	case p.err != nil:
-		return *w.failed(t, outcome{exit: -1}, p.err.Error()+"\n")
-	case !p.outcome.ok():
-		p.outcome.output = strings.ReplaceAll(p.outcome.output, temp.path, t.output)
-		return *w.failed(t, p.outcome, p.outcome.output)
+		return *w.failed(t, process.Outcome{Exit: -1}, p.err.Error()+"\n")
+	case !p.outcome.OK():
+		p.outcome.Output = out.plainNames(p.outcome.Output)
+		return *w.failed(t, p.outcome, p.outcome.Output)
 	}
-	return w.settle(t, p, temp, reason)
+	return w.settle(t, p, out, reason)
 }
 
 // signKnown looks at what is known to be read before it is.
 func (w *work) signKnown(t *attempt) {
 	if t.rec != nil {
-		w.view.signAll(t.rec.Set)
+		w.view.SignAll(t.rec.Set)
 		return
 	}
 	if t.noBase != nil || t.never != "" {
@@ -115,7 +122,7 @@ func (w *work) signKnown(t *attempt) {
 	}
 	if sets := w.s.store.InputSets(t.base); len(sets) > 0 {
 		for _, f := range sets[0].Inputs {
-			w.view.signature(f.Path)
+			w.view.Signature(f.Path)
 		}
 	}
 }
@@ -124,35 +131,35 @@ func (w *work) signKnown(t *attempt) {
 // had to give way goes back to the head of the line, and is expected to take twice as
 // much as before: so it gives way a few times at most, then it runs alone. One that the
 // kernel killed, most likely for want of memory, is run once more with nothing beside it.
-func (w *work) run(ctx context.Context, t *attempt, output string, at *place) product {
+func (w *work) run(ctx context.Context, t *attempt, out *outputFiles, at *place) product {
 	for alone := false; ; {
-		p := w.runIn(ctx, t, output, at.slot)
+		p := w.runIn(ctx, t, out, at.slot)
 		at.release()
-		gaveWay := errors.Is(p.outcome.stopped, errGiveWay)
-		if !gaveWay && (alone || !p.outcome.killed) {
+		gaveWay := errors.Is(p.outcome.Stopped, process.ErrGiveWay)
+		if !gaveWay && (alone || !p.outcome.Killed) {
 			return p
 		}
 		alone = !gaveWay
-		need := 2 * max(at.slot.need(), p.outcome.peak)
+		need := 2 * max(at.slot.Need(), p.outcome.Peak)
 		w.s.log.Warn("a process is run again for want of memory", "id", t.id, "alone", alone,
-			"seconds", p.outcome.seconds, "took_mb", p.outcome.peak>>20, "expected_mb", need>>20)
-		at = w.placeFor(need, alone, true)
+			"seconds", p.outcome.Seconds, "took_mb", p.outcome.Peak>>20, "expected_mb", need>>20)
+		at = w.placeFor(need, alone, math.Inf(1))
 		if err := at.wait(ctx); err != nil {
-			p.outcome.stopped = err
+			p.outcome.Stopped = err
 			return p
 		}
 	}
 }
 
 // runIn runs the tool in a slot, until it has not failed only because it was watched.
-func (w *work) runIn(ctx context.Context, t *attempt, output string, slot *slot) product {
-	ctx, done := slot.within(ctx)
+func (w *work) runIn(ctx context.Context, t *attempt, out *outputFiles, slot *process.Slot) product {
+	ctx, done := slot.Within(ctx)
 	defer done()
 	for {
-		p, again := w.runOnce(ctx, t, output, slot)
+		p, again := w.runOnce(ctx, t, out, slot)
 		if !again {
-			if p.outcome.ok() {
-				slot.took(p.outcome.peak)
+			if p.outcome.OK() {
+				slot.Took(p.outcome.Peak)
 			}
 			return p
 		}
@@ -160,26 +167,26 @@ func (w *work) runIn(ctx context.Context, t *attempt, output string, slot *slot)
 }
 
 // runOnce runs the tool. again says that it has to run again in another way.
-func (w *work) runOnce(ctx context.Context, t *attempt, output string, slot *slot) (p product, again bool) {
-	tool := t.tool(output)
+func (w *work) runOnce(ctx context.Context, t *attempt, out *outputFiles, slot *process.Slot) (p product, again bool) {
+	tool := t.tool(out.told)
 	w.withPreamble(t, &tool)
-	directly := w.linkDirectly(ctx, t, &tool, output)
-	job := task{args: tool.args, dir: w.root, env: w.env, caller: w.caller, timeout: w.timeout, resident: tool.resident}
+	directly := w.linkDirectly(ctx, t, &tool, out.told)
+	job := process.Task{Args: tool.args, Dir: w.root, Env: w.env, Caller: w.caller, Timeout: w.timeout, Resident: tool.resident}
 	if err := w.untilSettled(ctx, tool.also); err != nil {
-		return product{outcome: outcome{stopped: err}}, false
+		return product{outcome: process.Outcome{Stopped: err}}, false
 	}
-	p = product{output: output, since: stamps.Now()}
+	p = product{output: out.path, since: stamps.Now()}
 	tool.subject.view, tool.subject.since, tool.subject.env = w.view, p.since, w.env
-	tool.subject.output = output
+	tool.subject.output, tool.subject.asIs = out.path, t.writing != privately
 	watched, err := tool.watch.watch(ctx, &job, &tool.subject)
 	if ctx.Err() != nil && err != nil {
-		return product{outcome: outcome{stopped: context.Cause(ctx)}}, false
+		return product{outcome: process.Outcome{Stopped: context.Cause(ctx)}}, false
 	}
 	if err != nil {
 		return product{err: err}, false
 	}
 	defer watched.close()
-	job.args = append(job.args, w.timeTraceFlag(t, &tool.subject)...)
+	job.Args = append(job.Args, w.timeTraceFlag(t, &tool.subject)...)
 	response, err := shorten(&job)
 	if err != nil {
 		return product{err: err}, false
@@ -189,11 +196,13 @@ func (w *work) runOnce(ctx context.Context, t *attempt, output string, slot *slo
 	if w.started != nil {
 		w.started(t.id)
 	}
-	p.outcome, p.err = w.s.spawner.run(ctx, job, slot.runs)
-	clearAfter(p.outcome, output)
+	p.outcome, p.err = w.s.spawner.Run(ctx, job, slot.Runs)
 	again = w.addSeen(ctx, t, &p, watched, directly)
 	if p.seen != nil {
 		p.seen.files = append(p.seen.files, tool.also...)
+		p.seen.misses = append(p.seen.misses, tool.missed...)
+	} else {
+		out.clearAfter(p.outcome, watched)
 	}
 	return p, again
 }
@@ -205,20 +214,20 @@ func (w *work) addSeen(ctx context.Context, t *attempt, p *product, watched witn
 	case p.err != nil: // nothing ran
 	case w.preambleFailed(t, *p):
 		return true
-	case directly != nil && !p.outcome.ok() && p.outcome.stopped == nil:
+	case directly != nil && !p.outcome.OK() && p.outcome.Stopped == nil:
 		t.byDriver = true // which says it in its own words
 		return true
-	case p.outcome.stopped == nil && watched.rejected(p.outcome):
+	case p.outcome.Stopped == nil && watched.rejected(p.outcome):
 		return true
-	case !p.outcome.ok():
+	case !p.outcome.OK():
 		return false
 	default:
 		p.seen, p.err = watched.testify(ctx)
 		if p.err != nil && ctx.Err() != nil {
-			p.outcome.stopped, p.err = context.Cause(ctx), nil
+			p.outcome.Stopped, p.err = context.Cause(ctx), nil
 		}
 	}
-	if directly != nil && p.outcome.ok() && !directly.vouch(p.seen) {
+	if directly != nil && p.outcome.OK() && !directly.vouch(p.seen) {
 		t.byDriver = true
 		return true
 	}
@@ -230,7 +239,7 @@ func (w *work) addSeen(ctx context.Context, t *attempt, p *product, watched witn
 func (w *work) untilSettled(ctx context.Context, files []string) error {
 	newest := int64(0)
 	for _, f := range files {
-		newest = max(newest, w.view.signature(f).Ctime)
+		newest = max(newest, w.view.Signature(f).Ctime)
 	}
 	for range 50 {
 		if stamps.Now() > newest || newest > time.Now().UnixNano() {
@@ -247,48 +256,49 @@ func (w *work) untilSettled(ctx context.Context, files []string) error {
 
 // failed records a failure. The record keeps what was read the last time, so that
 // discovery knows which change may help.
-func (w *work) failed(t *attempt, o outcome, diagnostics string) *result {
+func (w *work) failed(t *attempt, o process.Outcome, diagnostics string) *result {
 	reason := failureReason(t.action, o, diagnostics, w.timeout)
-	rec := &record{Recipe: t.recipeID, Base: t.base, Failed: true, Unsettled: words.FailedBefore().Text, Peak: o.peak}
-	var set inputSet
+	rec := &record{Recipe: t.recipeID, Base: t.base, Failed: true, Unsettled: words.FailedBefore().Text, Peak: o.Peak}
+	var set snapshot.InputSet
 	if t.rec != nil {
-		set = w.s.tables.unpack(t.rec.Set)
+		set = w.s.tables.Unpack(t.rec.Set)
+		rec.Outputs, rec.Beside = t.rec.Outputs, t.rec.Beside
 	}
-	rec.Set = w.s.tables.pack(w.refresh(set, t.tool("").also))
+	rec.Set = w.s.tables.Pack(w.refresh(set, t.tool("").also))
 	w.remember(t, rec)
 	return &result{rec: rec, UnitResult: ipc.UnitResult{
-		ID: t.id, Status: ipc.StatusFailed, Reason: reason, Seconds: o.seconds, CPU: o.cpu, Peak: o.peak,
-		Diagnostics: diagnostics, Exit: o.exit, Command: t.line,
+		ID: t.id, Status: ipc.StatusFailed, Reason: reason, Seconds: o.Seconds, CPU: o.CPU, Peak: o.Peak,
+		Diagnostics: diagnostics, Exit: o.Exit, Command: t.line,
 	}}
 }
 
 // refresh brings the files of a set, and more files, to what they are in the view.
-func (w *work) refresh(set inputSet, more []string) inputSet {
-	fresh := inputSet{misses: set.misses, listings: set.listings}
-	for _, f := range set.files {
+func (w *work) refresh(set snapshot.InputSet, more []string) snapshot.InputSet {
+	fresh := snapshot.InputSet{Misses: set.Misses, Listings: set.Listings}
+	for _, f := range set.Files {
 		more = append(more, f.Path)
 	}
 	for _, path := range more {
-		if sum, err := w.view.digestOf(path); err == nil {
-			fresh.files = append(fresh.files, cache.Input{Path: path, Digest: sum})
-		} else if !w.view.signature(path).Exists() {
-			fresh.misses = append(fresh.misses, path)
+		if sum, err := w.view.DigestOf(path); err == nil {
+			fresh.Files = append(fresh.Files, cache.Input{Path: path, Digest: sum})
+		} else if !w.view.Signature(path).Exists() {
+			fresh.Misses = append(fresh.Misses, path)
 		}
 	}
 	return fresh
 }
 
 // failureReason says how a process failed.
-func failureReason(a *action, o outcome, diagnostics string, timeout time.Duration) ipc.Reason {
+func failureReason(a *action, o process.Outcome, diagnostics string, timeout time.Duration) ipc.Reason {
 	what := a.recipe.doer()
 	switch {
-	case errors.Is(o.stopped, errTimeout):
+	case errors.Is(o.Stopped, process.ErrTimeout):
 		return words.Timeout(what, timeout)
-	case o.exit > 128 && o.killed:
-		return ipc.Reason{Code: ipc.ReasonError, Text: what + " was killed, probably because memory ran out"}
-	case o.exit > 128:
-		return ipc.Reason{Code: ipc.ReasonError, Text: fmt.Sprintf("%s was killed by signal %d", what, o.exit-128)}
-	case o.exit < 0:
+	case o.Exit > 128 && o.Killed:
+		return ipc.Reason{Code: ipc.ReasonError, Text: what + " was killed by signal 9, probably because memory ran out"}
+	case o.Exit > 128:
+		return ipc.Reason{Code: ipc.ReasonError, Text: fmt.Sprintf("%s was killed by signal %d (%v)", what, o.Exit-128, syscall.Signal(o.Exit-128))}
+	case o.Exit < 0:
 		why, _, _ := strings.Cut(diagnostics, "\n") // ours: nothing has been run
 		return ipc.Reason{Code: ipc.ReasonError, Text: why}
 	}
@@ -296,7 +306,7 @@ func failureReason(a *action, o outcome, diagnostics string, timeout time.Durati
 }
 
 // errorText is the first error that a tool printed, or how it ended.
-func errorText(a *action, o outcome, diagnostics string) string {
+func errorText(a *action, o process.Outcome, diagnostics string) string {
 	source := ""
 	if a.block != nil {
 		source = a.block.source
@@ -304,5 +314,5 @@ func errorText(a *action, o outcome, diagnostics string) string {
 	if d, found := words.FirstError(diagnostics); found {
 		return d.Text(source)
 	}
-	return fmt.Sprintf("%s exited with code %d", a.recipe.doer(), o.exit)
+	return fmt.Sprintf("%s exited with code %d", a.recipe.doer(), o.Exit)
 }

@@ -1,6 +1,7 @@
 package compilation
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/RepliBuild/replibuild/ipc"
@@ -13,10 +14,21 @@ func TestNamesInDepfile(t *testing.T) {
 		t.Run(source, func(t *testing.T) {
 			t.Parallel()
 			eachCompiler(t, func(t *testing.T, p *project) {
-				p.write(source, "int main() {}\n")
-				p.build(source)
-				p.expect("again", source, ipc.StatusCached, ipc.ReasonUnchanged)
-				p.sameAsPlain(source)
+				header := strings.TrimSuffix(source, "cpp") + "h"
+				if p.depfile { // the name of such a header is not known without a trace
+					header = strings.ReplaceAll(header, `\`, "_")
+				}
+				text := "#include \"" + header + "\"\nint code() { return CODE; }\n"
+				for _, unit := range []string{source, "plain.cpp"} {
+					p.write(header, "#define CODE 1\n")
+					p.write(unit, text)
+					p.build(unit)
+					p.expect("again", unit, ipc.StatusCached, ipc.ReasonUnchanged)
+					p.sameAsPlain(unit)
+					p.write(header, "#define CODE 2\n")
+					p.build(unit)
+					p.sameAsPlain(unit)
+				}
 			})
 		})
 	}

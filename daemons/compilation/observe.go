@@ -4,14 +4,11 @@ import (
 	"context"
 
 	"github.com/RepliBuild/replibuild/cache"
+	"github.com/RepliBuild/replibuild/daemons/compilation/internal/preload"
+	"github.com/RepliBuild/replibuild/daemons/compilation/internal/process"
+	"github.com/RepliBuild/replibuild/daemons/compilation/internal/snapshot"
 	"github.com/RepliBuild/replibuild/ipc"
 )
-
-// spawner starts a process and waits until nothing of it is left; see runner.run,
-// which starts a new one. One that forks from a resident compiler can take its place.
-type spawner interface {
-	run(ctx context.Context, t task, started func(pid int)) (outcome, error)
-}
 
 // observer knows what a process reads. There are two kinds: one traces the process
 // (traced), the other asks the tool for a dependency file and computes what such a file
@@ -19,14 +16,14 @@ type spawner interface {
 // behind it: to check it against, and to use for compilers that cannot be traced.
 type observer interface {
 	// watch prepares a task, before it starts, so that what it reads will be seen.
-	watch(ctx context.Context, t *task, about *subject) (witness, error)
+	watch(ctx context.Context, t *process.Task, about *subject) (witness, error)
 }
 
 // witness is asked about one process once it has ended.
 type witness interface {
 	// rejected reports whether the process failed, or complained, because of what watch
 	// did to the task: it is run again after that, and watched in another way.
-	rejected(o outcome) bool
+	rejected(o process.Outcome) bool
 	// testify says what the process read.
 	testify(ctx context.Context) (*observation, error)
 	// close removes what watch made.
@@ -41,7 +38,7 @@ type teller interface {
 
 // subject is what an observer may know of a process.
 type subject struct {
-	view     *view
+	view     *snapshot.Tree
 	programs map[string]bool // files of the toolchain's own programs
 	since    int64           // ns: what was changed at it or later may have been read before or after
 	recipe   *recipe         // of the command
@@ -52,8 +49,12 @@ type subject struct {
 	flags    flagFacts
 	source   string       // of a compile
 	inputs   []string     // of a link: objects, libraries by path
+	command  *command     // of the plan, nil for compilers, archivers and linkers
+	outputs  []string     // of a command: all that it declares
+	buildDir string       // as the plan spells it; of a command
 	output   string       // where the process writes, absolute
 	made     []string     // further files that we made for the process, absolute
+	asIs     bool         // the command may not be changed: it may get into the result
 	hidden   *hiddenFiles // files that are read and are not inputs; nil = none
 }
 
@@ -72,8 +73,13 @@ type observation struct {
 	imports  bool     // a file may be read once although it says nothing of that
 	// stamps are what files and folders were when the process first met them.
 	stamps map[string]ipc.Signature
-	way    string // byTrace or byDepfile
-	clock  string // which word in which text stands for the time of the compile
+	// written are the files that it wrote and left, writes says more of each, ownRead are
+	// the outputs whose earlier content it read. Only a trace tells.
+	written []string
+	writes  map[string]preload.Write
+	ownRead []string
+	way     string // byTrace or byDepfile
+	clock   string // which word in which text stands for the time of the compile
 	// doubt says why the list may not be what was read, "" if it is.
 	doubt string
 	// uncacheable says why the result may depend on more than was read, "" if not.

@@ -7,25 +7,25 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/RepliBuild/replibuild/cache"
 	"github.com/RepliBuild/replibuild/daemons/compilation/internal/preload"
+	"github.com/RepliBuild/replibuild/daemons/compilation/internal/snapshot"
 	"github.com/RepliBuild/replibuild/ipc"
 )
 
 // addClock adds what a process learned of the time. A process that made a date of the
 // current time may have it in its result, whatever the cause: a macro in a flag, pasted
 // tokens, a precompiled header. A date needs the time zone. For __TIMESTAMP__ compilers make
-// a date of a file's time; if no text has the word, it may be that of any project file.
+// a date of a file's time; it may be that of any file.
 func (w *traceWitness) addClock(o preload.Observation, seen *observation) {
 	if o.Clock {
 		seen.uncacheable = cmp.Or(seen.uncacheable, seen.clock, "it asks for the time")
 	}
 	if o.Zone {
-		seen.listings = append(seen.listings, w.about.view.variable("TZ"))
+		seen.listings = append(seen.listings, w.about.view.Predicate("TZ", snapshot.Variable))
 		seen.files = append(seen.files, zoneFiles(w.about)...)
 	}
 	if o.FileTimes && len(seen.stamped) == 0 {
-		seen.stamped = slices.DeleteFunc(slices.Clone(o.Read), filepath.IsAbs)
+		seen.stamped = o.Read
 	}
 }
 
@@ -39,7 +39,7 @@ func zoneFiles(about *subject) []string {
 	case zone != "":
 		file = path.Join(cmp.Or(ipc.EnvValue(about.env, "TZDIR"), "/usr/share/zoneinfo"), zone)
 	}
-	if !about.view.signature(file).IsRegular() {
+	if !about.view.Signature(file).IsRegular() {
 		return nil
 	}
 	return []string{file}
@@ -55,26 +55,26 @@ func (w *traceWitness) addAsked(o preload.Observation, seen *observation) {
 		return
 	}
 	v := w.about.view
-	seen.listings = append(seen.listings, v.variable("PATH"))
+	seen.listings = append(seen.listings, v.Predicate("PATH", snapshot.Variable))
 	for _, program := range w.foreignPrograms(o) {
 		addLoaderSearch(v, program, seen)
 	}
-	busy := ancestors(v.root, []string{v.root + "/.", w.about.output}, o.Written)
+	busy := snapshot.Ancestors(v.Root, []string{v.Root + "/.", w.about.output}, o.Written)
 	for _, dir := range temporaryFolders(w.about.env) {
-		busy[spell(v.root, path.Clean(dir))] = true
+		busy[snapshot.Spell(v.Root, path.Clean(dir))] = true
 	}
 	for _, p := range w.about.inputs {
-		busy[spell(v.root, p)] = true
+		busy[snapshot.Spell(v.Root, p)] = true
 	}
 	for _, a := range o.Asked {
 		p := a.Path
 		if w.isOurs(p) || slices.Contains(o.Written, p) || !slices.ContainsFunc(a.Programs, w.asksMore) {
 			continue
 		}
-		if !busy[p] && !busy[spell(v.root, path.Clean(v.abs(p)))] {
-			seen.listings = append(seen.listings, v.askedFact(p, modeAndTime))
+		if match := w.askedMatch(a); match != "" && !busy[p] && !busy[snapshot.Spell(v.Root, path.Clean(v.Abs(p)))] {
+			seen.listings = append(seen.listings, v.Predicate(p, match))
 		}
-		if text := v.askedFact(p, linkText); text.Digest != "" && slices.Contains(o.Links, p) {
+		if text := v.Predicate(p, snapshot.LinkText); text.Digest != "" && slices.Contains(o.Links, p) {
 			seen.listings = append(seen.listings, text)
 		}
 	}
@@ -83,18 +83,5 @@ func (w *traceWitness) addAsked(o preload.Observation, seen *observation) {
 // asksMore reports whether a program may learn more of a file than whether it is there.
 // The driver that a wrapper runs asks only that.
 func (w *traceWitness) asksMore(program string) bool {
-	return !w.tracers.drivers.is(w.about.view.abs(program))
-}
-
-// variable is the fact that a variable has the value that it has in the request.
-func (v *view) variable(name string) cache.Listing {
-	l := cache.Listing{Dir: name, Match: variable}
-	l.Digest = v.asked(l)
-	return l
-}
-
-func (v *view) askedFact(path, match string) cache.Listing {
-	l := cache.Listing{Dir: path, Match: match}
-	l.Digest = v.asked(l)
-	return l
+	return !w.tracers.drivers.is(w.about.view.Abs(program))
 }

@@ -7,61 +7,71 @@ import (
 	"fmt"
 	"maps"
 	"os"
+	"path"
 	"slices"
 	"strings"
 	"sync"
 
 	"github.com/RepliBuild/replibuild/cache"
+	"github.com/RepliBuild/replibuild/daemons/compilation/internal/process"
+	"github.com/RepliBuild/replibuild/daemons/compilation/internal/snapshot"
 )
 
 // depfileCompiles observes compilers without looking at their system calls: the
 // dependency file says what was read, the search path and the texts that were read
 // say which names were looked for and not found.
 type depfileCompiles struct {
-	texts *texts
+	texts *snapshot.ScanCache
 	paths *searchPaths
 	dated sync.Map // by datedKey: compiles that put the time into the object
 }
 
-func (d *depfileCompiles) watch(_ context.Context, t *task, about *subject) (witness, error) {
+func (d *depfileCompiles) watch(_ context.Context, t *process.Task, about *subject) (witness, error) {
+	if about.asIs {
+		return &compileWitness{depfileCompiles: d, about: about}, nil
+	}
 	file := besideOutput(about.output, ".d")
 	about.made = append(about.made, file)
-	t.args = append(t.args, "-MD", "-MF", file)
+	t.Args = append(withoutDependencyFlags(t.Args), "-MD", "-MF", file)
 	return &compileWitness{depfileCompiles: d, about: about, file: file}, nil
 }
 
 type compileWitness struct {
 	*depfileCompiles
 	about *subject
-	file  string
-	warns bool // the compiler was asked to warn of the time
+	file  string // "" if the command was left as it is
+	warns bool   // the compiler was asked to warn of the time
 }
 
 // alone asks the compiler to warn if the time gets into the object: by flags or pasted
 // tokens it can get there without a word in a source. A trace needs no such warning.
-func (c *compileWitness) alone(t *task) {
+func (c *compileWitness) alone(t *process.Task) {
 	if _, known := c.dated.Load(c.datedKey()); !known {
 		c.warns = true
-		t.args = append(t.args, "-Wdate-time", "-Wno-error=date-time")
+		t.Args = append(t.Args, "-Wdate-time", "-Wno-error=date-time")
 	}
 }
 
 func (c *compileWitness) datedKey() string {
-	content, _ := c.about.view.digestOf(c.about.source) // of none: as good
+	content, _ := c.about.view.DigestOf(c.about.source) // of none: as good
 	return c.about.key + " " + c.about.source + " " + content.String()
 }
 
 // rejected reports whether the compiler gave the warning of the time. The user did not ask
 // for the warning, so the compile runs again without it.
-func (c *compileWitness) rejected(o outcome) bool {
-	if !c.warns || !strings.Contains(o.output, "date-time]") {
+func (c *compileWitness) rejected(o process.Outcome) bool {
+	if !c.warns || !strings.Contains(o.Output, "date-time]") {
 		return false
 	}
 	c.dated.Store(c.datedKey(), true)
 	return true
 }
 
-func (c *compileWitness) close() { _ = os.Remove(c.file) }
+func (c *compileWitness) close() {
+	if c.file != "" {
+		_ = os.Remove(c.file)
+	}
+}
 
 func (c *compileWitness) testify(ctx context.Context) (*observation, error) {
 	seen, err := c.readDepfile(nil)
@@ -75,7 +85,7 @@ func (c *compileWitness) testify(ctx context.Context) (*observation, error) {
 		seen.uncacheable = cmp.Or(seen.uncacheable, "the time of the compile gets into the object")
 	}
 	for _, s := range sources {
-		if s.incbin {
+		if s.Incbin {
 			seen.doubt = cmp.Or(seen.doubt, s.path+" uses .incbin, and the file that this reads is not known")
 		}
 	}
@@ -85,6 +95,9 @@ func (c *compileWitness) testify(ctx context.Context) (*observation, error) {
 }
 
 func (c *compileWitness) told(read []string) *observation {
+	if c.file == "" {
+		return c.textsOf(read)
+	}
 	seen, err := c.readDepfile(read)
 	if err != nil {
 		return nil
@@ -93,13 +106,24 @@ func (c *compileWitness) told(read []string) *observation {
 	return seen
 }
 
+// textsOf is what the texts among the files that were read say.
+func (c *compileWitness) textsOf(read []string) *observation {
+	seen := &observation{files: slices.DeleteFunc(slices.Clone(read), func(f string) bool { return notText[path.Ext(f)] })}
+	c.readTexts(seen)
+	seen.files = nil
+	return seen
+}
+
+// notText are the endings of what compilers read and is no source.
+var notText = map[string]bool{".gch": true, ".pch": true, ".pcm": true, ".gcm": true, ".gcda": true, ".profdata": true, ".so": true, ".o": true, ".a": true}
+
 // readDepfile reads the dependency file. read are files that are known to be inputs.
 func (c *compileWitness) readDepfile(read []string) (*observation, error) {
 	text, err := os.ReadFile(c.file)
 	if err != nil {
 		return nil, fmt.Errorf("the compiler wrote no dependency file: %w", err)
 	}
-	if strings.Contains(c.about.source, "\t") { // clang does not escape it, gcc does
+	if bytes.Contains(text, []byte("\t")) { // of a name: clang does not escape it, gcc does
 		text = bytes.ReplaceAll(bytes.ReplaceAll(text, []byte("\\\t"), []byte("\t")), []byte("\t"), []byte("\\\t"))
 	}
 	names, err := parseDepfile(text)
@@ -109,8 +133,8 @@ func (c *compileWitness) readDepfile(read []string) (*observation, error) {
 	seen := &observation{}
 	real := withBackslashes(append(slices.Clone(read), c.about.source))
 	for _, n := range append(names, c.about.source) {
-		n = spell(c.about.view.root, n)
-		if r, known := real[n]; known && !c.about.view.signature(n).Exists() {
+		n = snapshot.Spell(c.about.view.Root, n)
+		if r, known := real[n]; known && !c.about.view.Signature(n).Exists() {
 			n = r
 		}
 		if n != os.DevNull && !c.about.hidden.hides(n) {
@@ -139,18 +163,18 @@ func (c *compileWitness) readTexts(seen *observation) []source {
 		sources = append(sources, *h.block)
 	}
 	for _, f := range seen.files {
-		text, err := c.texts.of(c.about.view, f)
+		text, err := c.texts.Scan(c.about.view, f)
 		if err != nil {
 			seen.doubt = cmp.Or(seen.doubt, f+" changed while it was read")
 			continue
 		}
 		sources = append(sources, source{f, text})
-		if text.clock != "" {
-			seen.clock = cmp.Or(seen.clock, f+" uses "+text.clock)
+		if text.Clock != "" {
+			seen.clock = cmp.Or(seen.clock, f+" uses "+text.Clock)
 		}
-		seen.imports = seen.imports || text.imports
-		if text.stamped {
-			seen.stamped = append(seen.stamped, f)
+		seen.imports = seen.imports || text.Imports
+		if text.Stamped { // a macro may carry the word into any file of the unit
+			seen.stamped = seen.files
 		}
 	}
 	return sources
@@ -159,8 +183,8 @@ func (c *compileWitness) readTexts(seen *observation) []source {
 // addNamed adds the files that flags name.
 func (c *compileWitness) addNamed(seen *observation) {
 	for _, f := range c.about.flags.files {
-		f = spell(c.about.view.root, f)
-		switch sig := c.about.view.signature(f); {
+		f = snapshot.Spell(c.about.view.Root, f)
+		switch sig := c.about.view.Signature(f); {
 		case sig.IsRegular():
 			seen.files = append(seen.files, f)
 		case sig.Exists():
@@ -194,7 +218,7 @@ func (c *compileWitness) addMisses(ctx context.Context, seen *observation, sourc
 	}
 	seen.listings = slices.Clone(where.listings)
 	for _, dir := range slices.Sorted(maps.Keys(m.folders)) {
-		seen.listings = append(seen.listings, cache.Listing{Dir: dir, Match: isFolder})
+		seen.listings = append(seen.listings, cache.Listing{Dir: dir, Match: snapshot.IsFolder})
 	}
 	return nil
 }

@@ -7,6 +7,9 @@ import (
 	"path"
 	"strings"
 
+	"github.com/RepliBuild/replibuild/daemons/compilation/internal/process"
+	"github.com/RepliBuild/replibuild/daemons/compilation/internal/snapshot"
+	"github.com/RepliBuild/replibuild/internal/lazyregexp"
 	"github.com/RepliBuild/replibuild/ipc"
 )
 
@@ -18,12 +21,12 @@ type depfileLinks struct {
 	paths *libraryPaths
 }
 
-func (d *depfileLinks) watch(_ context.Context, t *task, about *subject) (witness, error) {
+func (d *depfileLinks) watch(_ context.Context, t *process.Task, about *subject) (witness, error) {
 	w := &linkWitness{depfileLinks: d, about: about}
-	if d.paths.tells(about.key) {
+	if d.paths.tells(about.key) && !about.asIs {
 		w.file = besideOutput(about.output, ".d")
 		about.made = append(about.made, w.file)
-		t.args = append(t.args, "-Xlinker", "--dependency-file="+w.file)
+		t.Args = append(t.Args, "-Xlinker", "--dependency-file="+w.file)
 	}
 	return w, nil
 }
@@ -35,8 +38,8 @@ type linkWitness struct {
 }
 
 // rejected reports whether the linker complained about the flag.
-func (l *linkWitness) rejected(o outcome) bool {
-	if o.ok() || l.file == "" || !strings.Contains(o.output, "dependency-file") {
+func (l *linkWitness) rejected(o process.Outcome) bool {
+	if o.OK() || l.file == "" || !strings.Contains(o.Output, "dependency-file") {
 		return false
 	}
 	l.paths.tellsNot(l.about.key)
@@ -104,10 +107,10 @@ func (l *linkWitness) readDepfile(seen *observation) bool {
 	}
 	temp := cmp.Or(ipc.EnvValue(l.about.env, "TMPDIR"), "/tmp")
 	for _, n := range names {
-		if strings.HasPrefix(n, temp+"/") && !ipc.StatSignature(l.about.view.abs(n)).Exists() {
+		if strings.HasPrefix(n, temp+"/") && !ipc.StatSignature(l.about.view.Abs(n)).Exists() {
 			continue
 		}
-		seen.files = append(seen.files, spell(l.about.view.root, n))
+		seen.files = append(seen.files, snapshot.Spell(l.about.view.Root, n))
 	}
 	return true
 }
@@ -124,7 +127,7 @@ func (l *linkWitness) addNamed(seen *observation) {
 			if part == "" || part[0] == '-' {
 				continue
 			}
-			if p := spell(l.about.view.root, part); l.about.view.signature(p).IsRegular() {
+			if p := snapshot.Spell(l.about.view.Root, part); l.about.view.Signature(p).IsRegular() {
 				seen.files = append(seen.files, p)
 			}
 		}
@@ -159,8 +162,8 @@ func (s *librarySearch) find(name string, seen *observation) {
 	}
 	for _, dir := range s.dirs {
 		for _, c := range candidates {
-			p := join(dir, c)
-			if s.view.signature(p).IsRegular() {
+			p := snapshot.Join(dir, c)
+			if s.view.Signature(p).IsRegular() {
 				seen.files = append(seen.files, p)
 				return
 			}
@@ -178,7 +181,7 @@ func (s *librarySearch) implicit(seen *observation) {
 	}
 }
 
-var libraryName = lazily(`^lib(.+)\.(so|a)$`)
+var libraryName = lazyregexp.New(`^lib(.+)\.(so|a)$`)
 
 // shadows adds the places where a library would have been found before this one.
 func (s *librarySearch) shadows(file string) {
@@ -187,19 +190,19 @@ func (s *librarySearch) shadows(file string) {
 	if name == nil {
 		return
 	}
-	sig := s.view.signature(file)
+	sig := s.view.Signature(file)
 	at := -1
 	for i, dir := range s.dirs {
-		if s.view.signature(join(dir, base)) == sig {
+		if s.view.Signature(snapshot.Join(dir, base)) == sig {
 			at = i
 			break
 		}
 	}
 	for _, dir := range s.dirs[:max(at, 0)] {
-		s.absent(join(dir, "lib"+name[1]+".so"))
-		s.absent(join(dir, "lib"+name[1]+".a"))
+		s.absent(snapshot.Join(dir, "lib"+name[1]+".so"))
+		s.absent(snapshot.Join(dir, "lib"+name[1]+".a"))
 	}
 	if at >= 0 && name[2] == "a" {
-		s.absent(join(s.dirs[at], "lib"+name[1]+".so"))
+		s.absent(snapshot.Join(s.dirs[at], "lib"+name[1]+".so"))
 	}
 }

@@ -12,6 +12,8 @@ import (
 
 	"github.com/RepliBuild/replibuild/cache"
 	"github.com/RepliBuild/replibuild/daemons/compilation/internal/preload"
+	"github.com/RepliBuild/replibuild/daemons/compilation/internal/process"
+	"github.com/RepliBuild/replibuild/daemons/compilation/internal/snapshot"
 	"github.com/RepliBuild/replibuild/ipc"
 )
 
@@ -22,10 +24,10 @@ import (
 //     the content of what was only asked about matters is too careful, and simple;
 //   - what was not there: misses;
 //   - folders whose names were read: listings;
-//   - other folders that were asked about: that they are folders (isFolder), unless a
+//   - other folders that were asked about: that they are folders (snapshot.IsFolder), unless a
 //     file beneath them was read, which says so, or an argument names them, because a
 //     folder that is searched and gone is one without files;
-//   - links: where they lead to (leadsTo).
+//   - links: where they lead to (snapshot.LeadsTo).
 //
 // Of programs that are not the toolchain's own (a wrapper, a shell, what they start) more is
 // an input: mode and times of what they asked about, the text of links, the libraries that
@@ -42,26 +44,30 @@ type traced struct {
 	second  observer
 }
 
-func (d *traced) watch(ctx context.Context, t *task, about *subject) (witness, error) {
-	second, err := d.second.watch(ctx, t, about)
-	if err != nil {
-		return nil, err
-	}
-	exe := t.args[0]
-	lib, err := d.tracers.library(ctx, exe, t.env)
+func (d *traced) watch(ctx context.Context, t *process.Task, about *subject) (witness, error) {
+	exe := t.Args[0]
+	lib, err := d.tracers.library(ctx, exe, t.Env)
 	if ctx.Err() != nil {
-		second.close()
 		return nil, context.Cause(ctx)
 	}
-	if err != nil { // status has the reason
-		return untraced(second, t, about, err), nil
+	var trace *preload.Trace
+	if err == nil { // else status has the reason
+		if trace, err = preload.NewTrace(); err != nil {
+			d.tracers.note(exe, err.Error())
+		}
 	}
-	trace, err := preload.NewTrace()
+	about.asIs = about.asIs && err == nil
+	second, err2 := d.second.watch(ctx, t, about)
+	if err2 != nil {
+		if trace != nil {
+			_ = trace.Close()
+		}
+		return nil, err2
+	}
 	if err != nil {
-		d.tracers.note(exe, err.Error())
 		return untraced(second, t, about, err), nil
 	}
-	t.env, t.library = lib.Env(t.env, trace), &lib
+	t.Env, t.Library = lib.Env(t.Env, trace), &lib
 	return &traceWitness{witness: second, tracers: d.tracers, about: about, trace: trace, exe: exe, library: lib.Path}, nil
 }
 
@@ -75,13 +81,13 @@ type untracedWitness struct {
 }
 
 // loner is a witness that does more if there is no trace.
-type loner interface{ alone(t *task) }
+type loner interface{ alone(t *process.Task) }
 
-func untraced(second witness, t *task, about *subject, why error) *untracedWitness {
+func untraced(second witness, t *process.Task, about *subject, why error) *untracedWitness {
 	if l, ok := second.(loner); ok {
 		l.alone(t)
 	}
-	return &untracedWitness{second, about, t.args[0], why}
+	return &untracedWitness{second, about, t.Args[0], why}
 }
 
 func (w *untracedWitness) testify(ctx context.Context) (*observation, error) {
@@ -110,12 +116,12 @@ func (w *traceWitness) close() {
 }
 
 // rejected reports whether the loader or a sanitizer's runtime complained.
-func (w *traceWitness) rejected(o outcome) bool {
+func (w *traceWitness) rejected(o process.Outcome) bool {
 	if !complains(o, w.library) {
 		return w.witness.rejected(o)
 	}
 	if ipc.StatSignature(w.library).Exists() { // else it is built again
-		w.tracers.refuse(w.exe, firstLine(o.output))
+		w.tracers.refuse(w.exe, firstLine(o.Output))
 	}
 	return true
 }
@@ -123,13 +129,13 @@ func (w *traceWitness) rejected(o outcome) bool {
 // complains reports whether the loader or a sanitizer's runtime says that the library is in
 // its way (glibc's elf/rtld.c and elf/dl-load.c; compiler-rt's asan_linux.cpp). A process
 // that shows its environment names the library as well.
-func complains(o outcome, library string) bool {
-	return strings.Contains(o.output, "object '"+library+"' from LD_PRELOAD cannot be preloaded") ||
-		strings.Contains(o.output, "runtime does not come first in initial library list")
+func complains(o process.Outcome, library string) bool {
+	return strings.Contains(o.Output, "object '"+library+"' from LD_PRELOAD cannot be preloaded") ||
+		strings.Contains(o.Output, "runtime does not come first in initial library list")
 }
 
 func (w *traceWitness) testify(ctx context.Context) (*observation, error) {
-	reader := w.tracers.reader(w.about.view.root)
+	reader := w.tracers.reader(w.about.view.Root)
 	o := reader.Observe(w.trace, []string{w.about.output}, w.about.programs)
 	seen := &observation{way: byTrace}
 	if t, ok := w.witness.(teller); ok && o.Complete {
@@ -154,22 +160,33 @@ func (w *traceWitness) testify(ctx context.Context) (*observation, error) {
 }
 
 // unseen says which file the tool read although the trace does not have it.
-func unseen(reader *preload.Reader, v *view, o preload.Observation, told []string) string {
+func unseen(reader *preload.Reader, v *snapshot.Tree, o preload.Observation, told []string) string {
 	known := make(map[string]bool, len(o.Read)+len(o.Written))
 	for _, p := range slices.Concat(o.Read, o.Written) {
 		known[p] = true
 	}
 	for _, p := range told {
-		if p = reader.Spell(v.abs(withoutProc(p))); known[p] {
+		if p = reader.Spell(v.Abs(snapshot.WithoutProc(p))); known[p] {
 			continue
 		}
 		// gcc tells of headers of the system by a shorter name than the one it opened.
-		sig := v.signature(p)
-		if !slices.ContainsFunc(o.Read, func(r string) bool { return path.Base(r) == path.Base(p) && v.signature(r) == sig }) {
+		sig := v.Signature(p)
+		if !slices.ContainsFunc(o.Read, func(r string) bool { return path.Base(r) == path.Base(p) && v.Signature(r) == sig }) {
 			return "the trace does not have " + p + ", which was read"
 		}
 	}
 	return ""
+}
+
+// made returns what was written where nothing was.
+func (w *traceWitness) made() (paths []string) {
+	o := w.tracers.reader(w.about.view.Root).Observe(w.trace, nil, w.about.programs)
+	for _, p := range o.Written {
+		if one := o.Writes[p]; !one.Replaced && !one.Updated {
+			paths = append(paths, p)
+		}
+	}
+	return paths
 }
 
 // noCompiler says that a compile ran without its compiler.
@@ -183,7 +200,7 @@ func (w *traceWitness) noCompiler(o preload.Observation) string {
 		name = "cc1"
 	}
 	for _, exe := range o.Executed {
-		real, err := filepath.EvalSymlinks(w.about.view.abs(exe))
+		real, err := filepath.EvalSymlinks(w.about.view.Abs(exe))
 		if err == nil && strings.Contains(filepath.Base(real), name) {
 			return ""
 		}
@@ -214,6 +231,7 @@ func (w *traceWitness) translate(o preload.Observation, seen *observation) {
 			seen.doubt = cmp.Or(seen.doubt, p+" appeared while it was "+w.about.recipe.verb())
 		}
 	}
+	seen.written, seen.writes, seen.ownRead = o.Written, o.Writes, o.OwnRead
 	seen.stamps = make(map[string]ipc.Signature, len(o.Stamps))
 	for p, s := range o.Stamps {
 		seen.stamps[p] = ipc.Signature(s)
@@ -241,7 +259,7 @@ func (w *traceWitness) isOurs(p string) bool {
 	if w.about.hidden.hides(p) {
 		return true
 	}
-	abs := w.about.view.abs(p)
+	abs := w.about.view.Abs(p)
 	if slices.Contains(w.about.made, abs) {
 		return true
 	}
@@ -254,9 +272,15 @@ func (w *traceWitness) isOurs(p string) bool {
 func (w *traceWitness) addListings(o preload.Observation, seen *observation) {
 	v := w.about.view
 	for _, dir := range o.Listed {
-		names := listFolder(v.abs(dir))
-		sig := ipc.StatSignature(v.abs(dir))
-		if met, known := seen.stamps[dir]; known && met != sig || v.disks.Latest(v.abs(dir), sig) >= w.about.since {
+		names := snapshot.ListFolder(v.Abs(dir))
+		sig := ipc.StatSignature(v.Abs(dir))
+		if w.about.command != nil && slices.ContainsFunc(o.Written, func(p string) bool { return path.Dir(p) == dir }) {
+			if !slices.ContainsFunc(o.Written, func(p string) bool { return path.Dir(p) == dir && !isMachinery(p) }) {
+				seen.listings = append(seen.listings, cache.Listing{Dir: dir, Digest: names})
+				continue
+			}
+			seen.uncacheable = cmp.Or(seen.uncacheable, "it lists "+dir+", where it writes")
+		} else if met, known := seen.stamps[dir]; known && met != sig || v.Disks.Latest(v.Abs(dir), sig) >= w.about.since {
 			seen.doubt = cmp.Or(seen.doubt, "other files came to "+dir+" while it was "+w.about.recipe.verb())
 		}
 		seen.listings = append(seen.listings, cache.Listing{Dir: dir, Digest: names})
@@ -264,13 +288,13 @@ func (w *traceWitness) addListings(o preload.Observation, seen *observation) {
 }
 
 func (w *traceWitness) addFolders(o preload.Observation, seen *observation) {
-	known := ancestors(w.about.view.root, seen.files, o.Listed, o.Written, []string{w.about.output})
+	known := snapshot.Ancestors(w.about.view.Root, seen.files, o.Listed, o.Written, []string{w.about.output})
 	for _, dir := range w.searched() {
 		known[dir] = true
 	}
 	for _, dir := range o.Folders {
 		if !known[dir] && !w.isOurs(dir) {
-			seen.listings = append(seen.listings, cache.Listing{Dir: dir, Match: isFolder})
+			seen.listings = append(seen.listings, cache.Listing{Dir: dir, Match: snapshot.IsFolder})
 		}
 	}
 }
@@ -289,7 +313,7 @@ func (w *traceWitness) searched() []string {
 		dirs = append(dirs, arg)
 	}
 	for i, dir := range dirs {
-		dirs[i] = strings.TrimSuffix(spell(w.about.view.root, dir), "/")
+		dirs[i] = strings.TrimSuffix(snapshot.Spell(w.about.view.Root, dir), "/")
 	}
 	return dirs
 }
@@ -312,13 +336,13 @@ var searchFlags = flagList("-Wl,", "-I", "-iquote", "-isystem", "-idirafter", "-
 // that nobody asked about matters too if that is elsewhere: of two paths of one folder a
 // compiler searches the first only, and a file with #pragma once is read once.
 func (w *traceWitness) addLinks(o preload.Observation, seen *observation) {
-	var follow links
-	root := w.about.view.root
+	var follow snapshot.Links
+	root := w.about.view.Root
 	add := func(paths []string, elsewhere bool) {
 		for _, p := range paths {
-			target := follow.resolve(root, p)
-			if !w.isOurs(p) && !(elsewhere && target == spell(root, path.Clean(w.about.view.abs(p)))) {
-				seen.listings = append(seen.listings, cache.Listing{Dir: p, Match: leadsTo, Digest: target})
+			target := follow.Resolve(root, p)
+			if !w.isOurs(p) && !(elsewhere && target == snapshot.Spell(root, path.Clean(w.about.view.Abs(p)))) {
+				seen.listings = append(seen.listings, cache.Listing{Dir: p, Match: snapshot.LeadsTo, Digest: target})
 			}
 		}
 	}
@@ -326,7 +350,7 @@ func (w *traceWitness) addLinks(o preload.Observation, seen *observation) {
 	for _, paths := range [][]string{o.Read, o.Seen, o.Folders} {
 		add(paths, true)
 	}
-	if follow.newest >= w.about.since || slices.ContainsFunc(o.Links, func(p string) bool { return w.turned(p, o.LinkStamps[p]) }) {
+	if follow.Newest >= w.about.since || slices.ContainsFunc(o.Links, func(p string) bool { return w.turned(p, o.LinkStamps[p]) }) {
 		seen.doubt = cmp.Or(seen.doubt, "a link was turned while it was "+w.about.recipe.verb())
 	}
 }
@@ -334,5 +358,5 @@ func (w *traceWitness) addLinks(o preload.Observation, seen *observation) {
 // turned reports whether a symbolic link is another one than the process met.
 func (w *traceWitness) turned(p string, met preload.Stamp) bool {
 	sig := ipc.Signature(met)
-	return sig.IsLink() && sig != ipc.LinkSignature(w.about.view.abs(p))
+	return sig.IsLink() && sig != ipc.LinkSignature(w.about.view.Abs(p))
 }

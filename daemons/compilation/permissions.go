@@ -15,7 +15,7 @@ const anyExecute fs.FileMode = 0o111
 
 // makeFolder makes a folder in which outputs are made.
 func (w *work) makeFolder(dir string) error {
-	w.s.lease.writesIn(dir)
+	w.s.lease.WritesIn(dir)
 	return w.caller.MakeFolder(dir)
 }
 
@@ -36,7 +36,7 @@ func (w *work) withPermissions(out cache.Output) cache.Output {
 // be executed, also where the umask takes that away.
 func (w *work) permissionsToKeep(a *action, mode fs.FileMode) uint32 {
 	hidden := w.caller != nil && fs.FileMode(w.caller.Umask)&anyExecute == anyExecute
-	linked := a.recipe.Kind == ipc.KindExecutable || a.recipe.Kind == ipc.KindShared
+	linked := a.recipe.Kind == ipc.ActionLink
 	if hidden && linked {
 		mode |= anyExecute
 	}

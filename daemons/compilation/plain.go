@@ -63,41 +63,86 @@ func (s *Service) Compile(ctx context.Context, req ipc.CompileRequest) (ipc.Comp
 	if err != nil {
 		return ipc.CompileReply{}, err
 	}
-	batch, err := plainBatch(plan, file, req.Flags)
+	request, err := plainRequest(plan, file, req.Flags)
 	if err != nil {
 		return ipc.CompileReply{}, err
 	}
-	batch.Build = "plain-" + rand.Text()
-	reply := ipc.CompileReply{File: file, Object: batch.Units[0].Object}
-	if failed, err := s.runSteps(ctx, plan, batch.Build); err != nil || failed != nil {
-		if failed != nil {
-			reply.Status, reply.Diagnostics = ipc.StatusFailed, failed.Diagnostics
+	reply := ipc.CompileReply{File: file, Object: request.Actions[0].Output()}
+	for _, wave := range wavesBefore(plan, request.Actions[0].ID) {
+		before := newPlainRequest(plan)
+		before.Build, before.Commands, before.Actions = request.Build, plan.Commands, wave
+		failed, err := s.runPlain(ctx, before)
+		if err != nil || failed.Status == ipc.StatusFailed {
+			reply.Status, reply.Diagnostics = failed.Status, failed.Diagnostics
+			return reply, err
 		}
-		return reply, err
 	}
-	var result ipc.UnitResult
-	_, err = s.CompileBatch(ctx, *batch, func(p ipc.BatchProgress) {
-		for _, r := range p.Finished {
-			result = r
-		}
-	})
+	result, err := s.runPlain(ctx, *request)
 	reply.Status, reply.Seconds, reply.Diagnostics = result.Status, result.Seconds, result.Diagnostics
 	return reply, err
 }
 
-// runSteps makes what the plan's sources may include. It returns the step that
-// failed.
-func (s *Service) runSteps(ctx context.Context, plan *ipc.Plan, build string) (*ipc.UnitResult, error) {
-	for _, step := range plan.Steps {
-		reply, err := s.Generate(ctx, ipc.GenerateRequest{Build: build, Root: plan.Root, Env: plan.Env, Step: step})
-		if err != nil {
-			return nil, err
+// runPlain runs a request and returns its first failure, else its last result.
+func (s *Service) runPlain(ctx context.Context, req ipc.RunRequest) (result ipc.UnitResult, err error) {
+	_, err = s.Run(ctx, req, func(p ipc.RunProgress) {
+		for _, r := range p.Finished {
+			if result.Status != ipc.StatusFailed {
+				result = r
+			}
 		}
-		if reply.Result.Status == ipc.StatusFailed {
-			return &reply.Result, nil
+	})
+	return result, err
+}
+
+// wavesBefore are the actions that a unit comes after, or all steps with what they need
+// if it is no unit of the plan. Each wave needs only those before it.
+func wavesBefore(plan *ipc.Plan, unit string) (waves [][]ipc.RunAction) {
+	wanted := map[string]bool{}
+	if plan.Unit(unit) == nil {
+		for step := range plan.Steps() {
+			wanted[step.ID] = true
 		}
 	}
-	return nil, nil
+	makes := map[string]string{} // by output: the action
+	for i := range plan.Actions {
+		for _, out := range plan.Actions[i].Outputs {
+			makes[out] = plan.Actions[i].ID
+		}
+	}
+	needs := func(a *ipc.Action) []string {
+		ids := slices.Clone(a.After)
+		for in := range a.Reads() {
+			if id := makes[in]; id != "" {
+				ids = append(ids, id)
+			}
+		}
+		return ids
+	}
+	for _, a := range slices.Backward(plan.Actions) {
+		if wanted[a.ID] || a.ID == unit {
+			for _, id := range needs(&a) {
+				wanted[id] = true
+			}
+		}
+	}
+	level := map[string]int{}
+	for i := range plan.Actions {
+		a := &plan.Actions[i]
+		if !wanted[a.ID] {
+			continue
+		}
+		for _, id := range needs(a) {
+			level[a.ID] = max(level[a.ID], level[id]+1)
+		}
+		if a.Kind == ipc.ActionPhony {
+			continue
+		}
+		for len(waves) <= level[a.ID] {
+			waves = append(waves, nil)
+		}
+		waves[level[a.ID]] = append(waves[level[a.ID]], ipc.RunAction{Action: *a})
+	}
+	return slices.DeleteFunc(waves, func(wave []ipc.RunAction) bool { return len(wave) == 0 })
 }
 
 // planPath gives a file the form that plans use.
@@ -116,14 +161,20 @@ func planPath(root, file string) (string, error) {
 	return filepath.ToSlash(rel), nil
 }
 
-// plainBatch makes the batch of one file.
-func plainBatch(plan *ipc.Plan, file string, flags []string) (*ipc.BatchRequest, error) {
-	b := &ipc.BatchRequest{Root: plan.Root, BuildDir: plan.BuildDir, Env: plan.Env, Toolchains: plan.Toolchains}
+// newPlainRequest is an empty request for commands of a plan.
+func newPlainRequest(plan *ipc.Plan) ipc.RunRequest {
+	return ipc.RunRequest{Root: plan.Root, BuildDir: plan.BuildDir, Env: plan.Env, Toolchains: plan.Toolchains}
+}
+
+// plainRequest makes the request for one file.
+func plainRequest(plan *ipc.Plan, file string, flags []string) (*ipc.RunRequest, error) {
+	r := newPlainRequest(plan)
+	r.Build = "plain-" + rand.Text()
 	unit := firstUnit(plan, file)
 	if unit != nil && len(flags) == 0 {
-		b.Commands = plan.Commands
-		b.Units = []ipc.BatchUnit{{Unit: *unit}}
-		return b, nil
+		r.Commands = plan.Commands
+		r.Actions = []ipc.RunAction{{Action: *unit}}
+		return &r, nil
 	}
 	command := ipc.Command{Lang: languageOf(file)}
 	target := strayTarget
@@ -134,15 +185,16 @@ func plainBatch(plan *ipc.Plan, file string, flags []string) (*ipc.BatchRequest,
 	}
 	command.Args = slices.Concat(command.Args, flags)
 	object := plainObject(plan.BuildDir, target, file, flags)
-	b.Commands = []ipc.Command{command}
-	b.Units = []ipc.BatchUnit{{Unit: ipc.Unit{ID: "plain:" + object, Target: target, Source: file, Object: object}}}
-	return b, nil
+	r.Commands = []ipc.Command{command}
+	r.Actions = []ipc.RunAction{{Action: ipc.Action{
+		ID: "plain:" + object, Kind: ipc.ActionCompile, Target: target, Source: file, Outputs: []string{object},
+	}}}
+	return &r, nil
 }
 
 // firstUnit finds the file's unit of the first target by name.
-func firstUnit(plan *ipc.Plan, file string) (unit *ipc.Unit) {
-	for i := range plan.Units {
-		u := &plan.Units[i]
+func firstUnit(plan *ipc.Plan, file string) (unit *ipc.Action) {
+	for u := range plan.Units() {
 		if path.Clean(u.Source) == file && (unit == nil || u.Target < unit.Target) {
 			unit = u
 		}

@@ -32,14 +32,18 @@ func TestPlainCompile(t *testing.T) {
 	p.write("src/main.cpp", "#include <made.h>\nint f() { return LEVEL; }\n")
 	p.write("src/other.c", "int g(void) { return 1; }\n")
 	batch := p.batch("src/main.cpp")
-	lib := ipc.Unit{ID: "lib:src/main.cpp", Target: "lib", Source: "src/main.cpp", Object: "build/obj/lib/src/main.cpp.o"}
+	after := []string{"step:build/gen/made.h"}
+	lib := ipc.Action{
+		ID: "lib:src/main.cpp", Kind: ipc.ActionCompile, Target: "lib", Source: "src/main.cpp", After: after, Outputs: []string{"build/obj/lib/src/main.cpp.o"},
+	}
+	app := batch.Actions[0].Action
+	app.After = after
 	setup := &fixedSetup{plan: &ipc.Plan{
 		ID: "1", Root: p.root, BuildDir: "build", Env: p.env, Toolchains: batch.Toolchains, Commands: batch.Commands,
-		Units: []ipc.Unit{lib, batch.Units[0].Unit},
-		Steps: []ipc.Step{{
-			ID: "step:build/gen/made.h", Command: []string{"sh", "-c", "echo '#ifndef LEVEL\n#define LEVEL 1\n#endif' > build/gen/made.h"},
+		Actions: []ipc.Action{{
+			ID: after[0], Kind: ipc.ActionCommand, Args: []string{"sh", "-c", "echo '#ifndef LEVEL\n#define LEVEL 1\n#endif' > build/gen/made.h"},
 			Inputs: []string{"api.txt"}, Outputs: []string{"build/gen/made.h"},
-		}},
+		}, lib, app},
 	}}
 	p.cfg.Setup = setup
 	compile := func(file string, flags ...string) ipc.CompileReply {

@@ -11,6 +11,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/RepliBuild/replibuild/cache"
+	"github.com/RepliBuild/replibuild/daemons/compilation/internal/snapshot"
 	"github.com/RepliBuild/replibuild/ipc"
 )
 
@@ -138,15 +139,15 @@ type stub struct {
 
 // stub reads the block of a source of which the whole content is known. why says that
 // there is none.
-func (b *block) stub(v *view) (st *stub, why string) {
+func (b *block) stub(v *snapshot.Tree) (st *stub, why string) {
 	if why := unusualPath(b.given); why != "" {
 		return nil, why
 	}
-	want, err := v.digestOf(b.source)
+	want, err := v.DigestOf(b.source)
 	if err != nil {
 		return nil, err.Error()
 	}
-	text, err := os.ReadFile(v.abs(b.source))
+	text, err := os.ReadFile(v.Abs(b.source))
 	if err != nil || cache.HashBytes(text) != want {
 		return nil, "the source changed while it was read"
 	}
@@ -182,7 +183,7 @@ func trimMark(text []byte) []byte {
 // clock, the name of the file that is compiled, a count, a depth, a place.
 func specialWord(text []byte) string {
 	for _, word := range specialWords {
-		if containsWord(text, word) {
+		if snapshot.ContainsWord(text, word) {
 			return word
 		}
 	}
@@ -227,11 +228,11 @@ func (w *work) sourceEdited(t *attempt) bool {
 	if t.rec == nil || t.block == nil {
 		return false
 	}
-	id := w.s.tables.pathNumber(t.block.source)
-	files, _ := w.s.tables.numbers(t.rec.Set)
+	id := w.s.tables.PathNumber(t.block.source)
+	files, _ := w.s.tables.Numbers(t.rec.Set)
 	for _, f := range files {
-		if f.path == id {
-			return w.view.compareFile(f.path, f.digest) != nil
+		if f.Path == id {
+			return w.view.CompareFile(f.Path, f.Digest) != nil
 		}
 	}
 	return false

@@ -1,6 +1,10 @@
 package compilation
 
-import "bytes"
+import (
+	"bytes"
+
+	"github.com/RepliBuild/replibuild/daemons/compilation/internal/snapshot"
+)
 
 // leadingIncludes returns the length of the block of includes with which a source
 // begins: up to the end of the line of its last #include that stands outside of all
@@ -153,7 +157,7 @@ func (l *blockLexer) directive() bool {
 
 func (l *blockLexer) word() string {
 	var w []byte
-	for isWordByte(l.peek()) {
+	for snapshot.IsWordByte(l.peek()) {
 		w = append(w, l.next())
 	}
 	return string(w)
@@ -190,7 +194,7 @@ func (l *blockLexer) header() bool {
 		end = '>'
 	case '"':
 	default:
-		return isWordByte(l.peek())
+		return snapshot.IsWordByte(l.peek())
 	}
 	l.next()
 	for {

@@ -1,6 +1,7 @@
 package compilation
 
 import (
+	"cmp"
 	"errors"
 	"slices"
 	"strings"
@@ -34,8 +35,8 @@ func whyNoPreamble(t ipc.Toolchain, c ipc.Command, flags flagFacts) string {
 		return "the language is " + c.Lang
 	case len(flags.forced) > 0:
 		return "the command line includes " + flags.forced[0]
-	case flags.uncacheable != "":
-		return flags.uncacheable
+	case flags.uncacheable != "" || flags.named != "":
+		return cmp.Or(flags.uncacheable, flags.named+" wants the name of the object")
 	}
 	for _, arg := range flags.args {
 		if hasFlag(withoutPreamble, arg) {

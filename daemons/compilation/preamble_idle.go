@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/RepliBuild/replibuild/cache"
+	"github.com/RepliBuild/replibuild/daemons/compilation/internal/snapshot"
 )
 
 const (
@@ -82,22 +83,22 @@ func (k *preambleMaker) edit(id string) {
 }
 
 // obstacle says why there is no preamble, "" if nobody knows.
-func (k *preambleMaker) obstacle(v *view, key cache.Digest) string {
+func (k *preambleMaker) obstacle(v *snapshot.Tree, key cache.Digest) string {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if o := k.failed[key]; o != nil && (o.while == nil || v.compare(*o.while) == nil) {
+	if o := k.failed[key]; o != nil && (o.while == nil || v.Compare(*o.while) == nil) {
 		return "none: " + o.why
 	}
 	return ""
 }
 
 // hopeless says why trying again is of no use; mu is held.
-func (k *preambleMaker) hopeless(v *view, key cache.Digest) string {
+func (k *preambleMaker) hopeless(v *snapshot.Tree, key cache.Digest) string {
 	o := k.failed[key]
 	switch {
 	case o == nil:
 		return ""
-	case o.while != nil && v.compare(*o.while) == nil, o.while == nil && o.tries >= maxTries:
+	case o.while != nil && v.Compare(*o.while) == nil, o.while == nil && o.tries >= maxTries:
 		return o.why
 	}
 	return ""
@@ -176,7 +177,7 @@ func (k *preambleMaker) next(ctx context.Context) bool {
 }
 
 // giveUp remembers that a preamble is of no use.
-func (k *preambleMaker) giveUp(key cache.Digest, why string, while packedSet) {
+func (k *preambleMaker) giveUp(key cache.Digest, why string, while snapshot.PackedSet) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	k.note(key, &cannot{why: why, while: &while})

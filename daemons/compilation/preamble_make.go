@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/RepliBuild/replibuild/cache"
+	"github.com/RepliBuild/replibuild/daemons/compilation/internal/process"
+	"github.com/RepliBuild/replibuild/daemons/compilation/internal/snapshot"
 	"github.com/RepliBuild/replibuild/internal/stamps"
 	"github.com/RepliBuild/replibuild/ipc"
 )
@@ -23,7 +25,7 @@ type preambleJob struct {
 	root    string
 	env     []string
 	timeout time.Duration
-	view    *view // of the compile that asked for it
+	view    *snapshot.Tree // of the compile that asked for it
 }
 
 // cannot is returned where a block has no preamble, or none yet.
@@ -31,7 +33,7 @@ type cannot struct {
 	why string
 	// while is what was read: as long as it is what is there, there is no use in
 	// trying again. nil if that is not known.
-	while *packedSet
+	while *snapshot.PackedSet
 }
 
 func (c *cannot) Error() string { return c.why }
@@ -40,7 +42,7 @@ func (c *cannot) Error() string { return c.why }
 // more than that are needed: the driver tells the command, a preprocessed form what
 // state the block leaves open, and the unit is compiled with it, to see that it serves.
 func (m *preambles) make(ctx context.Context, job *preambleJob) error {
-	w := &work{s: m.s, root: job.root, env: job.env, timeout: job.timeout, view: newView(job.root, job.env, m.s.tables, m.s.digests)}
+	w := &work{s: m.s, root: job.root, env: job.env, timeout: job.timeout, view: snapshot.New(job.root, job.env, m.s.tables, m.s.digests)}
 	if m.store.has(w.view, job.stub.key) {
 		return nil
 	}
@@ -58,7 +60,7 @@ func (m *preambles) make(ctx context.Context, job *preambleJob) error {
 		return errors.Join(err, ctx.Err())
 	}
 	if err == nil && !same {
-		packed := m.s.tables.pack(fromCache(p.inputs()))
+		packed := m.s.tables.Pack(snapshot.FromCache(p.inputs()))
 		err = &cannot{why: "with it the object is not what a plain compile makes", while: &packed}
 	}
 	if err == nil {
@@ -78,7 +80,7 @@ func (m *preambles) draft(ctx context.Context, w *work, job *preambleJob) (*prea
 	if err != nil {
 		return nil, err
 	}
-	dir, err := m.store.begin(job.stub.key, w.view.abs(job.block.source), job.stub.text)
+	dir, err := m.store.begin(job.stub.key, w.view.Abs(job.block.source), job.stub.text)
 	if err != nil {
 		return nil, fmt.Errorf("make a place for a preamble: %w", err)
 	}
@@ -107,7 +109,7 @@ func (m *preambles) keepDraft(p *preamble) {
 
 // takeDraft returns the kept draft if it is of that key and what its inputs would make
 // now; its folder may have been deleted.
-func (m *preambles) takeDraft(v *view, key cache.Digest) *preamble {
+func (m *preambles) takeDraft(v *snapshot.Tree, key cache.Digest) *preamble {
 	m.mu.Lock()
 	p := m.kept
 	if p == nil || !bytes.Equal(p.Key, key[:]) {
@@ -116,7 +118,7 @@ func (m *preambles) takeDraft(v *view, key cache.Digest) *preamble {
 	}
 	m.kept = nil
 	m.mu.Unlock()
-	if v.compareSet(fromCache(p.inputs())) != nil || !ipc.StatSignature(p.pch()).Exists() {
+	if v.CompareSet(snapshot.FromCache(p.inputs())) != nil || !ipc.StatSignature(p.pch()).Exists() {
 		removePreamble(p.dir)
 		return nil
 	}
@@ -130,7 +132,7 @@ func (m *preambles) frontEnd(ctx context.Context, w *work, job *preambleJob) (fr
 	if err != nil {
 		return nil, err
 	}
-	front, err := parseFrontEnd(o.output)
+	front, err := parseFrontEnd(o.Output)
 	if err != nil {
 		return nil, &cannot{why: err.Error()}
 	}
@@ -141,19 +143,19 @@ func (m *preambles) frontEnd(ctx context.Context, w *work, job *preambleJob) (fr
 }
 
 // run runs a process that nobody waits for; its failure is an error.
-func (m *preambles) run(ctx context.Context, w *work, args []string) (outcome, error) {
-	return m.runTask(ctx, task{args: args, dir: w.root, env: w.env, timeout: w.timeout})
+func (m *preambles) run(ctx context.Context, w *work, args []string) (process.Outcome, error) {
+	return m.runTask(ctx, process.Task{Args: args, Dir: w.root, Env: w.env, Timeout: w.timeout})
 }
 
-func (m *preambles) runTask(ctx context.Context, t task) (outcome, error) {
-	o, err := m.s.runner.run(ctx, t, lowerPriority)
+func (m *preambles) runTask(ctx context.Context, t process.Task) (process.Outcome, error) {
+	o, err := m.s.runner.Run(ctx, t, lowerPriority)
 	switch {
 	case err != nil:
 		return o, err
-	case o.stopped != nil:
-		return o, o.stopped
-	case !o.ok():
-		return o, &cannot{why: "it does not compile by itself: " + firstLine(o.output)}
+	case o.Stopped != nil:
+		return o, o.Stopped
+	case !o.OK():
+		return o, &cannot{why: "it does not compile by itself: " + firstLine(o.Output)}
 	}
 	return o, nil
 }
@@ -168,8 +170,8 @@ func (m *preambles) compile(ctx context.Context, w *work, job *preambleJob, fron
 	if err != nil {
 		return err
 	}
-	packed := m.s.tables.pack(set)
-	for _, f := range set.files {
+	packed := m.s.tables.Pack(set)
+	for _, f := range set.Files {
 		if word := m.wordIn(w, f); word != "" {
 			return &cannot{why: f.Path + " uses " + word, while: &packed}
 		}
@@ -181,7 +183,7 @@ func (m *preambles) compile(ctx context.Context, w *work, job *preambleJob, fron
 	if open != "" {
 		return &cannot{why: open, while: &packed}
 	}
-	p.Inputs, p.Misses, p.Listings, p.Diagnostics = set.files, cacheMisses(set.misses), set.listings, diagnostics
+	p.Inputs, p.Misses, p.Listings, p.Diagnostics = set.Files, snapshot.GroupMisses(set.Misses), set.Listings, diagnostics
 	return nil
 }
 
@@ -189,7 +191,7 @@ func (m *preambles) compile(ctx context.Context, w *work, job *preambleJob, fron
 var errUnwatched = errors.New("it could not be watched")
 
 // watched runs the compiler with an observer, twice if that has to watch in another way.
-func (m *preambles) watched(ctx context.Context, w *work, job *preambleJob, args []string, p *preamble) (set inputSet, diagnostics string, err error) {
+func (m *preambles) watched(ctx context.Context, w *work, job *preambleJob, args []string, p *preamble) (set snapshot.InputSet, diagnostics string, err error) {
 	set, diagnostics, err = m.watchedOnce(ctx, w, job, args, p)
 	if errors.Is(err, errUnwatched) {
 		return m.watchedOnce(ctx, w, job, args, p)
@@ -197,21 +199,21 @@ func (m *preambles) watched(ctx context.Context, w *work, job *preambleJob, args
 	return set, diagnostics, err
 }
 
-func (m *preambles) watchedOnce(ctx context.Context, w *work, job *preambleJob, args []string, p *preamble) (set inputSet, diagnostics string, err error) {
+func (m *preambles) watchedOnce(ctx context.Context, w *work, job *preambleJob, args []string, p *preamble) (set snapshot.InputSet, diagnostics string, err error) {
 	k, since := job.block.compiler, stamps.Now()
 	virtual := job.block.source + preambleSuffix
-	hidden := &hiddenFiles{root: w.root, dir: spell(w.root, p.dir), block: &source{virtual, scanText(job.stub.text)}}
+	hidden := &hiddenFiles{root: w.root, dir: snapshot.Spell(w.root, p.dir), block: &source{virtual, snapshot.ScanText(job.stub.text)}}
 	about := subject{
 		view: w.view, since: since, recipe: k.recipe, key: k.recipeID.String(), tool: k.tool, env: w.env,
 		flags: k.flags, source: virtual, output: p.pch(), hidden: hidden, programs: k.programs,
 	}
-	t := task{args: args, dir: w.root, env: w.env, timeout: w.timeout}
+	t := process.Task{Args: args, Dir: w.root, Env: w.env, Timeout: w.timeout}
 	watched, err := m.s.compiles.watch(ctx, &t, &about)
 	if err != nil {
 		return set, "", err
 	}
 	defer watched.close()
-	t.args = forFrontEnd(t.args)
+	t.Args = forFrontEnd(t.Args)
 	o, err := m.runTask(ctx, t)
 	if err != nil {
 		return set, "", err
@@ -230,10 +232,10 @@ func (m *preambles) watchedOnce(ctx context.Context, w *work, job *preambleJob, 
 		return set, "", &cannot{why: doubt}
 	}
 	if seen.uncacheable != "" {
-		packed := m.s.tables.pack(set)
+		packed := m.s.tables.Pack(set)
 		return set, "", &cannot{why: seen.uncacheable, while: &packed}
 	}
-	return set, o.output, nil
+	return set, o.Output, nil
 }
 
 // wordIn finds a macro in an input that means something else in a preamble.
@@ -241,7 +243,7 @@ func (m *preambles) wordIn(w *work, f cache.Input) string {
 	if known, ok := m.words.get(f.Digest); ok {
 		return known
 	}
-	text, err := os.ReadFile(w.view.abs(f.Path))
+	text, err := os.ReadFile(w.view.Abs(f.Path))
 	if err != nil || cache.HashBytes(text) != f.Digest {
 		return "what nobody could read"
 	}
@@ -261,7 +263,7 @@ var errOutdated = errors.New("the unit has changed meanwhile")
 // order does not depend on the rest of the unit, so that one comparison tells.
 func (m *preambles) try(ctx context.Context, w *work, job *preambleJob, p *preamble) (same bool, err error) {
 	rec := m.s.records.get(job.id)
-	if rec == nil || !rec.trusted() || rec.Mode != "" || w.view.compare(rec.Set) != nil {
+	if rec == nil || !rec.trusted() || rec.Mode != "" || w.view.Compare(rec.Set) != nil {
 		return false, errOutdated
 	}
 	object := filepath.Join(p.dir, "try.o")
@@ -272,7 +274,7 @@ func (m *preambles) try(ctx context.Context, w *work, job *preambleJob, p *pream
 	if _, err := m.run(ctx, w, append(args, p.args()...)); err != nil {
 		return false, err
 	}
-	b, err := os.ReadFile(w.view.abs(rec.Outputs[0].Path))
+	b, err := os.ReadFile(w.view.Abs(rec.Outputs[0].Path))
 	if err != nil || cache.HashBytes(b) != rec.Outputs[0].Digest {
 		return false, errOutdated
 	}

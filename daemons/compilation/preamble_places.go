@@ -3,6 +3,9 @@ package compilation
 import (
 	"debug/elf"
 	"path/filepath"
+
+	"github.com/RepliBuild/replibuild/daemons/compilation/internal/snapshot"
+	"github.com/RepliBuild/replibuild/internal/lazyregexp"
 )
 
 // Clang keeps the names of a preamble's files absolute and without "..". That shows in
@@ -10,7 +13,7 @@ import (
 // and in the names of types without a name, which __PRETTY_FUNCTION__ gives.
 
 // placed is the name of such a type: "(lambda at /src/a.h:3:12)".
-var placed = lazily(`\((lambda|unnamed|anonymous)[^()]{0,32} at /[^()\x00]*:\d+:\d+\)`)
+var placed = lazyregexp.New(`\((lambda|unnamed|anonymous)[^()]{0,32} at /[^()\x00]*:\d+:\d+\)`)
 
 // tellsPlaces says why an object that was made with a preamble may differ from a
 // plain one, "" if it does not.
@@ -38,21 +41,21 @@ func tellsPlaces(object string) string {
 // includedTwice is how clang tells of an include in a preamble: by the source, and by
 // the block.
 var (
-	includedTwice = lazily(`(?m)^In file included from ([^\n]*):\d+:\nIn file included from ([^\n:]*):(\d+):$`)
-	placeAtStart  = lazily(`(?m)^(In file included from |)(/[^:\n]+):`)
+	includedTwice = lazyregexp.New(`(?m)^In file included from ([^\n]*):\d+:\nIn file included from ([^\n:]*):(\d+):$`)
+	placeAtStart  = lazyregexp.New(`(?m)^(In file included from |)(/[^:\n]+):`)
 )
 
 // spell gives the places in what clang says of a unit with a preamble the names that
 // it gives them without one.
-func (use *preambleUse) spell(v *view, text string) string {
+func (use *preambleUse) spell(v *snapshot.Tree, text string) string {
 	if text == "" {
 		return ""
 	}
 	names := make(map[string]string)
-	source := filepath.Clean(v.abs(use.given))
+	source := filepath.Clean(v.Abs(use.given))
 	names[source] = use.given
-	for _, f := range use.with.set(v).files {
-		names[filepath.Clean(v.abs(f.Path))] = f.Path
+	for _, f := range use.with.set(v).Files {
+		names[filepath.Clean(v.Abs(f.Path))] = f.Path
 	}
 	text = includedTwice().ReplaceAllStringFunc(text, func(lines string) string {
 		m := includedTwice().FindStringSubmatch(lines)

@@ -81,7 +81,7 @@ func (p *project) all(sources []string) map[string]ipc.UnitResult {
 // content is that of an object, without debug information if it has some.
 func (p *project) content(source string) string {
 	p.t.Helper()
-	object := p.path(unitOf(source).Object)
+	object := p.path(unitOf(source).Output())
 	if !hasDebug(p.args) {
 		return p.readAbs(object)
 	}
@@ -333,7 +333,7 @@ var addresses = regexp.MustCompile(`0x[0-9a-f]+|process \d+|Thread .*|\[Inferior
 func (p *project) debug() string {
 	p.t.Helper()
 	program := filepath.Join(p.t.TempDir(), "program")
-	if out, err := exec.CommandContext(p.t.Context(), p.tool.CXX, p.path(unitOf("src/a.cc").Object), "-o", program).CombinedOutput(); err != nil {
+	if out, err := exec.CommandContext(p.t.Context(), p.tool.CXX, p.path(unitOf("src/a.cc").Output()), "-o", program).CombinedOutput(); err != nil {
 		p.t.Fatalf("%v\n%s", err, out)
 	}
 	args := []string{"-batch", "-nx"}

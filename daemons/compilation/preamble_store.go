@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/RepliBuild/replibuild/cache"
+	"github.com/RepliBuild/replibuild/daemons/compilation/internal/snapshot"
 	"github.com/RepliBuild/replibuild/internal/words"
 	"github.com/RepliBuild/replibuild/ipc"
 )
@@ -48,7 +49,7 @@ const preambleSchema = 1
 type preamble struct {
 	preambleFacts
 	dir    string
-	packed packedSet // of the tables of the service
+	packed snapshot.PackedSet // of the tables of the service
 	users  int
 	used   time.Time
 }
@@ -57,7 +58,7 @@ func (p *preamble) overlay() string { return filepath.Join(p.dir, overlayFile) }
 func (p *preamble) pch() string     { return filepath.Join(p.dir, pchFile) }
 
 // set is what it was made from.
-func (p *preamble) set(v *view) inputSet { return v.tables.unpack(p.packed) }
+func (p *preamble) set(v *snapshot.Tree) snapshot.InputSet { return v.Interner.Unpack(p.packed) }
 
 // preambleStore is the folder of preambles. Others may delete in it at any time.
 type preambleStore struct {
@@ -76,7 +77,7 @@ func newPreambleStore(s *Service) *preambleStore {
 
 // take returns the preamble of a key if it is what its inputs would make now, else
 // why not. leave must follow.
-func (d *preambleStore) take(v *view, key cache.Digest) (*preamble, string) {
+func (d *preambleStore) take(v *snapshot.Tree, key cache.Digest) (*preamble, string) {
 	d.mu.Lock()
 	p := d.find(key)
 	if p != nil {
@@ -101,7 +102,7 @@ func (d *preambleStore) leave(p *preamble) {
 }
 
 // has reports whether there is a valid one.
-func (d *preambleStore) has(v *view, key cache.Digest) bool {
+func (d *preambleStore) has(v *snapshot.Tree, key cache.Digest) bool {
 	d.mu.Lock()
 	p := d.find(key)
 	d.mu.Unlock()
@@ -157,19 +158,19 @@ func (p *preamble) inputs() cache.InputSet {
 
 // adopt gives its inputs numbers.
 func (d *preambleStore) adopt(p *preamble) {
-	p.packed = d.s.tables.pack(fromCache(p.inputs()))
+	p.packed = d.s.tables.Pack(snapshot.FromCache(p.inputs()))
 	p.Inputs, p.Misses, p.Listings = nil, nil, nil
 }
 
 // invalid says why a preamble is not what its inputs would make now.
-func (d *preambleStore) invalid(v *view, p *preamble) string {
-	if diff := v.compare(p.packed); diff != nil {
-		return words.Cause(ipc.Cause{Kind: diff.kind, Path: v.tidy(diff.path)}).Text + " since it was made"
+func (d *preambleStore) invalid(v *snapshot.Tree, p *preamble) string {
+	if diff := v.Compare(p.packed); diff != nil {
+		return words.Cause(ipc.Cause{Kind: diff.Kind, Path: v.Tidy(diff.Path)}).Text + " since it was made"
 	}
 	for name, want := range p.Files {
 		path := filepath.Join(p.dir, name)
-		if sum, err := v.digestOf(path); err != nil || !bytes.Equal(sum[:], want) {
-			v.forget(path)
+		if sum, err := v.DigestOf(path); err != nil || !bytes.Equal(sum[:], want) {
+			v.Forget(path)
 			d.drop(p)
 			return "it is gone or damaged"
 		}
@@ -243,16 +244,16 @@ func overlayOf(source, stub string) ([]byte, error) {
 
 // publish makes a finished folder one that is found, in the place of an older one of
 // the same key, and makes room.
-func (d *preambleStore) publish(v *view, p *preamble) error {
+func (d *preambleStore) publish(v *snapshot.Tree, p *preamble) error {
 	p.Schema, p.Files = preambleSchema, make(map[string][]byte)
 	for _, name := range []string{overlayFile, stubFile, pchFile} {
 		path := filepath.Join(p.dir, name)
-		is, err := hashFile(path)
+		is, err := snapshot.HashFile(path)
 		if err != nil {
 			return err
 		}
-		d.s.digests.trust(is.sig, is.digest)
-		p.Files[name] = is.digest[:]
+		d.s.digests.Trust(is.Sig, is.Digest)
+		p.Files[name] = is.Digest[:]
 	}
 	var b bytes.Buffer
 	if err := gob.NewEncoder(&b).Encode(p.preambleFacts); err != nil {

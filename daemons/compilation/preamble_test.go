@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/RepliBuild/replibuild/internal/testkit"
 	"github.com/RepliBuild/replibuild/ipc"
 )
 
@@ -41,6 +42,14 @@ func (p *project) idle() int {
 			p.t.Fatal("the preambles are not made")
 		}
 	}
+}
+
+// whileBusy keeps preambles from being made until do returns, as a request does.
+func (p *project) whileBusy(do func()) {
+	maker := p.start().preambles.maker
+	maker.begins()
+	defer maker.ends()
+	do()
 }
 
 func sortedLines(s string) string {
@@ -105,9 +114,11 @@ func TestPreambleOfOneWhoSavesOften(t *testing.T) {
 		}
 		return found
 	}
-	p.write("src/a.cc", usesList+"int edited;\n")
-	p.plain("edited", "src/a.cc", "")
-	p.write("src/a.cc", usesList+"int saved;\n")
+	p.whileBusy(func() { // so that the preamble is made after the second save
+		p.write("src/a.cc", usesList+"int edited;\n")
+		p.plain("edited", "src/a.cc", "")
+		p.write("src/a.cc", usesList+"int saved;\n")
+	})
 	if p.idle() != 0 {
 		t.Fatal("a preamble was made that could not be tried")
 	}
@@ -125,9 +136,11 @@ func TestPreambleOfOneWhoSavesOften(t *testing.T) {
 	// A draft of headers that have changed is of no use.
 	p.write("src/b.cc", usesList)
 	p.build("src/b.cc")
-	p.write("src/b.cc", usesList+"int edited;\n")
-	p.plain("edited", "src/b.cc", "")
-	p.write("src/b.cc", usesList+"int saved;\n")
+	p.whileBusy(func() { // so that the preamble is made after the second save
+		p.write("src/b.cc", usesList+"int edited;\n")
+		p.plain("edited", "src/b.cc", "")
+		p.write("src/b.cc", usesList+"int saved;\n")
+	})
 	p.idle()
 	p.write("src/a.h", "inline int a() { return 2; }\n")
 	p.plain("another header", "src/b.cc", "")
@@ -301,7 +314,7 @@ func TestPreambleDiagnostics(t *testing.T) {
 	p.edited("src/a.cc", text)
 	p.write("src/a.cc", text+"int g(int z) { return 0; }\n")
 	r := p.used("edited", "src/a.cc")
-	line := ipc.Command{Lang: "c++", Args: p.args}.Line(p.tool, "src/a.cc", "/dev/null")
+	line := p.plainLine("src/a.cc", "/dev/null")
 	cmd := exec.CommandContext(t.Context(), line[0], line[1:]...)
 	cmd.Dir = p.root
 	want, _ := cmd.CombinedOutput()
@@ -444,7 +457,7 @@ func TestPreambleGivesWay(t *testing.T) {
 	p.write("src/a.cc", usesHeader+"int b;\n")
 	p.build("src/a.cc")
 	k := p.s.preambles.maker
-	waitFor(t, "the preamble's beginning", func() bool {
+	testkit.Until(t, "the preamble's beginning", func() bool {
 		k.mu.Lock()
 		defer k.mu.Unlock()
 		return k.stop != nil

@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"github.com/RepliBuild/replibuild/cache"
+	"github.com/RepliBuild/replibuild/daemons/compilation/internal/snapshot"
+	"github.com/RepliBuild/replibuild/internal/lazyregexp"
 	"github.com/RepliBuild/replibuild/internal/termtext"
 	"github.com/RepliBuild/replibuild/ipc"
 )
@@ -35,7 +37,7 @@ func (w *work) takePreamble(t *attempt) {
 		}
 		return
 	}
-	t.use.source = w.view.signature(t.block.source)
+	t.use.source = w.view.Signature(t.block.source)
 	st, why := t.block.stub(w.view)
 	if st == nil {
 		t.use.note = "none: " + why
@@ -72,9 +74,9 @@ func (p *preamble) args() []string {
 }
 
 // hidden are the files that need not be told of by who watches a compile with it.
-func (p *preamble) hidden(v *view) *hiddenFiles {
-	h := &hiddenFiles{root: v.root, dir: spell(v.root, p.dir), within: make(map[string]bool)}
-	for _, f := range p.set(v).files {
+func (p *preamble) hidden(v *snapshot.Tree) *hiddenFiles {
+	h := &hiddenFiles{root: v.Root, dir: snapshot.Spell(v.Root, p.dir), within: make(map[string]bool)}
+	for _, f := range p.set(v).Files {
 		h.within[f.Path] = true
 	}
 	return h
@@ -93,13 +95,13 @@ func (w *work) withPreamble(t *attempt, tool *tool) {
 // the preamble stands for.
 func (w *work) preambleFailed(t *attempt, p product) bool {
 	use := &t.use
-	if use.with == nil || p.outcome.stopped != nil || p.outcome.killed {
+	if use.with == nil || p.outcome.Stopped != nil || p.outcome.Killed {
 		return false
 	}
 	switch {
-	case !p.outcome.ok():
-		use.note = "none: the compile with it failed: " + firstLine(p.outcome.output)
-	case ipc.StatSignature(w.view.abs(t.block.source)) != use.source:
+	case !p.outcome.OK():
+		use.note = "none: the compile with it failed: " + firstLine(p.outcome.Output)
+	case ipc.StatSignature(w.view.Abs(t.block.source)) != use.source:
 		use.note = "none: the source changed while it was compiled"
 	default:
 		why := tellsPlaces(p.output)
@@ -116,17 +118,17 @@ func (w *work) preambleFailed(t *attempt, p product) bool {
 }
 
 // addPreamble adds to what a compile read what its preamble was made from.
-func (use *preambleUse) addPreamble(v *view, seen *observation) {
+func (use *preambleUse) addPreamble(v *snapshot.Tree, seen *observation) {
 	if use.with == nil {
 		return
 	}
 	use.with.hidden(v).clean(seen)
 	set := use.with.set(v)
-	for _, f := range set.files {
+	for _, f := range set.Files {
 		seen.files = append(seen.files, f.Path)
 	}
-	seen.misses = append(seen.misses, set.misses...)
-	seen.listings = append(slices.Clone(seen.listings), set.listings...)
+	seen.misses = append(seen.misses, set.Misses...)
+	seen.listings = append(slices.Clone(seen.listings), set.Listings...)
 	seen.listings = sortedListings(seen.listings)
 }
 
@@ -139,15 +141,15 @@ func sortedListings(all []cache.Listing) []cache.Listing {
 
 // contradicts says which file of the preamble is not in a set with the content that
 // the preamble was made from, as a doubt.
-func (use *preambleUse) contradicts(v *view, set inputSet) string {
+func (use *preambleUse) contradicts(v *snapshot.Tree, set snapshot.InputSet) string {
 	if use.with == nil {
 		return ""
 	}
-	now := make(map[string]cache.Digest, len(set.files))
-	for _, f := range set.files {
+	now := make(map[string]cache.Digest, len(set.Files))
+	for _, f := range set.Files {
 		now[f.Path] = f.Digest
 	}
-	for _, f := range use.with.set(v).files {
+	for _, f := range use.with.set(v).Files {
 		if now[f.Path] != f.Digest {
 			return f.Path + " changed while it was read"
 		}
@@ -172,7 +174,7 @@ func (use *preambleUse) base(base cache.Digest) cache.Digest {
 }
 
 // diagnostics puts what clang said of the preamble before what it says of the unit.
-func (use *preambleUse) diagnostics(v *view, unit string) string {
+func (use *preambleUse) diagnostics(v *snapshot.Tree, unit string) string {
 	if use.with == nil {
 		return unit
 	}
@@ -180,7 +182,7 @@ func (use *preambleUse) diagnostics(v *view, unit string) string {
 }
 
 // warningCount is clang's last line.
-var warningCount = lazily(`(?m)^(\d+) warnings? generated\.\n\z`)
+var warningCount = lazyregexp.New(`(?m)^(\d+) warnings? generated\.\n\z`)
 
 // joinDiagnostics joins two outputs of clang as if they came from one process.
 func joinDiagnostics(a, b string) string {

@@ -15,6 +15,7 @@ import (
 
 	"github.com/RepliBuild/replibuild/cache"
 	"github.com/RepliBuild/replibuild/internal/stamps"
+	"github.com/RepliBuild/replibuild/internal/testkit"
 	"github.com/RepliBuild/replibuild/ipc"
 )
 
@@ -212,7 +213,7 @@ func (p *project) write(name, text string) {
 // settle waits until a file's stamp is older than a change could be.
 func (p *project) settle(name string) {
 	p.t.Helper()
-	waitFor(p.t, "the clock's tick", func() bool { return stamps.Now() > ipc.StatSignature(p.path(name)).Ctime })
+	testkit.Until(p.t, "the clock's tick", func() bool { return stamps.Now() > ipc.StatSignature(p.path(name)).Ctime })
 }
 
 func (p *project) readAbs(path string) string {
@@ -248,28 +249,30 @@ func (p *project) remove(name string) {
 }
 
 // batch is the request for sources, each as a unit of target "app".
-func (p *project) batch(sources ...string) ipc.BatchRequest {
-	req := ipc.BatchRequest{
+func (p *project) batch(sources ...string) ipc.RunRequest {
+	req := ipc.RunRequest{
 		Build: "b1", Root: p.root, BuildDir: "build", Env: p.env, Toolchains: []ipc.Toolchain{p.tool},
 		Commands: []ipc.Command{{Lang: p.lang, Args: p.args}},
 	}
 	for _, s := range sources {
-		req.Units = append(req.Units, ipc.BatchUnit{Unit: unitOf(s)})
+		req.Actions = append(req.Actions, ipc.RunAction{Action: unitOf(s)})
 	}
 	return req
 }
 
-func unitOf(source string) ipc.Unit {
-	return ipc.Unit{ID: "app:" + source, Target: "app", Source: source, Object: "build/obj/app/" + source + ".o"}
+func unitOf(source string) ipc.Action {
+	return ipc.Action{
+		ID: "app:" + source, Kind: ipc.ActionCompile, Target: "app", Source: source, Outputs: []string{"build/obj/app/" + source + ".o"},
+	}
 }
 
 // run serves a batch and returns the results by source.
-func (p *project) run(ctx context.Context, req ipc.BatchRequest) (map[string]ipc.UnitResult, error) {
+func (p *project) run(ctx context.Context, req ipc.RunRequest) (map[string]ipc.UnitResult, error) {
 	p.t.Helper()
 	out := make(map[string]ipc.UnitResult)
 	p.ready()
 	var all ipc.Track
-	_, err := p.start().CompileBatch(ctx, req, func(b ipc.BatchProgress) {
+	_, err := p.start().Run(ctx, req, func(b ipc.RunProgress) {
 		for _, r := range b.Finished {
 			out[strings.TrimPrefix(r.ID, "app:")] = r
 		}
@@ -353,16 +356,21 @@ func (p *project) wrap(text string) {
 	if err := os.WriteFile(script, []byte(body), 0o755); err != nil {
 		p.t.Fatal(err)
 	}
-	waitFor(p.t, "the clock's tick", func() bool { return stamps.Now() > ipc.StatSignature(script).Ctime })
+	testkit.Until(p.t, "the clock's tick", func() bool { return stamps.Now() > ipc.StatSignature(script).Ctime })
 	p.tool.CXX = script
+}
+
+// plainLine is the plain compiler's command for a source.
+func (p *project) plainLine(source, out string) []string {
+	u := unitOf(source)
+	return ipc.Command{Lang: p.lang, Args: p.args}.Line(p.tool, &u, out)
 }
 
 // oracle compiles a source plainly, as the command line says.
 func (p *project) oracle(source string) string {
 	p.t.Helper()
 	out := filepath.Join(p.t.TempDir(), "plain.o")
-	c := ipc.Command{Lang: p.lang, Args: p.args}
-	line := c.Line(p.tool, source, out)
+	line := p.plainLine(source, out)
 	cmd := exec.CommandContext(p.t.Context(), line[0], line[1:]...)
 	cmd.Dir, cmd.Env = p.root, processEnv(p.env, p.root)
 	if text, err := cmd.CombinedOutput(); err != nil {
@@ -378,7 +386,7 @@ func (p *project) oracle(source string) string {
 // sameAsPlain compares an object with that of a plain compile.
 func (p *project) sameAsPlain(source string) {
 	p.t.Helper()
-	if p.read(unitOf(source).Object) != p.oracle(source) {
+	if p.read(unitOf(source).Output()) != p.oracle(source) {
 		p.t.Errorf("the object of %s is not what a plain compile makes", source)
 	}
 }

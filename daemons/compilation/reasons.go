@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/RepliBuild/replibuild/cache"
+	"github.com/RepliBuild/replibuild/daemons/compilation/internal/snapshot"
 	"github.com/RepliBuild/replibuild/internal/words"
 	"github.com/RepliBuild/replibuild/ipc"
 )
@@ -74,7 +75,7 @@ func (w *work) whatChanged(t *attempt) ipc.Reason {
 		}
 		return ipc.Reason{Code: ipc.ReasonFlags, Text: "the command changed"}
 	}
-	if d := w.view.compare(rec.Set); d != nil {
+	if d := w.view.Compare(rec.Set); d != nil {
 		return w.differenceReason(d)
 	}
 	switch {
@@ -93,7 +94,7 @@ func (w *work) whatChanged(t *attempt) ipc.Reason {
 // listReason says how what goes into an output is another list than before.
 func (w *work) listReason(t *attempt, rec *record) ipc.Reason {
 	now, before := t.tool("").also, make(map[string]bool)
-	for _, f := range w.s.tables.unpack(rec.Set).files {
+	for _, f := range w.s.tables.Unpack(rec.Set).Files {
 		before[f.Path] = true
 		if strings.HasSuffix(f.Path, ".o") && !filepath.IsAbs(f.Path) && !slices.Contains(now, f.Path) {
 			return words.LinkInputRemoved(f.Path)
@@ -109,16 +110,16 @@ func (w *work) listReason(t *attempt, rec *record) ipc.Reason {
 
 // outputReason says what is wrong with outputs whose inputs are unchanged.
 func (w *work) outputReason(t *attempt, rec *record) ipc.Reason {
-	path, wrong := t.output, words.OutputMissing
+	path, wrong := t.outputs[0], words.OutputMissing
 	for _, o := range rec.Outputs {
-		sig := outputSignature(w.view.abs(o.Path))
+		sig := outputSignature(w.view.Abs(o.Path))
 		if sig == o.Sig {
 			continue
 		}
 		path, wrong = o.Path, words.OutputChanged
 		if !sig.Exists() {
 			wrong = words.OutputMissing
-			if ipc.StatSignature(w.view.abs(o.Path)).Exists() {
+			if ipc.StatSignature(w.view.Abs(o.Path)).Exists() {
 				wrong = words.OutputReplaced
 			}
 		}
@@ -127,10 +128,10 @@ func (w *work) outputReason(t *attempt, rec *record) ipc.Reason {
 	return words.Output(path, wrong)
 }
 
-func (w *work) differenceReason(d *difference) ipc.Reason {
-	path := w.view.tidy(d.path)
-	r := words.Cause(ipc.Cause{Kind: d.kind, Path: path})
-	r.Old, r.New = keyText(d.old), keyText(d.new)
+func (w *work) differenceReason(d *snapshot.Difference) ipc.Reason {
+	path := w.view.Tidy(d.Path)
+	r := words.Cause(ipc.Cause{Kind: d.Kind, Path: path})
+	r.Old, r.New = keyText(d.Old), keyText(d.New)
 	return r
 }
 
@@ -252,9 +253,9 @@ func (r *recipe) doer() string {
 	switch r.Kind {
 	case "c", "c++":
 		return "the compiler"
-	case ipc.KindStatic:
+	case ipc.ActionArchive:
 		return "the archiver"
-	case kindStep:
+	case ipc.ActionCommand:
 		return "the command"
 	}
 	return "the linker"
@@ -264,15 +265,11 @@ func (r *recipe) verb() string {
 	switch r.Kind {
 	case "c", "c++":
 		return "compiled"
-	case kindStep:
+	case ipc.ActionCommand:
 		return "run"
-	case ipc.KindStatic:
-		return "archived"
 	}
-	return "linked"
+	return "linked" // an archive too
 }
-
-const kindStep = "step"
 
 func cancelledReason(why error) ipc.Reason {
 	r := words.BuildCancelled()

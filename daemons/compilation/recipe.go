@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"github.com/RepliBuild/replibuild/cache"
+	"github.com/RepliBuild/replibuild/daemons/compilation/internal/snapshot"
 	"github.com/RepliBuild/replibuild/ipc"
 )
 
@@ -22,7 +23,7 @@ type recipe struct {
 
 // observationVersion changes with what is observed of a process: what was stored by less is not
 // found any more.
-const observationVersion = "2"
+const observationVersion = "3"
 
 func (r *recipe) digest() cache.Digest {
 	return cache.NewKey("recipe").Field("observation", observationVersion).Field("kind", r.Kind).Field("identity", r.Identity).Field("args", r.Args...).
@@ -71,23 +72,23 @@ func processEnv(env []string, root string) []string {
 }
 
 // actionKey names the result of a base key with a set of inputs.
-func actionKey(base cache.Digest, set inputSet) cache.Digest {
-	files := make([]string, 0, 2*len(set.files))
-	for _, f := range set.files {
+func actionKey(base cache.Digest, set snapshot.InputSet) cache.Digest {
+	files := make([]string, 0, 2*len(set.Files))
+	for _, f := range set.Files {
 		files = append(files, f.Path, f.Digest.String())
 	}
 	var listings []string
-	for _, l := range set.listings {
+	for _, l := range set.Listings {
 		listings = append(listings, l.Dir, l.Match, l.Digest)
 	}
-	return cache.NewKey("action").Digest("base", base).Field("inputs", files...).Field("misses", set.misses...).
+	return cache.NewKey("action").Digest("base", base).Field("inputs", files...).Field("misses", set.Misses...).
 		Field("listings", listings...).Sum()
 }
 
 // compileRecipe describes how a command compiles.
-func compileRecipe(req *ipc.BatchRequest, c ipc.Command, flags flagFacts) *recipe {
+func compileRecipe(req *ipc.RunRequest, c ipc.Command, flags flagFacts) *recipe {
 	t := req.Toolchains[c.Toolchain]
-	driver := c.Line(t, "", "")[0]
+	driver := c.Program(t)
 	r := &recipe{
 		Kind: c.Lang, Identity: t.Identity, Version: t.Version, Root: req.Root,
 		Args: append([]string{driver}, flags.args...), Env: keyEnv(req.Env),
@@ -96,52 +97,6 @@ func compileRecipe(req *ipc.BatchRequest, c ipc.Command, flags flagFacts) *recip
 		r.CPU = cpu()
 	}
 	return r
-}
-
-// cacheMisses turns paths into the cache's form, grouped by folder; the paths are
-// sorted, so those of a folder mostly follow each other.
-func cacheMisses(paths []string) []cache.Miss {
-	var out []cache.Miss
-	at := make(map[string]int)
-	for _, p := range paths {
-		dir, name := splitMiss(p)
-		i, ok := at[dir]
-		if !ok {
-			i = len(out)
-			at[dir] = i
-			out = append(out, cache.Miss{Dir: dir})
-		}
-		out[i].Names = append(out[i].Names, name)
-	}
-	return out
-}
-
-// splitMiss gives the folder and the name of a path; the root's own is ".".
-func splitMiss(p string) (dir, name string) {
-	i := strings.LastIndexByte(p, '/')
-	switch {
-	case i < 0:
-		return ".", p
-	case i == 0:
-		return "/", p[1:]
-	}
-	return p[:i], p[i+1:]
-}
-
-// fromCache is the opposite of what is given to the cache.
-func fromCache(set cache.InputSet) inputSet {
-	out := inputSet{files: set.Inputs, listings: set.Listings}
-	for _, m := range set.Misses {
-		for _, name := range m.Names {
-			out.misses = append(out.misses, join(m.Dir, name))
-		}
-	}
-	return out
-}
-
-// toCache gives a set the cache's form.
-func (set inputSet) toCache(action cache.Digest) cache.InputSet {
-	return cache.InputSet{Inputs: set.files, Misses: cacheMisses(set.misses), Listings: set.listings, Action: action}
 }
 
 // driverEnvironment says why an environment forbids storing what a compiler makes.

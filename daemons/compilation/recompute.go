@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/RepliBuild/replibuild/cache"
+	"github.com/RepliBuild/replibuild/daemons/compilation/internal/process"
+	"github.com/RepliBuild/replibuild/daemons/compilation/internal/snapshot"
 )
 
 // modePreamble is the [cache.Entry.Mode] of objects that were made with a preamble:
@@ -28,8 +30,12 @@ type suspect struct {
 	timeout time.Duration
 	action  cache.Digest
 	output  cache.Output
-	set     inputSet
+	set     snapshot.InputSet
 	mode    string // of the entry
+	// underName is the action if the tool has to be told the outputs' own names, with all
+	// outputs of the entry.
+	underName *action
+	outputs   []entryOutput
 }
 
 // verdict is what a recomputation says of an object.
@@ -43,11 +49,22 @@ const (
 )
 
 // suspectOf takes what is needed of an action and the entry that was found for it.
-func (w *work) suspectOf(a *action, e *cache.Entry, set inputSet) suspect {
-	return suspect{
-		id: a.id, args: func(output string) []string { return a.tool(output).args }, object: w.view.abs(a.output),
-		root: w.root, env: w.env, timeout: w.timeout, action: e.Action, output: e.Outputs[0], set: set, mode: e.Mode,
+func (w *work) suspectOf(a *action, e *cache.Entry, set snapshot.InputSet) suspect {
+	x := suspect{
+		id: a.id, args: func(output string) []string { return a.tool(output).args }, object: w.view.Abs(a.outputs[0]),
+		root: w.root, env: w.env, timeout: w.timeout, action: e.Action, output: mainOutput(e), set: set, mode: e.Mode,
 	}
+	if a.writing != privately {
+		x.underName = a
+		x.outputs, _ = w.entryOutputs(a, e) // of a damaged entry: none, and nothing is said of it
+	}
+	return x
+}
+
+// mainOutput is the main output of an entry.
+func mainOutput(e *cache.Entry) cache.Output {
+	o, _ := e.Output(declaredName(0))
+	return o
 }
 
 // recompute compiles a suspect again. Only if two plain compiles agree with each other
@@ -88,26 +105,26 @@ func (s *Service) recompute(ctx context.Context, x suspect) (verdict, string) {
 
 // holds reports whether what the object was made from is what is there.
 func (s *Service) holds(x suspect) bool {
-	return newView(x.root, x.env, s.tables, s.digests).compareSet(x.set) == nil
+	return snapshot.New(x.root, x.env, s.tables, s.digests).CompareSet(x.set) == nil
 }
 
 // compilePlainly makes the object at a path and returns its content. Only the name of
 // the output differs from the unit's own command.
 func (s *Service) compilePlainly(ctx context.Context, x suspect, output string) (cache.Digest, error) {
-	job := task{args: x.args(output), dir: x.root, env: x.env, timeout: x.timeout}
+	job := process.Task{Args: x.args(output), Dir: x.root, Env: x.env, Timeout: x.timeout}
 	response, err := shorten(&job)
 	if err != nil {
 		return cache.Digest{}, err
 	}
 	defer response.remove()
-	o, err := s.runner.run(ctx, job, nil)
+	o, err := s.runner.Run(ctx, job, nil)
 	switch {
 	case err != nil:
 		return cache.Digest{}, err
-	case errors.Is(o.stopped, errTimeout):
+	case errors.Is(o.Stopped, process.ErrTimeout):
 		return cache.Digest{}, fmt.Errorf("a plain compile took longer than %v", x.timeout)
-	case !o.ok():
-		return cache.Digest{}, fmt.Errorf("a plain compile fails: %s", firstLine(o.output))
+	case !o.OK():
+		return cache.Digest{}, fmt.Errorf("a plain compile fails: %s", firstLine(o.Output))
 	}
 	sum, _, err := cache.HashFile(output)
 	return sum, err

@@ -4,6 +4,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/RepliBuild/replibuild/daemons/compilation/internal/snapshot"
 	"github.com/RepliBuild/replibuild/ipc"
 )
 
@@ -18,14 +19,14 @@ const (
 	gather = 20 * time.Millisecond
 )
 
-// reporter sends the progress of a batch: what is news at once, units in place in
+// reporter sends the progress of a request: what is news at once, units in place in
 // bulk. The sender may be slow; what happens meanwhile goes together. The records of
 // units follow when there is no news: of a unit with a thousand inputs and misses they
 // take some milliseconds, in which its target can be linked.
 type reporter struct {
 	track  *trackBuilder
 	known  map[string]string // what discovery knows the inputs of units by
-	send   func(ipc.BatchProgress)
+	send   func(ipc.RunProgress)
 	untold []result // their records are to be sent; the loop's own
 
 	mu       sync.Mutex
@@ -38,12 +39,12 @@ type reporter struct {
 	done     chan struct{}
 }
 
-func newReporter(v *view, units []ipc.BatchUnit, send func(ipc.BatchProgress)) *reporter {
+func newReporter(v *snapshot.Tree, actions []ipc.RunAction, send func(ipc.RunProgress)) *reporter {
 	r := &reporter{
 		track: newTrackBuilder(v), known: make(map[string]string), send: send,
 		wake: make(chan struct{}, 1), done: make(chan struct{}),
 	}
-	for _, u := range units {
+	for _, u := range actions {
 		if u.Set != "" {
 			r.known[u.ID] = u.Set
 		}
@@ -139,12 +140,12 @@ func (r *reporter) sendNext() bool {
 		r.track.add(res.ID, r.known[res.ID], res.rec)
 	}
 	r.untold = r.untold[n:]
-	r.send(ipc.BatchProgress{Track: r.track.news()})
+	r.send(ipc.RunProgress{Track: r.track.news()})
 	return true
 }
 
 // next takes what there is to send, if it is time to.
-func (r *reporter) next() (p ipc.BatchProgress, ok bool) {
+func (r *reporter) next() (p ipc.RunProgress, ok bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if !(r.news || r.closed) || len(r.started)+len(r.finished) == 0 {

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/RepliBuild/replibuild/cache"
+	"github.com/RepliBuild/replibuild/daemons/compilation/internal/snapshot"
 )
 
 // The names that a compiler looked for and did not find are computed here, from where it searches and
@@ -39,21 +40,21 @@ type folderID struct {
 	dev, ino uint64
 }
 
-func identify(v *view, path string) folderID {
-	sig := v.signature(path)
+func identify(v *snapshot.Tree, path string) folderID {
+	sig := v.Signature(path)
 	return folderID{path, sig.Dev, sig.Ino}
 }
 
 // holds reports whether the compiler would still say the same.
-func (s *searchPath) holds(v *view) bool {
-	return !slices.ContainsFunc(s.absent, func(dir string) bool { return v.signature(dir).Exists() }) &&
+func (s *searchPath) holds(v *snapshot.Tree) bool {
+	return !slices.ContainsFunc(s.absent, func(dir string) bool { return v.Signature(dir).Exists() }) &&
 		!slices.ContainsFunc(s.where, func(f folderID) bool { return identify(v, f.path) != f }) &&
-		v.compareFolders(s.listings) == nil
+		v.CompareListings(s.listings) == nil
 }
 
 // missSearch collects the misses of one compile.
 type missSearch struct {
-	view   *view
+	view   *snapshot.Tree
 	path   *searchPath
 	since  int64    // ns; what changed later may have appeared during the compile
 	forced []string // names of -include and -imacros
@@ -68,7 +69,7 @@ type missSearch struct {
 // source is a file that was read, with what its text says.
 type source struct {
 	path string
-	*scanned
+	*snapshot.Scan
 }
 
 // search computes which names a compile that read these files did not find.
@@ -83,10 +84,10 @@ func (m *missSearch) search(files []source) {
 	var macros []string  // folders of files with an include of a macro
 	var wrapped []string // folders of files that hide __has_include behind a macro
 	for _, f := range files {
-		if f.macro {
+		if f.Macro {
 			macros = append(macros, path.Dir(f.path))
 		}
-		if f.askedBy {
+		if f.AskedBy {
 			wrapped = append(wrapped, path.Dir(f.path))
 		}
 	}
@@ -109,9 +110,9 @@ func (m *missSearch) searchShadows(file string, macros []string) {
 			continue
 		}
 		for _, earlier := range slices.Concat(dirs[:i], macros) {
-			m.absent(join(earlier, name))
+			m.absent(snapshot.Join(earlier, name))
 			if m.gcc {
-				m.absent(join(earlier, name) + ".gch")
+				m.absent(snapshot.Join(earlier, name) + ".gch")
 			}
 		}
 		m.searchSame(name)
@@ -122,9 +123,9 @@ func (m *missSearch) searchShadows(file string, macros []string) {
 // elsewhere one day may come first.
 func (m *missSearch) searchSame(name string) {
 	for _, dir := range m.path.same {
-		p := join(dir, name)
-		if m.view.signature(p).IsRegular() {
-			m.found[spell(m.view.root, p)] = true
+		p := snapshot.Join(dir, name)
+		if m.view.Signature(p).IsRegular() {
+			m.found[snapshot.Spell(m.view.Root, p)] = true
 		}
 		m.absent(p)
 	}
@@ -133,14 +134,14 @@ func (m *missSearch) searchSame(name string) {
 // searchNames adds what the text of a file asks for.
 func (m *missSearch) searchNames(f source, wrapped []string) {
 	own := path.Dir(f.path)
-	for _, name := range f.quoted {
-		m.absent(join(own, name))
+	for _, name := range f.Quoted {
+		m.absent(snapshot.Join(own, name))
 	}
-	for _, op := range f.asked {
+	for _, op := range f.Asked {
 		m.resolve(own, op)
 	}
 	for _, dir := range wrapped {
-		for _, op := range f.guesses {
+		for _, op := range f.Guesses {
 			m.resolve(dir, op)
 			m.resolve(own, op)
 		}
@@ -150,23 +151,23 @@ func (m *missSearch) searchNames(f source, wrapped []string) {
 // searchForced adds what -include looks for: the name in the working directory and
 // then as a quoted one, a precompiled form of it first.
 func (m *missSearch) searchForced(name string) {
-	m.resolve(".", operand{name, true})
+	m.resolve(".", snapshot.HeaderName{Name: name, Quoted: true})
 	for _, dir := range append([]string{"."}, m.path.all()...) {
-		m.absent(join(dir, name) + ".gch")
-		m.absent(join(dir, name) + ".pch")
+		m.absent(snapshot.Join(dir, name) + ".gch")
+		m.absent(snapshot.Join(dir, name) + ".pch")
 	}
 }
 
 // resolve goes through the places of a name up to the one where it is.
-func (m *missSearch) resolve(own string, op operand) {
+func (m *missSearch) resolve(own string, op snapshot.HeaderName) {
 	dirs := m.path.angle
-	if op.quoted {
+	if op.Quoted {
 		dirs = slices.Concat([]string{own}, m.path.quote, m.path.angle)
 	}
-	m.searchSame(op.name)
+	m.searchSame(op.Name)
 	for _, dir := range dirs {
-		p := join(dir, op.name)
-		if m.view.signature(p).IsRegular() {
+		p := snapshot.Join(dir, op.Name)
+		if m.view.Signature(p).IsRegular() {
 			m.found[p] = true
 			return
 		}
@@ -178,14 +179,14 @@ func (m *missSearch) resolve(own string, op operand) {
 // and must be noticed when it gives way to a file; when its own names change does not
 // matter (stdio.h has "/tmp" in a macro, which looks like a name to search for).
 func (m *missSearch) absent(p string) {
-	p = spell(m.view.root, p)
+	p = snapshot.Spell(m.view.Root, p)
 	if m.misses[p] {
 		return
 	}
-	switch sig := m.view.signature(p); {
+	switch sig := m.view.Signature(p); {
 	case !sig.Exists():
 		m.misses[p] = true
-	case sig.IsRegular() && m.view.disks.Latest(m.view.abs(p), sig) >= m.since:
+	case sig.IsRegular() && m.view.Disks.Latest(m.view.Abs(p), sig) >= m.since:
 		m.doubt = p
 	case sig.IsDir():
 		m.folders[p] = true
@@ -200,14 +201,6 @@ func beneath(dir, file string) (string, bool) {
 	return strings.CutPrefix(file, strings.TrimSuffix(dir, "/")+"/")
 }
 
-// join is path.Join without resolving "..".
-func join(dir, name string) string {
-	if dir == "." || filepath.IsAbs(name) {
-		return name
-	}
-	return strings.TrimSuffix(dir, "/") + "/" + name
-}
-
 // parseSearchPath reads what "-E -v" printed.
 func parseSearchPath(root, output string) (*searchPath, bool) {
 	var s searchPath
@@ -215,11 +208,11 @@ func parseSearchPath(root, output string) (*searchPath, bool) {
 	for _, line := range strings.Split(output, "\n") {
 		line = strings.TrimSuffix(line, "\r")
 		if rest, ok := strings.CutPrefix(line, `ignoring nonexistent directory "`); ok {
-			s.absent = append(s.absent, spell(root, strings.TrimSuffix(rest, `"`)))
+			s.absent = append(s.absent, snapshot.Spell(root, strings.TrimSuffix(rest, `"`)))
 			continue
 		}
 		if rest, ok := strings.CutPrefix(line, `ignoring duplicate directory "`); ok {
-			s.same = append(s.same, spell(root, strings.TrimSuffix(rest, `"`)))
+			s.same = append(s.same, snapshot.Spell(root, strings.TrimSuffix(rest, `"`)))
 			continue
 		}
 		switch {
@@ -231,7 +224,7 @@ func parseSearchPath(root, output string) (*searchPath, bool) {
 			return &s, true
 		case into != nil && strings.HasPrefix(line, " "):
 			dir := strings.TrimSuffix(line[1:], " (framework directory)")
-			*into = append(*into, spell(root, dir))
+			*into = append(*into, snapshot.Spell(root, dir))
 		}
 	}
 	return nil, false

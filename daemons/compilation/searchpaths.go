@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/RepliBuild/replibuild/cache"
+	"github.com/RepliBuild/replibuild/daemons/compilation/internal/process"
+	"github.com/RepliBuild/replibuild/daemons/compilation/internal/snapshot"
 )
 
 // askTimeout bounds a question to a tool about itself, some 40 ms at most by rights.
@@ -20,13 +22,13 @@ const askTimeout = 30 * time.Second
 // says holds while the folders that it found missing are missing and those that it
 // listed have the same names.
 type searchPaths struct {
-	spawner spawner
+	spawner process.Spawner
 	mu      sync.Mutex
 	known   map[string]*searchPath
 	asking  map[string]*sync.Mutex
 }
 
-func newSearchPaths(s spawner) *searchPaths {
+func newSearchPaths(s process.Spawner) *searchPaths {
 	return &searchPaths{spawner: s, known: make(map[string]*searchPath), asking: make(map[string]*sync.Mutex)}
 }
 
@@ -59,20 +61,20 @@ func (p *searchPaths) of(ctx context.Context, about *subject) (*searchPath, erro
 // ask preprocesses nothing, and reads what the compiler says about it.
 func (p *searchPaths) ask(ctx context.Context, about *subject) (*searchPath, error) {
 	args := append(withoutDirect(about.tool), "-E", "-v", "-x", about.recipe.Kind, os.DevNull, "-o", os.DevNull)
-	o, err := p.spawner.run(ctx, task{args: args, dir: about.view.root, env: plainEnv(about.env), timeout: askTimeout}, nil)
+	o, err := p.spawner.Run(ctx, process.Task{Args: args, Dir: about.view.Root, Env: plainEnv(about.env), Timeout: askTimeout}, nil)
 	if err != nil {
 		return nil, err
 	}
-	s, ok := parseSearchPath(about.view.root, o.output)
-	if !o.ok() || !ok {
+	s, ok := parseSearchPath(about.view.Root, o.Output)
+	if !o.OK() || !ok {
 		return nil, fmt.Errorf("%s -E -v did not say", args[0])
 	}
 	for _, dir := range slices.Concat(s.all(), s.same) {
 		s.where = append(s.where, identify(about.view, dir))
 	}
-	for _, dir := range candidateFolders(o.output) {
-		dir = spell(about.view.root, dir)
-		if names := about.view.names(dir); names != "" {
+	for _, dir := range candidateFolders(o.Output) {
+		dir = snapshot.Spell(about.view.Root, dir)
+		if names := about.view.Names(dir); names != "" {
 			s.listings = append(s.listings, cache.Listing{Dir: dir, Digest: names})
 		}
 	}
@@ -94,7 +96,15 @@ func candidateFolders(output string) (dirs []string) {
 
 // withoutDirect drops flags that make a compiler write files beside its output.
 func withoutDirect(args []string) []string {
-	return slices.DeleteFunc(slices.Clone(args), func(arg string) bool { return hasFlag(directFlags, arg) })
+	var out []string
+	for i := 0; i < len(args); i++ {
+		if n, _ := takes(besideFlags, args[i:], false); n > 0 {
+			i += n - 1
+		} else if !hasFlag(namedFlags, args[i]) {
+			out = append(out, args[i])
+		}
+	}
+	return withoutDependencyFlags(out)
 }
 
 // plainEnv makes tools speak the language that we read.

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/RepliBuild/replibuild/cache"
+	"github.com/RepliBuild/replibuild/daemons/compilation/internal/process"
+	"github.com/RepliBuild/replibuild/daemons/compilation/internal/snapshot"
 	"github.com/RepliBuild/replibuild/internal/rootid"
 	"github.com/RepliBuild/replibuild/ipc"
 )
@@ -33,6 +35,9 @@ type Config struct {
 	// LeaseDir is where the services of a project keep their leases; "" = none, and what a
 	// killed service leaves runs on.
 	LeaseDir string
+	// OutputLock is the file in which all that build in a project lock outputs that are
+	// written under their own names; "" = only this service does.
+	OutputLock string
 	// TracerDir is where the tracer's objects are kept; "" = do not trace, but rely on
 	// dependency files and computed search positions.
 	TracerDir string
@@ -53,33 +58,35 @@ type Service struct {
 	root    rootid.ID
 	log     *slog.Logger
 	store   *cache.Store
-	tables  *tables
-	digests *digests
+	tables  *snapshot.Interner
+	digests *snapshot.HashCache
 	records *records
-	slots   *slots
+	slots   *process.Slots
 
-	lease    *lease // nil = none
-	runner   *runner
-	warm     *warm    // nil = none are resident
-	spawner  spawner  // how processes are started
-	compiles observer // how what compilers read is known
-	links    observer // the same for linkers
-	archives observer // the same for archivers
+	lease    *process.Lease // nil = none
+	runner   *process.Runner
+	warm     *process.Warm   // nil = none are resident
+	spawner  process.Spawner // how processes are started
+	compiles observer        // how what compilers read is known
+	links    observer        // the same for linkers
+	archives observer        // the same for archivers
+	commands observer        // the same for commands of the plan
 
-	tracers   *tracers
-	texts     *texts
-	paths     *searchPaths
-	libs      *libraryPaths
-	lines     *linkLines
-	flights   *flights
-	storing   *storing
-	builds    *builds
-	saver     *saver
-	sweeper   sweeper
-	plans     planMemory
-	auditor   *auditor
-	preambles *preambles // nil = off
-	close     func() error
+	tracers     *tracers
+	texts       *snapshot.ScanCache
+	paths       *searchPaths
+	libs        *libraryPaths
+	lines       *linkLines
+	flights     *flights
+	storing     *storing
+	builds      *builds
+	saver       *saver
+	sweeper     sweeper
+	outputLocks outputLocks
+	plans       planMemory
+	auditor     *auditor
+	preambles   *preambles // nil = off
+	close       func() error
 }
 
 // New makes a service and reads its state. A state that cannot be read is logged
@@ -93,18 +100,19 @@ func New(cfg Config) (*Service, error) {
 	}
 	s := &Service{
 		cfg: cfg, root: rootid.Of(cfg.Root), log: cfg.Log, store: cfg.Store,
-		tables: newTables(), records: newRecords(),
-		slots: newSlots(cfg.Jobs, cfg.MaxMemory), lease: openLease(cfg),
-		texts: newTexts(), flights: newFlights(), storing: newStoring(), builds: newBuilds(),
+		tables: snapshot.NewInterner(), records: newRecords(),
+		slots: process.NewSlots(cfg.Jobs, cfg.MaxMemory), lease: openLease(cfg),
+		texts: snapshot.NewScanCache(), flights: newFlights(), storing: newStoring(), builds: newBuilds(),
 	}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
 	}
-	s.runner = newRunner(s.lease)
-	s.digests = newDigests(time.Now)
+	s.outputLocks.file, s.outputLocks.log = cfg.OutputLock, s.log
+	s.runner = process.NewRunner(s.lease)
+	s.digests = snapshot.NewHashCache(time.Now)
 	s.spawner = s.runner
 	if cfg.Warm {
-		s.warm = newWarm(s.runner, s.log)
+		s.warm = process.NewWarm(s.runner, s.log)
 		s.spawner = s.warm
 	}
 	s.paths, s.libs, s.lines = newSearchPaths(s.spawner), newLibraryPaths(s.spawner), newLinkLines()
@@ -113,6 +121,7 @@ func New(cfg Config) (*Service, error) {
 	s.compiles = &traced{s.tracers, &depfileCompiles{texts: s.texts, paths: s.paths}}
 	s.links = &traced{s.tracers, &depfileLinks{paths: s.libs}}
 	s.archives = &traced{s.tracers, readsNothing{}}
+	s.commands = &tracedCommands{s.tracers}
 	if cfg.StateFile != "" {
 		if err := loadState(cfg.StateFile, s.root, s.records, s.tables, s.digests); err != nil {
 			s.log.Warn("the state of earlier builds is lost", "error", err)
@@ -127,11 +136,11 @@ func New(cfg Config) (*Service, error) {
 
 // openLease makes the service's lease. Without one it works all the same: the project may
 // belong to somebody else, or be on a disk that cannot be written.
-func openLease(cfg Config) *lease {
+func openLease(cfg Config) *process.Lease {
 	if cfg.LeaseDir == "" {
 		return nil
 	}
-	l, err := newLease(cfg.LeaseDir, rootid.Of(cfg.Root))
+	l, err := process.NewLease(cfg.LeaseDir, rootid.Of(cfg.Root), temporaryPrefix)
 	if err != nil && cfg.Log != nil {
 		cfg.Log.Warn("what a kill of this service leaves will not be found", "error", err)
 	}
@@ -146,11 +155,12 @@ func (s *Service) shutdown() error {
 	s.auditor.close()
 	s.preambles.close()
 	s.builds.closeAll()
-	s.runner.close()
+	s.runner.Close()
 	if s.warm != nil {
-		s.warm.close()
+		s.warm.Close()
 	}
-	s.lease.close()
+	s.lease.Close()
+	s.outputLocks.close()
 	s.tracers.close()
 	s.storing.drain(context.Background())
 	return s.saver.close()
@@ -185,19 +195,17 @@ type Stats struct {
 
 // Stats returns the service's numbers, a [Stats].
 func (s *Service) Stats(context.Context) (any, error) {
-	st := Stats{Processes: s.runner.started.Load(), Jobs: s.slots.limit, Memory: s.slots.available()}
-	st.Running, st.Waiting = s.slots.counts()
+	st := Stats{Processes: s.runner.Started(), Jobs: s.slots.Places(), Memory: s.slots.Memory()}
+	st.Running, st.Waiting = s.slots.Counts()
 	st.Traced, st.Untraced = s.tracers.status()
 	if s.warm != nil {
-		st.Resident = s.warm.residents.Pids()
+		st.Resident = s.warm.Residents()
 	}
 	st.Preambles, st.PreamblesWaiting = s.preambles.counts()
 	s.records.mu.Lock()
 	st.Records = len(s.records.byID)
 	s.records.mu.Unlock()
-	s.digests.mu.Lock()
-	st.Digests = len(s.digests.known)
-	s.digests.mu.Unlock()
+	st.Digests = s.digests.Count()
 	return st, nil
 }
 

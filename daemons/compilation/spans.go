@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/RepliBuild/replibuild/internal/lazyregexp"
 	"github.com/RepliBuild/replibuild/ipc"
 )
 
@@ -41,13 +42,13 @@ func (w *work) timed(t *attempt, r result, last string) result {
 // command line or its name somewhere, and is left alone; so are gcc, which has no such
 // trace, and a clang before 16, which chooses the file's name itself.
 func (w *work) timeTraceFlag(t *attempt, about *subject) []string {
-	if w.timeTrace == "" || !filepath.IsAbs(w.timeTrace) || about.source == "" || about.gcc || t.direct || clangMajor(t.recipe.Version) < 16 {
+	if w.timeTrace == "" || !filepath.IsAbs(w.timeTrace) || about.source == "" || about.gcc || t.writing != privately || clangMajor(t.recipe.Version) < 16 {
 		return nil
 	}
 	return []string{"-ftime-trace=" + filepath.Join(w.timeTrace, ipc.TimeTraceFile(t.id))}
 }
 
-var clangVersion = lazily(`clang version (\d+)`)
+var clangVersion = lazyregexp.New(`clang version (\d+)`)
 
 // clangMajor reads the major version from what clang prints, 0 if it is none.
 func clangMajor(version string) int {

@@ -4,43 +4,25 @@ import (
 	"io"
 	"os"
 	"slices"
-	"strconv"
-	"strings"
 
 	"github.com/RepliBuild/replibuild/cache"
-	"github.com/RepliBuild/replibuild/ipc"
+	"github.com/RepliBuild/replibuild/daemons/compilation/internal/snapshot"
 )
 
-// What compilers take from a file besides its content is kept among a set's listings,
-// as facts.go says.
-const (
-	// writtenAt: Dir was written at Digest, in seconds since 1970, which __TIMESTAMP__
-	// puts into the object.
-	writtenAt = "@"
-	// sameFile: Dir and the path that follows are one file. A header with #pragma once
-	// is read once, and clang tells headers apart by device and inode
-	// (clang/Basic/FileManager.h, UniqueID).
-	sameFile = "="
-	// sameTime: Dir and the path that follows were written in the same second: gcc takes
-	// headers of equal time, size and content for one (libcpp/files.cc,
-	// should_stack_file).
-	sameTime = "~"
-)
-
-// addStamps adds such facts to the set of a unit: of files that use __TIMESTAMP__, and
-// of files with #pragma once, or that may have been imported, that are copies of each
+// addStamps adds such facts to the set of a unit: of all files if one uses __TIMESTAMP__,
+// and of files with #pragma once, or that may have been imported, that are copies of each
 // other.
-func (w *work) addStamps(seen *observation, set *inputSet, gcc bool) {
+func (w *work) addStamps(seen *observation, set *snapshot.InputSet, gcc bool) {
 	for _, f := range seen.stamped {
-		w.addFact(set, f, writtenAt)
+		w.addFact(set, f, snapshot.WrittenAt)
 	}
-	kind := sameFile
+	kind := snapshot.SameFile
 	if gcc {
-		kind = sameTime
+		kind = snapshot.SameTime
 	}
-	for _, twins := range copies(set.files) {
+	for _, twins := range copies(set.Files) {
 		if !seen.imports {
-			if text, err := w.s.texts.of(w.view, twins[0]); err != nil || !text.once {
+			if text, err := w.s.texts.Scan(w.view, twins[0]); err != nil || !text.Once {
 				continue
 			}
 		}
@@ -52,15 +34,15 @@ func (w *work) addStamps(seen *observation, set *inputSet, gcc bool) {
 	}
 }
 
-// addStamps adds when the inputs of a step were written, if it made a precompiled header
-// or a module of clang's: those keep the times, and clang refuses one of which a header
-// has another time now ("has been modified since the precompiled header was built").
-func (p *step) addStamps(set *inputSet) {
-	if !slices.ContainsFunc(p.req.Step.Outputs, func(out string) bool { return isClangAST(p.w.view.abs(out)) }) {
+// addTimesOfAST adds when the inputs of a command were written, if it made a precompiled
+// header or a module of clang's: those keep the times, and clang refuses one of which a
+// header has another time now ("has been modified since the precompiled header was built").
+func (w *work) addTimesOfAST(outputs []string, set *snapshot.InputSet) {
+	if !slices.ContainsFunc(outputs, func(out string) bool { return isClangAST(w.view.Abs(out)) }) {
 		return
 	}
-	for _, f := range p.files {
-		p.w.addFact(set, f, writtenAt)
+	for _, f := range set.Files {
+		w.addFact(set, f.Path, snapshot.WrittenAt)
 	}
 }
 
@@ -77,10 +59,8 @@ func isClangAST(path string) bool {
 	return err == nil && string(magic) == "CPCH"
 }
 
-func (w *work) addFact(set *inputSet, path, match string) {
-	l := cache.Listing{Dir: path, Match: match}
-	l.Digest = w.view.stamp(l)
-	set.listings = append(set.listings, l)
+func (w *work) addFact(set *snapshot.InputSet, path, match string) {
+	set.Listings = append(set.Listings, w.view.Predicate(path, match))
 }
 
 // copies lists the paths of equal content, where there are several.
@@ -96,30 +76,3 @@ func copies(files []cache.Input) (groups [][]string) {
 	}
 	return groups
 }
-
-// otherOf is the second path of a fact about two, "" if it is about one.
-func otherOf(l cache.Listing) string {
-	if strings.HasPrefix(l.Match, sameFile) || strings.HasPrefix(l.Match, sameTime) {
-		return l.Match[1:]
-	}
-	return ""
-}
-
-// isStamp reports whether a listing is a fact of this file.
-func isStamp(l cache.Listing) bool { return l.Match == writtenAt || otherOf(l) != "" }
-
-// stamp is the Digest that a fact has now.
-func (v *view) stamp(l cache.Listing) string {
-	sig := v.signature(l.Dir)
-	if l.Match == writtenAt {
-		return strconv.FormatInt(seconds(sig), 10)
-	}
-	other := v.signature(otherOf(l))
-	same := sig.Dev == other.Dev && sig.Ino == other.Ino
-	if strings.HasPrefix(l.Match, sameTime) {
-		same = seconds(sig) == seconds(other)
-	}
-	return strconv.FormatBool(same)
-}
-
-func seconds(sig ipc.Signature) int64 { return sig.Mtime / 1e9 }

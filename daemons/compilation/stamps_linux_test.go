@@ -2,6 +2,7 @@ package compilation
 
 import (
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -26,6 +27,28 @@ func TestTimestamp(t *testing.T) {
 		p.write("include/when.h", "inline const char *when() { return __TIMESTAMP__; }\n")
 		p.write("main.cpp", "#include \"when.h\"\nconst char *f() { return when(); }\nconst char *g() { return __TIMESTAMP__; }\n")
 		for i, file := range []string{"main.cpp", "include/when.h"} {
+			p.build("main.cpp")
+			p.expect("again", "main.cpp", ipc.StatusCached, ipc.ReasonUnchanged)
+			p.touch(file, time.Date(2001+i, 1, 1, 0, 0, 0, 0, time.UTC))
+			if r := p.build("main.cpp"); r.Status != ipc.StatusCompiled {
+				t.Errorf("%s touched: %+v", file, r)
+			}
+			p.sameAsPlain("main.cpp")
+		}
+	})
+}
+
+// TestTimestampByMacro: __TIMESTAMP__ in a macro is that of the file where the macro stands.
+func TestTimestampByMacro(t *testing.T) {
+	t.Parallel()
+	eachTraced(t, func(t *testing.T, p *project) {
+		const outside = "../outside/outside.h"
+		p.args = append(p.args, "-Iinclude", "-I"+filepath.Dir(p.path(outside)), "-w", "-include", "include/when.h")
+		p.write("include/when.h", "#define WHEN __TIMESTAMP__\n")
+		p.write("include/part.h", "inline const char *part() { return WHEN; }\n")
+		p.write(outside, "inline const char *elsewhere() { return WHEN; }\n")
+		p.write("main.cpp", "#include \"part.h\"\n#include <outside.h>\nconst char *f() { return part(); }\nconst char *g() { return WHEN; }\nconst char *h() { return elsewhere(); }\n")
+		for i, file := range []string{"main.cpp", "include/part.h", outside} {
 			p.build("main.cpp")
 			p.expect("again", "main.cpp", ipc.StatusCached, ipc.ReasonUnchanged)
 			p.touch(file, time.Date(2001+i, 1, 1, 0, 0, 0, 0, time.UTC))

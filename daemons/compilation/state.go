@@ -3,22 +3,23 @@ package compilation
 import (
 	"bufio"
 	"bytes"
-	"crypto/rand"
 	"crypto/sha256"
 	"encoding/gob"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/RepliBuild/replibuild/cache"
+	"github.com/RepliBuild/replibuild/daemons/compilation/internal/snapshot"
+	"github.com/RepliBuild/replibuild/internal/atomicfile"
 	"github.com/RepliBuild/replibuild/internal/rootid"
 	"github.com/RepliBuild/replibuild/ipc"
 )
 
 // stateSchema changes with anything that is written below.
-const stateSchema = "replibuild compilation state 4\n"
+const stateSchema = "replibuild compilation state 5\n"
 
 // savedState is the content of the state file behind the schema line, the line of the
 // root and the SHA-256 of the rest: the records with the tables that they point into, and the
@@ -44,9 +45,9 @@ type savedDigest struct {
 }
 
 // saveState writes what is in use to file, by way of a temporary file.
-func saveState(file string, root rootid.ID, r *records, t *tables, d *digests) error {
+func saveState(file string, root rootid.ID, r *records, t *snapshot.Interner, d *snapshot.HashCache) error {
 	state := collectState(r, t)
-	for sig, sum := range d.snapshot() {
+	for sig, sum := range d.All() {
 		state.Digests = append(state.Digests, savedDigest{sig, sum[:]})
 	}
 	var body bytes.Buffer
@@ -56,46 +57,36 @@ func saveState(file string, root rootid.ID, r *records, t *tables, d *digests) e
 	if err := rootid.MakeFolder(filepath.Dir(file)); err != nil {
 		return err
 	}
-	tmp, err := os.OpenFile(file+"."+rand.Text(), os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
-	if err != nil {
-		return err
-	}
-	defer os.Remove(tmp.Name())
 	sum := sha256.Sum256(body.Bytes())
-	_, err1 := io.WriteString(tmp, stateSchema+string(root.Header()))
-	_, err2 := tmp.Write(sum[:])
-	_, err3 := tmp.Write(body.Bytes())
-	if err := errors.Join(err1, err2, err3, tmp.Close()); err != nil {
-		return fmt.Errorf("write state: %w", err)
-	}
-	return os.Rename(tmp.Name(), file)
+	return atomicfile.Write(file, slices.Concat([]byte(stateSchema), root.Header(), sum[:], body.Bytes()))
 }
 
 // collectState copies the records with new tables that hold what they use only.
-func collectState(r *records, t *tables) *savedState {
+func collectState(r *records, t *snapshot.Interner) *savedState {
 	byID, recipes := r.snapshot()
-	fresh := newTables()
+	fresh := snapshot.NewInterner()
 	state := &savedState{Records: make(map[string]*record, len(byID))}
 	used := make(map[cache.Digest]bool)
 	for id, rec := range byID {
 		c := *rec
-		c.Set = fresh.pack(t.unpack(rec.Set))
+		c.Set = fresh.Pack(t.Unpack(rec.Set))
 		state.Records[id] = &c
 		if made := recipes[rec.Recipe]; made != nil && !used[rec.Recipe] {
 			used[rec.Recipe] = true
 			state.Recipes = append(state.Recipes, *made)
 		}
 	}
-	state.Paths, state.Listings = fresh.paths, fresh.listings
-	for _, f := range fresh.files {
-		state.Files = append(state.Files, savedFile{f.path, f.digest[:]})
+	paths, files, listings := fresh.Contents()
+	state.Paths, state.Listings = paths, listings
+	for _, f := range files {
+		state.Files = append(state.Files, savedFile{f.Path, f.Digest[:]})
 	}
 	return state
 }
 
 // loadState reads what saveState wrote for the same root. A file that is not there is no
 // error.
-func loadState(file string, root rootid.ID, r *records, t *tables, d *digests) error {
+func loadState(file string, root rootid.ID, r *records, t *snapshot.Interner, d *snapshot.HashCache) error {
 	b, err := os.ReadFile(file)
 	if errors.Is(err, os.ErrNotExist) {
 		return nil
@@ -107,23 +98,19 @@ func loadState(file string, root rootid.ID, r *records, t *tables, d *digests) e
 	if err != nil {
 		return fmt.Errorf("%s: %w", file, err)
 	}
-	for _, p := range state.Paths {
-		t.addPath(p)
+	files := make([]snapshot.File, len(state.Files))
+	for i, f := range state.Files {
+		files[i] = snapshot.File{Path: f.Path, Digest: cache.Digest(f.Digest)}
 	}
-	for _, f := range state.Files {
-		t.addFile(tableFile{f.Path, cache.Digest(f.Digest)})
-	}
-	for _, l := range state.Listings {
-		t.addListing(l)
-	}
+	t.Restore(state.Paths, files, state.Listings)
 	for i := range state.Recipes {
 		r.recipes[state.Recipes[i].digest()] = &state.Recipes[i]
 	}
 	for id, rec := range state.Records {
-		r.byID[id] = rec
+		r.set(id, rec)
 	}
 	for _, s := range state.Digests {
-		d.known[s.Sig] = cache.Digest(s.Digest)
+		d.Trust(s.Sig, cache.Digest(s.Digest))
 	}
 	return nil
 }

@@ -8,6 +8,7 @@ import (
 	"sync"
 
 	"github.com/RepliBuild/replibuild/cache"
+	"github.com/RepliBuild/replibuild/daemons/compilation/internal/snapshot"
 )
 
 // maxStoring is how many outputs wait at most to be copied into the cache, each with a
@@ -74,23 +75,27 @@ func (s *storing) drain(ctx context.Context) {
 	}
 }
 
-// storeLater stores the output at a path, which may have another name by then. One that
-// was changed since its content was looked at is not stored.
-func (w *work) storeLater(t *attempt, path string, set inputSet, e *cache.Entry) {
-	file, err := os.Open(path)
-	if err != nil {
-		w.s.log.Warn("an output is not stored", "id", t.id, "error", err)
-		return
+// storeLater stores the outputs, which may have other names by then, and closes them. If
+// one was changed since its content was looked at, none is stored.
+func (w *work) storeLater(t *attempt, made []madeFile, set snapshot.InputSet, e *cache.Entry) {
+	files := make(map[string]*os.File, len(made))
+	for i, m := range made {
+		name := declaredName(i)
+		if i >= len(t.outputs) {
+			name = besidePrefix + m.path
+		}
+		files[name] = m.file
+		e.Outputs = append(e.Outputs, cache.Output{Name: name, Blob: m.digest, Mode: w.permissionsToKeep(t.action, m.info.Mode())})
 	}
 	base := t.use.base(t.base)
 	w.s.store.Pin(w.pin, e.Action)
 	w.s.storing.later(t.base, func() {
-		defer file.Close()
-		if err := w.s.store.Put(e, map[string]*os.File{"output": file}); err != nil {
+		defer closeAll(made)
+		if err := w.s.store.Put(e, files); err != nil {
 			w.s.log.Debug("an output is not stored", "id", t.id, "error", err)
 			return
 		}
 		// Without the set the entry is not found again, and costs nothing but its room.
-		_ = w.s.store.AddInputSet(base, set.toCache(e.Action))
+		_ = w.s.store.AddInputSet(base, set.ToCache(e.Action))
 	})
 }

@@ -9,7 +9,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/RepliBuild/replibuild/cache"
+	"github.com/RepliBuild/replibuild/daemons/compilation/internal/process"
 )
 
 const (
@@ -37,34 +37,6 @@ func (s *sweeper) sweep(dir string) {
 	}
 }
 
-// temporary is where a tool writes before the output is put in its place: a name
-// beside it that no other process knows, or with a direct action the place itself.
-type temporary struct {
-	path, final string
-}
-
-// outputFor makes the folder of an output and a temporary for it.
-func (w *work) outputFor(a *action) (*temporary, error) {
-	t := &temporary{final: w.view.abs(a.output)}
-	dir, name := filepath.Split(t.final)
-	if info, err := os.Lstat(t.final); err == nil && info.IsDir() {
-		return nil, fmt.Errorf("a folder is where %s has to be; remove it", a.output)
-	}
-	if err := w.makeFolder(dir); err != nil {
-		return nil, fmt.Errorf("make a place for %s: %w", a.output, err)
-	}
-	if !a.direct {
-		w.s.sweeper.sweep(dir)
-		t.path = dir + w.s.lease.name() + rand.Text() + ending(name)
-		return t, nil
-	}
-	t.path = t.final
-	if err := os.Remove(t.final); err != nil && !os.IsNotExist(err) {
-		return nil, fmt.Errorf("make a place for %s: %w", a.output, err)
-	}
-	return t, nil
-}
-
 // ending is what tools tell the kind of an output by.
 func ending(name string) string {
 	if ext := filepath.Ext(name); len(ext) <= 16 {
@@ -83,36 +55,16 @@ func besideOutput(output, ending string) string {
 	return dir + strings.TrimSuffix(name, filepath.Ext(name[len(temporaryPrefix):])) + ending
 }
 
-// deliver puts the output in its place by another name for it, which replaces a link or
-// a name of another file and never writes through it. The same content is left alone,
-// so that whoever compares stamps sees that nothing has changed.
-func (t *temporary) deliver(store *cache.Store, same bool) error {
-	if t.path == t.final {
-		return nil
-	}
-	if info, err := os.Lstat(t.path); same && err == nil && sameMode(t.final, uint32(info.Mode().Perm())) {
-		return nil
-	}
-	return store.Replace(t.path, t.final)
-}
-
-// close removes what was not delivered.
-func (t *temporary) close() {
-	if t.path != t.final {
-		_ = os.Remove(t.path) // mostly gone already
-	}
-}
-
 // clearAfter removes what an ended tool has left beside its output: tools write to names
 // that they make from the output's and rename them at last, clang to NAME-xxxxxxxx.o.tmp,
 // lld to NAME.tmpxxxxxxx, llvm-ar to NAME.temp-archive-xxxxxxx.a (LLVM's TempFile and
 // FileOutputBuffer). They remove them on SIGTERM, but not on SIGKILL, and not in the
 // moment between making a file and noting that it is to be removed.
-func clearAfter(o outcome, output string) {
+func clearAfter(o process.Outcome, output string) {
 	dir, name := filepath.Split(output)
 	random, ours := strings.CutPrefix(name, temporaryPrefix)
 	random, _, _ = strings.Cut(random, ".")
-	if o.stopped == nil && o.exit <= 128 || !ours || random == "" {
+	if o.Stopped == nil && o.Exit <= 128 || !ours || random == "" {
 		return
 	}
 	entries, _ := os.ReadDir(dir)
@@ -147,9 +99,9 @@ func (f responseFile) remove() {
 
 // shorten moves the arguments of a long command line into a file, "@file", which
 // compilers, linkers and archivers all read.
-func shorten(t *task) (responseFile, error) {
+func shorten(t *process.Task) (responseFile, error) {
 	length := 0
-	for _, a := range t.args {
+	for _, a := range t.Args {
 		length += len(a) + 1
 	}
 	if length < maxArguments {
@@ -161,7 +113,7 @@ func shorten(t *task) (responseFile, error) {
 	}
 	response := responseFile{f.Name()}
 	var b strings.Builder
-	for _, a := range t.args[1:] {
+	for _, a := range t.Args[1:] {
 		b.WriteString(quoteArgument(a) + "\n")
 	}
 	_, err = f.WriteString(b.String())
@@ -172,7 +124,7 @@ func shorten(t *task) (responseFile, error) {
 		response.remove()
 		return responseFile{}, fmt.Errorf("shorten a command line: %w", err)
 	}
-	t.args = []string{t.args[0], "@" + response.path}
+	t.Args = []string{t.Args[0], "@" + response.path}
 	return response, nil
 }
 

@@ -8,14 +8,15 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/RepliBuild/replibuild/ipc"
+	"github.com/RepliBuild/replibuild/daemons/compilation/internal/process"
+	"github.com/RepliBuild/replibuild/internal/testkit"
 )
 
 // What an ended tool has left is taken away, and nothing else that lies beside it, also
 // where the output's name has no ending, as a program's.
 func TestClearAfter(t *testing.T) {
 	t.Parallel()
-	killed, failed := outcome{exit: 137}, outcome{exit: 1}
+	killed, failed := process.Outcome{Exit: 137}, process.Outcome{Exit: 1}
 	others := []string{"app", "liba.a", "notes.txt", ".rb-OTHER", ".rb-OTHER.o", ".rb-OTHER-12345678.o.tmp"}
 	for output, left := range map[string][]string{
 		".rb-MINE":        {".rb-MINE", ".rb-MINE.tmp1234567", ".rb-MINE.ltrans0.o"},
@@ -69,13 +70,10 @@ for a; do case $a in */.rb-*) : > "$a"; : > "$a.tmp1234567"; : > $PWD/linking; s
 	defer cancel()
 	end := make(chan error, 1)
 	go func() {
-		_, err := p.start().Link(ctx, ipc.LinkRequest{
-			Build: "b1", Root: p.root, BuildDir: "build", Env: p.env, Toolchain: p.tool, Objects: objects,
-			Target: ipc.Target{Name: "app", Kind: ipc.KindExecutable, Output: "build/app"},
-		})
+		_, err := p.start().Run(ctx, linkTarget{Name: "app", Output: "build/app"}.request(p, objects), nil)
 		end <- err
 	}()
-	waitFor(t, "the link", func() bool { _, err := os.Stat(p.path("linking")); return err == nil })
+	testkit.Until(t, "the link", func() bool { _, err := os.Stat(p.path("linking")); return err == nil })
 	cancel()
 	if err := <-end; err == nil {
 		t.Error("the link was not cancelled")

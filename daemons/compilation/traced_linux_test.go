@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/RepliBuild/replibuild/cache"
+	"github.com/RepliBuild/replibuild/daemons/compilation/internal/snapshot"
 	"github.com/RepliBuild/replibuild/ipc"
 )
 
@@ -175,24 +176,24 @@ func TestResolveLinks(t *testing.T) {
 		"link/../dir/file": "real/dir/file", "link/up": p.root, "link/up/link/file": "real/dir/file",
 		"dangling": "", "loop": "", "missing/x": "", "/": "/", "./real//dir/": "real/dir",
 	} {
-		var l links
-		if got := l.resolve(p.root, path); got != want {
+		var l snapshot.Links
+		if got := l.Resolve(p.root, path); got != want {
 			t.Errorf("%s leads to %q, want %q", path, got, want)
 		}
 	}
-	v := newView(p.root, nil, newTables(), newDigests(nil))
+	v := snapshot.New(p.root, nil, snapshot.NewInterner(), snapshot.NewHashCache(nil))
 	for _, tt := range []struct {
 		fact cache.Listing
 		kind string
 	}{
-		{cache.Listing{Dir: "link", Match: leadsTo, Digest: "real/dir"}, ""},
-		{cache.Listing{Dir: "link", Match: leadsTo, Digest: "real"}, ipc.CauseChanged},
-		{cache.Listing{Dir: "link", Match: isFolder}, ""},
-		{cache.Listing{Dir: "link/file", Match: isFolder}, ipc.CauseAppeared},
-		{cache.Listing{Dir: "dangling", Match: isFolder}, ipc.CauseRemoved},
+		{cache.Listing{Dir: "link", Match: snapshot.LeadsTo, Digest: "real/dir"}, ""},
+		{cache.Listing{Dir: "link", Match: snapshot.LeadsTo, Digest: "real"}, ipc.CauseChanged},
+		{cache.Listing{Dir: "link", Match: snapshot.IsFolder}, ""},
+		{cache.Listing{Dir: "link/file", Match: snapshot.IsFolder}, ipc.CauseAppeared},
+		{cache.Listing{Dir: "dangling", Match: snapshot.IsFolder}, ipc.CauseRemoved},
 		{cache.Listing{Dir: "real", Match: "*.h"}, ipc.CauseChanged},
 	} {
-		if kind := v.sameFact(tt.fact); kind != tt.kind {
+		if kind := v.Differs(tt.fact); kind != tt.kind {
 			t.Errorf("%+v: %q, want %q", tt.fact, kind, tt.kind)
 		}
 	}

@@ -10,6 +10,7 @@ import (
 	"sync"
 
 	"github.com/RepliBuild/replibuild/daemons/compilation/internal/preload"
+	"github.com/RepliBuild/replibuild/internal/lazyregexp"
 	"github.com/RepliBuild/replibuild/ipc"
 )
 
@@ -206,4 +207,4 @@ func builder(dir, exe string, env []string) preload.Builder {
 	return b
 }
 
-var compilerName = lazily(`(cc|gcc|[cg]\+\+|clang|clang\+\+)(-[0-9.]+)?$`)
+var compilerName = lazyregexp.New(`(cc|gcc|[cg]\+\+|clang|clang\+\+)(-[0-9.]+)?$`)

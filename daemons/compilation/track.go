@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/RepliBuild/replibuild/cache"
+	"github.com/RepliBuild/replibuild/daemons/compilation/internal/snapshot"
 	"github.com/RepliBuild/replibuild/ipc"
 )
 
@@ -16,7 +17,7 @@ var noNames = ipc.ListingDigest(nil)
 // trackBuilder makes the records that discovery gets, with tables that hold once
 // what units share.
 type trackBuilder struct {
-	view   *view
+	view   *snapshot.Tree
 	track  ipc.Track // what is not handed over yet
 	handed struct{ files, misses, listings uint32 }
 	files  []trackedFile       // by path number
@@ -32,7 +33,7 @@ type trackedFile struct {
 	sig ipc.Signature
 }
 
-func newTrackBuilder(v *view) *trackBuilder {
+func newTrackBuilder(v *snapshot.Tree) *trackBuilder {
 	return &trackBuilder{
 		view: v, misses: make(map[string][]uint32),
 		groups: make(map[string]uint32), folder: make(map[ipc.Listing]uint32),
@@ -57,8 +58,8 @@ func (b *trackBuilder) add(id, known string, rec *record) {
 	}
 	node := ipc.NodeRecord{ID: id, Unsettled: rec.Unsettled}
 	// What another unit has seen since counts as well.
-	node.Unsettled = cmp.Or(node.Unsettled, b.view.contradiction(rec.Set))
-	for _, o := range rec.Outputs {
+	node.Unsettled = cmp.Or(node.Unsettled, b.view.Changed(rec.Set))
+	for _, o := range rec.made() {
 		node.Outputs = append(node.Outputs, b.put(ipc.FileSig{Path: o.Path, Sig: o.Sig}))
 	}
 	folders := b.folders(rec.Set)
@@ -82,8 +83,8 @@ type trackedFolder struct {
 	signed bool
 }
 
-func (b *trackBuilder) folders(set packedSet) (out []trackedFolder) {
-	for _, l := range b.view.tables.foldersOf(set) {
+func (b *trackBuilder) folders(set snapshot.PackedSet) (out []trackedFolder) {
+	for _, l := range b.view.Interner.Listings(set) {
 		out = append(out, trackedFolder{l, b.signed(l)})
 	}
 	return out
@@ -95,16 +96,16 @@ func (b *trackBuilder) name(rec *record, folders []trackedFolder) string {
 	for _, f := range folders {
 		facts = append(facts, f.signed)
 	}
-	return b.view.tables.nameOf(rec.Set, fmt.Append(nil, facts))
+	return b.view.Interner.NameOf(rec.Set, fmt.Append(nil, facts))
 }
 
 // inputs adds the files that were read. What the cache has for their content, a file of
 // that content makes again, whatever its signature.
 func (b *trackBuilder) inputs(node *ipc.NodeRecord, rec *record) {
-	for number := range eachNumber(rec.Set.Files) {
-		f := b.view.tables.file(number)
+	for number := range snapshot.EachNumber(rec.Set.Files) {
+		f := b.view.Interner.File(number)
 		if rec.Action.IsZero() {
-			node.Inputs = append(node.Inputs, b.file(f.path))
+			node.Inputs = append(node.Inputs, b.file(f.Path))
 		} else {
 			node.Inputs = append(node.Inputs, b.text(number, f))
 		}
@@ -114,27 +115,27 @@ func (b *trackBuilder) inputs(node *ipc.NodeRecord, rec *record) {
 // listed adds the folders that were listed, and links that were followed.
 func (b *trackBuilder) listed(node *ipc.NodeRecord, folders []trackedFolder) {
 	for _, l := range folders {
-		if l.Match == linkText {
+		if l.Match == snapshot.LinkText {
 			b.addLink(node, l.Listing)
 		} else if l.signed {
-			node.Inputs = append(node.Inputs, b.file(b.view.tables.pathNumber(l.Dir)))
+			node.Inputs = append(node.Inputs, b.file(b.view.Interner.PathNumber(l.Dir)))
 		}
-		if other := otherOf(l.Listing); other != "" {
-			node.Inputs = append(node.Inputs, b.file(b.view.tables.pathNumber(other)))
+		if other := snapshot.OtherOf(l.Listing); other != "" {
+			node.Inputs = append(node.Inputs, b.file(b.view.Interner.PathNumber(other)))
 		}
 		if l.Match == "" {
-			node.Listings = append(node.Listings, b.listing(ipc.Listing{Dir: b.view.tidy(l.Dir), Digest: l.Digest}))
+			node.Listings = append(node.Listings, b.listing(ipc.Listing{Dir: b.view.Tidy(l.Dir), Digest: l.Digest}))
 		}
 	}
 }
 
 // addLink adds a symbolic link whose text matters.
 func (b *trackBuilder) addLink(node *ipc.NodeRecord, l cache.Listing) {
-	sig := ipc.LinkSignature(b.view.abs(l.Dir))
-	if b.view.asked(l) != l.Digest {
+	sig := ipc.LinkSignature(b.view.Abs(l.Dir))
+	if b.view.Value(l) != l.Digest {
 		node.Unsettled = cmp.Or(node.Unsettled, l.Dir+" was turned meanwhile")
 	}
-	text := cache.HashBytes([]byte(strings.TrimPrefix(l.Digest, isText)))
+	text := cache.HashBytes([]byte(strings.TrimPrefix(l.Digest, snapshot.IsText)))
 	node.Inputs = append(node.Inputs, b.put(ipc.FileSig{Path: l.Dir, Sig: sig, Digest: text.String(), Link: true}))
 }
 
@@ -144,10 +145,10 @@ func (b *trackBuilder) signed(l cache.Listing) bool {
 	switch l.Match {
 	case "":
 		return l.Digest == noNames // which a file in its place has, too
-	case variable, linkText:
+	case snapshot.Variable, snapshot.LinkText:
 		return false // with another environment all units are looked at
-	case leadsTo:
-		return l.Digest != l.Dir || !b.view.signature(l.Dir).IsDir()
+	case snapshot.LeadsTo:
+		return l.Digest != l.Dir || !b.view.Signature(l.Dir).IsDir()
 	}
 	return true
 }
@@ -159,33 +160,33 @@ func (b *trackBuilder) put(f ipc.FileSig) uint32 {
 }
 
 func (b *trackBuilder) file(id uint32) uint32 {
-	return b.once(&b.files, id, tableFile{path: id}, "")
+	return b.once(&b.files, id, snapshot.File{Path: id}, "")
 }
 
-func (b *trackBuilder) text(number uint32, f tableFile) uint32 {
-	return b.once(&b.texts, number, f, f.digest.String())
+func (b *trackBuilder) text(number uint32, f snapshot.File) uint32 {
+	return b.once(&b.texts, number, f, f.Digest.String())
 }
 
 // once puts a file into the table that is not there with its signature.
-func (b *trackBuilder) once(slots *[]trackedFile, slot uint32, f tableFile, digest string) uint32 {
+func (b *trackBuilder) once(slots *[]trackedFile, slot uint32, f snapshot.File, digest string) uint32 {
 	if n := int(slot) + 1; n > len(*slots) {
 		*slots = append(*slots, make([]trackedFile, n-len(*slots)+n/2)...)
 	}
-	known, sig := &(*slots)[slot], b.view.sign(f.path)
+	known, sig := &(*slots)[slot], b.view.Sign(f.Path)
 	if known.at == 0 || known.sig != sig {
-		known.at, known.sig = b.put(ipc.FileSig{Path: b.view.tidyNumber(f.path), Sig: sig, Digest: digest})+1, sig
+		known.at, known.sig = b.put(ipc.FileSig{Path: b.view.TidyNumber(f.Path), Sig: sig, Digest: digest})+1, sig
 	}
 	return known.at - 1
 }
 
 // missing groups misses by folder. Units of one target mostly miss the same.
-func (b *trackBuilder) missing(set packedSet) []uint32 {
+func (b *trackBuilder) missing(set snapshot.PackedSet) []uint32 {
 	key := string(set.Misses)
 	if known, ok := b.misses[key]; ok {
 		return known
 	}
 	var out []uint32
-	for _, m := range cacheMisses(b.view.tables.unpack(packedSet{Misses: set.Misses}).misses) {
+	for _, m := range snapshot.GroupMisses(b.view.Interner.Unpack(snapshot.PackedSet{Misses: set.Misses}).Misses) {
 		group := m.Dir
 		for _, name := range m.Names {
 			group += "\x00" + name
@@ -193,7 +194,7 @@ func (b *trackBuilder) missing(set packedSet) []uint32 {
 		i, ok := b.groups[group]
 		if !ok {
 			i = b.handed.misses + uint32(len(b.track.Misses))
-			b.track.Misses = append(b.track.Misses, ipc.Miss{Dir: b.view.tidy(m.Dir), Names: m.Names})
+			b.track.Misses = append(b.track.Misses, ipc.Miss{Dir: b.view.Tidy(m.Dir), Names: m.Names})
 			b.groups[group] = i
 		}
 		out = append(out, i)

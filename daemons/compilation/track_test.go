@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/RepliBuild/replibuild/cache"
+	"github.com/RepliBuild/replibuild/daemons/compilation/internal/snapshot"
 	"github.com/RepliBuild/replibuild/ipc"
 )
 
@@ -33,14 +34,14 @@ func TestTrack(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			tables := newTables()
-			view := newView(root, nil, tables, newDigests(time.Now))
-			if _, err := view.digestOf("a.h"); err != nil {
+			tables := snapshot.NewInterner()
+			view := snapshot.New(root, nil, tables, snapshot.NewHashCache(time.Now))
+			if _, err := view.DigestOf("a.h"); err != nil {
 				t.Fatal(err)
 			}
 			b := newTrackBuilder(view)
-			set := inputSet{files: []cache.Input{{Path: "a.h", Digest: tt.read}}}
-			b.add("u", "", &record{Action: tt.action, Set: tables.pack(set)})
+			set := snapshot.InputSet{Files: []cache.Input{{Path: "a.h", Digest: tt.read}}}
+			b.add("u", "", &record{Action: tt.action, Set: tables.Pack(set)})
 			track := b.news()
 			if got := track.Nodes[0].Unsettled; got != tt.unsettled {
 				t.Errorf("unsettled %q, want %q", got, tt.unsettled)
@@ -61,24 +62,24 @@ func TestTrackSame(t *testing.T) {
 		t.Fatal(err)
 	}
 	one, two := cache.HashBytes([]byte("one")), cache.HashBytes([]byte("two"))
-	set := inputSet{
-		files: []cache.Input{{Path: "a.h", Digest: one}}, misses: []string{"b/a.h"},
-		listings: []cache.Listing{{Dir: "a", Digest: two.String()}},
+	set := snapshot.InputSet{
+		Files: []cache.Input{{Path: "a.h", Digest: one}}, Misses: []string{"b/a.h"},
+		Listings: []cache.Listing{{Dir: "a", Digest: two.String()}},
 	}
-	ours := newTables()
-	say := func(tables *tables, known string, change func(*inputSet, *record)) ipc.NodeRecord {
+	ours := snapshot.NewInterner()
+	say := func(tables *snapshot.Interner, known string, change func(*snapshot.InputSet, *record)) ipc.NodeRecord {
 		set, rec := set, &record{Action: one, Outputs: []outputRecord{{Path: "u.o"}}}
 		change(&set, rec)
-		rec.Set = tables.pack(set)
-		view := newView(root, nil, tables, newDigests(time.Now))
-		if _, err := view.digestOf("a.h"); err != nil {
+		rec.Set = tables.Pack(set)
+		view := snapshot.New(root, nil, tables, snapshot.NewHashCache(time.Now))
+		if _, err := view.DigestOf("a.h"); err != nil {
 			t.Fatal(err)
 		}
 		b := newTrackBuilder(view)
 		b.add("u", known, rec)
 		return b.news().Nodes[0]
 	}
-	as := func(*inputSet, *record) {}
+	as := func(*snapshot.InputSet, *record) {}
 	first := say(ours, "", as)
 	if first.Set == "" || first.Same || len(first.Inputs) == 0 || len(first.Misses) == 0 || len(first.Listings) == 0 {
 		t.Fatalf("at first: %+v", first)
@@ -87,13 +88,13 @@ func TestTrackSame(t *testing.T) {
 		t.Errorf("again: %+v", n)
 	}
 	for what, n := range map[string]ipc.NodeRecord{
-		"other tables":   say(newTables(), first.Set, as),
-		"other content":  say(ours, first.Set, func(s *inputSet, _ *record) { s.files = []cache.Input{{Path: "a.h", Digest: two}} }),
-		"other file":     say(ours, first.Set, func(s *inputSet, _ *record) { s.files = []cache.Input{{Path: "b.h", Digest: one}} }),
-		"no miss":        say(ours, first.Set, func(s *inputSet, _ *record) { s.misses = nil }),
-		"no listing":     say(ours, first.Set, func(s *inputSet, _ *record) { s.listings = nil }),
-		"not cached":     say(ours, first.Set, func(_ *inputSet, r *record) { r.Action = cache.Digest{} }),
-		"not settled":    say(ours, first.Set, func(_ *inputSet, r *record) { r.Unsettled = "why" }),
+		"other tables":   say(snapshot.NewInterner(), first.Set, as),
+		"other content":  say(ours, first.Set, func(s *snapshot.InputSet, _ *record) { s.Files = []cache.Input{{Path: "a.h", Digest: two}} }),
+		"other file":     say(ours, first.Set, func(s *snapshot.InputSet, _ *record) { s.Files = []cache.Input{{Path: "b.h", Digest: one}} }),
+		"no miss":        say(ours, first.Set, func(s *snapshot.InputSet, _ *record) { s.Misses = nil }),
+		"no listing":     say(ours, first.Set, func(s *snapshot.InputSet, _ *record) { s.Listings = nil }),
+		"not cached":     say(ours, first.Set, func(_ *snapshot.InputSet, r *record) { r.Action = cache.Digest{} }),
+		"not settled":    say(ours, first.Set, func(_ *snapshot.InputSet, r *record) { r.Unsettled = "why" }),
 		"known by other": say(ours, "x", as),
 	} {
 		if n.Same || n.Set == first.Set && what != "known by other" {

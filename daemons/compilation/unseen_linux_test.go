@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/RepliBuild/replibuild/internal/stamps"
+	"github.com/RepliBuild/replibuild/internal/testkit"
 	"github.com/RepliBuild/replibuild/ipc"
 )
 
@@ -247,7 +248,7 @@ func TestNamesOfInputs(t *testing.T) {
 					target = p.path(file)
 				}
 				p.writeAbs(target, "#define V 2\n")
-				waitFor(t, "the clock's tick", func() bool { return stamps.Now() > ipc.StatSignature(target).Ctime })
+				testkit.Until(t, "the clock's tick", func() bool { return stamps.Now() > ipc.StatSignature(target).Ctime })
 				p.expect("changed", "main.cpp", ipc.StatusCompiled, ipc.ReasonInput)
 				p.sameAsPlain("main.cpp")
 			})

@@ -10,6 +10,7 @@ import (
 	"sync"
 
 	"github.com/RepliBuild/replibuild/cache"
+	"github.com/RepliBuild/replibuild/daemons/compilation/internal/snapshot"
 	"github.com/RepliBuild/replibuild/ipc"
 )
 
@@ -31,46 +32,37 @@ func (s *Service) CacheVerify(ctx context.Context, req ipc.CacheVerifyRequest) (
 // and takes out of use what differs. What the cache has for other states of the
 // sources cannot be made again.
 func (s *Service) recomputePlan(ctx context.Context, p *ipc.Plan, sample int, reply *ipc.CacheVerifyReply) error {
-	batch := ipc.BatchRequest{
-		Build: "verify-" + rand.Text(), Root: p.Root, BuildDir: p.BuildDir, Env: p.Env, Toolchains: p.Toolchains, Commands: p.Commands,
+	req := newPlainRequest(p)
+	req.Build, req.Commands = "verify-"+rand.Text(), p.Commands
+	for u := range p.Units() {
+		req.Actions = append(req.Actions, ipc.RunAction{Action: *u})
 	}
-	for _, u := range p.Units {
-		batch.Units = append(batch.Units, ipc.BatchUnit{Unit: u})
-	}
-	if err := checkBatch(&batch); err != nil {
+	if err := checkRun(&req); err != nil {
 		return err
 	}
-	ctx, w, end, err := s.newWork(ctx, batch.Build, p.Root, p.Env, nil, 0)
+	ctx, w, end, err := s.newWork(ctx, req.Build, p.Root, p.Env, nil, 0)
 	if err != nil {
 		return err
 	}
 	defer end()
-	b := &batchFinder{work: w, req: &batch, compilers: make([]*compiler, len(batch.Commands))}
-	suspects := b.find(reply)
+	w.buildDir = p.BuildDir
+	r := &run{work: w, req: &req, compilers: make([]*compiler, len(req.Commands))}
+	suspects := r.stored(reply)
 	if sample > 0 && sample < len(suspects) {
 		mathrand.Shuffle(len(suspects), func(i, j int) { suspects[i], suspects[j] = suspects[j], suspects[i] })
 		suspects = suspects[:sample]
 	}
 	w.recomputeAll(ctx, suspects, reply)
 	if ctx.Err() != nil {
-		return cancelledError(ctx, batch.Build)
+		return cancelledError(ctx, req.Build)
 	}
 	return nil
 }
 
-// batchFinder finds what the cache has for units as they are now.
-type batchFinder struct {
-	*work
-	req       *ipc.BatchRequest
-	compilers []*compiler
-}
-
-func (b *batchFinder) find(reply *ipc.CacheVerifyReply) (found []suspect) {
-	for _, u := range b.req.Units {
-		if b.compilers[u.Command] == nil {
-			b.compilers[u.Command] = newCompiler(b.req, b.req.Commands[u.Command])
-		}
-		x, ok := b.suspect(b.compilers[u.Command].unit(b.work, u, false))
+// stored finds what the cache has for the actions as they are now.
+func (r *run) stored(reply *ipc.CacheVerifyReply) (found []suspect) {
+	for i := range r.req.Actions {
+		x, ok := r.suspect(r.action(&r.req.Actions[i]))
 		if !ok {
 			reply.Absent++
 			continue
@@ -80,20 +72,21 @@ func (b *batchFinder) find(reply *ipc.CacheVerifyReply) (found []suspect) {
 	return found
 }
 
-func (b *batchFinder) suspect(a *action) (suspect, bool) {
+func (r *run) suspect(a *action) (suspect, bool) {
 	base, err := a.base()
 	if err != nil {
 		return suspect{}, false
 	}
-	for _, base := range b.s.preambles.bases(a, base) {
-		for _, set := range b.s.store.InputSets(base) {
-			known := fromCache(set)
-			if b.view.compareSet(known) != nil {
+	for _, base := range r.s.preambles.bases(a, base) {
+		for _, set := range r.s.store.InputSets(base) {
+			known := snapshot.FromCache(set)
+			if r.view.CompareSet(known) != nil {
 				continue
 			}
-			b.s.store.Pin(b.pin, set.Action)
-			if e, _ := b.s.store.Get(set.Action); e != nil && len(e.Outputs) == 1 {
-				return b.suspectOf(a, e, known), true
+			r.s.store.Pin(r.pin, set.Action)
+			if e, _ := r.s.store.Get(set.Action); e != nil {
+				x := r.suspectOf(a, e, known)
+				return x, x.underName == nil || len(x.outputs) > 0
 			}
 		}
 	}
@@ -125,12 +118,16 @@ func (w *work) recomputeAll(ctx context.Context, suspects []suspect, reply *ipc.
 }
 
 func (w *work) recomputeInLine(ctx context.Context, x suspect) (verdict, string) {
-	slot, err := w.s.slots.acquire(ctx, 0, false)
+	slot, err := w.s.slots.Acquire(ctx, 0, false)
 	if err != nil {
 		return void, err.Error()
 	}
-	defer slot.release()
-	v, detail := w.s.recompute(ctx, x)
+	defer slot.Release()
+	how := w.s.recompute
+	if x.underName != nil {
+		how = w.recomputeUnderName
+	}
+	v, detail := how(ctx, x)
 	if v == different {
 		w.s.condemn(x, detail)
 	}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/RepliBuild/replibuild/cache"
+	"github.com/RepliBuild/replibuild/internal/testkit"
 	"github.com/RepliBuild/replibuild/ipc"
 )
 
@@ -16,8 +17,8 @@ import (
 func (p *project) plan(sources ...string) *ipc.Plan {
 	b := p.batch(sources...)
 	out := &ipc.Plan{Root: p.root, BuildDir: b.BuildDir, Env: b.Env, Toolchains: b.Toolchains, Commands: b.Commands}
-	for _, u := range b.Units {
-		out.Units = append(out.Units, u.Unit)
+	for _, u := range b.Actions {
+		out.Actions = append(out.Actions, u.Action)
 	}
 	return out
 }
@@ -27,14 +28,14 @@ func (p *project) plan(sources ...string) *ipc.Plan {
 func (p *project) spoil(source string) {
 	p.t.Helper()
 	rec := p.s.records.get("app:" + source)
-	object := p.path(unitOf(source).Object)
+	object := p.path(unitOf(source).Output())
 	wrong := filepath.Join(p.t.TempDir(), "wrong.o")
-	text := p.read(unitOf(source).Object)
+	text := p.read(unitOf(source).Output())
 	p.writeAbs(wrong, text[:len(text)-1]+string(text[len(text)-1]^1))
 	file, err := os.Open(wrong)
 	if err == nil {
 		defer file.Close()
-		err = p.store.Put(&cache.Entry{Action: rec.Action, Seconds: 1}, map[string]*os.File{"output": file})
+		err = p.store.Put(&cache.Entry{Action: rec.Action, Seconds: 1}, map[string]*os.File{declaredName(0): file})
 	}
 	if err != nil {
 		p.t.Fatal(err)
@@ -126,12 +127,12 @@ func TestAudit(t *testing.T) {
 	p.build("src/main.cpp")
 	p.remove("build")
 	p.expect("a hit", "src/main.cpp", ipc.StatusCached, ipc.ReasonHit)
-	waitFor(t, "the audit", func() bool { return p.audits() == 1 })
+	testkit.Until(t, "the audit", func() bool { return p.audits() == 1 })
 	if len(heard) != 0 {
 		t.Errorf("all is well, but heard: %+v", heard)
 	}
 	p.spoil("src/main.cpp")
-	waitFor(t, "the second audit", func() bool { return p.audits() == 2 })
+	testkit.Until(t, "the second audit", func() bool { return p.audits() == 2 })
 	mu.Lock()
 	if n, ok := heard[0].(ipc.Notice); len(heard) != 1 || !ok || n.Level != "error" || n.Code != ipc.CodeCacheDamaged {
 		t.Errorf("heard: %+v", heard)
@@ -139,7 +140,7 @@ func TestAudit(t *testing.T) {
 	mu.Unlock()
 	var notices []ipc.Notice
 	var last ipc.UnitResult
-	_, err := p.s.CompileBatch(t.Context(), p.batch("src/main.cpp"), func(b ipc.BatchProgress) {
+	_, err := p.s.Run(t.Context(), p.batch("src/main.cpp"), func(b ipc.RunProgress) {
 		notices = append(notices, b.Notices...)
 		for _, r := range b.Finished {
 			last = r
@@ -172,18 +173,18 @@ func TestAuditMakesWay(t *testing.T) {
 			return strings.Count(string(b), "\n") >= n
 		}
 	}
-	waitFor(t, "the audit", started(1))
+	testkit.Until(t, "the audit", started(1))
 	if r := p.build("src/other.cpp"); r.Status != ipc.StatusCompiled {
 		t.Errorf("a build during an audit: %+v", r)
 	}
-	waitFor(t, "the audit to go on", started(2))
+	testkit.Until(t, "the audit to go on", started(2))
 	if p.audits() != 0 {
 		t.Error("an audit that was cancelled counts")
 	}
 	if err := os.Remove(audit + ".hold"); err != nil {
 		t.Fatal(err)
 	}
-	waitFor(t, "its end", func() bool { return p.audits() == 1 })
+	testkit.Until(t, "its end", func() bool { return p.audits() == 1 })
 }
 
 func TestAuditSampling(t *testing.T) {

@@ -12,6 +12,9 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/RepliBuild/replibuild/daemons/compilation/internal/process"
+	"github.com/RepliBuild/replibuild/daemons/compilation/internal/snapshot"
+	"github.com/RepliBuild/replibuild/internal/testkit"
 	"github.com/RepliBuild/replibuild/ipc"
 )
 
@@ -32,13 +35,13 @@ func (p *project) awaitResident() {
 	p.t.Helper()
 	w := p.start().warm
 	n := 0
-	waitFor(p.t, "a resident", func() bool {
+	testkit.Until(p.t, "a resident", func() bool {
 		n++
 		source := fmt.Sprintf("warm%d.cpp", n)
 		p.write(source, "")
 		p.build(source)
-		w.starting.Wait()
-		return len(w.residents.Pids()) > 0
+		w.AwaitStarts()
+		return len(w.Residents()) > 0
 	})
 }
 
@@ -51,7 +54,7 @@ func TestWarmCompiles(t *testing.T) {
 	p.write("include/value.h", "inline int value() { return 1; }\n")
 	p.write("src/main.cpp", "#include \"value.h\"\n#if __has_include(\"opt.h\")\n#error seen\n#endif\nint f() { return value(); }\n")
 	p.awaitResident()
-	before := p.s.warm.forks.Load()
+	before := p.s.warm.Forked()
 	p.expect("first", "src/main.cpp", ipc.StatusCompiled, ipc.ReasonNew)
 	p.sameAsPlain("src/main.cpp")
 	p.expect("again", "src/main.cpp", ipc.StatusCached, ipc.ReasonUnchanged)
@@ -62,7 +65,7 @@ func TestWarmCompiles(t *testing.T) {
 	if r := p.try("src/main.cpp"); r.Status != ipc.StatusFailed || r.Exit != 1 || !strings.Contains(r.Diagnostics, "error: seen") {
 		t.Errorf("an error: %+v", r)
 	}
-	if n := p.s.warm.forks.Load() - before; n != 3 {
+	if n := p.s.warm.Forked() - before; n != 3 {
 		t.Errorf("%d of 3 compiles were forks", n)
 	}
 }
@@ -72,7 +75,7 @@ func TestWarmSurvivesItsResident(t *testing.T) {
 	t.Parallel()
 	p := warmProject(t)
 	p.awaitResident()
-	for _, pids := range p.s.warm.residents.Pids() {
+	for _, pids := range p.s.warm.Residents() {
 		for _, pid := range pids {
 			proc, err := os.FindProcess(pid)
 			if err == nil {
@@ -99,12 +102,12 @@ func TestWarmTimeout(t *testing.T) {
 	p.write("src/main.cpp", "constexpr long f(long n) { long s = 0; for (long i = 0; i < n; i++) s += i % 7; return s; }\nconstexpr long x = f(400000000);\nlong y = x;\n")
 	req := p.batch("src/main.cpp")
 	req.Timeout = 0.5
-	before := p.s.warm.forks.Load()
+	before := p.s.warm.Forked()
 	out, err := p.run(t.Context(), req)
 	if r := out["src/main.cpp"]; err != nil || r.Status != ipc.StatusFailed || r.Reason.Code != ipc.ReasonTimeout {
 		t.Errorf("%+v, %v", r, err)
 	}
-	if p.s.warm.forks.Load() != before+1 {
+	if p.s.warm.Forked() != before+1 {
 		t.Error("it was not a fork")
 	}
 	left, _ := filepath.Glob(p.path("build/obj/app/src/.rb-*"))
@@ -130,20 +133,20 @@ func TestArchiveByResident(t *testing.T) {
 	p.write("a.cpp", "int a() { return 1; }\n")
 	p.write("b.cpp", "int b() { return 2; }\n")
 	objects := p.objects("a.cpp", "b.cpp")
-	lib := ipc.Target{Name: "l", Kind: ipc.KindStatic, Output: "build/libl.a"}
+	lib := linkTarget{Name: "l", Kind: ipc.KindStatic, Output: "build/libl.a"}
 	forked := func() bool {
-		before := p.s.warm.forks.Load()
+		before := p.s.warm.Forked()
 		p.remove("build/libl.a")
-		if _, err := p.s.Link(t.Context(), ipc.LinkRequest{
-			Build: "b1", Root: p.root, Env: p.env, Toolchain: p.tool, Target: lib, Objects: objects, NoCache: true,
-		}); err != nil {
+		again := lib.request(p, objects)
+		again.NoCache = true
+		if _, err := p.s.Run(t.Context(), again, nil); err != nil {
 			t.Fatal(err)
 		}
-		p.s.warm.starting.Wait()
-		return p.s.warm.forks.Load() > before
+		p.s.warm.AwaitStarts()
+		return p.s.warm.Forked() > before
 	}
-	waitFor(t, "a resident archiver", forked)
-	if out, err := exec.CommandContext(t.Context(), ar, append([]string{archiveFlags, p.path("plain.a")}, p.absolute(objects)...)...).CombinedOutput(); err != nil {
+	testkit.Until(t, "a resident archiver", forked)
+	if out, err := exec.CommandContext(t.Context(), ar, append([]string{"qcsD", p.path("plain.a")}, p.absolute(objects)...)...).CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	if p.read("build/libl.a") != p.read("plain.a") {
@@ -174,16 +177,15 @@ func TestLinkWithoutDriver(t *testing.T) {
 			p.awaitResident()
 			p.write("main.cpp", "extern \"C\" int puts(const char *);\nint main() { puts(\"x\"); }\n")
 			objects := p.objects("main.cpp")
-			app := ipc.Target{
+			app := linkTarget{
 				Name: "app", Kind: ipc.KindExecutable, Output: "build/app", LinkLang: "c++",
 				LinkFlags: []string{"--ld-path=" + path, "-Lfirst dir"}, Libs: []string{"-lm"},
 			}
-			waitFor(t, "a direct link", func() bool {
+			testkit.Until(t, "a direct link", func() bool {
 				p.remove("build/app")
-				_, err := p.s.Link(t.Context(), ipc.LinkRequest{
-					Build: "b1", Root: p.root, Env: p.env, Toolchain: p.tool, Target: app, Objects: objects, NoCache: true,
-				})
-				if err != nil {
+				again := app.request(p, objects)
+				again.NoCache = true
+				if _, err := p.s.Run(t.Context(), again, nil); err != nil {
 					t.Error(err)
 				}
 				return p.s.lines.direct.Load() > 0
@@ -254,7 +256,7 @@ func benchmarkCompiles(b *testing.B, family, text string) {
 	p.cfg.Warm = family == "clang"
 	p.write("unit.cpp", text)
 	p.ready()
-	ways := map[string]spawner{"plain": p.s.runner, "traced": p.s.runner}
+	ways := map[string]process.Spawner{"plain": p.s.runner, "traced": p.s.runner}
 	if p.cfg.Warm {
 		p.awaitResident()
 		ways["warm"] = p.s.warm
@@ -263,7 +265,7 @@ func benchmarkCompiles(b *testing.B, family, text string) {
 	for b.Loop() {
 		for _, way := range slices.Sorted(maps.Keys(ways)) {
 			o := compileOnce(b, p, ways[way], way != "plain")
-			cpu[way] = append(cpu[way], o.cpu*1e3)
+			cpu[way] = append(cpu[way], o.CPU*1e3)
 		}
 	}
 	for way, ms := range cpu {
@@ -273,25 +275,25 @@ func benchmarkCompiles(b *testing.B, family, text string) {
 }
 
 // compileOnce compiles unit.cpp without a lookup.
-func compileOnce(b *testing.B, p *project, by spawner, trace bool) outcome {
+func compileOnce(b *testing.B, p *project, by process.Spawner, trace bool) process.Outcome {
 	b.Helper()
 	out := p.path("unit.o")
-	job := task{
-		args: []string{p.tool.CXX, "-std=c++17", "-O0", "-c", "unit.cpp", "-o", out}, dir: p.root,
-		env: processEnv(p.env, p.root), resident: true,
+	job := process.Task{
+		Args: []string{p.tool.CXX, "-std=c++17", "-O0", "-c", "unit.cpp", "-o", out}, Dir: p.root,
+		Env: processEnv(p.env, p.root), Resident: true,
 	}
 	if trace {
-		about := &subject{view: newView(p.root, nil, p.s.tables, p.s.digests), recipe: &recipe{Kind: "c++"}, gcc: p.tool.Family == "gcc", output: out}
+		about := &subject{view: snapshot.New(p.root, nil, p.s.tables, p.s.digests), recipe: &recipe{Kind: "c++"}, gcc: p.tool.Family == "gcc", output: out}
 		w, err := (&traced{p.s.tracers, readsNothing{}}).watch(p.t.Context(), &job, about)
 		if err != nil {
 			b.Fatal(err)
 		}
 		defer w.close()
-		about.tool = job.args
+		about.tool = job.Args
 	}
-	o, err := by.run(context.Background(), job, nil)
-	if err != nil || !o.ok() {
-		b.Fatalf("%v\n%s", err, o.output)
+	o, err := by.Run(context.Background(), job, nil)
+	if err != nil || !o.OK() {
+		b.Fatalf("%v\n%s", err, o.Output)
 	}
 	return o
 }
@@ -321,22 +323,20 @@ func TestKilledLeavesNothing(t *testing.T) {
 		if fork > 0 {
 			p.awaitResident()
 		}
-		before := s.warm.forks.Load()
+		before := s.warm.Forked()
 		end := make(chan error, 1)
 		go func() {
 			_, err := p.run(ctx, p.batch("src/main.cpp"))
 			end <- err
 		}()
-		waitFor(t, "the compiler's own temporary file", func() bool {
+		testkit.Until(t, "the compiler's own temporary file", func() bool {
 			return slices.ContainsFunc(left(), func(name string) bool { return strings.HasSuffix(name, ".tmp") })
 		})
-		s.slots.mu.Lock()
-		for slot := range s.slots.running {
-			if err := syscall.Kill(slot.pid, syscall.SIGSTOP); err != nil {
+		for _, pid := range s.slots.Pids() {
+			if err := syscall.Kill(pid, syscall.SIGSTOP); err != nil {
 				t.Error(err)
 			}
 		}
-		s.slots.mu.Unlock()
 		cancel()
 		if err := <-end; err == nil {
 			t.Error("the batch was not cancelled")
@@ -344,7 +344,7 @@ func TestKilledLeavesNothing(t *testing.T) {
 		if names := left(); len(names) > 0 {
 			t.Errorf("left: %q", names)
 		}
-		if n := s.warm.forks.Load() - before; n != fork {
+		if n := s.warm.Forked() - before; n != fork {
 			t.Errorf("%d forks", n)
 		}
 	}

@@ -61,7 +61,7 @@ func TestLinkByWrapperFromCache(t *testing.T) {
 			eachTraced(t, func(t *testing.T, p *project) {
 				p.write("main.cpp", "int main() {}\n")
 				p.hideDriver(text)
-				app := ipc.Target{Name: "app", Kind: ipc.KindExecutable, Output: "build/app", LinkLang: "c++"}
+				app := linkTarget{Name: "app", Kind: ipc.KindExecutable, Output: "build/app", LinkLang: "c++"}
 				p.expectLink("first", app, p.objects("main.cpp"), ipc.StatusCompiled, ipc.ReasonNew)
 				before := p.read("build/app")
 				p.remove("build")

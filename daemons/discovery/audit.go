@@ -1,8 +1,9 @@
 package discovery
 
 import (
-	"context"
 	"time"
+
+	"github.com/RepliBuild/replibuild/internal/pause"
 )
 
 const (
@@ -18,21 +19,9 @@ const (
 
 // auditor looks at everything from time to time and finds what no event told.
 func (s *Service) auditor() {
-	for rest := s.cfg.WatchInterval; sleep(s.ctx, rest); {
+	for rest := s.cfg.WatchInterval; pause.For(s.ctx, rest) == nil; {
 		cost := s.audit()
 		rest = max(s.cfg.WatchInterval, auditShare*cost)
-	}
-}
-
-// sleep returns false when ctx ends first.
-func sleep(ctx context.Context, d time.Duration) bool {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return true
-	case <-ctx.Done():
-		return false
 	}
 }
 
@@ -42,7 +31,7 @@ func (s *Service) audit() (cost time.Duration) {
 	s.acquire()
 	begin := time.Now()
 	s.retry()
-	places := make([]*place, 0, len(s.graph.placeOf))
+	places := make([]*dirNode, 0, len(s.graph.placeOf))
 	for _, p := range s.graph.placeOf {
 		places = append(places, p)
 	}
@@ -52,7 +41,7 @@ func (s *Service) audit() (cost time.Duration) {
 		s.counts.late.Add(s.changes.generation - before)
 		cost += time.Since(begin)
 		s.unlock()
-		if !sleep(s.ctx, time.Millisecond) {
+		if pause.For(s.ctx, time.Millisecond) != nil {
 			return cost
 		}
 		s.acquire()
@@ -65,13 +54,13 @@ func (s *Service) audit() (cost time.Duration) {
 	return cost
 }
 
-// auditSome looks at some of the places until a time, and returns those left.
-func (s *Service) auditSome(places []*place, until time.Time) []*place {
+// auditSome looks at some of the folders until a time, and returns those left.
+func (s *Service) auditSome(places []*dirNode, until time.Time) []*dirNode {
 	for len(places) > 0 && time.Now().Before(until) {
 		p := places[0]
 		places = places[1:]
 		if !p.gone {
-			s.check([]*place{p})
+			s.scan([]*dirNode{p})
 		}
 	}
 	return places
@@ -92,7 +81,7 @@ func (s *Service) retry() {
 		return
 	}
 	s.watches.full = false
-	again := map[*place]bool{}
+	again := map[*dirNode]bool{}
 	for _, f := range s.watches.folders {
 		if f.refused != nil && f.refused != errRemote {
 			f.refused = nil
@@ -104,18 +93,18 @@ func (s *Service) retry() {
 		}
 	}
 	for p := range again {
-		s.leadPlaceAnew(p)
+		s.rewatchDir(p)
 	}
 }
 
 // poller looks every watch_interval at what no event tells of, so that changes there
 // are announced as well.
 func (s *Service) poller() {
-	for rest := s.cfg.WatchInterval; sleep(s.ctx, rest); {
+	for rest := s.cfg.WatchInterval; pause.For(s.ctx, rest) == nil; {
 		s.acquire()
 		begin := time.Now()
 		nothing := len(s.looseAt) == 0
-		s.checkLoose()
+		s.scanUncovered()
 		s.settle()
 		cost := time.Since(begin)
 		s.unlock()

@@ -58,7 +58,7 @@ func (s *Service) compareContents(ctx context.Context) error {
 	if len(s.unread()) > 0 {
 		wait := s.untilTick()
 		s.unlock()
-		if err := pause(ctx, wait); err != nil {
+		if err := untilClock(ctx, wait); err != nil {
 			return err
 		}
 		if err := s.enter(ctx); err != nil {

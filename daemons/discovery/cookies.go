@@ -19,7 +19,7 @@ const cookieLimit = time.Second
 // cookies are files that Syncs write to see their own event come: all events before
 // it have been digested then.
 type cookies struct {
-	place *place // the folder; nil: there are no events
+	place *dirNode // the folder; nil: there are no events
 
 	mu      sync.Mutex
 	waiting map[string]chan struct{}
@@ -119,8 +119,8 @@ func (s *Service) byEvents() bool {
 }
 
 // awaitCookie returns true when everything that happened before the call has been
-// digested.
-func (s *Service) awaitCookie(ctx context.Context) bool {
+// digested. It calls meanwhile once the cookie is there.
+func (s *Service) awaitCookie(ctx context.Context, meanwhile func()) bool {
 	limit := s.cfg.cookieWait
 	if limit == 0 {
 		limit = cookieLimit
@@ -132,6 +132,7 @@ func (s *Service) awaitCookie(ctx context.Context) bool {
 		return false
 	}
 	defer os.Remove(path)
+	meanwhile()
 	timeout := time.NewTimer(limit)
 	defer timeout.Stop()
 	select {

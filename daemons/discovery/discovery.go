@@ -59,8 +59,8 @@ type Service struct {
 	watches  *watches // nil: no events
 	mounts   *mounts
 	cookies  cookies
-	looseAt  map[*place]struct{} // no event vouches for anything there
-	loose    map[*file]struct{}  // in places that events vouch for
+	looseAt  map[*dirNode]struct{} // no event comes for each change of anything there
+	loose    map[*file]struct{}    // in places that events cover
 	recent   recent
 	started  bool          // what was recorded earlier has been looked at
 	newest   int64         // ctime (ns) of the last change seen
@@ -70,7 +70,7 @@ type Service struct {
 	warned   map[string]bool
 	ignored  []string
 	unsaved  bool
-	hintsDue bool // the project's folders have to be walked for hints
+	hintsDue bool // the project's folders have to be walked for untracked sources
 
 	wake   chan struct{} // something to publish
 	save   chan struct{} // something to write down
@@ -121,7 +121,7 @@ func New(ctx context.Context, cfg Config) (*Service, error) {
 	}
 	s := &Service{
 		cfg: cfg, root: rootid.Of(cfg.Root), log: cfg.Log, lock: make(chan struct{}, 1),
-		looseAt: map[*place]struct{}{}, loose: map[*file]struct{}{},
+		looseAt: map[*dirNode]struct{}{}, loose: map[*file]struct{}{},
 		warned: map[string]bool{}, ignored: cfg.Ignored,
 		tick: min(stamps.Step()+time.Millisecond, stamps.Tick), wake: make(chan struct{}, 1), save: make(chan struct{}, 1),
 	}
@@ -141,15 +141,15 @@ func (s *Service) start() {
 	if s.cfg.Watch {
 		s.mounts = openMounts()
 		if eventsTrusted {
-			s.watchAnew()
+			s.rewatchAll()
 		}
-		s.cookies.place = &place{dir: s.cfg.CookieDir, abs: s.cfg.CookieDir}
+		s.cookies.place = &dirNode{dir: s.cfg.CookieDir, abs: s.cfg.CookieDir}
 		s.sweepCookies()
 		s.routeCookies()
 	}
 	s.routeAll()
 	if s.cfg.Watch {
-		s.checkAll()
+		s.scanAll()
 		s.settle()
 	}
 	s.started, s.hintsDue = true, s.watches != nil

@@ -14,7 +14,7 @@
 //     not be watched. Folders of the system (/usr/include) are watched like the project's:
 //     there are few, and a watch costs a kilobyte of the kernel's memory.
 //   - Some changes make no event there: a write through a mapping, a hard link that is
-//     made and written to in an unwatched folder. So each Sync also looks at 64 files
+//     made and written to in an unwatched folder. So each Sync also looks at 256 files
 //     that this user can write, outside of /usr, inputs before outputs, the most
 //     recently changed first. A change of any other file is found by a background audit
 //     that looks at everything, and by verify = "stat", which does so in each Sync.
@@ -31,10 +31,10 @@
 //   - A state file that is damaged, of another version or of another project is an
 //     empty graph with a new token.
 //
-// The parts: graph.go knows nodes and what each expects of files, places.go the
-// folders that those expectations are about, check.go looks at them, contents.go reads
+// The parts: graph.go knows nodes and what each expects of files, dirs.go the
+// folders that those expectations are about, scan.go looks at them, contents.go reads
 // files where signatures differ, recent.go chooses files that each Sync looks at besides,
-// route.go keeps watches on every folder that a recorded path leads through, watch.go
+// watch_tree.go keeps watches on every folder that a recorded path leads through, watch.go
 // turns events into looks, state.go keeps the graph over restarts.
 //
 // Linux is where events are trusted. Elsewhere there is no cookie that orders them,

@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/RepliBuild/replibuild/internal/stamps"
+	"github.com/RepliBuild/replibuild/internal/words"
 	"github.com/RepliBuild/replibuild/ipc"
 )
 
@@ -28,7 +29,7 @@ type expectation struct {
 	also    string   // another packed signature of a file with that content
 	nodes   []uint32 // ascending
 	since   uint64   // when it was broken
-	subject uint32   // number of a file, place or listing
+	subject uint32   // number of a file, folder or listing
 	kind    kind
 	broken  bool
 }
@@ -87,8 +88,8 @@ type graph struct {
 
 	files     []*file
 	freeFiles []uint32
-	places    []*place
-	placeOf   map[string]*place // by dir
+	places    []*dirNode
+	placeOf   map[string]*dirNode // by dir
 	listings  []*listing
 
 	names  []string // that were missed somewhere
@@ -98,7 +99,7 @@ type graph struct {
 
 	owned map[string]bool // folders in the root that hold what nodes made
 	flips uint64          // counts broken expectations, for "the earliest seen"
-	moved []*place        // places of which a missed name came or went
+	moved []*dirNode      // folders where a missed name came or went
 }
 
 func newGraph(root string) *graph {
@@ -109,7 +110,7 @@ func newGraph(root string) *graph {
 		dirty:       map[uint32]struct{}{},
 		suspects:    map[uint32]struct{}{},
 		expectByKey: map[expectationKey]uint32{},
-		placeOf:     map[string]*place{},
+		placeOf:     map[string]*dirNode{},
 		nameOf:      map[string]uint32{},
 		sets:        map[string]string{},
 	}
@@ -286,8 +287,8 @@ func (g *graph) leave(n, i uint32) {
 }
 
 // release drops the expectations that no node has any more, and returns the files,
-// places and listings that nothing is expected of any more.
-func (g *graph) release() (files []*file, places []*place, dropped []*listing) {
+// folders and listings that nothing is expected of any more.
+func (g *graph) release() (files []*file, places []*dirNode, dropped []*listing) {
 	for _, i := range g.idle {
 		e := &g.expects[i]
 		key := e.key()
@@ -304,7 +305,7 @@ func (g *graph) release() (files []*file, places []*place, dropped []*listing) {
 				f.makers--
 			}
 			if len(f.expects) == 0 {
-				files, places = append(files, f), append(places, f.place)
+				files, places = append(files, f), append(places, f.dir)
 				g.dropFile(f)
 			}
 		case misses:
@@ -379,7 +380,11 @@ func compare(a, b uint64) int {
 func (g *graph) causesOf(i uint32) []ipc.Cause {
 	switch e := &g.expects[i]; e.kind {
 	case makes:
-		return []ipc.Cause{{Kind: ipc.CauseOutput, Path: g.files[e.subject].path()}}
+		f, wrong := g.files[e.subject], words.OutputChanged
+		if f.now == nothing {
+			wrong = words.OutputMissing
+		}
+		return []ipc.Cause{{Kind: ipc.CauseOutput, Path: f.path(), Text: wrong}}
 	case misses:
 		return g.places[e.subject].appeared(g, packed(e.want))
 	case lists:

@@ -14,10 +14,10 @@ import (
 // the folders beneath it. Links to folders are names, but are not entered.
 type listing struct {
 	number   uint32
-	place    *place
+	place    *dirNode
 	match    string
 	expects  []uint32
-	branches map[string]*branch // by path relative to the place, "" for itself
+	branches map[string]*branch // by path relative to the folder, "" for itself
 	digest   string             // of the names when they were last looked at
 	changed  bool               // digest has to be taken anew
 }
@@ -25,7 +25,7 @@ type listing struct {
 // branch is one folder of a listing.
 type branch struct {
 	listing *listing
-	place   *place
+	place   *dirNode
 	rel     string
 	names   []string // that match, relative to the listing's folder
 	dirs    []string // folders in it that the pattern reaches into
@@ -41,7 +41,7 @@ type signed struct {
 }
 
 // signFolder signs a folder that is about to be read.
-func (g *graph) signFolder(p *place) signed {
+func (g *graph) signFolder(p *dirNode) signed {
 	sig := ipc.StatSignature(p.abs)
 	if sig.Exists() && sig.Dev != p.on {
 		p.traits, p.on = traitsOf(p.abs), sig.Dev
@@ -54,7 +54,7 @@ func (before signed) same(now signed) bool { return before.sure && before.sig ==
 
 // listingFor returns the listing of a folder by a pattern; fresh tells that nothing
 // has been read yet.
-func (g *graph) listingFor(p *place, match string) (l *listing, fresh bool) {
+func (g *graph) listingFor(p *dirNode, match string) (l *listing, fresh bool) {
 	for _, b := range p.branches {
 		if b.rel == "" && b.listing.place == p && b.listing.match == match {
 			return b.listing, false
@@ -71,14 +71,14 @@ func (g *graph) grow(l *listing, rel string) *branch {
 	if rel != "" {
 		dir = l.place.join(rel)
 	}
-	b := &branch{listing: l, place: g.placeAt(dir), rel: rel, stale: true}
+	b := &branch{listing: l, place: g.dirAt(dir), rel: rel, stale: true}
 	b.place.branches = append(b.place.branches, b)
 	l.branches[rel] = b
 	return b
 }
 
 // prune takes the folder rel and all beneath it out of the listing.
-func (l *listing) prune(rel string) (left []*place) {
+func (l *listing) prune(rel string) (left []*dirNode) {
 	b := l.branches[rel]
 	if b == nil {
 		return nil

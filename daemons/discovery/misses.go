@@ -47,7 +47,7 @@ func (g *graph) pruneSets() {
 
 // miss adds names, ascending, to those that must not be in p, and returns the ones
 // that were not looked for before.
-func (p *place) miss(numbers []uint32) (fresh []uint32) {
+func (p *dirNode) miss(numbers []uint32) (fresh []uint32) {
 	rest := p.missed
 	for _, n := range numbers {
 		at, known := slices.BinarySearch(rest, n)
@@ -64,14 +64,14 @@ func (p *place) miss(numbers []uint32) (fresh []uint32) {
 }
 
 // misses reports whether anybody missed the name in p.
-func (p *place) misses(n uint32) bool {
+func (p *dirNode) misses(n uint32) bool {
 	_, ok := slices.BinarySearch(p.missed, n)
 	return ok
 }
 
 // trim forgets names that were missed only by what has been released; done when
 // half of the expectations went, so that it costs nothing on average.
-func (p *place) trim(g *graph) {
+func (p *dirNode) trim(g *graph) {
 	if p.released <= len(p.missing) {
 		return
 	}
@@ -84,7 +84,7 @@ func (p *place) trim(g *graph) {
 }
 
 // gather makes the names that must not be in p from the expectations about them.
-func (p *place) gather(g *graph) {
+func (p *dirNode) gather(g *graph) {
 	p.released, p.missed = 0, nil
 	if len(p.missing) == 0 {
 		return
@@ -110,7 +110,7 @@ func (p *place) gather(g *graph) {
 
 // find notes what a look at a missed name showed; it reports whether a file came or
 // went.
-func (g *graph) find(p *place, n uint32, s sight) bool {
+func (g *graph) find(p *dirNode, n uint32, s fileStat) bool {
 	before := p.present[n]
 	now := name{since: before.since, there: s.sig.Exists(), linked: s.linked}
 	switch {
@@ -134,7 +134,7 @@ func (g *graph) find(p *place, n uint32, s sight) bool {
 }
 
 // touch notes that the expectations about missed names have to be looked through.
-func (g *graph) touch(p *place) {
+func (g *graph) touch(p *dirNode) {
 	if !p.inMove {
 		p.inMove = true
 		g.moved = append(g.moved, p)
@@ -154,14 +154,14 @@ func (g *graph) settle() {
 }
 
 // met tells whether none of the names is there.
-func (p *place) met(set string) bool {
+func (p *dirNode) met(set string) bool {
 	found := false
 	p.each(packed(set), func(uint32) { found = true })
 	return !found
 }
 
 // each calls fn for the names of a set that are there, ascending.
-func (p *place) each(set packed, fn func(n uint32)) {
+func (p *dirNode) each(set packed, fn func(n uint32)) {
 	there := 0
 	for _, s := range p.present {
 		if s.there {
@@ -179,7 +179,7 @@ func (p *place) each(set packed, fn func(n uint32)) {
 }
 
 // appeared tells which names of a set are there, the first seen first.
-func (p *place) appeared(g *graph, set packed) []ipc.Cause {
+func (p *dirNode) appeared(g *graph, set packed) []ipc.Cause {
 	var numbers []uint32
 	p.each(set, func(n uint32) { numbers = append(numbers, n) })
 	slices.SortFunc(numbers, func(a, b uint32) int { return compare(p.present[a].since, p.present[b].since) })
@@ -192,7 +192,7 @@ func (p *place) appeared(g *graph, set packed) []ipc.Cause {
 
 // leadsAway reports whether a missed name is there as a symbolic link: what it leads
 // to may come and go without an event here.
-func (p *place) leadsAway() bool {
+func (p *dirNode) leadsAway() bool {
 	for _, s := range p.present {
 		if s.linked {
 			return true

@@ -57,7 +57,7 @@ func (m *mounts) on(f *file) bool {
 			return m.at[mountPoint{last.in.path, last.name}]
 		}
 	}
-	folder := f.place.route
+	folder := f.dir.route
 	return folder != nil && folder.end != nil && m.at[mountPoint{folder.end.path, f.base}]
 }
 

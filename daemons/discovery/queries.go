@@ -47,8 +47,8 @@ func (g *graph) inputs(id string) (paths []string) {
 	return slices.Compact(paths) // a link may be recorded itself as well
 }
 
-// placesOf returns the places that are the same folder as dir.
-func (s *Service) placesOf(dir string) []*place {
+// placesOf returns the nodes that are the same folder as dir.
+func (s *Service) placesOf(dir string) []*dirNode {
 	p := s.graph.placeOf[dir]
 	if s.watches != nil {
 		var at *folder
@@ -64,11 +64,11 @@ func (s *Service) placesOf(dir string) []*place {
 	if p == nil {
 		return nil
 	}
-	return []*place{p}
+	return []*dirNode{p}
 }
 
 // missers are the nodes that missed a name in p.
-func (g *graph) missers(p *place, n uint32) (nodes []uint32) {
+func (g *graph) missers(p *dirNode, n uint32) (nodes []uint32) {
 	var numbers []uint32
 	for _, i := range p.missing {
 		numbers = packed(g.expects[i].want).unpack(numbers[:0])

@@ -2,6 +2,7 @@ package discovery
 
 import (
 	"container/heap"
+	"context"
 	"slices"
 	"strings"
 )
@@ -9,7 +10,7 @@ import (
 // Some changes make no event in the folder of a file: what is written through a mapping
 // while it lives, a hard link that is made in an unwatched folder, and what is written
 // through that link afterwards. stat tells of all of them, so each Sync looks at the
-// files that are most likely to be changed so, although events vouch for them: those
+// files that are most likely to be changed so, although events cover them: those
 // that this user can write, the most recently changed first.
 
 // maxRecent is the number of these files: enough for a project like LevelDB. A stat costs
@@ -57,7 +58,7 @@ func (r *recent) offer(f *file) {
 		f.rank -= outputsLast
 	}
 	switch {
-	case f.loose || !f.writable || len(f.expects) == 0 || f.place.isOfSystem():
+	case f.loose || !f.writable || len(f.expects) == 0 || f.dir.isOfSystem():
 		r.remove(f)
 	case f.recentAt > 0:
 		heap.Fix(r, f.recentAt-1)
@@ -83,24 +84,45 @@ func (r *recent) clear() {
 	*r = nil
 }
 
-func (p *place) isOfSystem() bool {
+func (p *dirNode) isOfSystem() bool {
 	return slices.ContainsFunc(systemDirs, func(dir string) bool { return strings.HasPrefix(p.abs+"/", dir) })
 }
 
-// lookAtRecent looks at the files that are most likely to have changed without an event.
-// Of those that have not changed it takes nothing down: a new link, owner or mode changes
-// the signature, too.
-func (s *Service) lookAtRecent() {
-	for _, f := range slices.Clone(s.recent) {
-		if now := look(f.place.abs, f.fileKey); !f.shows(now) {
-			s.see(f, now)
+// glance is a look at the recent files without the lock.
+type glance struct {
+	files  []*file
+	sights []fileStat
+}
+
+// glanceAtRecent looks at the files that are most likely to have changed without an event.
+// A Sync does it while it waits for its cookie.
+func (s *Service) glanceAtRecent(ctx context.Context) glance {
+	if s.enter(ctx) != nil {
+		return glance{}
+	}
+	g := glance{files: slices.Clone(s.recent)}
+	s.unlock()
+	g.sights = make([]fileStat, len(g.files))
+	for i, f := range g.files {
+		g.sights[i] = statFile(f.dir.abs, f.fileKey)
+	}
+	s.counts.looks.Add(uint64(len(g.files)))
+	return g
+}
+
+// takeGlance looks again at the files that were not as they are known: meanwhile an event
+// may have told of a later change. Of the others it takes nothing down, since a new link,
+// owner or mode changes the signature, too.
+func (s *Service) takeGlance(g glance) {
+	for i, f := range g.files {
+		if f.recentAt > 0 && !f.shows(g.sights[i]) {
+			s.lookAt(f)
 		}
 	}
-	s.counts.looks.Add(uint64(len(s.recent)))
 }
 
 // shows reports whether a look at a file showed what the last one did.
-func (f *file) shows(now sight) bool {
+func (f *file) shows(now fileStat) bool {
 	var buf [maxSignature]byte
 	return string(appendSignature(buf[:0], now.sig)) == f.now
 }

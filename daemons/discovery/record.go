@@ -127,13 +127,13 @@ func once(slot *uint32, make func() uint32) uint32 {
 	return *slot - 1
 }
 
-// placeFor returns the place of a folder, watched before anything in it is looked at.
-func (s *Service) placeFor(dir string) *place {
-	p := s.graph.placeAt(dir)
+// placeFor returns the node of a folder, watched before anything in it is looked at.
+func (s *Service) placeFor(dir string) *dirNode {
+	p := s.graph.dirAt(dir)
 	if p.route == nil && s.watches != nil {
 		s.lead(p)
 	}
-	s.vouch(p)
+	s.noteCoverage(p)
 	return p
 }
 
@@ -142,8 +142,8 @@ func (s *Service) placeFor(dir string) *place {
 func (r *recording) file(k kind, rec ipc.FileSig, content string) uint32 {
 	s, g := r.s, r.s.graph
 	f := g.fileFor(rec.Path, rec.Link)
-	if f.place.route == nil || f.now == "" {
-		s.placeFor(f.place.dir)
+	if f.dir.route == nil || f.now == "" {
+		s.placeFor(f.dir.dir)
 	}
 	want := packSignature(rec.Sig)
 	if f.now != want {
@@ -191,10 +191,10 @@ func (r *recording) miss(rec ipc.Miss) []uint32 {
 }
 
 // seek looks for names that were not missed before.
-func (s *Service) seek(p *place, fresh []uint32) {
+func (s *Service) seek(p *dirNode, fresh []uint32) {
 	if len(fresh) > few {
 		p.emptied = signed{}
-		o := glimpse{place: p}
+		o := dirScan{dir: p}
 		s.graph.search(p, &o)
 		s.take(&o)
 		return
@@ -202,7 +202,7 @@ func (s *Service) seek(p *place, fresh []uint32) {
 	for _, n := range fresh {
 		s.findBase(p, n)
 	}
-	s.vouch(p)
+	s.noteCoverage(p)
 }
 
 // listing returns the expectation that a folder lists what was recorded.

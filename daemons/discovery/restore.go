@@ -87,7 +87,7 @@ func (r *reader) rows(fn func()) {
 	}
 }
 
-func (r *reader) places(g *graph) { r.rows(func() { g.placeAt(r.text()) }) }
+func (r *reader) places(g *graph) { r.rows(func() { g.dirAt(r.text()) }) }
 
 func (r *reader) files(g *graph) {
 	r.rows(func() {
@@ -97,7 +97,7 @@ func (r *reader) files(g *graph) {
 			return
 		}
 		p := g.places[place]
-		f := &file{number: uint32(len(g.files)), place: p, fileKey: key}
+		f := &file{number: uint32(len(g.files)), dir: p, fileKey: key}
 		g.files = append(g.files, f)
 		p.addFile(f)
 	})

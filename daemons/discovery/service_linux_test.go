@@ -627,6 +627,48 @@ func TestSyncWaitsForTheTick(t *testing.T) {
 	}
 }
 
+// TestEachSyncWaitsForTheTick: the wait of one Sync does not let another one return within
+// the tick.
+func TestEachSyncWaitsForTheTick(t *testing.T) {
+	t.Parallel()
+	tr := newTree(t, nil)
+	tr.unit()
+	tr.sync()
+	const tick = time.Second // so long that both Syncs begin within it on a busy machine
+	tr.service.acquire()
+	tr.service.tick = tick
+	tr.service.unlock()
+	tr.write("inc/a.h", "x")
+	ages := make(chan time.Duration)
+	for range 2 {
+		go func() {
+			tr.sync()
+			ages <- tr.age("inc/a.h")
+		}()
+	}
+	for range 2 {
+		if age := <-ages; age < tick {
+			t.Errorf("a Sync returned %v after the change", age)
+		}
+	}
+}
+
+// TestClockSetBack: a change whose time is in the future counts as made now.
+func TestClockSetBack(t *testing.T) {
+	t.Parallel()
+	tr := newTree(t, func(c *Config) { c.Watch = false })
+	s := tr.service
+	s.acquire()
+	defer s.unlock()
+	s.newest = time.Now().Add(time.Hour).UnixNano()
+	if wait := s.untilTick(); wait <= 0 || wait > s.tick {
+		t.Errorf("the first Sync waits %v, want a tick of %v at most", wait, s.tick)
+	}
+	if s.newest > time.Now().UnixNano() {
+		t.Error("the next Sync would wait as long")
+	}
+}
+
 // TestSyncWaitsForTheTickOfLinks: a link that was turned leads to old files, and only the
 // link itself has the time of that.
 func TestSyncWaitsForTheTickOfLinks(t *testing.T) {

@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/RepliBuild/replibuild/internal/atomicfile"
+	"github.com/RepliBuild/replibuild/internal/pause"
 	"github.com/RepliBuild/replibuild/internal/rootid"
 )
 
@@ -45,7 +47,7 @@ func (s *Service) saver() {
 		case <-s.ctx.Done():
 			return
 		}
-		if !sleep(s.ctx, rest) {
+		if pause.For(s.ctx, rest) != nil {
 			return // Close writes
 		}
 		begin := time.Now()
@@ -67,21 +69,10 @@ func (s *Service) writeState(text []byte) error {
 	if text == nil {
 		return nil
 	}
-	dir := filepath.Dir(s.cfg.StateFile)
-	f, err := os.CreateTemp(dir, filepath.Base(s.cfg.StateFile)+".tmp*")
-	if errors.Is(err, os.ErrNotExist) && rootid.MakeFolder(dir) == nil {
-		f, err = os.CreateTemp(dir, filepath.Base(s.cfg.StateFile)+".tmp*")
-	}
-	if err != nil {
+	if err := rootid.MakeFolder(filepath.Dir(s.cfg.StateFile)); err != nil {
 		return err
 	}
-	_, err = f.Write(text)
-	err = errors.Join(err, f.Close())
-	if err == nil {
-		err = os.Rename(f.Name(), s.cfg.StateFile)
-	}
-	if err != nil {
-		os.Remove(f.Name())
+	if err := atomicfile.Write(s.cfg.StateFile, text); err != nil {
 		return err
 	}
 	s.counts.saves.Add(1)
@@ -157,7 +148,7 @@ func (w *writer) files(g *graph, places []uint32) (numbers []uint32) {
 		if f != nil {
 			numbers[i] = n
 			n++
-			w.number(uint64(places[f.place.number]))
+			w.number(uint64(places[f.dir.number]))
 			w.text(f.base)
 			w.flag(f.link)
 		}

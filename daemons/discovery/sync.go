@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/RepliBuild/replibuild/internal/pause"
 	"github.com/RepliBuild/replibuild/internal/stamps"
 	"github.com/RepliBuild/replibuild/ipc"
 )
@@ -17,7 +18,8 @@ const (
 // Sync implements [ipc.Discovery].
 func (s *Service) Sync(ctx context.Context, req ipc.SyncRequest) (ipc.SyncReply, error) {
 	s.counts.syncs.Add(1)
-	trusted := !req.Full && s.byEvents() && s.awaitCookie(ctx)
+	var recent glance
+	trusted := !req.Full && s.byEvents() && s.awaitCookie(ctx, func() { recent = s.glanceAtRecent(ctx) })
 	if err := s.enter(ctx); err != nil {
 		return ipc.SyncReply{}, err
 	}
@@ -27,10 +29,10 @@ func (s *Service) Sync(ctx context.Context, req ipc.SyncRequest) (ipc.SyncReply,
 	case remounted:
 		reply.Scanned = s.rescan()
 	case trusted && s.watches != nil:
-		reply.Mode, reply.Scanned = modeWatch, s.checkLoose()
-		s.lookAtRecent()
+		reply.Mode, reply.Scanned = modeWatch, s.scanUncovered()
+		s.takeGlance(recent)
 	default:
-		reply.Scanned = s.checkAll()
+		reply.Scanned = s.scanAll()
 	}
 	s.settle()
 	if err := s.compareContents(ctx); err != nil {
@@ -39,7 +41,7 @@ func (s *Service) Sync(ctx context.Context, req ipc.SyncRequest) (ipc.SyncReply,
 	s.answer(&reply)
 	wait := s.untilTick()
 	s.unlock()
-	return reply, pause(ctx, wait)
+	return reply, untilClock(ctx, wait)
 }
 
 // answer fills in the state of the graph.
@@ -58,29 +60,26 @@ func (s *Service) answer(reply *ipc.SyncReply) {
 }
 
 // untilTick returns how long it takes until the newest change seen is a tick old: a
-// hash taken after that belongs to its signature for sure. A time from the future
-// is not waited for longer than a tick.
+// hash taken after that belongs to its signature for sure. A time in the future, which
+// the clock leaves when it is set back, counts as now.
 func (s *Service) untilTick() time.Duration {
 	if s.newest == 0 || s.cfg.impatient {
 		return 0
 	}
-	left := time.Duration(s.newest + int64(s.tick) - time.Now().UnixNano())
-	s.newest = 0
-	return min(max(left, 0), s.tick)
+	now := time.Now().UnixNano()
+	s.newest = min(s.newest, now)
+	return max(time.Duration(s.newest+int64(s.tick)-now), 0)
 }
 
-func pause(ctx context.Context, d time.Duration) error {
+// untilClock waits for the clock of the file system.
+func untilClock(ctx context.Context, d time.Duration) error {
 	if d <= 0 {
 		return nil
 	}
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return nil
-	case <-ctx.Done():
-		return ipc.Errorf(ipc.CodeCancelled, "waiting for the clock: %v", ctx.Err())
+	if err := pause.For(ctx, d); err != nil {
+		return ipc.Errorf(ipc.CodeCancelled, "waiting for the clock: %v", err)
 	}
+	return nil
 }
 
 // remounted reports whether something was mounted or unmounted where it matters.

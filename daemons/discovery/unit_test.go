@@ -126,3 +126,18 @@ func TestEarliestCauseIsKeptAmongMany(t *testing.T) {
 		t.Errorf("%d dirty nodes after everything came back", len(g.dirty))
 	}
 }
+
+// An output that is gone is told from one that another program changed.
+func TestWhatIsWrongWithAnOutput(t *testing.T) {
+	t.Parallel()
+	g := newGraph("/p")
+	f, want := g.fileFor("a.o", false), packSignature(ipc.Signature{Ino: 1})
+	g.see(f, []byte(want))
+	g.put("n", "", "", []uint32{g.expect(expectationKey{want: want, subject: f.number, kind: makes}, f.met(want))})
+	for now, text := range map[string]string{nothing: "missing", packSignature(ipc.Signature{Ino: 2}): "changed by another program"} {
+		g.see(f, []byte(now))
+		if c := g.causes(g.nodeByID["n"]); len(c) != 1 || c[0] != (ipc.Cause{Kind: ipc.CauseOutput, Path: "a.o", Text: text}) {
+			t.Errorf("%+v, want %q", c, text)
+		}
+	}
+}

@@ -80,9 +80,9 @@ func TestMountedFile(t *testing.T) {
 func TestRecent(t *testing.T) {
 	t.Parallel()
 	var r recent
-	at := &place{abs: "/p"}
+	at := &dirNode{abs: "/p"}
 	file := func(changed int64, makers int32) *file {
-		f := &file{place: at, changed: changed, makers: makers, writable: true, expects: []uint32{0}}
+		f := &file{dir: at, changed: changed, makers: makers, writable: true, expects: []uint32{0}}
 		r.offer(f)
 		return f
 	}

@@ -11,7 +11,7 @@ import (
 
 // follow digests events until the service ends. Each is digested, with every look
 // that it asks for, before the next one is read: a cookie proves that. Between bursts
-// they may gather, see [Service.gather].
+// they may gather, see [Service.coalesce].
 func (s *Service) follow() {
 	timer := time.NewTimer(time.Hour)
 	timer.Stop()
@@ -20,7 +20,7 @@ func (s *Service) follow() {
 		var events <-chan fsnotify.Event
 		var failures <-chan error
 		if s.hintsDue {
-			s.walkHints()
+			s.walkUntracked()
 		}
 		if s.watches != nil {
 			events, failures = s.watches.notify.Events, s.watches.notify.Errors
@@ -47,7 +47,7 @@ func (s *Service) followOne(events <-chan fsnotify.Event, failures <-chan error,
 				s.digest(e)
 				s.unlock()
 			}
-			s.gather()
+			s.coalesce()
 		case err, ok := <-failures:
 			if !ok {
 				return s.ctx.Err() == nil
@@ -119,12 +119,12 @@ func (s *Service) digest(e fsnotify.Event) {
 	for len(w.lost) > 0 && s.watches == w {
 		r := w.lost[0]
 		w.lost = w.lost[1:]
-		s.leadAnew(r)
+		s.rewatch(r)
 	}
 	if shed != nil {
 		w.sweep(shed)
 	}
-	s.hint(f, base, e.Op)
+	s.noteUntracked(f, base, e.Op)
 }
 
 // leadHooked leads every route through an entry anew.
@@ -137,12 +137,12 @@ func (s *Service) leadHooked(f *folder, base string) {
 		}
 	}
 	for _, r := range routes {
-		s.leadAnew(r)
+		s.rewatch(r)
 	}
 }
 
-// lookInto looks at what is recorded of one name in a place.
-func (s *Service) lookInto(p *place, base string, op fsnotify.Op) {
+// lookInto looks at what is recorded of one name in a folder.
+func (s *Service) lookInto(p *dirNode, base string, op fsnotify.Op) {
 	if p.gone || p == s.cookies.place {
 		return
 	}
@@ -150,7 +150,7 @@ func (s *Service) lookInto(p *place, base string, op fsnotify.Op) {
 		s.lookAt(f)
 	}
 	if p.route.end.traits.caseless {
-		s.check([]*place{p})
+		s.scan([]*dirNode{p})
 		return
 	}
 	for _, f := range p.filesAt(base) {
@@ -158,7 +158,7 @@ func (s *Service) lookInto(p *place, base string, op fsnotify.Op) {
 	}
 	if n, known := s.graph.nameOf[base]; known && p.misses(n) {
 		s.findBase(p, n)
-		s.vouch(p)
+		s.noteCoverage(p)
 	}
 	if op&structural == 0 {
 		return

@@ -20,7 +20,7 @@ type build struct {
 	job     *job
 	started time.Time
 	envHash string
-	memory  *memory    // the service's, or an empty one while another process builds
+	memory  *lastBuild // the service's, or an empty one while another process builds
 	outputs *outputLog // nil without the build lock
 
 	discovery   *session[ipc.Discovery]
@@ -29,14 +29,16 @@ type build struct {
 	recorder    *recorder
 
 	plan       *ipc.Plan // nil until known
+	graph      *actionGraph
 	scope      scope
 	costs      map[string]unitCost
-	expected   float64     // seconds, by the costs of the units; 0 = unknown
-	correction float64     // what estimates are multiplied with
-	total      int         // units of the request
-	learned    bool        // there is something to write down
-	distrust   bool        // discovery's stand-in has been asked: it knows nothing of before
-	working    atomic.Bool // compilation was asked for something that can be cancelled
+	past       func() map[string]bool // nodes that the history knows
+	expected   float64                // seconds of all rounds, by the costs of steps, units and links; 0 = unknown
+	correction float64                // what estimates are multiplied with
+	total      int                    // units of the request
+	learned    bool                   // there is something to write down
+	distrust   bool                   // discovery's stand-in has been asked: it knows nothing of before
+	working    atomic.Bool            // compilation was asked for something that can be cancelled
 
 	mu       sync.Mutex
 	outcomes map[string]ipc.UnitResult // units that were not in place from the start
@@ -51,7 +53,7 @@ type build struct {
 func (s *Service) run(j *job) {
 	b := &build{
 		s: s, job: j, started: time.Now(), envHash: digest(j.req.Env), memory: s.memory,
-		outcomes: map[string]ipc.UnitResult{},
+		outcomes: map[string]ipc.UnitResult{}, past: sync.OnceValue(s.history.nodes),
 	}
 	b.discovery = newSession(s.discovery, b.takenOver)
 	b.setup = newSession(s.setup, b.takenOver)
@@ -112,46 +114,43 @@ func (b *build) round() error {
 		return err
 	}
 	b.phase("plan", start)
-	if b.scope, err = newScope(b.plan, b.job.req); err != nil {
+	if b.scope, err = newScope(b.graph, b.job.req); err != nil {
 		return err
 	}
 	return b.work(seen)
 }
 
-// work brings the scope up to date: steps, units, links. When it returns every unit
-// of the scope has an outcome, and nothing runs any more.
+// work brings the scope up to date. When it returns every action of the scope has an
+// outcome, and nothing runs any more.
 func (b *build) work(seen changes) error {
 	b.total = len(b.scope.units)
 	b.costs = b.s.history.costs.snapshot()
 	defer b.updateCompileCommands()()
 	b.keepScope()
-	units := b.unitsToDo(seen)
-	b.announce(units, seen)
+	b.makeFolders()
 	start := time.Now()
-	broken, now, err := b.runSteps(seen)
-	b.phase("generate", start)
-	if err == nil && len(b.plan.Steps) > 0 {
-		before := len(units)
-		if units = b.unitsToDo(now); len(units) != before {
-			b.announce(units, now)
+	s := newScheduler(b, seen)
+	s.announce()
+	b.job.setUnits(len(b.scope.units), 0)
+	err := s.run()
+	b.phase("make", start)
+	b.reportInPlace()
+	return err
+}
+
+// makeFolders makes the folders that commands write to, before anything runs. A folder
+// that is searched for headers and comes only later would make the compiles run again that
+// missed it. Where it cannot be made, the command says why.
+func (b *build) makeFolders() {
+	for _, i := range b.scope.actions {
+		a := &b.plan.Actions[i]
+		if a.Kind != ipc.ActionCommand {
+			continue
+		}
+		for _, out := range a.Outputs {
+			_ = b.job.req.Caller.MakeFolder(filepath.Join(b.plan.Root, filepath.Dir(filepath.FromSlash(out))))
 		}
 	}
-	b.reportClean(units)
-	start = time.Now()
-	links := newLinker(b, units, now)
-	if err != nil {
-		links.stop(b.stopReason(err))
-		b.skip(units, links, b.stopReason(err))
-	} else {
-		links.start()
-		free, blocked, why := b.withoutBlocked(units, broken)
-		b.skip(blocked, links, why)
-		err = b.compile(free, links)
-	}
-	links.wait()
-	b.phase("make", start)
-	b.reportInPlace(units)
-	return err
 }
 
 // stopReason is the reason of units that are not tried because the build ends early.
@@ -179,7 +178,7 @@ func (b *build) lock() *buildLock {
 		b.outputs = newOutputLog(b.s.cfg.BuildLock, b.s.cfg.Root, b.s.root, b.s.log)
 		return lock
 	}
-	b.memory = openMemory("", b.s.root, b.s.log)
+	b.memory = openLastBuild("", b.s.root, b.s.log)
 	switch {
 	case b.job.ctx.Err() != nil:
 	case err != nil:
@@ -241,22 +240,19 @@ func (b *build) learn(err error) {
 func (b *build) allRecorded() bool {
 	recorded := b.memory.recorded
 	all := recorded[planNode]
-	for _, s := range b.plan.Steps {
-		all = all && recorded[s.ID]
-	}
-	for _, u := range b.scope.units {
-		all = all && recorded[u.ID]
-	}
-	for _, t := range b.scope.targets {
-		all = all && recorded[linkNode(t.Name)]
+	for _, i := range b.scope.actions {
+		a := &b.plan.Actions[i]
+		all = all && (recorded[a.ID] || a.Kind == ipc.ActionPhony)
 	}
 	return all
 }
 
 // settle waits until discovery has all records, and notes which they are. A record
 // that it did not take costs what it said of before: nothing is believed then.
-func (b *build) settle() {
-	if err := b.recorder.settle(b.memory); err != nil {
+func (b *build) settle() { b.settled(b.recorder.settle) }
+
+func (b *build) settled(how func(*lastBuild) error) {
+	if err := how(b.memory); err != nil {
 		b.s.log.Warn("record what was built", "build", b.job.id, "error", err)
 	}
 	b.mu.Lock()

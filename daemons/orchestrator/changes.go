@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/RepliBuild/replibuild/internal/pause"
 	"github.com/RepliBuild/replibuild/ipc"
 )
 
@@ -51,7 +52,7 @@ func (s *Service) followChanges() {
 // awaitDiscovery returns when discovery answers, after one pause where there is no daemon.
 func (s *Service) awaitDiscovery() error {
 	for {
-		if err := pause(s.ctx, changesRetry); err != nil {
+		if err := pause.For(s.ctx, changesRetry); err != nil {
 			return err
 		}
 		if !s.discovery.HasRemote || s.askDirty(s.ctx).Known {
@@ -80,7 +81,7 @@ func (s *Service) allOurs(paths []string) bool {
 		return false
 	}
 	for _, path := range paths {
-		if !strings.HasPrefix(s.relative(path), p.BuildDir+"/") {
+		if !strings.HasPrefix(s.relative(path), p.plan.BuildDir+"/") {
 			return false
 		}
 	}

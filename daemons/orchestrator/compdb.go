@@ -47,12 +47,11 @@ func compileCommands(p *ipc.Plan) ([]byte, error) {
 	enc := json.NewEncoder(&text)
 	enc.SetEscapeHTML(false)
 	text.WriteString("[\n")
-	for i := range p.Units {
-		u := &p.Units[i]
-		if i > 0 {
-			text.WriteString(",\n")
-		}
-		err := enc.Encode(compileCommand{Directory: p.Root, Arguments: p.CommandLine(u), File: u.Source, Output: u.Object})
+	between := ""
+	for u := range p.Units() {
+		text.WriteString(between)
+		between = ",\n"
+		err := enc.Encode(compileCommand{Directory: p.Root, Arguments: p.Line(u), File: u.Source, Output: u.Output()})
 		if err != nil {
 			return nil, fmt.Errorf("command of %s: %w", u.ID, err)
 		}
@@ -62,7 +61,7 @@ func compileCommands(p *ipc.Plan) ([]byte, error) {
 	return text.Bytes(), nil
 }
 
-// replaceFile is writeFile for a file that others may read, as the caller's umask says.
+// replaceFile is [atomicfile.Write] for a file that others may read, as the caller's umask says.
 func replaceFile(path string, data []byte, caller *ipc.Caller) error {
 	tmp := fmt.Sprintf("%s.%d.tmp", path, os.Getpid())
 	f, err := os.OpenFile(tmp, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o666)

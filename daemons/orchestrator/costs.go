@@ -55,7 +55,7 @@ const minCostLines = 1000
 // rewritten when half of it is out of date, so that a build of one unit in ten
 // thousand writes one line.
 type costs struct {
-	file lineFile
+	file jsonlFile
 
 	mu      sync.Mutex
 	nodes   map[string]unitCost
@@ -68,7 +68,7 @@ func openCosts(dir string, root rootid.ID, log *slog.Logger) *costs {
 	if dir == "" {
 		return c
 	}
-	c.file = lineFile{path: filepath.Join(dir, "costs.jsonl"), root: root}
+	c.file = jsonlFile{path: filepath.Join(dir, "costs.jsonl"), root: root}
 	err := c.file.read(func(line []byte) {
 		c.written++
 		var l costLine

@@ -157,7 +157,7 @@ func TestHistoryOfOthersIsRead(t *testing.T) {
 	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
 		t.Fatal("there is no history on disk")
 	}
-	other := lineFile{path: path, root: s.history.file.root, ours: true}
+	other := jsonlFile{path: path, root: s.history.file.root, ours: true}
 	if err := other.append([]byte(`{"build":"other","started":"2026-01-02T03:04:05Z","success":true,"compiled":1}` + "\n")); err != nil {
 		t.Fatal(err)
 	}

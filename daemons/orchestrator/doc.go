@@ -24,6 +24,8 @@
 //     kept of past builds is bounded, in memory and on disk.
 //
 // The life of a build is in build.go; each of its phases has a file of its own:
-// planning.go, steps.go, compile.go, links.go. What goes on without a build is in
-// changes.go (automatic builds), viewers.go (subscribers, the set) and explain.go.
+// planning.go (what to do), actiongraph.go and scope.go (the graph), scheduler.go (what is
+// ready), schedule.go (what goes first), request.go (compilation is asked), outcomes.go
+// (what became of it). What goes on without a build is in
+// changes.go (automatic builds), subscribers.go (subscribers, the set) and explain.go.
 package orchestrator

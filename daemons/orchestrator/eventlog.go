@@ -98,7 +98,7 @@ func startOf(body ipc.EventBody) (id string, starts bool) {
 	case ipc.UnitStarted:
 		return b.Target + ":" + b.File, true
 	case ipc.LinkStarted:
-		return linkNode(b.Target), true
+		return ipc.LinkID(b.Target), true
 	case ipc.StepStarted:
 		return b.Step, true
 	}
@@ -111,7 +111,7 @@ func endOf(body ipc.EventBody) (id string, ends bool) {
 	case ipc.UnitFinished:
 		return b.Target + ":" + b.File, true
 	case ipc.LinkFinished:
-		return linkNode(b.Target), true
+		return ipc.LinkID(b.Target), true
 	case ipc.StepFinished:
 		return b.Step, true
 	}

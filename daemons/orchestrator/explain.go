@@ -43,8 +43,8 @@ func (s *Service) Explain(ctx context.Context, req ipc.ExplainRequest) (ipc.Expl
 // planToExplain is the last plan, after a start setup's. A project whose
 // configuration is broken is explained without.
 func (s *Service) planToExplain(ctx context.Context) *ipc.Plan {
-	if p := s.plan.Load(); p != nil {
-		return p
+	if g := s.plan.Load(); g != nil {
+		return g.plan
 	}
 	setup, err := s.setup.current()
 	if err != nil {
@@ -66,7 +66,7 @@ func unitsOf(p *ipc.Plan, source string) (ids []string) {
 	if p == nil {
 		return nil
 	}
-	for _, u := range p.Units {
+	for u := range p.Units() {
 		if u.Source == source {
 			ids = append(ids, u.ID)
 		}
@@ -93,7 +93,7 @@ func (s *Service) explainUnit(ctx context.Context, reply ipc.ExplainReply, p *ip
 	reply.Records = s.history.facts(unitOf(reply.Subject), maxFacts)
 	reply.Dirty = s.dirtyNow(ctx, ids)
 	for _, id := range ids {
-		if link := linkNode(p.Unit(id).Target); !slices.Contains(reply.Dependents, link) {
+		if link := ipc.LinkID(p.Unit(id).Target); !slices.Contains(reply.Dependents, link) {
 			reply.Dependents = append(reply.Dependents, link)
 		}
 	}
@@ -103,10 +103,10 @@ func (s *Service) explainUnit(ctx context.Context, reply ipc.ExplainReply, p *ip
 
 func (s *Service) explainTarget(ctx context.Context, reply ipc.ExplainReply, p *ipc.Plan, t *ipc.Target) ipc.ExplainReply {
 	reply.Kind = kindTarget
-	id := linkNode(t.Name)
+	id := ipc.LinkID(t.Name)
 	reply.Records = s.history.facts(func(u ipc.UnitRecord) bool { return u.ID == id }, maxFacts)
 	nodes := []string{id}
-	for _, u := range p.Units {
+	for u := range p.Units() {
 		if u.Target == t.Name {
 			nodes = append(nodes, u.ID)
 		}
@@ -115,7 +115,7 @@ func (s *Service) explainTarget(ctx context.Context, reply ipc.ExplainReply, p *
 	reply.Inputs = s.inputsOf(ctx, id)
 	for _, other := range p.Targets {
 		if slices.Contains(other.Depends, t.Name) {
-			reply.Dependents = append(reply.Dependents, linkNode(other.Name))
+			reply.Dependents = append(reply.Dependents, ipc.LinkID(other.Name))
 		}
 	}
 	return reply
@@ -156,7 +156,7 @@ func stepMaking(p *ipc.Plan, output string) string {
 	if p == nil {
 		return ""
 	}
-	for _, step := range p.Steps {
+	for step := range p.Steps() {
 		if slices.Contains(step.Outputs, output) {
 			return step.ID
 		}

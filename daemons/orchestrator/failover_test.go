@@ -251,15 +251,28 @@ func TestLateNewsOfAServiceThatWasGivenUp(t *testing.T) {
 	t.Parallel()
 	w := newWorld()
 	s := w.service(t)
-	b := &build{s: s, job: newJob(ipc.BuildRequest{}, "", func(ipc.Event) {}), outcomes: map[string]ipc.UnitResult{}, memory: s.memory, plan: &w.plan}
+	b := &build{s: s, job: newJob(ipc.BuildRequest{}, "", func(ipc.Event) {}), outcomes: map[string]ipc.UnitResult{}, memory: s.memory, past: s.history.nodes}
+	g, err := newActionGraph(&w.plan)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.setPlan(g)
+	if b.scope, err = newScope(g, ipc.BuildRequest{}); err != nil {
+		t.Fatal(err)
+	}
 	b.recorder = &recorder{}
-	units := []ipc.BatchUnit{{Unit: w.plan.Units[0]}, {Unit: w.plan.Units[1]}}
-	batch := newBatch(b, units, newLinker(b, units, changes{}))
-	_, old := batch.attempt()
+	sched := newScheduler(b, changes{})
+	var units []planned
+	for u := range w.plan.Units() {
+		units = append(units, planned{RunAction: ipc.RunAction{Action: *u}, at: g.at[u.ID]})
+	}
+	asked := newRequest(sched, units[:2])
+	_, old := asked.attempt()
 	done := ipc.UnitResult{ID: units[0].ID, Status: ipc.StatusCompiled}
-	old(ipc.BatchProgress{Finished: []ipc.UnitResult{done, done}})
-	req, _ := batch.attempt()
-	old(ipc.BatchProgress{Started: []string{units[1].ID}, Finished: []ipc.UnitResult{{ID: units[1].ID, Status: ipc.StatusFailed}}})
-	equal(t, "asked again for", len(req.Units), 1)
+	old(ipc.RunProgress{Finished: []ipc.UnitResult{done, done}})
+	req, _ := asked.attempt()
+	old(ipc.RunProgress{Started: []string{units[1].ID}, Finished: []ipc.UnitResult{{ID: units[1].ID, Status: ipc.StatusFailed}}})
+	equal(t, "asked again for", len(req.Actions), 1)
+	sched.drain()
 	equal(t, "outcomes", len(b.outcomes), 1)
 }

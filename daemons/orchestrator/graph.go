@@ -51,7 +51,7 @@ func firstOf(own, readers []string, p *ipc.Plan) string {
 	return ""
 }
 
-func (s *Service) fillGraph(ctx context.Context, reply ipc.GraphReply, p *ipc.Plan, u *ipc.Unit, inputs []string) (ipc.GraphReply, error) {
+func (s *Service) fillGraph(ctx context.Context, reply ipc.GraphReply, p *ipc.Plan, u *ipc.Action, inputs []string) (ipc.GraphReply, error) {
 	g := includesOf(newIncludeTexts(), p, u, inputs)
 	order, _ := g.reach(reply.Subject)
 	index := make(map[string]int, len(order))
@@ -77,9 +77,9 @@ func (s *Service) fillGraph(ctx context.Context, reply ipc.GraphReply, p *ipc.Pl
 // inputCosts says what files cost, or with none given all that are read; without a
 // compilation that answers only their names are known.
 func (s *Service) inputCosts(ctx context.Context, p *ipc.Plan, paths []string) []ipc.InputCost {
-	req := ipc.InputsRequest{Seconds: make(map[string]float64, len(p.Units)), Paths: paths}
+	req := ipc.InputsRequest{Seconds: map[string]float64{}, Paths: paths}
 	costs := s.history.costs.snapshot()
-	for _, u := range p.Units {
+	for u := range p.Units() {
 		req.Seconds[u.ID] = costs[u.ID].Seconds
 	}
 	c, err := s.compilation.current()
@@ -106,8 +106,8 @@ func (s *Service) slow(ctx context.Context, limit int) *ipc.Slow {
 	if p == nil {
 		return out
 	}
-	costs, sources := s.history.costs.snapshot(), make(map[string]bool, len(p.Units))
-	for _, u := range p.Units {
+	costs, sources := s.history.costs.snapshot(), map[string]bool{}
+	for u := range p.Units() {
 		sources[u.Source] = true
 		if c, known := costs[u.ID]; known {
 			out.Seconds += c.Seconds

@@ -30,7 +30,7 @@ const (
 // On disk it is one JSON line a build, appended, rewritten when twice as long as it
 // may be; a line that cannot be read is skipped.
 type history struct {
-	file lineFile
+	file jsonlFile
 	log  *slog.Logger
 
 	mu      sync.Mutex
@@ -48,7 +48,7 @@ func openHistory(dir string, root rootid.ID, log *slog.Logger) *history {
 	if dir == "" {
 		return h
 	}
-	h.file = lineFile{path: filepath.Join(dir, "history.jsonl"), root: root}
+	h.file = jsonlFile{path: filepath.Join(dir, "history.jsonl"), root: root}
 	h.readAll()
 	return h
 }
@@ -264,6 +264,23 @@ func (h *history) last() []ipc.ExplainFact {
 	all := slices.Collect(maps.Values(found))
 	slices.SortFunc(all, func(a, b ipc.ExplainFact) int { return strings.Compare(a.ID, b.ID) })
 	return all
+}
+
+// nodes are the IDs of all nodes that were made in a build that is remembered, also by
+// another process.
+func (h *history) nodes() map[string]bool {
+	h.reload()
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	made := map[string]bool{}
+	for _, r := range h.records {
+		for _, u := range r.Units {
+			if u.Status != ipc.StatusSkipped {
+				made[u.ID] = true
+			}
+		}
+	}
+	return made
 }
 
 // target reports the target part of a link's ID.

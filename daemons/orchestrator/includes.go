@@ -322,7 +322,7 @@ func (t *includeText) add(line []byte) {
 }
 
 // includesOf makes the graph of a unit. inputs are what it read.
-func includesOf(texts *includeTexts, p *ipc.Plan, u *ipc.Unit, inputs []string) *includes {
+func includesOf(texts *includeTexts, p *ipc.Plan, u *ipc.Action, inputs []string) *includes {
 	var args []string
 	if u.Command < len(p.Commands) {
 		args = p.Commands[u.Command].Args

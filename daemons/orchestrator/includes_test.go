@@ -53,7 +53,7 @@ func tree(t *testing.T, args string, files map[string]string) (string, *includes
 	}
 	slices.Sort(inputs)
 	p := &ipc.Plan{Root: root, Commands: []ipc.Command{{Args: strings.Fields(strings.ReplaceAll(args, "ROOT", root))}}}
-	return root, includesOf(newIncludeTexts(), p, &ipc.Unit{Source: "src/main.cpp"}, inputs)
+	return root, includesOf(newIncludeTexts(), p, &ipc.Action{Source: "src/main.cpp"}, inputs)
 }
 
 func TestShortestChain(t *testing.T) {

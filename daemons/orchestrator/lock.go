@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/RepliBuild/replibuild/internal/filelock"
+	"github.com/RepliBuild/replibuild/internal/pause"
 	"github.com/RepliBuild/replibuild/internal/rootid"
 )
 
@@ -18,9 +20,6 @@ const (
 	lockStale = 4 * lockBeat // "at most 2 s late"
 	lockPoll  = 10 * time.Millisecond
 )
-
-// errLockHeld: another process holds the lock.
-var errLockHeld = errors.New("another process holds the lock")
 
 // buildLock is a lock that is held, or given up on.
 type buildLock struct {
@@ -40,13 +39,13 @@ func lockBuild(ctx context.Context, path string, waiting func()) (*buildLock, er
 	if err != nil {
 		return nil, err
 	}
-	err = tryLock(f)
-	if errors.Is(err, errLockHeld) {
+	err = filelock.Exclusive(f)
+	if errors.Is(err, filelock.ErrLocked) {
 		waiting()
 		err = waitForLock(ctx, f)
 	}
 	switch {
-	case errors.Is(err, errLockHeld):
+	case errors.Is(err, filelock.ErrLocked):
 		return &buildLock{}, f.Close()
 	case err != nil:
 		f.Close()
@@ -64,8 +63,8 @@ func waitForLock(ctx context.Context, f *os.File) error {
 	var stamp time.Time
 	var seen time.Time
 	for {
-		err := tryLock(f)
-		if !errors.Is(err, errLockHeld) {
+		err := filelock.Exclusive(f)
+		if !errors.Is(err, filelock.ErrLocked) {
 			return err
 		}
 		fi, err := f.Stat()
@@ -75,9 +74,9 @@ func waitForLock(ctx context.Context, f *os.File) error {
 		case seen.IsZero() || !fi.ModTime().Equal(stamp):
 			stamp, seen = fi.ModTime(), time.Now()
 		case time.Since(seen) > lockStale:
-			return errLockHeld
+			return filelock.ErrLocked
 		}
-		if err := pause(ctx, lockPoll); err != nil {
+		if err := pause.For(ctx, lockPoll); err != nil {
 			return err
 		}
 	}
@@ -113,16 +112,4 @@ func (l *buildLock) release() {
 	close(l.stop)
 	<-l.done
 	l.file.Close() // also unlocks
-}
-
-// pause waits for d, or until ctx ends.
-func pause(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }

@@ -30,7 +30,11 @@ func (s *Service) checkNames(ctx context.Context, req ipc.BuildRequest) error {
 	if err != nil || reply.Plan == nil {
 		return nil
 	}
-	_, err = newScope(reply.Plan, req)
+	g, err := newActionGraph(reply.Plan)
+	if err != nil {
+		return nil
+	}
+	_, err = newScope(g, req)
 	return err
 }
 
@@ -74,7 +78,7 @@ func sourceNames(p *ipc.Plan) []string {
 	}
 	seen := map[string]bool{}
 	var names []string
-	for _, u := range p.Units {
+	for u := range p.Units() {
 		if !seen[u.Source] {
 			seen[u.Source] = true
 			names = append(names, u.Source)

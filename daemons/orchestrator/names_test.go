@@ -2,6 +2,7 @@ package orchestrator
 
 import (
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 
@@ -86,8 +87,49 @@ func TestReasonsThatAreKnownBetter(t *testing.T) {
 		{ipc.Reason{}, changed, false, "gen.sh changed"},
 		{ipc.Reason{Code: ipc.ReasonFlags, Text: "flags added: -g"}, changed, true, "flags added: -g"},
 	} {
-		if got := completeReason(c.reason, "step:v.h", c.causes, c.seen); got.Text != c.want {
+		if got := completeReason(c.reason, ipc.ActionCommand, c.causes, c.seen); got.Text != c.want {
 			t.Errorf("%+v %v %v: %q, want %q", c.reason, c.causes, c.seen, got.Text, c.want)
 		}
 	}
+}
+
+// What the history lists was made before: also where another process made it, or where
+// the plan did not have it for a while.
+func TestWhatWasMadeBeforeIsNotNew(t *testing.T) {
+	t.Parallel()
+	w, dir := newWorld(), t.TempDir()
+	keep := func(c *Config) { c.StateDir = dir }
+	daemon := w.service(t, keep)
+	other := w.service(t, keep) // opened while there is no history
+	built(t, daemon)
+	daemon.Close()
+	check := func(when string, o outcome) {
+		t.Helper()
+		for _, b := range bodies[ipc.UnitFinished](o) {
+			if !b.Seen || strings.HasPrefix(b.Reason.Text, "never ") {
+				t.Errorf("%s: %s: seen %v, %s", when, b.File, b.Seen, b.Reason.Text)
+			}
+		}
+		for _, b := range bodies[ipc.LinkFinished](o) {
+			if strings.HasPrefix(b.Reason.Text, "never ") {
+				t.Errorf("%s: %s: %s", when, b.Target, b.Reason.Text)
+			}
+		}
+	}
+	w.write("src/main.cpp", "new")
+	o := built(t, other)
+	equal(t, "made by another process", len(bodies[ipc.UnitFinished](o)) > 0, true)
+	check("after a build of another process", o)
+
+	all := w.plan
+	w.newPlan(func(p *ipc.Plan) {
+		p.Targets = p.Targets[:1]
+		p.Actions = slices.DeleteFunc(p.Actions, func(a ipc.Action) bool { return a.Target != p.Targets[0].Name })
+	})
+	built(t, other)
+	w.write("src/util.cpp", "new")
+	w.newPlan(func(p *ipc.Plan) { p.Targets, p.Actions = all.Targets, all.Actions })
+	o = built(t, other)
+	equal(t, "made again", len(bodies[ipc.LinkFinished](o)) > 0, true)
+	check("back in the plan", o)
 }

@@ -67,11 +67,11 @@ type Service struct {
 
 	queue   *queue
 	history *history
-	memory  *memory                  // only the goroutine that builds touches it
-	plan    atomic.Pointer[ipc.Plan] // the last plan, for those who only look
+	memory  *lastBuild                  // only the goroutine that builds touches it
+	plan    atomic.Pointer[actionGraph] // the last plan, for those who only look
 	cache   atomic.Pointer[ipc.CacheSummary]
 	last    atomic.Pointer[ipc.BuildRequest] // what an automatic build repeats
-	viewers *viewers
+	viewers *subscribers
 	dirty   dirtiness
 	shown   atomic.Pointer[job] // that runs, or ran last; nil = none yet
 
@@ -86,7 +86,7 @@ func New(cfg Config) (*Service, error) {
 	if cfg.Hub == nil || cfg.Root == "" {
 		return nil, errors.New("new orchestrator: Config.Hub and Config.Root are required")
 	}
-	s := &Service{cfg: cfg, root: rootid.Of(cfg.Root), log: cfg.Log, viewers: newViewers()}
+	s := &Service{cfg: cfg, root: rootid.Of(cfg.Root), log: cfg.Log, viewers: newSubscribers()}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
 	}
@@ -101,7 +101,7 @@ func New(cfg Config) (*Service, error) {
 		}
 	}
 	s.history = openHistory(cfg.StateDir, s.root, s.log)
-	s.memory = openMemory(cfg.StateDir, s.root, s.log)
+	s.memory = openLastBuild(cfg.StateDir, s.root, s.log)
 	if s.memory.envHash != "" {
 		s.last.Store(&ipc.BuildRequest{Env: s.memory.env, Caller: s.memory.caller, Targets: s.memory.targets})
 	}

@@ -26,29 +26,13 @@ func (b *build) counts() ipc.Counts {
 	return c
 }
 
-// reportClean tells of the units that are in place already.
-func (b *build) reportClean(todo []ipc.BatchUnit) {
-	dirty := make(map[string]bool, len(todo))
-	for _, u := range todo {
-		dirty[u.ID] = true
-	}
-	clean := make([]ipc.Unit, 0, len(b.scope.units)-len(todo))
-	for _, u := range b.scope.units {
-		if !dirty[u.ID] {
-			clean = append(clean, u)
-		}
-	}
-	b.job.setUnits(len(b.scope.units), len(clean))
-	b.emitCached(len(clean), firstSources(clean))
-}
-
 // reportInPlace tells of the units that compilation found to be in place.
-func (b *build) reportInPlace(todo []ipc.BatchUnit) {
-	var inPlace []ipc.Unit
+func (b *build) reportInPlace() {
+	var inPlace []*ipc.Action
 	b.mu.Lock()
-	for _, u := range todo {
+	for _, u := range b.scope.units {
 		if b.outcomes[u.ID].InPlace {
-			inPlace = append(inPlace, u.Unit)
+			inPlace = append(inPlace, u)
 		}
 	}
 	b.mu.Unlock()
@@ -61,57 +45,111 @@ func (b *build) emitCached(count int, files []string) {
 	}
 }
 
-// unitFinished takes the result of a unit, once. Units that were in place are only
-// counted.
-func (b *build) unitFinished(u ipc.BatchUnit, r ipc.UnitResult) {
-	_, seen := b.costs[u.ID]
-	r.Reason = completeReason(r.Reason, u.ID, u.Causes, seen)
-	b.mu.Lock()
-	if before, again := b.outcomes[u.ID]; !again || !r.InPlace || before.Status == ipc.StatusFailed {
-		b.outcomes[u.ID] = r
+// actionStarted tells that the process of an action runs.
+func (b *build) actionStarted(a planned) {
+	expected := a.Expected * b.correction
+	job := ipc.RunningJob{ID: a.ID, File: a.Source, Target: a.Target, Expected: expected}
+	seen := b.seen(a.ID)
+	switch {
+	case a.Kind == ipc.ActionCompile:
+		b.emit(ipc.UnitStarted{File: a.Source, Target: a.Target, Seen: seen, Expected: expected})
+	case a.Links():
+		job.File = a.Output()
+		b.emit(ipc.LinkStarted{Target: a.Target, Output: a.Output()})
+	default:
+		job.File = nameOf(&a.Action)
+		b.emit(ipc.StepStarted{Step: a.ID, Expected: expected})
 	}
-	if !r.InPlace {
-		b.made = append(b.made, unitRecord(r, u.Source, u.Target))
+	b.job.begins(job)
+}
+
+// actionDone takes the outcome of an action, once. Those that were in place are no news.
+func (b *build) actionDone(a *ipc.Action, n *actionState, r ipc.UnitResult) {
+	seen := b.seen(a.ID)
+	r.Reason = completeReason(r.Reason, a.Kind, n.causes, seen)
+	if a.Kind == ipc.ActionCompile {
+		b.job.unitDone(a.ID)
+	} else {
+		b.job.ends(a.ID)
 	}
-	b.noteFailure(r.ID, r.Status, u.Source)
-	b.mu.Unlock()
-	b.s.history.costs.add(r)
-	b.job.unitDone(u.ID)
+	if n.started || !r.InPlace {
+		b.note(a, r)
+	}
 	if r.InPlace {
 		return
 	}
-	b.emit(ipc.UnitFinished{
-		File: u.Source, Target: u.Target, Status: r.Status, Reason: r.Reason, Seconds: r.Seconds, Seen: seen,
-		CPU: r.CPU, Peak: r.Peak, Bytes: r.Bytes, Saved: r.Saved, Diagnostics: r.Diagnostics, Exit: r.Exit, Command: r.Command,
-		Spans: r.Spans,
-	})
+	switch {
+	case a.Kind == ipc.ActionCompile:
+		b.emit(ipc.UnitFinished{
+			File: a.Source, Target: a.Target, Status: r.Status, Reason: r.Reason, Seconds: r.Seconds, Seen: seen,
+			CPU: r.CPU, Peak: r.Peak, Bytes: r.Bytes, Saved: r.Saved, Diagnostics: r.Diagnostics, Exit: r.Exit, Command: r.Command,
+			Spans: r.Spans,
+		})
+	case a.Links():
+		b.emit(ipc.LinkFinished{
+			Target: a.Target, Output: a.Output(), Status: r.Status, Reason: r.Reason,
+			Seconds: r.Seconds, Bytes: r.Bytes, Diagnostics: r.Diagnostics, Command: r.Command, Spans: r.Spans,
+		})
+	default:
+		b.emit(ipc.StepFinished{
+			Step: a.ID, Status: r.Status, Reason: r.Reason, Seconds: r.Seconds, Changed: r.Changed, Diagnostics: r.Diagnostics,
+		})
+	}
+}
+
+// note keeps the outcome of an action for the counts, the history and the costs.
+func (b *build) note(a *ipc.Action, r ipc.UnitResult) {
+	b.s.history.costs.add(r)
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if a.Kind == ipc.ActionCompile {
+		if before, again := b.outcomes[a.ID]; !again || !r.InPlace || before.Status == ipc.StatusFailed {
+			b.outcomes[a.ID] = r
+		}
+	}
+	if r.InPlace {
+		return
+	}
+	b.made = append(b.made, unitRecord(r, fileOf(a), a.Target))
+	switch r.Status {
+	case ipc.StatusFailed:
+		b.failed = append(b.failed, nameOf(a))
+		b.undone = append(b.undone, a.ID)
+	case ipc.StatusSkipped:
+		b.undone = append(b.undone, a.ID)
+	}
+	if a.Links() && (r.Status == ipc.StatusCompiled || r.Status == ipc.StatusFailed) {
+		b.links++
+	}
+}
+
+// nameOf is what an action is called in sentences: a unit by its source, a link by its
+// target, a command by its first output.
+func nameOf(a *ipc.Action) string {
+	switch {
+	case a.Kind == ipc.ActionCompile:
+		return a.Source
+	case a.Links():
+		return a.Target
+	}
+	return a.Output()
+}
+
+// fileOf is the file that history names for an action, "" for a command.
+func fileOf(a *ipc.Action) string {
+	switch {
+	case a.Kind == ipc.ActionCompile:
+		return a.Source
+	case a.Links():
+		return a.Output()
+	}
+	return ""
 }
 
 func unitRecord(r ipc.UnitResult, file, target string) ipc.UnitRecord {
 	return ipc.UnitRecord{
 		ID: r.ID, File: file, Target: target, Status: r.Status, Reason: r.Reason,
 		Seconds: r.Seconds, CPU: r.CPU, Peak: r.Peak, Bytes: r.Bytes, Saved: r.Saved,
-	}
-}
-
-// noteWork lists a step or link in the history; name is what failed in Detail.
-func (b *build) noteWork(record ipc.UnitRecord, name string) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.made = append(b.made, record)
-	b.noteFailure(record.ID, record.Status, name)
-	if _, isLink := linkedTarget(record.ID); isLink && (record.Status == ipc.StatusCompiled || record.Status == ipc.StatusFailed) {
-		b.links++
-	}
-}
-
-// noteFailure notes a node that failed, with its name for Detail; mu is held.
-func (b *build) noteFailure(id, status, name string) {
-	if status == ipc.StatusFailed {
-		b.failed = append(b.failed, name)
-	}
-	if status == ipc.StatusFailed || status == ipc.StatusSkipped {
-		b.undone = append(b.undone, id)
 	}
 }
 

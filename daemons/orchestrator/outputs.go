@@ -21,7 +21,7 @@ import (
 // beside the build lock, and only the holder of the lock uses it: builds by daemons and
 // builds in one process write to the same log.
 type outputLog struct {
-	file lineFile
+	file jsonlFile
 	dir  string // the project's folder
 	log  *slog.Logger
 }
@@ -36,7 +36,7 @@ type outputLine struct {
 
 func newOutputLog(buildLock, dir string, root rootid.ID, log *slog.Logger) *outputLog {
 	return &outputLog{
-		file: lineFile{path: filepath.Join(filepath.Dir(buildLock), "outputs.jsonl"), root: root},
+		file: jsonlFile{path: filepath.Join(filepath.Dir(buildLock), "outputs.jsonl"), root: root},
 		dir:  dir, log: log,
 	}
 }
@@ -107,17 +107,11 @@ func (o *outputLog) tidy(p *ipc.Plan) (removed int, gone []string) {
 // declaredBy are the outputs that a plan names. Other files that a compile or link makes
 // beside its output (.dwo, .gcno) stay as long as the output does.
 func declaredBy(p *ipc.Plan) map[string]bool {
-	declared := make(map[string]bool, len(p.Units)+len(p.Targets))
-	for _, s := range p.Steps {
-		for _, out := range s.Outputs {
+	declared := make(map[string]bool, len(p.Actions))
+	for i := range p.Actions {
+		for _, out := range p.Actions[i].Outputs {
 			declared[out] = true
 		}
-	}
-	for _, u := range p.Units {
-		declared[u.Object] = true
-	}
-	for _, t := range p.Targets {
-		declared[t.Output] = true
 	}
 	return declared
 }

@@ -2,6 +2,7 @@ package orchestrator
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/RepliBuild/replibuild/ipc"
 )
@@ -15,7 +16,8 @@ type changes struct {
 // look asks discovery what has changed, after it has taken all records. A discovery
 // that cannot say makes the build look at everything.
 func (b *build) look() (changes, error) {
-	b.settle()
+	b.settled(b.recorder.hold) // requests may be running, whose records would change the token
+	defer b.recorder.resume()
 	ctx := b.job.ctx
 	var reply ipc.SyncReply
 	err := b.discovery.call(ctx, func(d ipc.Discovery) (err error) {
@@ -47,7 +49,7 @@ func (b *build) look() (changes, error) {
 	return seen, nil
 }
 
-// believe reports whether discovery has every record that memory knows of. A
+// believe reports whether discovery has every record that lastBuild knows of. A
 // stand-in that took over has none, whatever its token says.
 func (b *build) believe(token string) bool {
 	if b.discovery.replaced() && !b.distrust {
@@ -63,7 +65,7 @@ func (b *build) believe(token string) bool {
 func (b *build) startOver() {
 	b.recorder.clear()
 	if b.plan != nil {
-		b.memory.adopt(b.plan, b.envHash, b.job.req.Env)
+		b.memory.adopt(b.graph, b.envHash, b.job.req.Env)
 		b.recorder.add(b.plan.Track)
 	}
 }
@@ -83,7 +85,7 @@ func (b *build) loadPlan(seen changes) (changes, error) {
 	m := b.memory
 	_, dirty := seen.dirty[planNode]
 	if m.plan != nil && !dirty && m.recorded[planNode] && m.envHash == b.envHash {
-		b.plan = m.plan
+		b.setPlan(m.graph)
 		return seen, nil
 	}
 	req := ipc.PlanRequest{Env: b.job.req.Env}
@@ -95,7 +97,8 @@ func (b *build) loadPlan(seen changes) (changes, error) {
 		return seen, err
 	}
 	if reply.Unchanged && req.Known != "" {
-		b.plan, m.envHash, m.env = m.plan, b.envHash, b.job.req.Env
+		b.setPlan(m.graph)
+		m.envHash, m.env = b.envHash, b.job.req.Env
 		return seen, nil
 	}
 	if reply.Plan == nil {
@@ -105,45 +108,16 @@ func (b *build) loadPlan(seen changes) (changes, error) {
 		return seen, ipc.Errorf(ipc.CodeInternal, "setup sent the plan of another folder, %s", reply.Plan.Root).
 			WithHint("`replibuild restart` makes the daemons read the project again")
 	}
-	if err := checkPlan(reply.Plan); err != nil {
+	graph, err := newActionGraph(reply.Plan)
+	if err != nil {
 		return seen, err
 	}
 	removed, gone := b.outputs.tidy(reply.Plan)
-	b.adopt(reply.Plan, seen, gone)
+	b.adopt(graph, seen, gone)
 	if removed == 0 {
 		return seen, nil
 	}
 	return b.look()
-}
-
-// checkPlan holds the plan's indices inside its tables: a setup daemon of another
-// version must not be able to end this one.
-func checkPlan(p *ipc.Plan) error {
-	wrong := func(what string) error {
-		return ipc.Errorf(ipc.CodeInternal, "setup sent a plan that does not hold together: %s", what).
-			WithHint("`replibuild restart` starts all daemons from one version")
-	}
-	for i, c := range p.Commands {
-		if c.Toolchain < 0 || c.Toolchain >= len(p.Toolchains) {
-			return wrong(fmt.Sprintf("command %d has toolchain %d of %d", i, c.Toolchain, len(p.Toolchains)))
-		}
-	}
-	for _, t := range p.Targets {
-		if t.Toolchain < 0 || t.Toolchain >= len(p.Toolchains) {
-			return wrong(fmt.Sprintf("target %s has toolchain %d of %d", t.Name, t.Toolchain, len(p.Toolchains)))
-		}
-	}
-	for _, u := range p.Units {
-		if u.Command < 0 || u.Command >= len(p.Commands) {
-			return wrong(fmt.Sprintf("unit %s has command %d of %d", u.ID, u.Command, len(p.Commands)))
-		}
-	}
-	for _, s := range p.Steps {
-		if len(s.Outputs) == 0 {
-			return wrong("step " + s.ID + " makes nothing")
-		}
-	}
-	return nil
 }
 
 func (b *build) askForPlan(req ipc.PlanRequest) (reply ipc.PlanReply, err error) {
@@ -154,11 +128,14 @@ func (b *build) askForPlan(req ipc.PlanRequest) (reply ipc.PlanReply, err error)
 	return reply, err
 }
 
+func (b *build) setPlan(g *actionGraph) { b.graph, b.plan = g, g.plan }
+
 // adopt makes p the plan: discovery hears what it was made from and what is no part
 // of it any more. gone are nodes whose files were removed.
-func (b *build) adopt(p *ipc.Plan, seen changes, gone []string) {
+func (b *build) adopt(g *actionGraph, seen changes, gone []string) {
+	p := g.plan
 	isNew := b.memory.planID != p.ID
-	gone = append(gone, b.memory.adopt(p, b.envHash, b.job.req.Env)...)
+	gone = append(gone, b.memory.adopt(g, b.envHash, b.job.req.Env)...)
 	nodes := planNodes(p)
 	for id := range seen.dirty {
 		if !nodes[id] {
@@ -169,8 +146,8 @@ func (b *build) adopt(p *ipc.Plan, seen changes, gone []string) {
 		b.recorder.remove(gone)
 	}
 	b.recorder.add(p.Track)
-	b.plan = p
-	b.s.plan.Store(p)
+	b.setPlan(g)
+	b.s.plan.Store(g)
 	if isNew {
 		b.s.history.costs.keep(nodes)
 		for _, text := range p.Notices {
@@ -179,50 +156,22 @@ func (b *build) adopt(p *ipc.Plan, seen changes, gone []string) {
 	}
 }
 
-// unitsToDo are the units of the scope that may not be up to date, in the order in
-// which they are to be compiled.
-func (b *build) unitsToDo(seen changes) []ipc.BatchUnit {
-	var todo []ipc.BatchUnit
-	for _, u := range b.scope.units {
-		causes, dirty := seen.dirty[u.ID]
-		if dirty || !b.memory.recorded[u.ID] || b.job.req.NoCache {
-			todo = append(todo, ipc.BatchUnit{Unit: u, Causes: causes, Set: seen.sets[u.ID]})
+// readersOf names the nodes that read some files, and the files; nil if discovery cannot
+// tell.
+func (b *build) readersOf(files []string) map[string]bool {
+	reads := map[string]bool{}
+	for _, file := range files {
+		var reply ipc.DependentsReply
+		err := b.discovery.call(b.job.ctx, func(d ipc.Discovery) (err error) {
+			reply, err = d.Dependents(b.job.ctx, ipc.DependentsRequest{Path: file})
+			return err
+		})
+		if err != nil || b.discovery.replaced() { // a stand-in has no records
+			return nil
+		}
+		for _, id := range slices.Concat(reply.Nodes, reply.Missed) {
+			reads[id] = true
 		}
 	}
-	newSchedule(b.plan, b.costs).order(todo)
-	return todo
-}
-
-// announce says what there is to do, as far as it is known now.
-func (b *build) announce(units []ipc.BatchUnit, seen changes) {
-	nodes := make([]string, len(units))
-	for i, u := range units {
-		nodes[i] = u.ID
-	}
-	b.expected = newSchedule(b.plan, b.costs).expected(units, b.slots())
-	b.correction = b.s.history.correction(len(units))
-	b.emit(ipc.BuildPlanned{
-		Units: len(b.scope.units), Targets: b.targetsToDo(units, seen), Dirty: len(units),
-		Expected: b.expected * b.correction, Nodes: nodes,
-	})
-}
-
-// targetsToDo counts the targets that may have to be linked.
-func (b *build) targetsToDo(units []ipc.BatchUnit, seen changes) int {
-	touched := map[string]bool{}
-	for _, u := range units {
-		touched[u.Target] = true
-	}
-	n := 0
-	for _, t := range b.scope.targets {
-		_, dirty := seen.dirty[linkNode(t.Name)]
-		for _, d := range t.Depends {
-			dirty = dirty || touched[d]
-		}
-		if dirty || touched[t.Name] || !b.memory.recorded[linkNode(t.Name)] {
-			touched[t.Name] = true
-			n++
-		}
-	}
-	return n
+	return reads
 }

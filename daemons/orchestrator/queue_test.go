@@ -11,6 +11,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"github.com/RepliBuild/replibuild/internal/pause"
 	"github.com/RepliBuild/replibuild/ipc"
 )
 
@@ -260,7 +261,7 @@ func TestCallersProperty(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			w := newWorld()
 			w.compilation.parallel = rapid.IntRange(1, 3).Draw(r, "parallel")
-			w.compilation.during = func(ctx context.Context, _ string) { pause(ctx, 10*time.Millisecond) }
+			w.compilation.during = func(ctx context.Context, _ string) { pause.For(ctx, 10*time.Millisecond) }
 			s := w.service(t)
 			var callers []*caller
 			for i := range rapid.IntRange(1, 12).Draw(r, "steps") {

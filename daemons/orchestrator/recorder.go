@@ -28,6 +28,7 @@ type recorder struct {
 	pending []*stretch
 	busy    chan struct{} // closed when the sender is idle; nil if it is
 	hurry   chan struct{} // closed when somebody waits for that; nil if nobody does
+	held    bool          // nothing is sent: discovery is being asked
 	last    time.Time     // when the last request ended
 
 	recorded []string // nodes that discovery has taken since the last settle
@@ -66,7 +67,7 @@ func (r *recorder) addTo(s *stretch) {
 
 // wake needs mu.
 func (r *recorder) wake() {
-	if r.busy == nil && r.err == nil && (len(r.pending) > 0 || len(r.forget) > 0) {
+	if r.busy == nil && r.err == nil && !r.held && (len(r.pending) > 0 || len(r.forget) > 0) {
 		r.busy, r.hurry = make(chan struct{}), make(chan struct{})
 		go r.sendAll(r.busy, r.hurry)
 	}
@@ -131,7 +132,20 @@ func (r *recorder) next() (req ipc.RecordRequest, ids []string, more bool) {
 
 // settle waits until everything has been recorded and puts it into m. After a failure
 // nobody knows what discovery has: m has no token then.
-func (r *recorder) settle(m *memory) error {
+func (r *recorder) settle(m *lastBuild) error { return r.settled(m, false) }
+
+// hold is settle, and nothing more is recorded until resume is called. So the answer to a
+// question that is asked meanwhile has the token that m has.
+func (r *recorder) hold(m *lastBuild) error { return r.settled(m, true) }
+
+func (r *recorder) resume() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.held = false
+	r.wake()
+}
+
+func (r *recorder) settled(m *lastBuild, hold bool) error {
 	r.mu.Lock()
 	for r.busy != nil {
 		idle := r.busy
@@ -144,6 +158,7 @@ func (r *recorder) settle(m *memory) error {
 		r.mu.Lock()
 	}
 	defer r.mu.Unlock()
+	r.held = hold
 	for _, id := range r.recorded {
 		m.recorded[id] = true
 	}

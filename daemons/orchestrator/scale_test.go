@@ -28,22 +28,14 @@ func (d *quickDiscovery) Record(_ context.Context, r ipc.RecordRequest) (ipc.Rec
 // quickCompilation compiles in no time.
 type quickCompilation struct{ ipc.Compilation }
 
-func (quickCompilation) CompileBatch(_ context.Context, r ipc.BatchRequest, fn func(ipc.BatchProgress)) (ipc.BatchReply, error) {
-	var news ipc.BatchProgress
-	for _, u := range r.Units {
+func (quickCompilation) Run(_ context.Context, r ipc.RunRequest, fn func(ipc.RunProgress)) (ipc.RunReply, error) {
+	var news ipc.RunProgress
+	for _, u := range r.Actions {
 		news.Finished = append(news.Finished, ipc.UnitResult{ID: u.ID, Status: ipc.StatusCompiled, Changed: true, Seconds: 1})
 		news.Track.Nodes = append(news.Track.Nodes, ipc.NodeRecord{ID: u.ID})
 	}
 	fn(news)
-	return ipc.BatchReply{}, nil
-}
-
-func (quickCompilation) Link(_ context.Context, r ipc.LinkRequest) (ipc.LinkReply, error) {
-	id := linkNode(r.Target.Name)
-	return ipc.LinkReply{
-		Result: ipc.UnitResult{ID: id, Status: ipc.StatusCompiled, Changed: true},
-		Track:  ipc.Track{Nodes: []ipc.NodeRecord{{ID: id}}},
-	}, nil
+	return ipc.RunReply{}, nil
 }
 
 func (quickCompilation) CacheStats(context.Context, ipc.CacheStatsRequest) (ipc.CacheStatsReply, error) {
@@ -53,13 +45,11 @@ func (quickCompilation) CacheStats(context.Context, ipc.CacheStatsRequest) (ipc.
 // quick is a service for a project of so many units that was built once.
 func quick(t testing.TB, units int) (*Service, *quickDiscovery) {
 	w := newWorld()
-	for i := len(w.plan.Units); i < units; i++ {
-		w.addUnit(fmt.Sprintf("t%d", i/100), fmt.Sprintf("src/%d.cpp", i))
-	}
 	for i := range (units + 99) / 100 {
-		w.plan.Targets = append(w.plan.Targets, ipc.Target{
-			Name: fmt.Sprintf("t%d", i), Kind: ipc.KindStatic, Output: fmt.Sprintf("build/t%d", i),
-		})
+		w.addTarget(ipc.Target{Name: fmt.Sprintf("t%d", i), Kind: ipc.KindStatic, Output: fmt.Sprintf("build/t%d", i)})
+	}
+	for i := w.plan.CountUnits(); i < units; i++ {
+		w.addUnit(fmt.Sprintf("t%d", i/100), fmt.Sprintf("src/%d.cpp", i))
 	}
 	d := &quickDiscovery{}
 	s := w.service(t, func(c *Config) {

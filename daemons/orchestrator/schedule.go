@@ -10,82 +10,85 @@ import (
 	"github.com/RepliBuild/replibuild/ipc"
 )
 
-// schedule orders units by what still has to happen after they start: their own
-// expected time and the links that wait for them.
+// schedule orders actions by what still has to happen after they start: their own
+// expected time and that of the longest chain of actions that wait for them.
 type schedule struct {
-	plan  *ipc.Plan
-	cost  map[string]unitCost // by node, from history
-	tails map[string]float64  // by target: expected seconds from its link to the end
+	plan      *ipc.Plan
+	cost      map[string]unitCost // by node, from history
+	remaining []float64           // by action: expected seconds from its start to the end
+	median    float64             // of the units that history knows, 0 = none
+	peak      int64               // the same of the memory that they took
 }
 
-func newSchedule(p *ipc.Plan, cost map[string]unitCost) *schedule {
-	s := &schedule{plan: p, cost: cost, tails: map[string]float64{}}
-	// A target comes after those it depends on, so going backwards every tail that
-	// is needed is there.
-	for _, t := range slices.Backward(p.Targets) {
-		s.tails[t.Name] += cost[linkNode(t.Name)].expected()
-		for _, d := range t.Depends {
-			s.tails[d] = max(s.tails[d], s.tails[t.Name])
+func newSchedule(g *actionGraph, cost map[string]unitCost) *schedule {
+	s := &schedule{plan: g.plan, cost: cost, remaining: make([]float64, len(g.plan.Actions))}
+	s.median, s.peak = medians(g.plan, cost)
+	for i := range slices.Backward(g.plan.Actions) {
+		after := 0.0
+		for _, e := range g.users[i] {
+			after = max(after, s.remaining[e.to])
 		}
+		s.remaining[i] = after + s.expect(&g.plan.Actions[i])
 	}
 	return s
 }
 
-// order sorts units, longest expected first along the critical path, and fills in
-// what history expects of them. Units that history does not know count as the median
-// one, the larger source first.
-func (s *schedule) order(units []ipc.BatchUnit) {
-	type weight struct {
-		path float64
-		size int64
-	}
-	median, peak := s.median(units), s.medianPeak()
-	weights := make(map[string]weight, len(units))
-	for i := range units {
-		u := &units[i]
-		c, known := s.cost[u.ID]
-		u.Expected, u.ExpectedPeak = c.expected(), cmp.Or(c.Peak, peak)
-		w := weight{path: s.tails[u.Target] + c.expected()}
-		if !known {
-			w = weight{path: s.tails[u.Target] + median, size: s.size(u.Source)}
+// medians are those of the plan's units. What a unit takes is mostly what the project's
+// headers take, so they say more of a new unit than any constant.
+func medians(p *ipc.Plan, cost map[string]unitCost) (seconds float64, peak int64) {
+	var times []float64
+	var peaks []int64
+	for u := range p.Units() {
+		if c, known := cost[u.ID]; known {
+			times = append(times, c.expected())
+			if c.Peak > 0 {
+				peaks = append(peaks, c.Peak)
+			}
 		}
-		weights[u.ID] = w
 	}
-	slices.SortStableFunc(units, func(a, b ipc.BatchUnit) int {
-		x, y := weights[a.ID], weights[b.ID]
-		return cmp.Or(cmp.Compare(y.path, x.path), cmp.Compare(y.size, x.size))
+	if len(times) > 0 {
+		seconds = medianOf(times)
+	}
+	if len(peaks) > 0 {
+		slices.Sort(peaks)
+		peak = peaks[len(peaks)/2]
+	}
+	return seconds, peak
+}
+
+// expect is what an action is expected to take, 0 if nothing is known.
+func (s *schedule) expect(a *ipc.Action) float64 {
+	c, known := s.cost[a.ID]
+	if !known && a.Kind == ipc.ActionCompile {
+		return s.median
+	}
+	return c.expected()
+}
+
+// order sorts actions, longest expected first along the critical path, the larger source
+// first where that is unknown, and fills in what history expects of them.
+func (s *schedule) order(actions []planned) {
+	sizes := make(map[int]int64)
+	for i := range actions {
+		a := &actions[i]
+		c, known := s.cost[a.ID]
+		a.Expected, a.Remaining, a.ExpectedPeak = c.expected(), s.remaining[a.at], c.Peak
+		if a.Kind == ipc.ActionCompile {
+			a.ExpectedPeak = cmp.Or(c.Peak, s.peak)
+			if !known {
+				sizes[a.at] = s.size(a.Source)
+			}
+		}
+	}
+	slices.SortStableFunc(actions, func(a, b planned) int {
+		return cmp.Or(cmp.Compare(b.Remaining, a.Remaining), cmp.Compare(sizes[b.at], sizes[a.at]))
 	})
 }
 
-// median is the median of what history knows of the units, 0 if it knows none.
-func (s *schedule) median(units []ipc.BatchUnit) float64 {
-	var known []float64
-	for _, u := range units {
-		if c, ok := s.cost[u.ID]; ok {
-			known = append(known, c.expected())
-		}
-	}
-	if len(known) == 0 {
-		return 0
-	}
-	return medianOf(known)
-}
-
-// medianPeak is the median of the memory that the plan's units took, 0 if none is
-// known. What a unit takes is mostly what the project's headers take, so it says more
-// of a new one than any constant.
-func (s *schedule) medianPeak() int64 {
-	var known []int64
-	for _, u := range s.plan.Units {
-		if peak := s.cost[u.ID].Peak; peak > 0 {
-			known = append(known, peak)
-		}
-	}
-	if len(known) == 0 {
-		return 0
-	}
-	slices.Sort(known)
-	return known[len(known)/2]
+// planned is an action with its index in the plan.
+type planned struct {
+	ipc.RunAction
+	at int
 }
 
 func (s *schedule) size(source string) int64 {
@@ -99,29 +102,25 @@ func (s *schedule) size(source string) int64 {
 	return fi.Size()
 }
 
-// expected estimates how long ordered units and the links after them take on so many
-// slots, by handing each unit to the slot that is free first. It is 0 when history
-// knows none of the units.
-func (s *schedule) expected(units []ipc.BatchUnit, slots int) float64 {
-	median := s.median(units)
-	if median == 0 {
+// expected estimates how long ordered actions and what waits for them take on so many
+// slots, by handing each action to the slot that is free first. It is 0 when history
+// knows none of them.
+func (s *schedule) expected(actions []planned, slots int) float64 {
+	if !slices.ContainsFunc(actions, func(a planned) bool { return a.Expected > 0 }) {
 		return 0
 	}
-	busy := make([]float64, max(1, min(slots, len(units))))
+	busy := make([]float64, max(1, min(slots, len(actions))))
 	end := 0.0
-	for _, u := range units {
+	for _, a := range actions {
 		first := 0
 		for i := range busy {
 			if busy[i] < busy[first] {
 				first = i
 			}
 		}
-		seconds := u.Expected
-		if seconds == 0 {
-			seconds = median
-		}
+		seconds := s.expect(&a.Action)
 		busy[first] += seconds
-		end = max(end, busy[first]+s.tails[u.Target])
+		end = max(end, busy[first]+s.remaining[a.at]-seconds)
 	}
 	return end
 }

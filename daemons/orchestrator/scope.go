@@ -8,70 +8,83 @@ import (
 
 // scope is what a request covers of a plan.
 type scope struct {
-	units   []ipc.Unit   // in plan order
-	targets []ipc.Target // to be linked, in plan order: after those they depend on
+	actions []int         // indices in plan order: what was asked for and all that it needs
+	units   []*ipc.Action // the compiles among them
 }
 
 // newScope finds what the request names: targets with all they depend on, or files
 // of any target, which are compiled only.
-func newScope(p *ipc.Plan, req ipc.BuildRequest) (scope, error) {
-	if len(req.Files) > 0 {
-		return scopeOfFiles(p, req.Files)
+func newScope(g *actionGraph, req ipc.BuildRequest) (scope, error) {
+	asked := make([]bool, len(g.plan.Actions))
+	var err error
+	switch {
+	case len(req.Files) > 0:
+		err = g.askFiles(asked, req.Files)
+	case len(req.Targets) > 0:
+		err = g.askTargets(asked, req.Targets)
+	default:
+		for i := range asked {
+			asked[i] = true
+		}
 	}
-	if len(req.Targets) == 0 {
-		return scope{units: p.Units, targets: p.Targets}, nil
-	}
-	names, err := withDepends(p, req.Targets)
 	if err != nil {
 		return scope{}, err
 	}
-	var sc scope
-	for _, t := range p.Targets {
-		if names[t.Name] {
-			sc.targets = append(sc.targets, t)
-		}
-	}
-	for _, u := range p.Units {
-		if names[u.Target] {
-			sc.units = append(sc.units, u)
-		}
-	}
-	return sc, nil
+	return g.withNeeds(asked), nil
 }
 
-func scopeOfFiles(p *ipc.Plan, files []string) (scope, error) {
-	var sc scope
+// withNeeds adds all that the asked actions need.
+func (g *actionGraph) withNeeds(asked []bool) (sc scope) {
+	for i := range slices.Backward(g.plan.Actions) {
+		for _, e := range g.needs[i] {
+			asked[e.to] = asked[e.to] || asked[i]
+		}
+	}
+	for i, in := range asked {
+		if !in {
+			continue
+		}
+		sc.actions = append(sc.actions, i)
+		if a := &g.plan.Actions[i]; a.Kind == ipc.ActionCompile {
+			sc.units = append(sc.units, a)
+		}
+	}
+	return sc
+}
+
+func (g *actionGraph) askFiles(asked []bool, files []string) error {
 	found := map[string]bool{}
-	for _, u := range p.Units {
-		if slices.Contains(files, u.Source) {
-			found[u.Source] = true
-			sc.units = append(sc.units, u)
+	for i := range g.plan.Actions {
+		if a := &g.plan.Actions[i]; a.Kind == ipc.ActionCompile && slices.Contains(files, a.Source) {
+			found[a.Source] = true
+			asked[i] = true
 		}
 	}
 	for _, f := range files {
 		if !found[f] {
-			return scope{}, ipc.Errorf(ipc.CodeUnknownFile, "%s is not a source file of any target", f).
-				WithHint("%s", didYouMean(f, sourceNames(p), "check sources and exclude_patterns in replibuild.toml"))
+			return ipc.Errorf(ipc.CodeUnknownFile, "%s is not a source file of any target", f).
+				WithHint("%s", didYouMean(f, sourceNames(g.plan), "check sources and exclude_patterns in replibuild.toml"))
 		}
 	}
-	return sc, nil
+	return nil
 }
 
-// withDepends closes a set of target names over their depends.
-func withDepends(p *ipc.Plan, names []string) (map[string]bool, error) {
-	in := map[string]bool{}
+// askTargets asks for targets and those that they depend on: an archive is not linked
+// with what it depends on, but who asks for it expects that too.
+func (g *actionGraph) askTargets(asked []bool, names []string) error {
+	p := g.plan
 	for next := names; len(next) > 0; next = next[1:] {
 		t := p.Target(next[0])
 		if t == nil {
-			return nil, ipc.Errorf(ipc.CodeUnknownFile, "there is no target %s in replibuild.toml", next[0]).
+			return ipc.Errorf(ipc.CodeUnknownFile, "there is no target %s in replibuild.toml", next[0]).
 				WithHint("%s", didYouMean(next[0], targetNames(p), "its targets are "+list(targetNames(p), 8)))
 		}
-		if !in[t.Name] {
-			in[t.Name] = true
+		if i := g.at[ipc.LinkID(t.Name)]; !asked[i] {
+			asked[i] = true
 			next = append(slices.Clone(next), t.Depends...)
 		}
 	}
-	return in, nil
+	return nil
 }
 
 func targetNames(p *ipc.Plan) []string {
@@ -88,7 +101,7 @@ func (sc scope) goodness() goodness {
 }
 
 // firstSources names the sources of the first ten units.
-func firstSources(units []ipc.Unit) []string {
+func firstSources(units []*ipc.Action) []string {
 	files := make([]string, 0, 10)
 	for _, u := range units[:min(len(units), 10)] {
 		files = append(files, u.Source)

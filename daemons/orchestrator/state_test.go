@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/RepliBuild/replibuild/internal/filelock"
 	"github.com/RepliBuild/replibuild/ipc"
 )
 
@@ -31,7 +32,7 @@ func TestNothingToDoAfterARestart(t *testing.T) {
 	o = built(t, s)
 	equal(t, "made", w.compilation.taken(), []string{"app:src/util.cpp", "link:app"})
 	equal(t, "seen before", bodies[ipc.UnitFinished](o)[0].Seen, true)
-	equal(t, "asked for", len(w.compilation.batches[len(w.compilation.batches)-1].Units), 1)
+	equal(t, "asked for", len(w.compilation.batches[len(w.compilation.batches)-1].Actions), 1)
 }
 
 // A unit that failed before a restart must not be taken for recorded after it.
@@ -142,7 +143,7 @@ func TestBuildLockOfAStoppedHolder(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "build.lock")
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
-	if err != nil || tryLock(f) != nil { // and no stamp ever
+	if err != nil || filelock.Exclusive(f) != nil { // and no stamp ever
 		t.Fatal(err)
 	}
 	defer f.Close()
@@ -170,11 +171,8 @@ func TestScheduleFollowsTheCriticalPath(t *testing.T) {
 	os.WriteFile(dir+"/src/util.cpp", make([]byte, 100), 0o600)
 	os.WriteFile(dir+"/src/main.cpp", make([]byte, 10), 0o600)
 	order := func(cost map[string]unitCost) (ids []string, expected float64) {
-		var units []ipc.BatchUnit
-		for _, u := range w.plan.Units {
-			units = append(units, ipc.BatchUnit{Unit: u})
-		}
-		s := newSchedule(&w.plan, cost)
+		units, g := plannedUnits(t, w)
+		s := newSchedule(g, cost)
 		s.order(units)
 		for _, u := range units {
 			ids = append(ids, u.Source)
@@ -191,12 +189,28 @@ func TestScheduleFollowsTheCriticalPath(t *testing.T) {
 	equal(t, "the library's link waits for math", ids, []string{"src/math.cpp", "src/main.cpp", "src/util.cpp"})
 	equal(t, "expected", expected, 5)
 
-	units := []ipc.BatchUnit{{Unit: w.plan.Units[0]}, {Unit: w.plan.Units[1]}}
-	newSchedule(&w.plan, map[string]unitCost{
-		w.plan.Units[0].ID: {Seconds: 1, Peak: 100}, w.plan.Units[2].ID: {Seconds: 1, Peak: 300}, "link:app": {Seconds: 1, Peak: 900},
+	units, g := plannedUnits(t, w)
+	newSchedule(g, map[string]unitCost{
+		"math:src/math.cpp": {Seconds: 1, Peak: 100}, "app:src/util.cpp": {Seconds: 1, Peak: 300}, "link:app": {Seconds: 1, Peak: 900},
 	}).order(units)
-	peaks := map[string]int64{units[0].ID: units[0].ExpectedPeak, units[1].ID: units[1].ExpectedPeak}
-	equal(t, "memory: its own, else the median", peaks, map[string]int64{w.plan.Units[0].ID: 100, w.plan.Units[1].ID: 300})
+	peaks := map[string]int64{}
+	for _, u := range units {
+		peaks[u.ID] = u.ExpectedPeak
+	}
+	equal(t, "memory: its own, else the median", peaks, map[string]int64{"math:src/math.cpp": 100, "app:src/main.cpp": 300, "app:src/util.cpp": 300})
+}
+
+// plannedUnits are the units of a world's plan, with its graph.
+func plannedUnits(t *testing.T, w *world) (units []planned, g *actionGraph) {
+	t.Helper()
+	g, err := newActionGraph(&w.plan)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for u := range w.plan.Units() {
+		units = append(units, planned{RunAction: ipc.RunAction{Action: *u}, at: g.at[u.ID]})
+	}
+	return units, g
 }
 
 func TestExpectedTimeAndSlots(t *testing.T) {
@@ -209,7 +223,7 @@ func TestExpectedTimeAndSlots(t *testing.T) {
 	o := build1(t, s, ipc.BuildRequest{Jobs: 1})
 	equal(t, "one slot", bodies[ipc.BuildPlanned](o)[0].Expected, 9)
 	batch := w.compilation.batches[len(w.compilation.batches)-1]
-	equal(t, "longest first", []string{batch.Units[0].ID, batch.Units[2].ID}, []string{"math:src/math.cpp", "app:src/util.cpp"})
+	equal(t, "longest first", []string{batch.Actions[0].ID, batch.Actions[2].ID}, []string{"math:src/math.cpp", "app:src/util.cpp"})
 	equal(t, "jobs", batch.Jobs, 1)
 	equal(t, "expected of a unit", bodies[ipc.UnitStarted](o)[0].Expected, 4)
 }

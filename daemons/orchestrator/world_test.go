@@ -41,12 +41,10 @@ func newWorld() *world {
 	w.plan = ipc.Plan{
 		ID: "plan-1", Project: "demo", Root: "/demo", BuildDir: "build",
 		Toolchains: []ipc.Toolchain{{Family: "clang", CC: "/cc", CXX: "/cxx", Identity: "i1"}},
-		Commands:   []ipc.Command{{Lang: "c++", Args: []string{"-O2"}}},
-		Targets: []ipc.Target{
-			{Name: "math", Kind: ipc.KindStatic, Output: "build/libmath.a"},
-			{Name: "app", Kind: ipc.KindExecutable, Output: "build/app", Depends: []string{"math"}, LinkInputs: []string{"build/libmath.a"}},
-		},
+		Commands:   []ipc.Command{{Lang: "c++", Args: []string{"-O2"}}, {}, {Lang: "c++"}},
 	}
+	w.addTarget(ipc.Target{Name: "math", Kind: ipc.KindStatic, Output: "build/libmath.a"})
+	w.addTarget(ipc.Target{Name: "app", Kind: ipc.KindExecutable, Output: "build/app", Depends: []string{"math"}}, "build/libmath.a")
 	w.addUnit("math", "src/math.cpp", "include/math.h")
 	w.addUnit("app", "src/main.cpp", "include/math.h")
 	w.addUnit("app", "src/util.cpp", "include/util.h")
@@ -57,16 +55,62 @@ func newWorld() *world {
 	return w
 }
 
+// addTarget adds a target without units; libs is what it is linked with.
+func (w *world) addTarget(t ipc.Target, libs ...string) {
+	w.plan.Targets = append(w.plan.Targets, t)
+	a := ipc.Action{ID: ipc.LinkID(t.Name), Kind: ipc.ActionLink, Target: t.Name, Command: 2, Inputs: libs, Outputs: []string{t.Output}}
+	if t.Kind == ipc.KindStatic {
+		a.Kind, a.Command = ipc.ActionArchive, 1
+	}
+	w.plan.Actions = append(w.plan.Actions, a)
+}
+
+// addUnit adds a unit before the link of its target, after all steps.
 func (w *world) addUnit(target, source string, headers ...string) {
-	w.plan.Units = append(w.plan.Units, ipc.Unit{
-		ID: target + ":" + source, Target: target, Source: source, Object: "build/obj/" + target + "/" + source + ".o",
-	})
+	addUnit(&w.plan, target, source)
 	w.includes[source] = headers
 	for _, path := range append(headers, source) {
 		if _, there := w.files[path]; !there {
 			w.write(path, "first "+path)
 		}
 	}
+}
+
+func addUnit(p *ipc.Plan, target, source string) {
+	u := ipc.Action{
+		ID: target + ":" + source, Kind: ipc.ActionCompile, Target: target, Source: source,
+		Outputs: []string{"build/obj/" + target + "/" + source + ".o"},
+	}
+	for step := range p.Steps() {
+		u.After = append(u.After, step.ID)
+	}
+	at := slices.IndexFunc(p.Actions, func(a ipc.Action) bool { return a.ID == ipc.LinkID(target) })
+	link := p.Actions[at]
+	objects := slices.IndexFunc(append(link.Inputs, ".a"), func(in string) bool { return strings.HasSuffix(in, ".a") })
+	link.Inputs = slices.Insert(slices.Clone(link.Inputs), objects, u.Output())
+	p.Actions[at] = link
+	p.Actions = slices.Insert(p.Actions, at, u)
+}
+
+// removeUnit takes a unit out of a plan.
+func removeUnit(p *ipc.Plan, id string) {
+	u := *p.Action(id)
+	p.Actions = slices.DeleteFunc(p.Actions, func(a ipc.Action) bool { return a.ID == id })
+	for i := range p.Actions {
+		p.Actions[i].Inputs = slices.DeleteFunc(slices.Clone(p.Actions[i].Inputs), func(in string) bool { return in == u.Output() })
+	}
+}
+
+// addStep adds a step before all units.
+func addStep(p *ipc.Plan, step ipc.Action) {
+	step.Kind = ipc.ActionCommand
+	for i := range p.Actions {
+		if a := &p.Actions[i]; a.Kind == ipc.ActionCompile {
+			a.After = append(slices.Clip(a.After), step.ID)
+		}
+	}
+	at := slices.IndexFunc(p.Actions, func(a ipc.Action) bool { return a.Kind != ipc.ActionCommand })
+	p.Actions = slices.Insert(p.Actions, at, step)
 }
 
 // write gives a file content and a new time.
@@ -102,8 +146,7 @@ func (w *world) newPlan(change func(*ipc.Plan)) {
 	w.put("replibuild.toml", fmt.Sprint(w.clock))
 	p := w.plan
 	p.ID = fmt.Sprintf("plan-%d", w.clock)
-	p.Commands, p.Units = slices.Clone(p.Commands), slices.Clone(p.Units)
-	p.Targets, p.Steps = slices.Clone(p.Targets), slices.Clone(p.Steps)
+	p.Commands, p.Actions, p.Targets = slices.Clone(p.Commands), slices.Clone(p.Actions), slices.Clone(p.Targets)
 	change(&p)
 	w.plan = p
 }
@@ -121,21 +164,21 @@ func (w *world) text(paths ...string) string {
 func (w *world) want(target string) string {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	t := w.plan.Target(target)
 	var parts []string
-	for _, u := range w.plan.Units {
-		if u.Target == target {
-			parts = append(parts, u.Object+"="+w.object(&u))
+	for _, in := range w.plan.Action(ipc.LinkID(target)).Inputs {
+		text := w.files[in].text
+		for u := range w.plan.Units() {
+			if u.Output() == in {
+				text = w.object(u)
+			}
 		}
-	}
-	for _, in := range needs(*t) {
-		parts = append(parts, in+"="+w.files[in].text)
+		parts = append(parts, in+"="+text)
 	}
 	return strings.Join(parts, "\n")
 }
 
 // object is what compiling u makes: a comment does not get into it. mu is held.
-func (w *world) object(u *ipc.Unit) string {
+func (w *world) object(u *ipc.Action) string {
 	text := w.text(w.inputs(u.Source)...)
 	var kept []string
 	for line := range strings.Lines(text) {
@@ -337,9 +380,9 @@ type fakeCompilation struct {
 	seconds map[string]float64                   // what nodes say they took
 	parallel,
 	running, most int
-	lastLink ipc.LinkRequest
-	batches  []ipc.BatchRequest
-	links    []string // targets that were asked for
+	requests []ipc.RunRequest // all
+	batches  []ipc.RunRequest // those with a compile in them
+	links    []string         // targets that were asked for
 	cancels  []string
 	breakAt  string // the connection ends when this unit is begun
 	// unrecorded: the connection ends after all results, before the record of this unit.
@@ -347,14 +390,17 @@ type fakeCompilation struct {
 	breakErr   error
 }
 
-func (c *fakeCompilation) CompileBatch(ctx context.Context, r ipc.BatchRequest, fn func(ipc.BatchProgress)) (ipc.BatchReply, error) {
+func (c *fakeCompilation) Run(ctx context.Context, r ipc.RunRequest, fn func(ipc.RunProgress)) (ipc.RunReply, error) {
 	c.w.mu.Lock()
-	c.batches = append(c.batches, r)
+	c.requests = append(c.requests, r)
+	if slices.ContainsFunc(r.Actions, func(a ipc.RunAction) bool { return a.Kind == ipc.ActionCompile }) {
+		c.batches = append(c.batches, r)
+	}
 	slots := make(chan struct{}, max(1, c.parallel))
 	c.w.mu.Unlock()
 	var mu sync.Mutex
 	sent := uint32(0)
-	inOrder := func(p ipc.BatchProgress) { // the table of files goes on
+	inOrder := func(p ipc.RunProgress) { // the table of files goes on
 		mu.Lock()
 		defer mu.Unlock()
 		for _, n := range p.Track.Nodes {
@@ -369,73 +415,63 @@ func (c *fakeCompilation) CompileBatch(ctx context.Context, r ipc.BatchRequest, 
 	}
 	var wg sync.WaitGroup
 	defer wg.Wait()
-	for _, u := range r.Units {
+	for _, a := range r.Actions {
 		select {
 		case slots <- struct{}{}:
 		case <-ctx.Done():
-			return ipc.BatchReply{}, ctx.Err()
+			return ipc.RunReply{}, ctx.Err()
 		}
-		if u.ID == c.breakAt {
-			return ipc.BatchReply{}, c.breakErr
+		if a.ID == c.breakAt {
+			return ipc.RunReply{}, c.breakErr
+		}
+		if a.Links() {
+			c.w.mu.Lock()
+			c.links = append(c.links, a.Target)
+			c.w.mu.Unlock()
 		}
 		wg.Go(func() {
 			defer func() { <-slots }()
-			c.unit(ctx, u, r.NoCache, inOrder)
+			c.action(ctx, a, r.NoCache, inOrder)
 		})
 	}
 	wg.Wait()
-	if slices.ContainsFunc(r.Units, func(u ipc.BatchUnit) bool { return u.ID == c.unrecorded }) {
-		return ipc.BatchReply{}, c.breakErr
+	if slices.ContainsFunc(r.Actions, func(a ipc.RunAction) bool { return a.ID == c.unrecorded }) {
+		return ipc.RunReply{}, c.breakErr
 	}
-	return ipc.BatchReply{}, ctx.Err()
+	return ipc.RunReply{}, ctx.Err()
 }
 
-func (c *fakeCompilation) unit(ctx context.Context, u ipc.BatchUnit, force bool, fn func(ipc.BatchProgress)) {
-	r, track := c.make(ctx, u.ID, force, func() (from, result string, inputs []string) {
-		inputs = c.w.inputs(u.Source)
-		return c.w.text(inputs...) + c.w.object(&u.Unit), c.w.object(&u.Unit), inputs
-	}, u.Object, func() { fn(ipc.BatchProgress{Started: []string{u.ID}}) })
+func (c *fakeCompilation) action(ctx context.Context, a ipc.RunAction, force bool, fn func(ipc.RunProgress)) {
+	r, track := c.make(ctx, a.ID, force, func() (from, result string, inputs []string) { return c.recipe(&a.Action) }, a.Output(),
+		func() { fn(ipc.RunProgress{Started: []string{a.ID}}) })
 	if ctx.Err() == nil {
-		fn(ipc.BatchProgress{Finished: []ipc.UnitResult{r}})
-		if u.ID != c.unrecorded {
-			fn(ipc.BatchProgress{Track: track})
+		fn(ipc.RunProgress{Finished: []ipc.UnitResult{r}})
+		if a.ID != c.unrecorded {
+			fn(ipc.RunProgress{Track: track})
 		}
 	}
 }
 
-func (c *fakeCompilation) Link(ctx context.Context, r ipc.LinkRequest) (ipc.LinkReply, error) {
-	c.w.mu.Lock()
-	c.lastLink = r
-	c.links = append(c.links, r.Target.Name)
-	c.w.mu.Unlock()
-	if c.breakAt == linkNode(r.Target.Name) {
-		return ipc.LinkReply{}, c.breakErr
-	}
-	result, track := c.make(ctx, linkNode(r.Target.Name), r.NoCache, func() (from, result string, inputs []string) {
-		inputs = slices.Concat(r.Objects, needs(r.Target))
+// recipe says what an action is made from and makes; world.mu is held.
+func (c *fakeCompilation) recipe(a *ipc.Action) (from, result string, inputs []string) {
+	switch {
+	case a.Kind == ipc.ActionCompile:
+		inputs = c.w.inputs(a.Source)
+		return c.w.text(inputs...) + c.w.object(a), c.w.object(a), inputs
+	case a.Links():
 		var parts []string
-		for _, in := range inputs {
+		for _, in := range a.Inputs {
 			parts = append(parts, in+"="+c.w.files[in].text)
 		}
 		all := strings.Join(parts, "\n")
-		return all, all, inputs
-	}, r.Target.Output, func() {})
-	return ipc.LinkReply{Result: result, Track: track}, ctx.Err()
-}
-
-func (c *fakeCompilation) Generate(ctx context.Context, r ipc.GenerateRequest) (ipc.GenerateReply, error) {
-	if c.breakAt == r.Step.ID {
-		return ipc.GenerateReply{}, c.breakErr
+		return all, all, a.Inputs
 	}
-	result, track := c.make(ctx, r.Step.ID, false, func() (from, result string, inputs []string) {
-		text := c.w.text(r.Step.Inputs...)
-		code, _, _ := strings.Cut(text, "//") // a generator that ignores comments
-		return text, strings.TrimSpace(code), r.Step.Inputs
-	}, r.Step.Outputs[0], func() {})
-	return ipc.GenerateReply{Result: result, Track: track}, ctx.Err()
+	text := c.w.text(a.Inputs...)
+	code, _, _ := strings.Cut(text, "//") // a generator that ignores comments
+	return text, strings.TrimSpace(code), a.Inputs
 }
 
-// make does what all three have in common.
+// make does what actions of all kinds have in common.
 func (c *fakeCompilation) make(ctx context.Context, id string, force bool, recipe func() (from, result string, inputs []string), output string, started func()) (ipc.UnitResult, ipc.Track) {
 	c.w.mu.Lock()
 	from, text, inputs := recipe()
@@ -489,7 +525,7 @@ func (c *fakeCompilation) Inputs(_ context.Context, r ipc.InputsRequest) (ipc.In
 	c.w.mu.Lock()
 	defer c.w.mu.Unlock()
 	costs := map[string]ipc.InputCost{}
-	for _, u := range c.w.plan.Units {
+	for u := range c.w.plan.Units() {
 		for _, path := range c.w.inputs(u.Source) {
 			cost := costs[path]
 			costs[path] = ipc.InputCost{Path: path, Units: cost.Units + 1, Seconds: cost.Seconds + r.Seconds[u.ID]}

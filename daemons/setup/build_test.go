@@ -17,33 +17,28 @@ import (
 // does.
 func (w *world) build(p *ipc.Plan) {
 	w.t.Helper()
-	for _, s := range p.Steps {
-		for _, out := range s.Outputs {
+	for i := range p.Actions {
+		a := &p.Actions[i]
+		for _, out := range a.Outputs {
 			w.mkdir(filepath.Dir(filepath.Join(p.Root, out)))
 		}
-		w.run(p, s.Command)
-	}
-	objects := map[string][]string{}
-	for _, u := range p.Units {
-		w.mkdir(filepath.Dir(filepath.Join(p.Root, u.Object)))
-		if out := w.run(p, p.CommandLine(&u)); out != "" {
-			w.t.Errorf("%s: the compiler says:\n%s", u.ID, out)
-		}
-		objects[u.Target] = append(objects[u.Target], u.Object)
-	}
-	for _, t := range p.Targets {
-		w.mkdir(filepath.Dir(filepath.Join(p.Root, t.Output)))
-		c := p.Toolchains[t.Toolchain]
-		if t.Kind == ipc.KindStatic {
-			w.run(p, append([]string{c.AR, "qcsD", t.Output}, objects[t.Name]...))
+		if a.Kind == ipc.ActionPhony {
 			continue
 		}
-		driver := c.CXX
-		if t.LinkLang == "c" {
-			driver = c.CC
+		if out := w.run(p, p.Line(a)); out != "" && a.Kind == ipc.ActionCompile {
+			w.t.Errorf("%s: the compiler says:\n%s", a.ID, out)
 		}
-		w.run(p, slices.Concat([]string{driver}, t.LinkFlags, []string{"-o", t.Output}, objects[t.Name], t.LinkInputs, t.Libs))
 	}
+}
+
+// langOf says which driver links a target.
+func langOf(p *ipc.Plan, target string) string {
+	return p.Commands[p.Action(ipc.LinkID(target)).Command].Lang
+}
+
+// linkOf is the command that links a target of the plan.
+func linkOf(p *ipc.Plan, target int) ipc.Command {
+	return p.Commands[p.Action(ipc.LinkID(p.Targets[target].Name)).Command]
 }
 
 func (w *world) mkdir(dir string) {
@@ -181,8 +176,8 @@ int main(void) { printf("c %d\n", (int)low(81.0)); return 0; }
 		w.build(p)
 		w.runs(p, "prog", "42 40\n")
 		w.runs(p, "cprog", "c 9\n")
-		if p.Target("cprog").LinkLang != "c" || p.Target("prog").LinkLang != "c++" {
-			t.Errorf("link languages: %s, %s", p.Target("cprog").LinkLang, p.Target("prog").LinkLang)
+		if langOf(p, "cprog") != "c" || langOf(p, "prog") != "c++" {
+			t.Errorf("link languages: %s, %s", langOf(p, "cprog"), langOf(p, "prog"))
 		}
 	})
 }
@@ -221,7 +216,7 @@ int main(void) { puts(zlibVersion()[0] == '1' ? "zlib" : "?"); return 0; }
 		w.env = append(w.env, "PKG_CONFIG=/nowhere/pkg-config")
 		p := w.plan()
 		w.build(p)
-		if libs := p.Targets[0].Libs; !slices.Equal(libs, []string{"-lz"}) {
+		if libs := linkOf(p, 0).Libs; !slices.Equal(libs, []string{"-lz"}) {
 			t.Errorf("libs: %q", libs)
 		}
 	})
@@ -275,8 +270,8 @@ func TestLinkers(t *testing.T) {
 			case err != nil:
 				t.Logf("%s: %v", linker, err)
 			case linker == "default" && p.Toolchains[0].Linker != "",
-				linker != "default" && linker != "auto" && !slices.Contains(p.Targets[0].LinkFlags, "-fuse-ld="+linker):
-				t.Errorf("%s: %+v, %q", linker, p.Toolchains[0], p.Targets[0].LinkFlags)
+				linker != "default" && linker != "auto" && !slices.Contains(linkOf(p, 0).Args, "-fuse-ld="+linker):
+				t.Errorf("%s: %+v, %q", linker, p.Toolchains[0], linkOf(p, 0).Args)
 			}
 		}
 	})

@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"github.com/bmatcuk/doublestar/v4"
+
+	"github.com/RepliBuild/replibuild/internal/lazyregexp"
 )
 
 // The checks of values.
@@ -110,7 +112,7 @@ func fileName(text string) (message, suggestion string) {
 	return "", ""
 }
 
-var targetNames = lazily(`^[A-Za-z0-9][A-Za-z0-9_.+-]*$`)
+var targetNames = lazyregexp.New(`^[A-Za-z0-9][A-Za-z0-9_.+-]*$`)
 
 func targetName(text string) (message, suggestion string) {
 	if !targetNames().MatchString(text) {
@@ -119,7 +121,7 @@ func targetName(text string) (message, suggestion string) {
 	return "", ""
 }
 
-var macroNames = lazily(`^[A-Za-z_]\w*(\([\w, .]*\))?(=|$)`)
+var macroNames = lazyregexp.New(`^[A-Za-z_]\w*(\([\w, .]*\))?(=|$)`)
 
 func macro(text string) (message, suggestion string) {
 	if !macroNames().MatchString(text) {
@@ -144,7 +146,7 @@ func flagOnly(text string) (message, suggestion string) {
 	return "", ""
 }
 
-var moduleNames = lazily(`^[A-Za-z0-9_][A-Za-z0-9_.+-]*$`)
+var moduleNames = lazyregexp.New(`^[A-Za-z0-9_][A-Za-z0-9_.+-]*$`)
 
 func moduleName(text string) (message, suggestion string) {
 	if !moduleNames().MatchString(text) {

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/RepliBuild/replibuild/internal/lazyregexp"
 	"github.com/RepliBuild/replibuild/ipc"
 )
 
@@ -226,7 +227,7 @@ func (f finder) compilerNames() []string {
 }
 
 // driverName splits a driver's name into prefix of a cross compiler, name and version.
-var driverName = lazily(`^(.*-)?(clang\+\+|clang|g\+\+|gcc|c\+\+|cc)(-[0-9.]+)?(\.exe)?$`)
+var driverName = lazyregexp.New(`^(.*-)?(clang\+\+|clang|g\+\+|gcc|c\+\+|cc)(-[0-9.]+)?(\.exe)?$`)
 
 // What the driver for one language is called for the other.
 var (

@@ -42,7 +42,7 @@ func TestIdentityFollowsLibraries(t *testing.T) {
 	s := newState()
 	identity := func() (string, []string) {
 		t.Helper()
-		w := newWatcher(newLook())
+		w := newWatcher(newStatCache())
 		p := &prober{root: dir, state: s}
 		id, err := p.identify(w, []string{filepath.Join(dir, "driver")}, nil, nil)
 		if err != nil {

@@ -67,7 +67,7 @@ func propose(ctx context.Context, root string, env []string) (string, error) {
 		env = append(env, barePath)
 	}
 	p := &planner{
-		ctx: ctx, root: root, goos: runtime.GOOS, env: env, state: newState(), w: newWatcher(newLook()),
+		ctx: ctx, root: root, goos: runtime.GOOS, env: env, state: newState(), w: newWatcher(newStatCache()),
 		problems: &problems{}, project: &project{},
 	}
 	p.targets = []*target{{name: "init"}}

@@ -31,7 +31,7 @@ func TestInit(t *testing.T) {
 		got := string(text) + "----\n"
 		for _, target := range p.Targets {
 			var sources []string
-			for _, u := range p.Units {
+			for u := range p.Units() {
 				if u.Target == target.Name {
 					sources = append(sources, u.Source)
 				}

@@ -8,29 +8,37 @@ import (
 	"github.com/RepliBuild/replibuild/ipc"
 )
 
-// link says how a target is put together.
-func (p *planner) link(t *target, langs map[string]bool) ipc.Target {
-	out := ipc.Target{Name: t.name, Kind: t.kind, Output: p.output(t), Toolchain: t.chain, LinkLang: "c"}
+// planTarget is what the plan says of a target.
+func (p *planner) planTarget(t *target) ipc.Target {
+	out := ipc.Target{Name: t.name, Kind: t.kind, Output: p.output(t)}
 	for _, d := range t.depends {
 		out.Depends = append(out.Depends, d.name)
 	}
-	linked := linkedInto(t)
-	if langs["c++"] || slices.ContainsFunc(linked, func(d *target) bool { return d.kind == ipc.KindStatic && writtenInCXX(d) }) {
-		out.LinkLang = "c++"
-	}
+	return out
+}
+
+// link says how a target is put together: the kind of the action, its command, and what
+// goes in after the objects of the target.
+func (p *planner) link(t *target, langs map[string]bool) (kind string, c ipc.Command, inputs []string) {
+	c = ipc.Command{Toolchain: t.chain, Args: []string{}}
 	if t.kind == ipc.KindStatic {
-		return out
+		return ipc.ActionArchive, c, nil
+	}
+	linked := linkedInto(t)
+	c.Lang = "c"
+	if langs["c++"] || slices.ContainsFunc(linked, func(d *target) bool { return d.kind == ipc.KindStatic && writtenInCXX(d) }) {
+		c.Lang = "c++"
 	}
 	for _, d := range linked[1:] {
-		out.LinkInputs = append(out.LinkInputs, p.output(d))
+		inputs = append(inputs, p.output(d))
 	}
 	for _, d := range t.again { // as often as it was asked for
-		out.LinkInputs = append(out.LinkInputs, p.output(d))
+		inputs = append(inputs, p.output(d))
 	}
 	parts := slices.DeleteFunc(slices.Clone(linked), func(d *target) bool { return d != t && d.kind == ipc.KindShared })
-	out.LinkFlags = p.linkFlags(t, out.LinkLang, linked, parts)
-	out.Libs = p.libs(parts)
-	return out
+	c.Args = p.linkFlags(t, c.Lang, linked, parts)
+	c.Libs = p.libs(parts)
+	return ipc.ActionLink, c, inputs
 }
 
 func writtenInCXX(t *target) bool {

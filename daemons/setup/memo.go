@@ -6,7 +6,7 @@ type memo[T any] map[string]remembered[T]
 // remembered is one answer.
 type remembered[T any] struct {
 	Value T
-	Basis *basis
+	Basis *deps
 	Used  int64 // number of the plan that used it last
 }
 
@@ -16,20 +16,20 @@ const maxMemo = 64
 // get returns the answer for a key if nothing that it rests on has changed.
 func (m memo[T]) get(key string, now int64, w watcher) (T, bool) {
 	r, ok := m[key]
-	if !ok || !r.Basis.holds(w.look) {
+	if !ok || !r.Basis.holds(w.statCache) {
 		delete(m, key)
 		var none T
 		return none, false
 	}
 	r.Used = now
 	m[key] = r
-	w.basis.add(r.Basis)
+	w.deps.add(r.Basis)
 	return r.Value, true
 }
 
 // put keeps an answer; beyond the limit the one that was not used for the longest
 // time goes.
-func (m memo[T]) put(key string, now int64, value T, b *basis) {
+func (m memo[T]) put(key string, now int64, value T, b *deps) {
 	m[key] = remembered[T]{Value: value, Basis: b, Used: now}
 	for len(m) > maxMemo {
 		oldest := key

@@ -67,7 +67,7 @@ func (p *pkgConfig) builtinPath(ctx context.Context, s *state, w watcher) string
 		return ""
 	}
 	path := strings.TrimSpace(out)
-	b := newBasis()
+	b := newDeps()
 	w.with(b).exists(p.program)
 	s.Words.put(key, s.Now, path, b)
 	return path
@@ -104,14 +104,14 @@ func (p *pkgConfig) query(ctx context.Context, w watcher, name string) (pkgResul
 	if r, ok := p.memory.get(key, p.now, w); ok {
 		return r, nil
 	}
-	own := w.with(newBasis())
+	own := w.with(newDeps())
 	own.exists(p.program)
 	r := pkgResult{File: p.readAll(own, name)}
 	if err := p.run(ctx, name, &r); err != nil {
 		return r, err
 	}
-	w.basis.add(own.basis)
-	p.memory.put(key, p.now, r, own.basis)
+	w.deps.add(own.deps)
+	p.memory.put(key, p.now, r, own.deps)
 	return r, nil
 }
 

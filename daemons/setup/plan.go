@@ -109,27 +109,20 @@ func (p *planner) assemble() *ipc.Plan {
 	plan := &ipc.Plan{
 		Project: p.projectName(), Version: p.project.version.text, Root: p.root, BuildDir: p.buildDir,
 		Env: p.env, Jobs: p.project.jobs, Notices: p.notices,
-		Commands: []ipc.Command{}, Steps: []ipc.Step{}, Targets: []ipc.Target{}, Units: []ipc.Unit{},
+		Commands: []ipc.Command{}, Actions: []ipc.Action{}, Targets: []ipc.Target{},
 	}
 	for _, c := range p.chains {
 		plan.Toolchains = append(plan.Toolchains, c.Toolchain)
 	}
-	for _, s := range p.steps {
-		plan.Steps = append(plan.Steps, ipc.Step{ID: "step:" + s.name(), Command: s.command, Inputs: s.inputs, Outputs: s.outputs})
-	}
-	commands := commandTable{plan: plan, known: map[string]int{}}
-	for _, t := range p.targets {
-		langs := p.addUnits(plan, &commands, t)
-		plan.Targets = append(plan.Targets, p.link(t, langs))
-	}
+	p.addActions(plan)
 	plan.ID = planID(plan)
-	plan.Track = p.w.basis.track(p.root)
+	plan.Track = p.w.deps.track(p.root)
 	p.addScanned(&plan.Track)
 	return plan
 }
 
 // addScanned adds the sources that were read to find main. They are kept apart from
-// the basis: one that was edited, and still says the same, changes nothing.
+// the deps: one that was edited, and still says the same, changes nothing.
 func (p *planner) addScanned(t *ipc.Track) {
 	for _, file := range sortedKeys(p.scanned) {
 		t.Nodes[0].Inputs = append(t.Nodes[0].Inputs, uint32(len(t.Files)))
@@ -147,40 +140,4 @@ func planID(plan *ipc.Plan) string {
 	}
 	sum := sha256.Sum256(text)
 	return hex.EncodeToString(sum[:])
-}
-
-// commandTable gives equal argument lists one number.
-type commandTable struct {
-	plan  *ipc.Plan
-	known map[string]int
-}
-
-func (c *commandTable) number(cmd ipc.Command) int {
-	key := string(rune('0'+cmd.Toolchain)) + cmd.Lang + "\x00" + strings.Join(cmd.Args, "\x00")
-	n, ok := c.known[key]
-	if !ok {
-		n = len(c.plan.Commands)
-		c.known[key] = n
-		c.plan.Commands = append(c.plan.Commands, cmd)
-	}
-	return n
-}
-
-// addUnits adds a target's units and returns the languages that it is written in.
-func (p *planner) addUnits(plan *ipc.Plan, commands *commandTable, t *target) map[string]bool {
-	numbers := map[string]int{}
-	langs := map[string]bool{}
-	for _, source := range t.sources {
-		lang := languageOf(source)
-		langs[lang] = true
-		n, ok := numbers[lang]
-		if !ok {
-			n = commands.number(ipc.Command{Toolchain: t.chain, Lang: lang, Args: p.args(t, lang)})
-			numbers[lang] = n
-		}
-		plan.Units = append(plan.Units, ipc.Unit{
-			ID: t.name + ":" + source, Target: t.name, Source: source, Object: p.object(t, source), Command: n,
-		})
-	}
-	return langs
 }

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/RepliBuild/replibuild/internal/lazyregexp"
 	"github.com/RepliBuild/replibuild/ipc"
 )
 
@@ -26,7 +27,7 @@ type planner struct {
 	project  *project
 	buildDir string
 	targets  []*target // those that others depend on first
-	steps    []*step   // in order of need
+	steps    []*step   // as in the file
 	made     map[string]*step
 	chains   []probed
 	chainAt  map[string]int
@@ -67,6 +68,8 @@ func (p *planner) run() (*ipc.Plan, error) {
 	}
 	p.findSources()
 	p.checkFolders()
+	p.resolveSteps()
+	p.checkOrder()
 	if p.problems.list == nil {
 		p.checkOutputs()
 	}
@@ -114,7 +117,7 @@ func (p *planner) projectName() string {
 	return filepath.Base(p.root)
 }
 
-var notInNames = lazily(`[^A-Za-z0-9_.+-]+`)
+var notInNames = lazyregexp.New(`[^A-Za-z0-9_.+-]+`)
 
 // fileNameOf makes a project's name usable as that of a target.
 func fileNameOf(name string) string {

@@ -21,15 +21,20 @@ func describe(p *ipc.Plan) string {
 	for i, c := range p.Toolchains {
 		fmt.Fprintf(&b, "toolchain %d: %s, %s, %s, %s, linker %s %s\n", i, c.Family, c.CXX, c.CC, c.AR, c.Linker, c.LinkerPath)
 	}
-	for _, s := range p.Steps {
-		fmt.Fprintf(&b, "%s: %q from %q to %q\n", s.ID, s.Command, s.Inputs, s.Outputs)
+	for s := range p.Steps() {
+		fmt.Fprintf(&b, "%s: %q from %q to %q\n", s.ID, s.Args, s.Inputs, s.Outputs)
 	}
-	for _, u := range p.Units {
-		fmt.Fprintf(&b, "%s: %s\n", u.ID, strings.Join(p.CommandLine(&u), " "))
+	for u := range p.Units() {
+		fmt.Fprintf(&b, "%s: %s\n", u.ID, strings.Join(p.Line(u), " "))
+		for _, id := range u.After {
+			fmt.Fprintf(&b, "   after %s %q\n", id, p.Action(id).After)
+		}
 	}
 	for _, t := range p.Targets {
-		fmt.Fprintf(&b, "link %s (%s, %s): toolchain %d, depends %q, flags %q, inputs %q, libs %q\n   -> %s\n",
-			t.Name, t.Kind, t.LinkLang, t.Toolchain, t.Depends, t.LinkFlags, t.LinkInputs, t.Libs, t.Output)
+		a := p.Action(ipc.LinkID(t.Name))
+		c := p.Commands[a.Command]
+		fmt.Fprintf(&b, "%s %s (%s, %s): toolchain %d, depends %q, flags %q, inputs %q, libs %q\n   -> %s\n",
+			a.Kind, t.Name, t.Kind, c.Lang, c.Toolchain, t.Depends, c.Args, a.Inputs, c.Libs, t.Output)
 	}
 	for _, n := range p.Notices {
 		fmt.Fprintf(&b, "notice: %s\n", n)

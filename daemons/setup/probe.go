@@ -49,11 +49,11 @@ func (p *prober) probe(ctx context.Context, w watcher, d drivers, linker string,
 	if t, ok := p.state.Toolchains.get(name, p.state.Now, w); ok {
 		return t, nil
 	}
-	own := w.with(newBasis())
+	own := w.with(newDeps())
 	t, err := p.ask(ctx, own, d, linker, lto)
-	w.basis.add(own.basis)
+	w.deps.add(own.deps)
 	if err == nil && t.Why == "" {
-		p.state.Toolchains.put(name, p.state.Now, t, own.basis)
+		p.state.Toolchains.put(name, p.state.Now, t, own.deps)
 		p.state.changed = true
 	}
 	return t, err

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/RepliBuild/replibuild/internal/atomicfile"
 	"github.com/RepliBuild/replibuild/internal/rootid"
 	"github.com/RepliBuild/replibuild/ipc"
 )
@@ -82,7 +83,10 @@ func (s *Service) end() {
 		s.files.Lock()
 		defer s.files.Unlock()
 		if err == nil {
-			err = writeFile(filepath.Join(s.cfg.StateDir, stateFile), text)
+			err = rootid.MakeFolder(s.cfg.StateDir)
+		}
+		if err == nil {
+			err = atomicfile.Write(filepath.Join(s.cfg.StateDir, stateFile), text)
 		}
 		if err != nil {
 			s.cfg.Log.Warn("remember plans", "error", err)
@@ -114,7 +118,7 @@ func (s *Service) environment(env []string) []string {
 func (s *Service) planner(ctx context.Context, env []string) *planner {
 	return &planner{
 		ctx: ctx, root: s.cfg.Root, goos: s.goos, env: env, modules: s.cfg.ModulePath,
-		state: s.state, w: newWatcher(newLook()), problems: &problems{},
+		state: s.state, w: newWatcher(newStatCache()), problems: &problems{},
 	}
 }
 
@@ -138,7 +142,7 @@ func (s *Service) Plan(ctx context.Context, req ipc.PlanRequest) (ipc.PlanReply,
 func (s *Service) plan(ctx context.Context, env []string) (*ipc.Plan, error) {
 	hash := envHash(env)
 	p := s.planner(ctx, env)
-	if plan := s.state.plan(hash, p.w.look); plan != nil {
+	if plan := s.state.plan(hash, p.w.statCache); plan != nil {
 		return plan, nil
 	}
 	plan, err := p.run()
@@ -148,7 +152,7 @@ func (s *Service) plan(ctx context.Context, env []string) (*ipc.Plan, error) {
 	if err := p.problems.err(); err != nil {
 		return nil, err
 	}
-	s.state.keep(hash, plan, p.w.basis, p.scanned)
+	s.state.keep(hash, plan, p.w.deps, p.scanned)
 	return plan, nil
 }
 
@@ -185,12 +189,15 @@ func (s *Service) Toolchain(ctx context.Context, req ipc.ToolchainRequest) (ipc.
 	}
 	defer s.end()
 	p := s.planner(ctx, s.environment(req.Env))
-	if p.load() {
+	switch {
+	case req.Compiler != "":
+		p.targets = []*target{{table: settings{compiler: word{text: req.Compiler}, linker: word{text: "default"}}}}
+	case p.load():
 		p.makeTargets()
 		p.problems = &problems{}
-		if err := p.findCompilers(); err != nil {
-			return ipc.ToolchainReply{}, err
-		}
+	}
+	if err := p.findCompilers(); err != nil {
+		return ipc.ToolchainReply{}, err
 	}
 	if err := p.problems.err(); err != nil {
 		return ipc.ToolchainReply{}, err

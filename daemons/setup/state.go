@@ -6,7 +6,6 @@ import (
 	"encoding/gob"
 	"errors"
 	"fmt"
-	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -18,7 +17,7 @@ import (
 )
 
 // stateSchema changes with anything that is written below.
-const stateSchema = "replibuild setup state 2"
+const stateSchema = "replibuild setup state 3"
 
 // state is what is remembered between plans and restarts. Nothing in it is believed
 // before what it rests on was looked at.
@@ -100,34 +99,10 @@ func (s *state) encode(root rootid.ID) ([]byte, error) {
 	return slices.Concat(stateHeader(), root.Header(), sum[:], body.Bytes()), nil
 }
 
-// writeFile replaces a file with one rename, so that a reader never sees half of it.
-func writeFile(file string, text []byte) error {
-	tmp, err := os.CreateTemp(filepath.Dir(file), filepath.Base(file)+".*.tmp")
-	if errors.Is(err, fs.ErrNotExist) {
-		if err = rootid.MakeFolder(filepath.Dir(file)); err == nil {
-			tmp, err = os.CreateTemp(filepath.Dir(file), filepath.Base(file)+".*.tmp")
-		}
-	}
-	if err != nil {
-		return err
-	}
-	_, err = tmp.Write(text)
-	if closed := tmp.Close(); err == nil {
-		err = closed
-	}
-	if err == nil {
-		err = os.Rename(tmp.Name(), file)
-	}
-	if err != nil {
-		os.Remove(tmp.Name())
-	}
-	return err
-}
-
 // cachedPlan is a plan with what it was made from.
 type cachedPlan struct {
 	Plan  *ipc.Plan
-	Basis *basis
+	Basis *deps
 	Mains map[string]mainSeen
 	Used  int64
 }
@@ -137,7 +112,7 @@ const maxPlans = 4
 
 // plan returns the plan for an environment, nil unless everything that it was made
 // from is as it was.
-func (s *state) plan(env string, l *look) *ipc.Plan {
+func (s *state) plan(env string, l *statCache) *ipc.Plan {
 	c := s.Plans[env]
 	if c == nil || !c.Basis.holds(l) || !s.refresh(c, l) {
 		return nil
@@ -148,7 +123,7 @@ func (s *state) plan(env string, l *look) *ipc.Plan {
 
 // refresh looks for main again in the sources that were edited. If they say what
 // they said, only the plan's record of them changes.
-func (s *state) refresh(c *cachedPlan, l *look) bool {
+func (s *state) refresh(c *cachedPlan, l *statCache) bool {
 	edited := map[string]mainSeen{}
 	for file, seen := range c.Mains {
 		sig := l.sign(file)
@@ -181,7 +156,7 @@ func (s *state) refresh(c *cachedPlan, l *look) bool {
 
 // keep remembers a plan; beyond the limit the one that was not asked for the longest
 // time goes.
-func (s *state) keep(env string, plan *ipc.Plan, b *basis, mains map[string]mainSeen) {
+func (s *state) keep(env string, plan *ipc.Plan, b *deps, mains map[string]mainSeen) {
 	s.Plans[env] = &cachedPlan{Plan: plan, Basis: b, Mains: mains, Used: s.Now}
 	for len(s.Plans) > maxPlans {
 		oldest := env

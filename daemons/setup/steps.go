@@ -16,25 +16,26 @@ type step struct {
 	inputs  []string // in plan form
 	outputs []string // in plan form, beneath genDir
 	needs   []*step
+	uses    []*target // whose outputs it runs or reads
 }
 
 func (s *step) name() string { return s.outputs[0] }
 
-// makeSteps checks the tables and puts them in order of need.
+func (s *step) id() string { return "step:" + s.name() }
+
+// makeSteps checks the tables.
 func (p *planner) makeSteps() {
 	p.made = map[string]*step{}
-	var all []*step
 	for _, table := range p.project.steps {
 		s := &step{table: table}
 		if p.stepOutputs(s); len(s.outputs) > 0 {
-			all = append(all, s)
+			p.steps = append(p.steps, s)
 		}
 	}
-	for _, s := range all {
+	for _, s := range p.steps {
 		p.stepCommand(s)
 		p.stepInputs(s)
 	}
-	p.orderSteps(all)
 }
 
 // stepOutputs checks where a step writes.
@@ -94,9 +95,15 @@ func (p *planner) stepCommand(s *step) {
 	}
 	for _, w := range words {
 		s.command = append(s.command, p.expand(w.text))
+		p.stepTargets(s, w)
+	}
+	if strings.Contains(s.command[0], targetOpen) {
+		return // made by this build
 	}
 	program := p.w.findProgram(p.root, s.command[0], p.env)
 	switch {
+	case underneath(planPath(p.root, s.command[0]), p.buildDir):
+		p.problems.at(words[0].place, `write "{target:NAME}" for the program of a target`, "%s lies in the build folder", s.command[0])
 	case program == "" && strings.Contains(s.command[0], " ") && len(words) == 1:
 		p.problems.at(words[0].place, "write each argument as a string of its own; for a shell: [\"sh\", \"-c\", …]", "there is no program %q", s.command[0])
 	case program == "":
@@ -118,6 +125,9 @@ func (p *planner) stepCommand(s *step) {
 // stepInputs checks what a step reads: files, patterns, outputs of other steps.
 func (p *planner) stepInputs(s *step) {
 	for _, w := range s.table.inputs.items {
+		if p.stepTargets(s, w) {
+			continue
+		}
 		name := planPath(p.root, p.expand(w.text))
 		switch other := p.made[name]; {
 		case other == s:
@@ -131,6 +141,8 @@ func (p *planner) stepInputs(s *step) {
 			p.stepPattern(s, w)
 		case underneath(name, p.genDir()):
 			p.problems.at(w.place, "name it in the outputs of a step", "no step makes %s", name)
+		case underneath(name, p.buildDir):
+			p.problems.at(w.place, `write "{target:NAME}" for what a target makes`, "%s lies in the build folder", name)
 		case p.w.isFile(absolute(p.root, name)):
 			s.addInput(name)
 		case p.w.isDir(absolute(p.root, name)):
@@ -160,41 +172,78 @@ func (p *planner) stepPattern(s *step, w word) {
 	}
 }
 
-func (s *step) addInput(name string) {
-	if !slices.Contains(s.inputs, name) {
-		s.inputs = append(s.inputs, name)
+// targetOpen begins a {target:NAME} in a command or input of a step.
+const targetOpen = "{target:"
+
+// stepTargets notes the targets that an argument or input names, and reports whether it
+// names any.
+func (p *planner) stepTargets(s *step, w word) bool {
+	names := targetsNamed(w.text)
+	for _, name := range names {
+		i := slices.IndexFunc(p.targets, func(t *target) bool { return t.name == name })
+		switch {
+		case i < 0:
+			p.problems.at(w.place, orList(name, p.targetNames(), "targets"), "%s names %q, which is no target", w.path, name)
+		case !slices.Contains(s.uses, p.targets[i]):
+			s.uses = append(s.uses, p.targets[i])
+		}
+	}
+	return names != nil
+}
+
+// targetsNamed lists the names in the {target:NAME} of a text.
+func targetsNamed(text string) (names []string) {
+	for {
+		_, rest, found := strings.Cut(text, targetOpen)
+		name, after, closed := strings.Cut(rest, "}")
+		if !found || !closed {
+			return names
+		}
+		names, text = append(names, name), after
 	}
 }
 
-// orderSteps sorts by need, else as in the file, and reports circles.
-func (p *planner) orderSteps(all []*step) {
-	const visiting, done = 1, 2
-	mark := map[*step]int{}
-	var stack []*step
-	var visit func(s *step)
-	visit = func(s *step) {
-		mark[s] = visiting
-		stack = append(stack, s)
-		for _, n := range s.needs {
-			switch mark[n] {
-			case visiting:
-				var names []string
-				for _, on := range stack[slices.Index(stack, n):] {
-					names = append(names, on.name())
-				}
-				p.problems.at(s.table.place, "remove one of these inputs", "steps need each other in a circle: %s",
-					strings.Join(append(names, n.name()), " → "))
-			case 0:
-				visit(n)
+func (p *planner) targetNames() []string {
+	names := make([]string, len(p.targets))
+	for i, t := range p.targets {
+		names[i] = t.name
+	}
+	return names
+}
+
+// resolveSteps puts the outputs of targets into commands and inputs: their kinds, and so
+// their names, are known only when their sources were looked at.
+func (p *planner) resolveSteps() {
+	for _, s := range p.steps {
+		if len(s.uses) == 0 {
+			continue
+		}
+		p.checkStepProgram(s)
+		var pairs []string
+		for _, t := range s.uses {
+			pairs = append(pairs, targetOpen+t.name+"}", p.output(t))
+			s.addInput(p.output(t))
+		}
+		r := strings.NewReplacer(pairs...)
+		for i, arg := range s.command {
+			s.command[i] = r.Replace(arg)
+		}
+	}
+}
+
+// checkStepProgram refuses a library as a program.
+func (p *planner) checkStepProgram(s *step) {
+	for _, name := range targetsNamed(s.command[0]) {
+		for _, t := range s.uses {
+			if t.name == name && t.kind != ipc.KindExecutable {
+				p.problems.at(s.table.command.items[0].place, "name an executable target first", "%s is a %s library and cannot be run", name, t.kind)
 			}
 		}
-		stack = stack[:len(stack)-1]
-		mark[s] = done
-		p.steps = append(p.steps, s)
 	}
-	for _, s := range all {
-		if mark[s] == 0 {
-			visit(s)
-		}
+}
+
+func (s *step) addInput(name string) {
+	if !slices.Contains(s.inputs, name) {
+		s.inputs = append(s.inputs, name)
 	}
 }

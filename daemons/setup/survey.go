@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/RepliBuild/replibuild/internal/lazyregexp"
 )
 
 // survey is what `init` sees of a folder.
@@ -112,9 +114,9 @@ func isHeader(name string) bool {
 }
 
 var (
-	projectCall  = lazily(`(?im)^\s*project\s*\(\s*['"]?([A-Za-z0-9_.+-]+)`)
-	versionWord  = lazily(`(?is)^\s*project\s*\([^)]*?\bversion\s*:?\s*['"]?([0-9][0-9A-Za-z.+-]*)`)
-	standardWord = lazily(`(?i)\bCMAKE_CXX_STANDARD\s+(\d\d)\b|\bcxx_std_(\d\d)\b|cpp_std\s*=\s*(?:c|gnu)\+\+(\d\d)`)
+	projectCall  = lazyregexp.New(`(?im)^\s*project\s*\(\s*['"]?([A-Za-z0-9_.+-]+)`)
+	versionWord  = lazyregexp.New(`(?is)^\s*project\s*\([^)]*?\bversion\s*:?\s*['"]?([0-9][0-9A-Za-z.+-]*)`)
+	standardWord = lazyregexp.New(`(?i)\bCMAKE_CXX_STANDARD\s+(\d\d)\b|\bcxx_std_(\d\d)\b|cpp_std\s*=\s*(?:c|gnu)\+\+(\d\d)`)
 )
 
 // readBuildFile takes name, version and standard from another build system's file.
@@ -140,8 +142,8 @@ var (
 	testFolders    = []string{"test", "tests", "testing", "unittest", "unittests", "unit_tests", "t"}
 	exampleFolders = []string{"example", "examples", "sample", "samples", "demo", "demos", "bench", "benchmark", "benchmarks", "fuzz", "fuzzing", "doc", "docs", "issues", "contrib"}
 	foreignFolders = []string{"third_party", "thirdparty", "3rdparty", "external", "extern", "vendor", "deps", "submodules", "subprojects"}
-	testNames      = lazily(`(?i)^tests?([_-].*)?$|[_.-](unit)?tests?$|^.*[a-z](Test|Tests)$`)
-	exampleNames   = lazily(`(?i)[_-](bench|benchmark|fuzzer|example)$|^(bench|benchmark)([_-].*)?$`)
+	testNames      = lazyregexp.New(`(?i)^tests?([_-].*)?$|[_.-](unit)?tests?$|^.*[a-z](Test|Tests)$`)
+	exampleNames   = lazyregexp.New(`(?i)[_-](bench|benchmark|fuzzer|example)$|^(bench|benchmark)([_-].*)?$`)
 )
 
 // systemNames are endings of files and names of folders that are for one system.

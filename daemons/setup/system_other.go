@@ -4,10 +4,12 @@ package setup
 
 import (
 	"runtime"
+
+	"github.com/RepliBuild/replibuild/internal/lazyregexp"
 )
 
 // currentSystem is this system's name among [systemNames].
 const currentSystem = runtime.GOOS
 
 // otherSystemMacro matches conditions that are false here.
-var otherSystemMacro = lazily(`^(defined\s*\(?\s*)?(__linux__|__ANDROID__)\b[^|]*$`)
+var otherSystemMacro = lazyregexp.New(`^(defined\s*\(?\s*)?(__linux__|__ANDROID__)\b[^|]*$`)

@@ -20,11 +20,11 @@ const limitCount = 16
 // Own returns the settings of this process, nil if they cannot be read.
 func Own() *ipc.Caller {
 	status := readStatus()
-	mask, err := strconv.ParseUint(status["Umask"], 8, 32)
+	mask, err := strconv.ParseUint(status.value("Umask"), 8, 32)
 	if err != nil {
 		return nil
 	}
-	c := &ipc.Caller{Umask: uint32(mask), Ignored: ignoredIn(status["SigIgn"]), CPUs: status["Cpus_allowed_list"]}
+	c := &ipc.Caller{Umask: uint32(mask), Ignored: ignoredIn(status.value("SigIgn")), CPUs: status.value("Cpus_allowed_list")}
 	if value, err := unix.Getpriority(unix.PRIO_PROCESS, 0); err == nil {
 		c.Nice = 20 - value // the system call returns 1 to 40
 	}
@@ -52,19 +52,26 @@ const (
 	ioprioDefault = 2<<13 | 4
 )
 
-// readStatus returns the lines of /proc/self/status by name.
-func readStatus() map[string]string {
+// readStatus returns the lines of /proc/self/status.
+func readStatus() status {
 	data, _ := os.ReadFile("/proc/self/status")
-	out := make(map[string]string)
-	for line := range bytes.Lines(data) {
-		name, value, _ := strings.Cut(string(line), ":")
-		out[name] = strings.TrimSpace(value)
+	return data
+}
+
+// status are lines "Name:	value".
+type status []byte
+
+func (s status) value(name string) string {
+	for line := range bytes.Lines(s) {
+		if rest, ok := bytes.CutPrefix(line, []byte(name+":")); ok {
+			return string(bytes.TrimSpace(rest))
+		}
 	}
-	return out
+	return ""
 }
 
 // ignoredSignals returns the signals that this process ignores.
-func ignoredSignals() []int { return ignoredIn(readStatus()["SigIgn"]) }
+func ignoredSignals() []int { return ignoredIn(readStatus().value("SigIgn")) }
 
 // ignoredIn returns the signals of a mask as /proc shows it.
 func ignoredIn(mask string) (signals []int) {
@@ -83,7 +90,7 @@ func ignoredIn(mask string) (signals []int) {
 
 // Raises reports whether this process may raise hard limits and priorities.
 func Raises() bool {
-	capabilities, err := strconv.ParseUint(readStatus()["CapEff"], 16, 64)
+	capabilities, err := strconv.ParseUint(readStatus().value("CapEff"), 16, 64)
 	const needed = 1<<unix.CAP_SYS_RESOURCE | 1<<unix.CAP_SYS_NICE
 	return err == nil && capabilities&needed == needed
 }

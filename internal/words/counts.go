@@ -2,7 +2,10 @@ package words
 
 import (
 	"fmt"
+	"strings"
 	"time"
+
+	"github.com/RepliBuild/replibuild/ipc"
 )
 
 // Plural counts things: "1 unit", "3 units".
@@ -53,4 +56,30 @@ func Cleared(size string, objects int) string {
 		return "the cache is empty already"
 	}
 	return size + ", " + Plural(objects, "object")
+}
+
+// Outcome counts how the units of a build ended: "1 failed, 2 compiled, 37 up to date",
+// or "" if it came to none. hits is how many the cache delivered; nothing was done for
+// the other cached ones.
+func Outcome(n ipc.Counts, hits int) string {
+	var parts []string
+	for _, c := range Ends(n, hits) {
+		if c.N > 0 {
+			parts = append(parts, fmt.Sprintf("%d %s", c.N, c.State))
+		}
+	}
+	return strings.Join(parts, ", ")
+}
+
+// End is how many units ended in a state.
+type End struct {
+	N     int
+	State string
+}
+
+// Ends are the parts of [Outcome], in its order, also those that are 0.
+func Ends(n ipc.Counts, hits int) []End {
+	return []End{
+		{n.Failed, Failed}, {n.Compiled, Compiled}, {hits, Cached}, {n.Cached - hits, UpToDate}, {n.Skipped, Skipped},
+	}
 }

@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/RepliBuild/replibuild/internal/termtext"
 )
@@ -21,26 +22,32 @@ type Diagnostic struct {
 
 var (
 	// placed matches "src/a.cpp:60:15: error: expected expression" of gcc and clang.
-	placed = regexp.MustCompile(`^(.+?):(\d+):(?:(\d+):)? (?:fatal )?error: (.*)$`)
-	// named matches "ld.lld: error: undefined symbol: f()" and "clang++: error: …".
-	named = regexp.MustCompile(`^[^ :]+: (?:fatal )?error: (.*)$`)
+	placed = lazily(`^(.+?):(\d+):(?:(\d+):)? (?:fatal )?error: (.*)$`)
+	// named matches "ld.lld: error: undefined symbol: f()", "clang++: error: …" and
+	// "LLVM ERROR: IO failure on output stream: No space left on device".
+	named = lazily(`^(?:[^ :]+: (?:fatal )?error|LLVM ERROR): (.*)$`)
 	// undefined matches what GNU ld says of a missing symbol.
-	undefined = regexp.MustCompile(`(undefined reference to .*)$`)
+	undefined = lazily(`(undefined reference to .*)$`)
 )
+
+// lazily compiles an expression when it is first needed, not at each start of the program.
+func lazily(expr string) func() *regexp.Regexp {
+	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(expr) })
+}
 
 // FirstError finds the first error in what a compiler or linker printed.
 func FirstError(diagnostics string) (d Diagnostic, found bool) {
 	for line := range strings.Lines(diagnostics) {
 		line = termtext.Line(strings.TrimRight(line, "\r\n"))
-		if m := placed.FindStringSubmatch(line); m != nil {
+		if m := placed().FindStringSubmatch(line); m != nil {
 			row, _ := strconv.Atoi(m[2])
 			column, _ := strconv.Atoi(m[3])
 			return Diagnostic{File: m[1], Line: row, Column: column, Message: m[4]}, true
 		}
-		if m := named.FindStringSubmatch(line); m != nil {
+		if m := named().FindStringSubmatch(line); m != nil {
 			return Diagnostic{Message: m[1]}, true
 		}
-		if m := undefined.FindStringSubmatch(line); m != nil {
+		if m := undefined().FindStringSubmatch(line); m != nil {
 			return Diagnostic{Message: m[1]}, true
 		}
 	}

@@ -60,7 +60,7 @@ func Cause(c ipc.Cause) ipc.Reason {
 	case ipc.CauseListing:
 		r.Code, r.Text = ipc.ReasonListing, "directory listing of "+shown+" changed"
 	case ipc.CauseOutput:
-		return Output(c.Path, OutputMissingOrChanged)
+		return Output(c.Path, cmp.Or(c.Text, OutputMissingOrChanged))
 	case ipc.CauseUnsettled:
 		r.Text = cmp.Or(c.Text, ChangedMeanwhile().Text)
 	}

@@ -4,21 +4,18 @@ import "github.com/RepliBuild/replibuild/ipc"
 
 // States of a unit, link, step or build.
 const (
-	UpToDate       = "up to date" // nothing was done
-	Cached         = "cached"     // the cache delivered it
-	Compiled       = "compiled"
-	Linked         = "linked"
-	Archived       = "archived"
-	Generated      = "generated" // a step ran
-	Done           = "done"      // a build succeeded
-	Failed         = "failed"
-	Cancelled      = "cancelled"
-	Skipped        = "skipped" // something that it needs failed
-	Queued         = "queued"
-	Running        = "running"
-	Changed        = "changed"         // an input has changed since the last build
-	OutputsMissing = "outputs missing" // the next build restores or compiles it
-	NotBuilt       = "not built yet"
+	UpToDate  = "up to date" // nothing was done
+	Cached    = "cached"     // the cache delivered it
+	Compiled  = "compiled"
+	Linked    = "linked"
+	Generated = "generated" // a step ran
+	Done      = "done"      // a build succeeded
+	Failed    = "failed"
+	Cancelled = "cancelled"
+	Skipped   = "skipped" // something that it needs failed
+	Queued    = "queued"
+	Running   = "running"
+	NotBuilt  = "not built yet"
 )
 
 // Kinds of work, which choose the word for a finished one.

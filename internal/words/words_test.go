@@ -39,6 +39,7 @@ func TestReasons(t *testing.T) {
 		{words.Cause(ipc.Cause{Kind: ipc.CauseAppeared, Path: "src/a.h"}), ipc.ReasonAppeared, "src/a.h appeared"},
 		{words.Cause(ipc.Cause{Kind: ipc.CauseListing, Path: "src"}), ipc.ReasonListing, "directory listing of src changed"},
 		{words.Cause(ipc.Cause{Kind: ipc.CauseOutput, Path: "build/p"}), ipc.ReasonOutput, "build/p missing or changed"},
+		{words.Cause(ipc.Cause{Kind: ipc.CauseOutput, Path: "build/p", Text: "missing"}), ipc.ReasonOutput, "build/p missing"},
 		{words.Cause(ipc.Cause{Kind: ipc.CauseUnsettled}), ipc.ReasonInput, "an input changed during the last build"},
 		{missing, ipc.ReasonOutput, "object missing"},
 		{words.NotInCache(&missing, ipc.ReasonCleared), ipc.ReasonCleared, "object missing, cache cleared"},
@@ -80,6 +81,9 @@ func TestCounts(t *testing.T) {
 		{words.Ago(42 * time.Second), "42 seconds ago"},
 		{words.Ago(61 * time.Second), "1 minute ago"},
 		{words.Ago(49 * time.Hour), "2 days ago"},
+		{words.Outcome(ipc.Counts{Failed: 1, Compiled: 2, Cached: 40, Skipped: 3}, 4), "1 failed, 2 compiled, 4 cached, 36 up to date, 3 skipped"},
+		{words.Outcome(ipc.Counts{Cached: 40}, 0), "40 up to date"},
+		{words.Outcome(ipc.Counts{}, 0), ""},
 		{words.Cleared("0 B", 0), "the cache is empty already"},
 		{words.Cleared("2 MB", 1), "2 MB, 1 object"},
 	} {
@@ -97,6 +101,7 @@ func TestFirstError(t *testing.T) {
 		{"\x1b[1msrc/hash.cc:60:15: \x1b[0m\x1b[0;1;31merror: \x1b[0m\x1b[1mexpected expression\x1b[0m\n", "60:15 expected expression"},
 		{"src/hash.cc:3:10: fatal error: no.h: No such file or directory\n", "3:10 no.h: No such file or directory"},
 		{"include/a.h:7:1: warning: w\ninclude/a.h:8:1: error: unknown type\n", "a.h:8:1 unknown type"},
+		{"LLVM ERROR: IO failure on output stream: No space left on device\nPLEASE submit a bug report\n", "IO failure on output stream: No space left on device"},
 		{"ld.lld: error: undefined symbol: f()\n", "undefined symbol: f()"},
 		{"/usr/bin/ld: main.o: in function `main':\nmain.cpp:(.text+0x5): undefined reference to `f()'\n", "undefined reference to `f()'"},
 	} {

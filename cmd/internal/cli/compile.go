@@ -33,7 +33,8 @@ func (a *app) compileCommand() *cobra.Command {
 		Use:   "compile [FILE…]",
 		Short: "Build the project, or compile only the files named",
 		Long: "Builds all targets, the targets that -t names, or compiles only the files named. The daemons\n" +
-			"are started if they do not run.",
+			"are started if they do not run. Without a replibuild.toml, a build.ninja in this folder or in\n" +
+			"one folder build* beneath it is built, as `replibuild ninja` does.",
 		Example: "  replibuild compile\n  replibuild compile -t hello -v\n  replibuild compile src/main.cpp\n" +
 			"  replibuild compile --trace t.json    # for ui.perfetto.dev",
 		RunE: func(cmd *cobra.Command, files []string) error { return a.compile(cmd, f, files) },
@@ -53,6 +54,12 @@ func (a *app) compile(cmd *cobra.Command, f compileFlags, files []string) error 
 		return ipc.Errorf(ipc.CodeBadRequest, "--time-trace needs --trace").WithHint("name the file: --trace build.json --time-trace")
 	case f.trace != "" && f.options.Detach:
 		return ipc.Errorf(ipc.CodeBadRequest, "--trace needs to see the build, which --detach leaves alone")
+	}
+	if dir, err := a.ninjaFolder(); dir != "" || err != nil {
+		if err != nil {
+			return err
+		}
+		return a.compileNinja(dir, f, files)
 	}
 	p, err := a.open()
 	if err != nil {

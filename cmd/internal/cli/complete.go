@@ -74,7 +74,7 @@ func (a *app) completeSources(ctx context.Context, done []string) (files []cobra
 	if plan == nil {
 		return nil
 	}
-	for _, u := range plan.Units {
+	for u := range plan.Units() {
 		if file := fromHere(plan.Root, u.Source); !slices.Contains(done, file) && !slices.Contains(files, file) {
 			files = append(files, file)
 		}

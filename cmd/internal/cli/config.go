@@ -35,7 +35,7 @@ type shownConfig struct {
 	Targets    []ipc.Target    `json:"targets"`
 	Commands   []ipc.Command   `json:"commands"`
 	Units      int             `json:"units"`
-	Steps      []ipc.Step      `json:"steps"`
+	Actions    []ipc.Action    `json:"actions"` // links, archives and steps
 	Modules    []ipc.Module    `json:"modules"`
 	Daemons    any             `json:"daemons"`
 	Notices    []string        `json:"notices,omitempty"`
@@ -73,12 +73,12 @@ func (a *app) printConfig(p *replibuild.Project, plan *ipc.Plan, modules []ipc.M
 	if a.json {
 		return a.printJSON(shownConfig{
 			Schema: ipc.Schema, Project: plan.Project, Version: plan.Version, Root: plan.Root,
-			Toolchains: plan.Toolchains, Targets: plan.Targets, Commands: plan.Commands, Units: len(plan.Units),
-			Steps: plan.Steps, Modules: used, Daemons: p.Config(), Notices: plan.Notices,
+			Toolchains: plan.Toolchains, Targets: plan.Targets, Commands: plan.Commands, Units: plan.CountUnits(),
+			Actions: withoutUnits(plan), Modules: used, Daemons: p.Config(), Notices: plan.Notices,
 		})
 	}
 	a.printf("%s in %s: %s, %s\n", strings.TrimSpace(plan.Project+" "+plan.Version), plan.Root,
-		words.Plural(len(plan.Targets), "target"), words.Plural(len(plan.Units), "unit"))
+		words.Plural(len(plan.Targets), "target"), words.Plural(plan.CountUnits(), "unit"))
 	for _, t := range plan.Toolchains {
 		a.printf("compiler  %s (%s, linker %s)\n", t.CXX, t.Version, orDefault(t.Linker))
 	}
@@ -86,10 +86,12 @@ func (a *app) printConfig(p *replibuild.Project, plan *ipc.Plan, modules []ipc.M
 		a.printf("target    %s: %s %s\n", t.Name, t.Kind, t.Output)
 	}
 	for i, c := range plan.Commands {
-		a.printf("flags     %s of %s: %s\n", c.Lang, strings.Join(targetsOf(plan, i), ", "), shellWords(c.Args))
+		if targets := targetsOf(plan, i); len(targets) > 0 {
+			a.printf("flags     %s of %s: %s\n", c.Lang, strings.Join(targets, ", "), shellWords(c.Args))
+		}
 	}
-	for _, s := range plan.Steps {
-		a.printf("generate  %s: %s\n", shellWords(s.Outputs), shellWords(s.Command))
+	for s := range plan.Steps() {
+		a.printf("generate  %s: %s\n", shellWords(s.Outputs), shellWords(s.Args))
 	}
 	for _, m := range used {
 		a.printf("module    %s %s (%s)\n", m.Name, m.Version, m.Source)
@@ -100,9 +102,16 @@ func (a *app) printConfig(p *replibuild.Project, plan *ipc.Plan, modules []ipc.M
 	return nil
 }
 
+// withoutUnits are the links, archives and steps of a plan.
+func withoutUnits(plan *ipc.Plan) []ipc.Action {
+	return slices.DeleteFunc(slices.Clone(plan.Actions), func(a ipc.Action) bool {
+		return a.Kind == ipc.ActionCompile || a.Kind == ipc.ActionPhony
+	})
+}
+
 // targetsOf names the targets whose units are compiled by a command of the plan.
 func targetsOf(plan *ipc.Plan, command int) (names []string) {
-	for _, u := range plan.Units {
+	for u := range plan.Units() {
 		if u.Command == command && !slices.Contains(names, u.Target) {
 			names = append(names, u.Target)
 		}

@@ -146,7 +146,7 @@ func checkConfiguration(ctx context.Context, p *replibuild.Project) []finding {
 	if err != nil {
 		return []finding{{"configuration", levelProblem, err.Error(), hintOf(err)}}
 	}
-	all := []finding{{"configuration", levelOK, fmt.Sprintf("%s, %s", words.Plural(len(plan.Targets), "target"), words.Plural(len(plan.Units), "unit")), ""}}
+	all := []finding{{"configuration", levelOK, fmt.Sprintf("%s, %s", words.Plural(len(plan.Targets), "target"), words.Plural(plan.CountUnits(), "unit")), ""}}
 	for _, t := range plan.Toolchains {
 		all = append(all, finding{"compiler", levelOK, fmt.Sprintf("%s (%s), linker: %s", t.CXX, t.Version, orDefault(t.Linker)), ""})
 		all = append(all, checkInputs(ctx, p, plan, t.CXX))
@@ -198,6 +198,10 @@ func checkDaemons(set ipc.SetStatus) []finding {
 	for _, d := range set.Daemons {
 		f := finding{"daemon", levelOK, d.Name + " " + statePlain(d), ""}
 		switch d.State {
+		case ipc.StateRunning:
+			if d.LastError != "" {
+				f.Level, f.Hint = levelWarning, fmt.Sprintf("`replibuild restart %s`", d.Name)
+			}
 		case ipc.StateCrashed:
 			f.Level, f.Hint = levelProblem, fmt.Sprintf("`replibuild logs %s` says why, `replibuild ensure` restarts it", d.Name)
 		case ipc.StateUnresponsive:
@@ -232,7 +236,7 @@ func checkPorts(p *replibuild.Project, set ipc.SetStatus) []finding {
 		}
 		all = append(all, finding{
 			"ports", levelProblem,
-			fmt.Sprintf("port %d of %s is in use by %s", port, d.Name, daemons.PortHolder(port)),
+			fmt.Sprintf("port %d of %s is in use by %s", port, d.Name, daemons.PortOwner(port)),
 			fmt.Sprintf("end that program, or change [daemons.%s] port in .replibuild/daemon_config.toml", d.Name),
 		})
 	}

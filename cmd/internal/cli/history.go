@@ -2,7 +2,6 @@ package cli
 
 import (
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -86,25 +85,16 @@ func buildMark(b ipc.BuildRecord) string {
 
 // buildSummary counts how the units of a build ended: "2 compiled, 38 up to date".
 func buildSummary(b ipc.BuildRecord) string {
-	var parts []string
-	for _, c := range []struct {
-		n    int
-		word string
-	}{
-		{b.Compiled, words.Compiled}, {b.Hits, words.Cached}, {b.Cached - b.Hits, words.UpToDate},
-		{b.Failed, words.Failed}, {b.Skipped, words.Skipped},
-	} {
-		if c.n > 0 {
-			parts = append(parts, fmt.Sprintf("%d %s", c.n, c.word))
-		}
-	}
+	counts := words.Outcome(b.Counts, b.Hits)
 	switch {
+	case b.Cancelled && counts == "":
+		return words.Cancelled
 	case b.Cancelled:
-		parts = append([]string{words.Cancelled}, parts...)
-	case len(parts) == 0:
-		parts = append(parts, b.Detail)
+		return words.Cancelled + ", " + counts
+	case counts == "":
+		return b.Detail
 	}
-	return strings.Join(parts, ", ")
+	return counts
 }
 
 // recordName is what a record is about: a source file, or what was linked or generated.

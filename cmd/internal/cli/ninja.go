@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/RepliBuild/replibuild"
 	"github.com/RepliBuild/replibuild/daemons/setup/ninjabuild"
 )
 
@@ -48,8 +49,10 @@ func runNinja(c Caller) int {
 	stderr, _ := raw(c.Stderr).(*os.File)
 	n := ninjabuild.Caller{
 		Name: c.Name, Args: c.Args, Env: c.Env, Stdout: raw(c.Stdout), Stderr: raw(c.Stderr),
-		Runner: ninjabuild.Shell{Stdin: stdin, Stdout: stdout, Stderr: stderr},
 	}
+	runner := replibuild.NewNinjaRunner(ninjabuild.Shell{Stdin: stdin, Stdout: stdout, Stderr: stderr})
+	defer runner.Close()
+	n.Runner = runner
 	if stdout != nil && isTerminal(stdout) {
 		n.Width = func() int { return terminalWidth(stdout) }
 	}

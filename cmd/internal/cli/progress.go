@@ -2,10 +2,12 @@ package cli
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/charmbracelet/x/ansi"
 
+	"github.com/RepliBuild/replibuild/internal/eta"
 	"github.com/RepliBuild/replibuild/internal/termtext"
 	"github.com/RepliBuild/replibuild/ipc"
 )
@@ -18,8 +20,7 @@ type progress struct {
 	drawn    bool
 	total    int
 	done     int
-	expected float64 // seconds, 0 = unknown
-	began    time.Time
+	estimate eta.Estimate
 	running  []string
 }
 
@@ -30,16 +31,21 @@ func newProgress(a *app) *progress {
 func (p *progress) event(e ipc.Event) {
 	switch b := e.Body.(type) {
 	case ipc.BuildPlanned:
-		p.total, p.expected, p.began = b.Dirty, b.Expected, time.Now()
+		p.total, p.done = b.Dirty, 0
+		p.estimate.Planned(e.Time, b.Dirty, b.Expected)
+	case ipc.StepStarted:
+		p.estimate.Started(e.Time, b.Step, b.Expected)
+	case ipc.StepFinished:
+		p.estimate.Worked(b.Step)
 	case ipc.UnitStarted:
+		p.estimate.Started(e.Time, b.Target+":"+b.File, b.Expected)
 		p.running = append(p.running, b.File)
 	case ipc.UnitFinished:
 		p.done++
-		for i, f := range p.running {
-			if f == b.File {
-				p.running = append(p.running[:i], p.running[i+1:]...)
-				break
-			}
+		p.estimate.Worked(b.Target + ":" + b.File)
+		p.estimate.Ended(b.Status == ipc.StatusCompiled || b.Status == ipc.StatusFailed)
+		if i := slices.Index(p.running, b.File); i >= 0 {
+			p.running = slices.Delete(p.running, i, i+1)
 		}
 	case ipc.LinkStarted:
 		p.running = []string{b.Output}
@@ -69,25 +75,18 @@ func (p *progress) draw() {
 // could not clear it.
 func (p *progress) line(width int) string {
 	done := min(p.done, p.total)
-	line := fmt.Sprintf("   [%d/%d] %d%%%s  %s", done, p.total, 100*done/p.total, p.left(done), termtext.Line(p.running[0]))
+	line := fmt.Sprintf("   [%d/%d] %d%%%s  %s", done, p.total, 100*done/p.total, p.left(time.Now()), termtext.Line(p.running[0]))
 	return ansi.Truncate(line, max(0, width-1), "…")
 }
 
-// left is the expected time to the end: by history, or by the pace so far where that
-// says it takes much longer than history thought (a busy machine).
-func (p *progress) left(done int) string {
-	elapsed := time.Since(p.began).Seconds()
-	left := p.expected - elapsed
-	if done > 0 {
-		if pace := elapsed * float64(p.total-done) / float64(done); pace > 2*left {
-			left = pace
-		}
-	}
+// left is the expected time to the end, "" if there is nothing to say.
+func (p *progress) left(now time.Time) string {
+	left, known := p.estimate.Left(now)
 	switch {
-	case p.expected == 0 && done == 0 || left < 0 || done == p.total:
+	case !known:
 		return ""
-	case left < 0.5:
+	case left < time.Second/2:
 		return "  nearly done"
 	}
-	return fmt.Sprintf("  ~%.0fs left", left)
+	return fmt.Sprintf("  ~%.0fs left", left.Seconds())
 }

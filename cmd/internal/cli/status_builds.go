@@ -3,6 +3,7 @@ package cli
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -17,7 +18,8 @@ type buildWatch struct {
 	app     *app
 	told    time.Time      // builds that started before this are told, or older than the watch
 	running string         // id
-	reasons map[string]int // of what was compiled
+	reasons map[string]int // of what the running build compiled
+	hits    int            // units that the cache delivered to it
 }
 
 func newBuildWatch(a *app) *buildWatch {
@@ -33,7 +35,7 @@ func (w *buildWatch) event(e ipc.Event) {
 	case ipc.Snapshot:
 		w.snapshot(b)
 	case ipc.BuildQueued:
-		w.print(e.Build, "waits in the queue, position %d", b.Position)
+		w.print(e.Build, "waits in the queue, position %d%s", b.Position, forWhat(b.Targets, b.Files))
 	case ipc.BuildStarted:
 		w.told = e.Time
 		w.begin(e.Build, "started by "+b.Trigger+forWhat(b.Targets, b.Files))
@@ -42,14 +44,17 @@ func (w *buildWatch) event(e ipc.Event) {
 	case ipc.StepFinished:
 		w.failure(e.Build, "the step "+strings.TrimPrefix(b.Step, "step:"), b.Status, b.Reason)
 	case ipc.UnitFinished:
-		if b.Status == ipc.StatusCompiled {
+		switch b.Status {
+		case ipc.StatusCompiled:
 			w.reasons[b.Reason.Text]++
+		case ipc.StatusCached:
+			w.hits++
 		}
 		w.failure(e.Build, b.File, b.Status, b.Reason)
 	case ipc.LinkFinished:
 		w.failure(e.Build, "the link of "+b.Target, b.Status, b.Reason)
 	case ipc.BuildFinished:
-		w.end(e.Build, words.Build(b.OK, b.Cancelled), b.Counts, b.Seconds, b.Detail)
+		w.finished(e.Build, b)
 	case ipc.FilesChanged:
 		if w.running == "" { // else it is what the build made
 			w.changed(b)
@@ -87,48 +92,53 @@ func (w *buildWatch) print(build, format string, args ...any) {
 func shortBuild(id string) string { return id[max(0, len(id)-8):] }
 
 func (w *buildWatch) begin(build, text string) {
-	w.running, w.reasons = build, map[string]int{}
+	w.running, w.reasons, w.hits = build, map[string]int{}, 0
 	w.print(build, "%s", text)
 }
 
-func (w *buildWatch) end(build, word string, n ipc.Counts, seconds float64, detail string) {
-	if word == words.Cancelled {
-		detail = ""
+// finished tells how a build ended: the one that runs, or one that never left the queue.
+func (w *buildWatch) finished(build string, b ipc.BuildFinished) {
+	if build != w.running {
+		w.end(build, words.Build(b.OK, b.Cancelled), b.Seconds, b.Detail, words.Outcome(b.Counts, 0))
+		return
 	}
-	if detail != "" {
-		detail = ": " + detail
-	}
-	w.print(build, "%s in %.1fs%s; %d compiled%s, %d cached, %d failed, %d skipped",
-		word, seconds, detail, n.Compiled, w.why(), n.Cached, n.Failed, n.Skipped)
-	w.running, w.reasons = "", map[string]int{}
+	w.end(build, words.Build(b.OK, b.Cancelled), b.Seconds, b.Detail, words.Outcome(b.Counts, w.hits)+w.why())
+	w.running = ""
 }
 
-// why is the most frequent reasons of what was compiled, " (a.h changed)".
+// end prints "build 33fa2b7c: failed in 0.4s: a.cpp failed; 1 failed, 2 compiled".
+func (w *buildWatch) end(build, word string, seconds float64, detail, counts string) {
+	text := fmt.Sprintf("%s in %.1fs", word, seconds)
+	if detail != "" && word != words.Cancelled {
+		text += ": " + detail
+	}
+	if counts != "" {
+		text += "; " + counts
+	}
+	w.print(build, "%s", text)
+}
+
+// why is the most frequent reasons of what was compiled: "; compiled because a.h changed",
+// "; compiled because a.h changed (12), b.h changed (3)".
 func (w *buildWatch) why() string {
-	type reason struct {
-		text string
-		n    int
-	}
-	var all []reason
-	for text, n := range w.reasons {
-		all = append(all, reason{text, n})
-	}
-	slices.SortFunc(all, func(a, b reason) int { return cmp.Or(cmp.Compare(b.n, a.n), cmp.Compare(a.text, b.text)) })
+	const most = 3
+	all := slices.SortedFunc(maps.Keys(w.reasons), func(a, b string) int {
+		return cmp.Or(cmp.Compare(w.reasons[b], w.reasons[a]), cmp.Compare(a, b))
+	})
 	switch len(all) {
 	case 0:
 		return ""
 	case 1:
-		return " (" + all[0].text + ")"
+		return "; compiled because " + all[0]
 	}
-	const most = 3
 	var parts []string
-	for _, r := range all[:min(len(all), most)] {
-		parts = append(parts, fmt.Sprintf("%d: %s", r.n, r.text))
+	for _, text := range all[:min(len(all), most)] {
+		parts = append(parts, fmt.Sprintf("%s (%d)", text, w.reasons[text]))
 	}
 	if more := len(all) - most; more > 0 {
 		parts = append(parts, words.Plural(more, "more reason"))
 	}
-	return " (" + strings.Join(parts, "; ") + ")"
+	return "; compiled because " + strings.Join(parts, ", ")
 }
 
 func (w *buildWatch) failure(build, what, status string, reason ipc.Reason) {
@@ -142,7 +152,10 @@ func (w *buildWatch) snapshot(s ipc.Snapshot) {
 	for _, r := range slices.Backward(s.Recent) { // newest first
 		if r.Build == w.running || r.Started.After(w.told) {
 			w.told = r.Started
-			w.end(r.Build, words.Build(r.Success, r.Cancelled), r.Counts, r.Seconds, r.Detail)
+			w.end(r.Build, words.Build(r.Success, r.Cancelled), r.Seconds, r.Detail, words.Outcome(r.Counts, r.Hits))
+			if r.Build == w.running {
+				w.running = ""
+			}
 		}
 	}
 	now := s.Queue.Running

@@ -21,6 +21,7 @@ type textReporter struct {
 	started  bool
 	cached   []string // names of cached files not printed yet
 	counted  int      // cached files, printed or not, named or not
+	hits     int      // those that the cache delivered
 	targets  int
 	failures []string
 	finished *ipc.BuildFinished
@@ -37,6 +38,7 @@ func (r *textReporter) event(e ipc.Event) {
 		if b.Status == ipc.StatusCached {
 			r.cached = append(r.cached, b.File)
 			r.counted++
+			r.hits++
 		}
 	}
 	r.progress.event(e)
@@ -216,16 +218,7 @@ func cachedShare(c ipc.Counts) string {
 
 // summary is the one line that ends a failed build.
 func (r *textReporter) summary(result replibuild.Result) string {
-	var parts []string
-	for _, p := range []struct {
-		n    int
-		word string
-	}{{result.Failed, "failed"}, {result.Compiled, "compiled"}, {result.Cached, "cached"}, {result.Skipped, "skipped"}} {
-		if p.n > 0 {
-			parts = append(parts, fmt.Sprintf("%d %s", p.n, p.word))
-		}
-	}
-	s := strings.Join(parts, ", ")
+	s := words.Outcome(result.Counts, r.hits)
 	switch {
 	case len(r.failures) > 3:
 		s += fmt.Sprintf("; first: %s", strings.Join(r.failures[:3], ", "))

@@ -30,21 +30,21 @@ func sparkline(values []float64) string {
 }
 
 // printTrend prints how the last builds, newest first, compare: what they took, and
-// what share of their units was cached.
+// what share of their units they did not have to compile.
 func (a *app) printTrend(builds []ipc.BuildRecord) {
 	if len(builds) < 2 {
 		return
 	}
-	var took, cached []float64
+	var took, spared []float64
 	for _, b := range slices.Backward(builds) {
 		took = append(took, b.Seconds)
 		if n := b.Total(); n > 0 {
-			cached = append(cached, float64(b.Cached)/float64(n))
+			spared = append(spared, float64(b.Cached)/float64(n))
 		}
 	}
 	a.printf("%s  seconds, %s to %s, median %s\n", sparkline(took), seconds(slices.Min(took)), seconds(slices.Max(took)), seconds(median(took)))
-	if len(cached) > 0 {
-		a.printf("%s  cached, %.0f%% of the units of a build on average\n", sparkline(cached), 100*mean(cached))
+	if len(spared) > 0 {
+		a.printf("%s  %s or %s, %.0f%% of the units of a build on average\n", sparkline(spared), words.UpToDate, words.Cached, 100*mean(spared))
 	}
 }
 

@@ -179,13 +179,18 @@ func (b *Build) Render(c *Context, w, h int, focused bool) []string {
 	for i := b.List.Offset; i < min(len(b.rows), b.List.Offset+rows); i++ {
 		body = append(body, b.row(c, b.rows[i], iw, i == b.List.Cursor, focused))
 	}
-	if len(b.rows) == 0 && rows > 0 {
+	switch {
+	case len(b.rows) > 0 || rows <= 0:
+	case isUntold(c):
+		body = append(body, c.P.Line(iw).Skip(1).Put(paint.Dim, untold).String())
+	default:
 		body = append(body, c.P.Line(iw).Skip(1).Put(paint.Dim, "no builds yet: ").Put(paint.Key, "b").Put(paint.Dim, " builds").String())
 	}
-	return box(c, b.frame(c), w, h, focused, body)
+	return box(c, b.frame(c, w, len(b.rows) > rows), w, h, focused, body)
 }
 
-func (b *Build) frame(c *Context) widgets.Frame {
+// frame is the border; more is whether there are rows that are not seen.
+func (b *Build) frame(c *Context, w int, more bool) widgets.Frame {
 	f := widgets.Frame{Number: "2", Title: "Build"}
 	cur := c.S.Build("")
 	if cur == nil {
@@ -205,8 +210,12 @@ func (b *Build) frame(c *Context) widgets.Frame {
 		f.Corner = "" // contact lost needs the room
 		return f
 	}
-	if b.List.Cursor > 0 || b.List.Offset > 0 {
-		f.Corner = fmt.Sprintf("%d/%d", b.List.Cursor+1, len(b.rows))
+	place := fmt.Sprintf("%d/%d", b.List.Cursor+1, len(b.rows))
+	switch {
+	case b.List.Cursor > 0 || more && len(c.S.Queue.Waiting) > 0: // what waits needs the room
+		f.Corner = place
+	case more && w >= 48:
+		f.Corner += "  " + place
 	}
 	return f
 }
@@ -262,7 +271,7 @@ func endLine(c *Context, b *state.Build, w int) string {
 	if b.Trigger != "" && b.Trigger != ipc.TriggerCommand {
 		l.Put(paint.Dim, " by "+b.Trigger)
 	}
-	if b.Detail != "" {
+	if b.Detail != "" && !b.Cancelled { // "cancelled" says it
 		l.Put(paint.Dim, "  "+b.Detail)
 	}
 	return l.String()
@@ -271,16 +280,9 @@ func endLine(c *Context, b *state.Build, w int) string {
 // countsLine counts how units ended, each in its colour.
 func countsLine(c *Context, b *state.Build, w int) string {
 	l := c.P.Line(w).Skip(1)
-	for _, n := range []struct {
-		n    int
-		word string
-		role paint.Role
-	}{
-		{b.Counts.Failed, "failed", paint.Bad}, {b.Counts.Compiled, "compiled", paint.Warn},
-		{b.Counts.Cached - b.InPlace, words.Cached, paint.Good}, {b.InPlace, words.UpToDate, paint.Good}, {b.Counts.Skipped, "skipped", paint.Dim}, {b.Links, "linked", paint.Warn},
-	} {
-		if n.n > 0 {
-			l.Put(n.role, fmt.Sprintf("%s %s", widgets.Count(int64(n.n)), n.word)).Skip(2)
+	for _, e := range append(words.Ends(b.Counts, b.Hits()), words.End{N: b.Links, State: words.Linked}) {
+		if e.N > 0 {
+			l.Put(endRole(e.State), fmt.Sprintf("%s %s", widgets.Count(int64(e.N)), e.State)).Skip(2)
 		}
 	}
 	switch {
@@ -362,7 +364,7 @@ func pastRow(c *Context, l *paint.Line, r *ipc.BuildRecord) {
 	l.Right(paint.Text, widgets.Seconds(r.Seconds), 6).Skip(1)
 	wide := l.Left() > 40
 	if wide {
-		l.Cell(paint.Dim, r.Trigger, 8)
+		l.Cell(paint.Dim, r.Trigger, len(ipc.TriggerDashboard))
 	}
 	if r.Cancelled || !r.Success && r.Detail != "" {
 		l.Skip(1).Put(role, map[bool]string{true: words.Cancelled, false: r.Detail}[r.Cancelled])
@@ -373,14 +375,22 @@ func pastRow(c *Context, l *paint.Line, r *ipc.BuildRecord) {
 	} else {
 		l.Skip(9)
 	}
-	for _, n := range []struct {
-		n    int
-		word string
-		role paint.Role
-	}{{r.Failed, words.Failed, paint.Bad}, {r.Compiled, words.Compiled, paint.Warn}, {r.Hits, words.Cached, paint.Good}, {r.Cached - r.Hits, words.UpToDate, paint.Good}} {
-		if n.n > 0 && l.Left() > 4 {
-			l.Skip(1)
-			l.Put(n.role, fmt.Sprintf("%s %s", widgets.Count(int64(n.n)), n.word))
+	for _, e := range words.Ends(r.Counts, r.Hits) {
+		if e.N > 0 && l.Left() > 4 {
+			l.Skip(1).Put(endRole(e.State), fmt.Sprintf("%s %s", widgets.Count(int64(e.N)), e.State))
 		}
 	}
+}
+
+// endRole is how a number of units that ended in a state is painted.
+func endRole(state string) paint.Role {
+	switch state {
+	case words.Failed:
+		return paint.Bad
+	case words.Compiled, words.Linked:
+		return paint.Warn
+	case words.Skipped:
+		return paint.Dim
+	}
+	return paint.Good
 }

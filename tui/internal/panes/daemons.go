@@ -128,32 +128,43 @@ func (d *Daemons) row(c *Context, i, width int, widths []int, focused bool) stri
 	return l.String()
 }
 
-// downRow tells of a daemon that has no numbers what is wrong and which key helps, which
-// acts on the row under the cursor.
+// downRow tells of a daemon that has no numbers which key helps, which acts on the row
+// under the cursor, and what is wrong.
 func (d *Daemons) downRow(c *Context, s *state.Daemon, l *paint.Line, widths []int, name, word widgets.Cell, selected bool) string {
 	own := []int{widths[0], max(widths[1], min(paint.Width(word.Text), l.Left()-widths[0]-1))} // nothing stands beside the state
 	widgets.Put(c.P, l, daemonColumns[:2], own, []widgets.Cell{name, word})
 	l.Skip(2)
+	switch {
+	case s.Doing != "":
+	case s.State == ipc.StateStopped:
+		help(l, "s", "starts", selected)
+	case s.State == ipc.StateCrashed || s.State == ipc.StateUnresponsive:
+		help(l, "r", "restarts", selected)
+	case s.State == ipc.StateDisabled:
+		l.Put(paint.Dim, "by daemon_config.toml").Skip(2)
+	}
 	if s.LastError != "" {
 		l.Put(paint.Bad, s.LastError).Skip(2)
 	}
 	if s.Restarts > 0 {
-		l.Put(paint.Warn, widgets.Plural(int64(s.Restarts), "restart")).Skip(2)
-	}
-	here := " "
-	if !selected {
-		here = " here "
-	}
-	switch {
-	case s.Doing != "" || l.Left() < 13+len(here):
-	case s.State == ipc.StateStopped:
-		l.Put(paint.Key, "s").Put(paint.Dim, here+"starts it")
-	case s.State == ipc.StateCrashed || s.State == ipc.StateUnresponsive:
-		l.Put(paint.Key, "r").Put(paint.Dim, here+"restarts it")
-	case s.State == ipc.StateDisabled:
-		l.Put(paint.Dim, "by daemon_config.toml")
+		l.Put(paint.Warn, widgets.Plural(int64(s.Restarts), "restart"))
 	}
 	return l.String()
+}
+
+// help says what a key does to a daemon, as long as there is room: "r here restarts it"
+// where the cursor is elsewhere, "r restarts it", "r restarts".
+func help(l *paint.Line, key, does string, selected bool) {
+	all := []string{" here " + does + " it", " " + does + " it", " " + does}
+	if selected {
+		all = all[1:]
+	}
+	for _, text := range all {
+		if l.Left() >= len(key)+len(text) {
+			l.Put(paint.Key, key).Put(paint.Dim, text).Skip(2)
+			return
+		}
+	}
 }
 
 func restarts(s *state.Daemon) widgets.Cell {

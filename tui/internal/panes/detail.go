@@ -423,13 +423,16 @@ func daemonLines(c *Context, s *state.Daemon, w int) []rich {
 	sign, role := daemonSign(c.P, s)
 	lines := []rich{{{role, sign + " " + daemonWord(s)}}}
 	if s.LastError != "" {
-		for i, piece := range paint.Wrap(paint.Clean(s.LastError), max(10, w-10)) {
+		for i, piece := range widgets.WrapWords(paint.Clean(s.LastError), max(10, w-11)) {
 			label := ""
 			if i == 0 {
 				label = "last error"
 			}
 			lines = append(lines, pair(label, piece, paint.Bad))
 		}
+	}
+	if !s.Died.IsZero() {
+		lines = append(lines, pair("crashed", widgets.Age(c.S.Now.Sub(s.Died))+" ago, at "+when(c, s.Died), paint.Text))
 	}
 	if s.PID != 0 && s.State != ipc.StateCrashed {
 		lines = append(lines, pair("pid", fmt.Sprint(s.PID), paint.Text), pair("port", fmt.Sprint(s.Port), paint.Text))
@@ -492,9 +495,15 @@ func buildLines(c *Context, b *state.Build, w int) []rich {
 		lines = append(lines, wrapped(text, w, role)...)
 	}
 	lines = append(lines, pair("id", b.ID, paint.Text), pair("started", when(c, b.Started), paint.Text))
-	n := b.Counts
-	lines = append(lines, pair("units", fmt.Sprintf("%d compiled, %d cached", n.Compiled, n.Cached), paint.Text),
-		pair("", fmt.Sprintf("%d failed, %d skipped", n.Failed, n.Skipped), paint.Text))
+	if counts := words.Outcome(b.Counts, b.Hits()); counts != "" {
+		for i, text := range widgets.WrapWords(counts, max(10, w-11)) {
+			label := ""
+			if i == 0 {
+				label = "units"
+			}
+			lines = append(lines, pair(label, text, paint.Text))
+		}
+	}
 	slow := slowestOf(b.Units)
 	if len(slow) > 0 {
 		lines = append(lines, section("slowest"))

@@ -356,6 +356,8 @@ func (f *Files) empty(c *Context) string {
 	switch {
 	case f.Filter != "" && f.total() > 0:
 		return fmt.Sprintf("none of %s matches; esc clears the filter", widgets.Plural(int64(f.total()), "file"))
+	case isUntold(c):
+		return untold
 	case f.Scope == ScopeDirty:
 		return f.noneDirty(c)
 	case f.Scope == ScopeAll:

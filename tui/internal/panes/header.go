@@ -49,9 +49,11 @@ func headerParts(c *Context) []widgets.Note {
 	if n.Hits+n.Misses > 0 {
 		parts = append(parts, note(paint.Good, "hit "+widgets.Percent(n.Hits, n.Hits+n.Misses)))
 	}
-	if waiting := len(s.Queue.Waiting); waiting > 0 {
+	switch waiting := len(s.Queue.Waiting); {
+	case s.Link == state.LinkDown: // there is none
+	case waiting > 0:
 		parts = append(parts, note(paint.Warn, fmt.Sprintf("queue %d", waiting)))
-	} else {
+	default:
 		parts = append(parts, note(paint.Dim, "queue 0"))
 	}
 	switch dirty := s.DirtyRows(); {
@@ -85,6 +87,9 @@ func linkWord(c *Context) (string, paint.Role) {
 	case state.LinkReplay:
 		return c.P.Running + " replay", paint.Busy
 	case state.LinkDown:
+		if o := c.S.Daemon(ipc.NameOrchestrator); o != nil && o.Up() && o.LastError != "" {
+			return c.P.Crashed + " other version", paint.Bad
+		}
 		return c.P.Crashed + " no orchestrator", paint.Bad
 	}
 	return c.P.Starting + " connecting", paint.Busy

@@ -106,6 +106,16 @@ func unitSign(p *paint.Painter, u *state.Unit) (sign, word string, r paint.Role)
 	return p.Wait, word, paint.Dim
 }
 
+// untold is said where nothing is known because the orchestrator lives but does not tell:
+// it hangs, or another version has started it.
+const untold = "not known: the orchestrator does not answer"
+
+// isUntold reports whether that is so.
+func isUntold(c *Context) bool {
+	o := c.S.Daemon(ipc.NameOrchestrator)
+	return c.S.Link == state.LinkDown && o != nil && (o.Up() || o.State == ipc.StateUnresponsive)
+}
+
 // contactLost is said of a build of which nothing is heard any more.
 const contactLost = "contact lost"
 

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/RepliBuild/replibuild/internal/eta"
 	"github.com/RepliBuild/replibuild/internal/words"
 	"github.com/RepliBuild/replibuild/ipc"
 )
@@ -29,6 +30,7 @@ type Build struct {
 	Steps     int     // units done that may have had to be compiled
 	jobs      []*Unit // that run, in the order in which they started
 
+	eta    eta.Estimate
 	number int             // of the last event that was taken in
 	queue  map[string]bool // IDs of units that it has not come to
 	index  map[string]int
@@ -80,23 +82,13 @@ func (b *Build) Progress() (done, of int) {
 	return min(b.Steps, of), of
 }
 
-// Left estimates the time to the end: by history where there is some, else by the
-// pace so far. Negative: unknown, or there is nothing left to compile.
+// Left estimates the time to the end. Negative: unknown, or there is nothing left to
+// compile.
 func (b *Build) Left(now time.Time) time.Duration {
-	elapsed := b.Elapsed(now)
-	done, of := b.Progress()
-	if done == of {
-		return -1
+	if left, known := b.eta.Left(now); known {
+		return left
 	}
-	if b.Planned.Expected > 0 {
-		if left := time.Duration(b.Planned.Expected*float64(time.Second)) - elapsed; left > 0 {
-			return left
-		}
-	}
-	if done == 0 || of == 0 {
-		return -1
-	}
-	return time.Duration(float64(elapsed) / float64(done) * float64(of-done))
+	return -1
 }
 
 // LeftByTarget counts the units that run or wait, by target.
@@ -160,18 +152,21 @@ func (s *State) build(e ipc.Event) {
 		s.Project, s.Root = b.Project, b.Root
 	case ipc.BuildPlanned:
 		c.planned(b)
+		c.eta.Planned(e.Time, b.Dirty, b.Expected)
 		s.refreshAll()
 	case ipc.StepStarted:
+		c.eta.Started(e.Time, b.Step, b.Expected)
 		s.start(&Unit{ID: b.Step, Kind: KindStep, Name: stepName(b.Step), Expected: b.Expected}, e.Time)
 	case ipc.UnitsCached:
-		c.InPlace += b.Count
-		c.Counts.Cached += b.Count
+		c.inPlace(c.InPlace + b.Count)
 	case ipc.StepFinished:
+		c.eta.Worked(b.Step)
 		s.finish(&Unit{
 			ID: b.Step, Kind: KindStep, Name: stepName(b.Step), Status: b.Status, Reason: b.Reason,
 			Seconds: b.Seconds, Diagnostics: b.Diagnostics,
 		}, e.Time)
 	case ipc.UnitStarted:
+		c.eta.Started(e.Time, b.Target+":"+b.File, b.Expected)
 		s.start(&Unit{ID: b.Target + ":" + b.File, Kind: KindUnit, Name: b.File, Target: b.Target, Expected: b.Expected}, e.Time)
 	case ipc.UnitFinished:
 		s.unitFinished(b, e.Time)
@@ -202,9 +197,11 @@ func (s *State) begin(id string, at time.Time) {
 	s.touch(Builds)
 }
 
-// planned takes in what there is to do. It is told again after steps have run.
+// planned takes in what there is to do. It is told again after steps have run, and when
+// the build looks for changes once more because another request joined it.
 func (b *Build) planned(p ipc.BuildPlanned) {
 	b.Planned = p
+	b.inPlace(0)
 	b.queue = make(map[string]bool, len(p.Nodes))
 	for _, id := range p.Nodes {
 		if !b.Has(id) {
@@ -213,6 +210,29 @@ func (b *Build) planned(p ipc.BuildPlanned) {
 	}
 	b.Planned.Nodes = nil
 }
+
+// inPlace sets how many units had nothing done for them. A later look of the same build
+// counts those again that it made before, which are no such units.
+func (b *Build) inPlace(n int) {
+	if b.Planned.Units > 0 {
+		n = max(0, min(n, b.Planned.Units-b.touched()))
+	}
+	b.Counts.Cached += n - b.InPlace
+	b.InPlace = n
+}
+
+// touched counts the units for which something was done.
+func (b *Build) touched() (n int) {
+	for _, u := range b.Units {
+		if u.Kind == KindUnit {
+			n++
+		}
+	}
+	return n
+}
+
+// Hits is how many units the cache delivered.
+func (b *Build) Hits() int { return max(0, b.Counts.Cached-b.InPlace) }
 
 func (s *State) start(u *Unit, at time.Time) {
 	u.Status, u.Started, u.Build = StatusRunning, at, s.Current.ID
@@ -224,6 +244,8 @@ func (s *State) start(u *Unit, at time.Time) {
 func (s *State) unitFinished(b ipc.UnitFinished, at time.Time) {
 	c := s.Current
 	c.Steps++
+	c.eta.Worked(b.Target + ":" + b.File)
+	c.eta.Ended(b.Status == ipc.StatusCompiled || b.Status == ipc.StatusFailed)
 	switch b.Status {
 	case ipc.StatusCached:
 		c.Counts.Cached++
@@ -273,7 +295,8 @@ func (s *State) put(u *Unit) {
 func (s *State) finished(b ipc.BuildFinished, at time.Time) {
 	c := s.Current
 	c.Finished, c.OK, c.Cancelled, c.Ended, c.Detail = true, b.OK, b.Cancelled, at, b.Detail
-	c.Counts, c.Links = b.Counts, b.Links
+	hits := c.Hits()
+	c.Counts, c.Links, c.InPlace = b.Counts, b.Links, max(0, b.Cached-hits)
 	c.queue = nil
 	s.endJobs()
 	s.AddRecord(c.record(b.Seconds))
@@ -298,6 +321,10 @@ func (s *State) resume(running *ipc.BuildInfo) {
 	c.Trigger, c.Targets, c.Steps = running.Trigger, running.Targets, running.Done
 	c.Partial = len(running.Targets)+len(running.Files) > 0
 	c.Planned.Dirty = running.Units
+	c.eta.Planned(running.Since, running.Units, 0)
+	for range running.Done {
+		c.eta.Ended(true)
+	}
 	for _, j := range running.Jobs {
 		u := &Unit{ID: j.ID, Name: j.File, Expected: j.Expected}
 		u.Kind, u.Target, _ = SplitID(j.ID)

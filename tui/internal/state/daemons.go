@@ -11,6 +11,7 @@ import (
 type Daemon struct {
 	ipc.DaemonStatus
 	Since  time.Time // it runs since; zero if it does not
+	Died   time.Time // when it was seen to have crashed; zero if it has not, or before this began
 	RSS    []float64 // bytes, one sample a change, oldest first, at most maxTrend
 	Doing  string    // what was asked of it and is not done: "restarting"
 	raw    uint64    // requests as it said last
@@ -48,6 +49,7 @@ func (s *State) SetDaemon(now ipc.DaemonStatus, at time.Time) {
 		if d.PID == now.PID && !d.Since.IsZero() && !since.IsZero() && since.Sub(d.Since).Abs() < 5*time.Second {
 			since = d.Since // the same start, measured a little differently
 		}
+		d.died(now, at)
 		d.trend(now)
 		if n := len(d.RSS); n > 0 {
 			now.RSS = int64(d.RSS[n-1])
@@ -59,6 +61,16 @@ func (s *State) SetDaemon(now ipc.DaemonStatus, at time.Time) {
 			s.touch(Daemons)
 		}
 		return
+	}
+}
+
+// died notes when a daemon that ran has crashed.
+func (d *Daemon) died(now ipc.DaemonStatus, at time.Time) {
+	switch {
+	case now.State != ipc.StateCrashed:
+		d.Died = time.Time{}
+	case d.Up():
+		d.Died = at
 	}
 }
 

@@ -98,11 +98,9 @@ func unitOf(r ipc.BuildRecord, u ipc.UnitRecord) *Unit {
 func (b *Build) record(seconds float64) ipc.BuildRecord {
 	r := ipc.BuildRecord{
 		Build: b.ID, Started: b.Started, Seconds: seconds, Trigger: b.Trigger, Success: b.OK, Cancelled: b.Cancelled, Detail: b.Detail, Counts: b.Counts,
+		Hits: b.Hits(),
 	}
 	for _, u := range b.Units {
-		if u.Status == ipc.StatusCached && u.Kind == KindUnit {
-			r.Hits++
-		}
 		r.Units = append(r.Units, ipc.UnitRecord{
 			ID: u.ID, File: u.Name, Target: u.Target, Status: u.Status, Reason: u.Reason, Seconds: u.Seconds,
 			CPU: u.CPU, Peak: u.Peak, Bytes: u.Bytes, Saved: u.Saved,
@@ -134,17 +132,13 @@ func past(r ipc.BuildRecord) *Build {
 		ID: r.Build, Trigger: r.Trigger, Started: r.Started, Finished: true, OK: r.Success, Cancelled: r.Cancelled, Detail: r.Detail, Counts: r.Counts,
 		Ended: r.Started.Add(time.Duration(r.Seconds * float64(time.Second))), index: map[string]int{},
 	}
-	units := 0
 	for i, u := range r.Units {
 		unit := unitOf(r, u)
 		unit.Order = i + 1
-		if unit.Kind == KindUnit {
-			units++
-		}
 		b.index[u.ID] = i
 		b.Units = append(b.Units, unit)
 	}
-	b.InPlace = max(0, r.Counts.Total()-units)
+	b.InPlace = max(0, r.Cached-r.Hits)
 	return b
 }
 

@@ -21,8 +21,14 @@ func (s *State) Last() []ipc.ExplainFact {
 // DirtyRows is how many rows are dirty.
 func (s *State) DirtyRows() int { return s.dirty }
 
-// CleanRows is how many rows are up to date, by the last build or without one.
-func (s *State) CleanRows() int { return s.clean }
+// CleanRows is how many rows are up to date, by the last build or without one; 0 where
+// nobody would tell of a change.
+func (s *State) CleanRows() int {
+	if !s.watched() {
+		return 0
+	}
+	return s.clean
+}
 
 // row is what is shown of a node: what the build that runs does with it, else what
 // discovery says of it, else what became of it when it was last made.
@@ -163,14 +169,10 @@ func (s *State) refreshAll() {
 // what is dirty; without a plan also those that the history knows.
 func (s *State) nodes() (ids []string) {
 	if p := s.plan; p != nil {
-		for i := range p.Units {
-			ids = append(ids, p.Units[i].ID)
-		}
-		for i := range p.Targets {
-			ids = append(ids, "link:"+p.Targets[i].Name)
-		}
-		for i := range p.Steps {
-			ids = append(ids, p.Steps[i].ID)
+		for i := range p.Actions {
+			if p.Actions[i].Kind != ipc.ActionPhony {
+				ids = append(ids, p.Actions[i].ID)
+			}
 		}
 	} else {
 		for id := range s.last {

@@ -65,7 +65,7 @@ type State struct {
 	order   int                        // the last Unit.Order
 	samples map[string][]Sample
 	plan    *ipc.Plan
-	byID    map[string]*ipc.Unit
+	byID    map[string]*ipc.Action
 	past    *Build // the past build that was asked for last
 	revs    [topics]uint64
 }
@@ -103,18 +103,35 @@ func (s *State) SetNow(t time.Time) {
 }
 
 // SetLink notes how the stream is doing. Without contact every clock of a build stops:
-// whether it goes on is not known.
+// whether it goes on is not known. Nor is what waits and what has changed: a command
+// that waited builds by itself.
 func (s *State) SetLink(link string) {
 	if s.Link == link {
 		return
 	}
 	s.Link = link
-	if s.Lost = (time.Time{}); link == LinkDown {
+	s.Lost = time.Time{}
+	if link == LinkDown {
 		s.Lost = s.Now
+		s.SetQueue(ipc.QueueReply{})
+		s.setDirty(ipc.DirtyChanged{})
 	}
 	s.refreshAll()
 	s.touch(Connection)
 	s.touch(Builds)
+}
+
+// EndedElsewhere forgets a build that contact was lost with if the history has it, or one
+// that began after it: another process has finished it, or built in its place.
+func (s *State) EndedElsewhere() {
+	if s.Lost.IsZero() || !s.Running() || len(s.History) == 0 {
+		return
+	}
+	if newest := s.History[0]; newest.Build == s.Current.ID || newest.Started.After(s.Current.Started) {
+		s.Current = nil
+		s.refreshAll()
+		s.touch(Builds)
+	}
 }
 
 // Clock is the time up to which builds are known: now, or when contact was lost.
@@ -222,12 +239,11 @@ func (s *State) SetPlan(p *ipc.Plan) {
 	if p == nil {
 		return
 	}
-	s.plan, s.byID = p, make(map[string]*ipc.Unit, len(p.Units))
+	s.plan, s.byID = p, make(map[string]*ipc.Action, len(p.Actions))
 	if s.Project == "" {
 		s.Project = p.Project
 	}
-	for i := range p.Units {
-		u := &p.Units[i]
+	for u := range p.Units() {
 		s.byID[u.ID] = u
 	}
 	s.refreshAll()
@@ -244,7 +260,7 @@ func (s *State) Command(u *Unit) []string {
 		return u.Command
 	}
 	if pu := s.byID[u.ID]; pu != nil {
-		return s.plan.CommandLine(pu)
+		return s.plan.Line(pu)
 	}
 	return nil
 }

@@ -122,7 +122,7 @@ func TestRowsAreDirtyWithTheirOwnCauses(t *testing.T) {
 	t.Parallel()
 	s := New("/src", "app-1")
 	s.SetLink(LinkLive)
-	s.SetPlan(&ipc.Plan{Units: []ipc.Unit{{ID: "app:a.cpp", Target: "app", Source: "a.cpp"}, {ID: "app:b.cpp", Target: "app", Source: "b.cpp"}}, Targets: []ipc.Target{{Name: "app", Output: "build/app"}}})
+	s.SetPlan(&ipc.Plan{Actions: []ipc.Action{{ID: "app:a.cpp", Kind: ipc.ActionCompile, Target: "app", Source: "a.cpp"}, {ID: "app:b.cpp", Kind: ipc.ActionCompile, Target: "app", Source: "b.cpp"}, {ID: "link:app", Kind: ipc.ActionLink, Target: "app", Outputs: []string{"build/app"}}}, Targets: []ipc.Target{{Name: "app", Output: "build/app"}}})
 	s.Apply(event(0, "", ipc.DirtyChanged{Known: true}))
 	s.Apply(event(1, "b1", ipc.BuildStarted{}))
 	s.Apply(event(1, "b1", ipc.BuildPlanned{Units: 2, Dirty: 2, Nodes: []string{"app:a.cpp", "app:b.cpp"}}))
@@ -254,7 +254,7 @@ func TestCommandIsThePlans(t *testing.T) {
 	t.Parallel()
 	s := New("/src", "app-1")
 	s.SetPlan(&ipc.Plan{Toolchains: []ipc.Toolchain{{CXX: "c++"}}, Commands: []ipc.Command{{Lang: "c++", Args: []string{"-O2"}}},
-		Units: []ipc.Unit{{ID: "app:a.cpp", Target: "app", Source: "a.cpp", Object: "a.o"}}})
+		Actions: []ipc.Action{{ID: "app:a.cpp", Kind: ipc.ActionCompile, Target: "app", Source: "a.cpp", Outputs: []string{"a.o"}}}})
 	if got := fmt.Sprint(s.Command(s.All[0])); got != "[c++ -O2 -c a.cpp -o a.o]" {
 		t.Error(got)
 	}
@@ -274,5 +274,87 @@ func TestLatestRecordCounts(t *testing.T) {
 	s.AddRecords(nil)
 	if len(s.All) != 1 || s.All[0].Seconds != 3 {
 		t.Errorf("last known: %+v", s.All)
+	}
+}
+
+// A build that looks for changes again counts what it made the first time among what is
+// up to date; it is not counted twice.
+func TestSecondLookCountsOnce(t *testing.T) {
+	t.Parallel()
+	s := New("/src", "app-1")
+	unit := ipc.UnitFinished{File: "a.cpp", Target: "app", Status: ipc.StatusCompiled}
+	s.Apply(event(0, "b1", ipc.BuildStarted{}))
+	s.Apply(event(1, "b1", ipc.BuildPlanned{Units: 5, Dirty: 2}))
+	s.Apply(event(1, "b1", ipc.UnitsCached{Count: 3}))
+	s.Apply(event(2, "b1", unit))
+	unit.File, unit.Status = "b.cpp", ipc.StatusCached
+	s.Apply(event(2, "b1", unit))
+	check := func(when string) {
+		t.Helper()
+		if c := s.Current; c.InPlace != 3 || c.Hits() != 1 || c.Counts.Cached != 4 {
+			t.Errorf("%s: %d up to date, %d hits, %+v", when, c.InPlace, c.Hits(), c.Counts)
+		}
+	}
+	check("the first look")
+	s.Apply(event(3, "b1", ipc.UnitsCached{Count: 5})) // nothing to do
+	check("nothing changed meanwhile")
+	s.Apply(event(4, "b1", ipc.BuildPlanned{Units: 5, Dirty: 1}))
+	s.Apply(event(4, "b1", ipc.UnitsCached{Count: 4}))
+	check("a.cpp changed meanwhile")
+	s.Apply(event(5, "b1", ipc.BuildFinished{OK: true, Counts: ipc.Counts{Cached: 4, Compiled: 1}}))
+	check("the end")
+	if r := s.History[0]; r.Hits != 1 {
+		t.Errorf("record: %+v", r)
+	}
+}
+
+// Without contact it is not known what waits and what has changed, and nothing is
+// counted as up to date.
+func TestNothingIsKnownWithoutContact(t *testing.T) {
+	t.Parallel()
+	s := New("/src", "app-1")
+	s.SetLink(LinkLive)
+	dirty := ipc.DirtyChanged{Known: true, Nodes: []ipc.DirtyNode{{ID: "app:b.cpp", Causes: []ipc.Cause{{Kind: ipc.CauseChanged, Path: "b.cpp"}}}}}
+	s.Apply(event(0, "", ipc.Snapshot{Dirty: dirty, Queue: ipc.QueueReply{Waiting: []ipc.BuildInfo{{Build: "b2"}}}}))
+	s.Apply(event(0, "b1", ipc.BuildStarted{}))
+	s.Apply(event(1, "b1", ipc.UnitFinished{File: "a.cpp", Target: "app", Status: ipc.StatusCompiled}))
+	if s.DirtyRows() != 1 || s.CleanRows() != 1 || len(s.Queue.Waiting) != 1 {
+		t.Fatalf("before: %d dirty, %d clean, %d wait", s.DirtyRows(), s.CleanRows(), len(s.Queue.Waiting))
+	}
+	s.SetNow(t0.Add(time.Second))
+	s.SetLink(LinkDown)
+	if s.DirtyRows() != 0 || s.CleanRows() != 0 || len(s.Queue.Waiting) != 0 {
+		t.Errorf("after: %d dirty, %d clean, %d wait", s.DirtyRows(), s.CleanRows(), len(s.Queue.Waiting))
+	}
+
+	s.EndedElsewhere()
+	if !s.Running() {
+		t.Error("a build of which nobody knows more has ended")
+	}
+	s.AddRecord(ipc.BuildRecord{Build: "b9", Started: t0.Add(time.Minute), Success: true})
+	s.EndedElsewhere()
+	if b := s.Build(""); s.Running() || b.ID != "b9" || !b.OK {
+		t.Errorf("the command that went on by itself has ended: %+v", b)
+	}
+}
+
+// The dashboard knows when a daemon died if it saw it run before.
+func TestWhenADaemonDied(t *testing.T) {
+	t.Parallel()
+	s := New("/src", "app-1")
+	set := func(state string, after time.Duration) time.Time {
+		s.SetDaemon(ipc.DaemonStatus{Name: ipc.NameSetup, State: state}, t0.Add(after))
+		return s.Daemon(ipc.NameSetup).Died
+	}
+	if at := set(ipc.StateCrashed, 0); !at.IsZero() {
+		t.Errorf("it had crashed before: %v", at)
+	}
+	set(ipc.StateRunning, 1)
+	set(ipc.StateCrashed, time.Minute)
+	if at := set(ipc.StateCrashed, time.Hour); !at.Equal(t0.Add(time.Minute)) {
+		t.Errorf("died at %v", at)
+	}
+	if at := set(ipc.StateRunning, 2*time.Hour); !at.IsZero() {
+		t.Errorf("it runs again: %v", at)
 	}
 }

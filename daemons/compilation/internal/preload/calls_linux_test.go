@@ -28,6 +28,21 @@ func testdata(t testing.TB, name string) string {
 	return path
 }
 
+// What a command writes is told by what was there before, and which file it is.
+func TestWhatIsWritten(t *testing.T) {
+	t.Parallel()
+	dir := write(t, "old", "1", "log", "1", "moved", "1", "copied", "1", "in", "x")
+	o := traced(t, dir, nil, "sh", "-c", "echo 2 > new; echo 2 > old; echo 2 >> log; echo 2 > tmp; mv tmp moved; cp in copied; cp in fresh; echo 3 > tmp; mv tmp last")
+	want := map[string]Write{"new": {}, "old": {Replaced: true}, "log": {Updated: true, Appended: true}, "moved": {Replaced: true}, "copied": {Replaced: true}, "fresh": {}, "last": {}}
+	for name, w := range want {
+		is, there := stampOf(filepath.Join(dir, name))
+		got := o.Writes[name]
+		if !there || got.File.Ino != is.Ino || got.File.Dev != is.Dev || got.Replaced != w.Replaced || got.Updated != w.Updated || got.Appended != w.Appended || got.Declared {
+			t.Errorf("%s: %+v, want %+v with inode %d", name, got, w, is.Ino)
+		}
+	}
+}
+
 // Every wrapped call is seen, and says the right thing.
 func TestEachCall(t *testing.T) {
 	t.Parallel()

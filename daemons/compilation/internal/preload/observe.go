@@ -9,12 +9,15 @@ import (
 const (
 	kindRead     = 'R'
 	kindSeen     = 'S'
+	kindAllowed  = 'E'
 	kindFolder   = 'D'
 	kindListed   = 'L'
 	kindLink     = 'K'
 	kindMissed   = 'M'
 	kindWritten  = 'W'
+	kindReplaced = 'O'
 	kindUpdated  = 'U'
+	kindAppended = 'A'
 	kindExecuted = 'X'
 	kindProgram  = 'P'
 	kindLibrary  = 'B'
@@ -33,14 +36,16 @@ const (
 	link
 	missed
 	written
-	updated // written, but what was there before was kept
+	replaced // written, and something was there before
+	updated  // written, but what was there before was kept
+	appended // opened to add to its end
 )
 
 func deedOf(kind byte) deeds {
 	switch kind {
 	case kindRead, kindLibrary:
 		return read
-	case kindSeen:
+	case kindSeen, kindAllowed:
 		return seen
 	case kindFolder:
 		return folder
@@ -52,6 +57,10 @@ func deedOf(kind byte) deeds {
 		return missed
 	case kindWritten:
 		return written
+	case kindReplaced:
+		return written | replaced
+	case kindAppended:
+		return appended
 	case kindUpdated:
 		return written | updated
 	}
@@ -74,18 +83,19 @@ type ledger struct {
 	order    []string
 	executed []string
 	programs []string
-	askers   map[string][]string // by path, the programs that are not known and asked about it
+	askers   map[string]*Asked // by path, what is known of programs that are not known
 	stamps   map[string]Stamp
 	links    map[string]Stamp
-	strange  string // the first program that is not known
+	files    map[string]Stamp // the last that was written at a path
+	strange  string           // the first program that is not known
 	asked    Observation
 }
 
 func newLedger() *ledger {
 	return &ledger{
 		foreign: make(map[uint32]string), deeds: make(map[string]deeds, 1024),
-		askers: make(map[string][]string),
-		stamps: make(map[string]Stamp, 256), links: make(map[string]Stamp),
+		askers: make(map[string]*Asked),
+		stamps: make(map[string]Stamp, 256), links: make(map[string]Stamp), files: make(map[string]Stamp),
 	}
 }
 
@@ -133,11 +143,15 @@ func (l *ledger) note(e entry) {
 	switch {
 	case d == read && before&written != 0 && before&updated == 0:
 		return
-	case d&updated != 0 && before&written != 0 && before&updated == 0:
-		d = written // what is kept was written by the process itself
+	case d&written != 0 && before&written != 0 && before&updated == 0:
+		d = written // what is there was written by the command itself
 	}
-	if program := l.foreign[e.process]; program != "" && d&(seen|folder|link) != 0 && !slices.Contains(l.askers[e.path], program) {
-		l.askers[e.path] = append(l.askers[e.path], program)
+	if d&written != 0 && e.stamp != (Stamp{}) {
+		l.files[e.path] = e.stamp
+		e.stamp = Stamp{}
+	}
+	if program := l.foreign[e.process]; program != "" && d&(seen|folder|link) != 0 {
+		l.ask(e, program)
 	}
 	l.deeds[e.path] = before | d
 	if e.kind == kindLink {
@@ -145,6 +159,19 @@ func (l *ledger) note(e entry) {
 	} else {
 		keepFirst(l.stamps, e.path, e.stamp)
 	}
+}
+
+// ask notes that a program that is not known asked about a path.
+func (l *ledger) ask(e entry, program string) {
+	a := l.askers[e.path]
+	if a == nil {
+		a = &Asked{Path: e.path, Allowed: true}
+		l.askers[e.path] = a
+	}
+	if !slices.Contains(a.Programs, program) {
+		a.Programs = append(a.Programs, program)
+	}
+	a.Allowed = a.Allowed && e.kind == kindAllowed
 }
 
 // keepFirst keeps the first stamp of a path: if a later one differs, so does the one that
@@ -159,10 +186,13 @@ func keepFirst(stamps map[string]Stamp, path string, s Stamp) {
 func (l *ledger) observation(outputs map[string]bool, stampOf func(path string) (s Stamp, there bool)) Observation {
 	o := l.asked
 	o.Executed, o.Programs, o.Foreign = l.executed, l.programs, l.strange
-	o.Stamps, o.LinkStamps = l.stamps, l.links
+	o.Stamps, o.LinkStamps, o.Writes = l.stamps, l.links, make(map[string]Write)
 	for _, p := range l.order {
 		d := l.deeds[p]
 		if outputs[p] {
+			if d&read != 0 {
+				o.OwnRead = append(o.OwnRead, p)
+			}
 			d |= written
 			d &^= read
 		}
@@ -172,6 +202,7 @@ func (l *ledger) observation(outputs map[string]bool, stampOf func(path string) 
 		if d&written != 0 {
 			if _, there := stampOf(p); there {
 				o.Written = append(o.Written, p)
+				o.Writes[p] = Write{File: l.files[p], Replaced: d&replaced != 0, Updated: d&updated != 0, Appended: d&appended != 0, Declared: l.deeds[p]&written == 0}
 			}
 		}
 		if d&written != 0 && d&read == 0 {
@@ -184,8 +215,8 @@ func (l *ledger) observation(outputs map[string]bool, stampOf func(path string) 
 			continue
 		}
 		o.sort(p, d)
-		if programs := l.askers[p]; len(programs) > 0 {
-			o.Asked = append(o.Asked, Asked{p, programs})
+		if a := l.askers[p]; a != nil {
+			o.Asked = append(o.Asked, *a)
 		}
 	}
 	return o

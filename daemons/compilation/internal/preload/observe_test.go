@@ -22,7 +22,7 @@ func TestObservation(t *testing.T) {
 		{"temporary", "M:t W:t R:t S:t", "", Observation{Written: []string{"t"}}},
 		{"gone temporary", "W:gone R:gone", "", Observation{}},
 		{"read, then overwritten", "R:a W:a", "", Observation{Read: []string{"a"}, Written: []string{"a"}}},
-		{"read, then overwritten by declaration", "R:a W:a", "a", Observation{Written: []string{"a"}}},
+		{"read, then overwritten by declaration", "R:a W:a", "a", Observation{Written: []string{"a"}, OwnRead: []string{"a"}}},
 		{"a miss that somebody else made", "M:a R:a", "", Observation{Read: []string{"a"}, Missed: []string{"a"}}},
 		{"machine", "R:/proc/cpuinfo R:/proc/uptime M:/sys/x R:/dev/null R:/dev/fd/7 R:/proc/sys/vm/y", "", Observation{Volatile: []string{"/proc/uptime", "/dev/fd/7"}}},
 		{"kept and then read", "U:log R:log", "", Observation{Read: []string{"log"}, Written: []string{"log"}}},
@@ -40,8 +40,47 @@ func TestObservation(t *testing.T) {
 		for _, o := range strings.Fields(tt.outputs) {
 			outputs[o] = true
 		}
-		if got := l.observation(outputs, stampForTest); !reflect.DeepEqual(got, tt.want) {
+		got := l.observation(outputs, stampForTest)
+		got.Writes = nil // see TestWrites
+		if !reflect.DeepEqual(got, tt.want) {
 			t.Errorf("%s:\n got %+v\nwant %+v", tt.name, got, tt.want)
+		}
+	}
+}
+
+// How paths were written: N where nothing was, R replaced, U updated, D declared only.
+func TestWrites(t *testing.T) {
+	t.Parallel()
+	for records, want := range map[string]string{
+		"W:a": "N", "O:a": "R", "U:a": "U", "R:other": "D", "W:a O:a": "N", "W:a U:a": "N", "O:a U:a": "R", "U:a O:a": "RU", "R:a O:a": "R",
+	} {
+		l := newLedger()
+		for i, rec := range strings.Fields(records) {
+			l.add(entry{kind: rec[0], path: rec[2:], stamp: Stamp{Ino: uint64(i + 1)}})
+		}
+		w := l.observation(map[string]bool{"a": true, "other": records == "R:other"}, stampForTest).Writes
+		got := ""
+		for path, one := range w {
+			if one.Declared != (path == "other") {
+				t.Errorf("%s: %s: %+v", records, path, one)
+			}
+			for flag, is := range map[string]bool{"N": !one.Replaced && !one.Updated && !one.Declared, "D": one.Declared} {
+				if is {
+					got += flag
+				}
+			}
+			if one.Replaced {
+				got += "R"
+			}
+			if one.Updated {
+				got += "U"
+			}
+			if last := uint64(len(strings.Fields(records))); !one.Declared && one.File.Ino != last {
+				t.Errorf("%s: file %d, want %d", records, one.File.Ino, last)
+			}
+		}
+		if got != want {
+			t.Errorf("%s: %s, want %s", records, got, want)
 		}
 	}
 }

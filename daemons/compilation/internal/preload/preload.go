@@ -66,10 +66,21 @@ type Stamp struct {
 	Mode         uint32
 }
 
+// Write says how a path was written.
+type Write struct {
+	File     Stamp // the file that was written last, when it was opened or got its name
+	Replaced bool  // something was there before, and none of it is left
+	Updated  bool  // something was there before, and was kept
+	Appended bool  // it was opened to add to its end
+	Declared bool  // the caller says that it is written; the trace does not
+}
+
 // Asked is a path and the files of the programs that asked about it.
 type Asked struct {
 	Path     string
 	Programs []string
+	// Allowed: they asked only whether the file may be used, which no time matters for.
+	Allowed bool
 }
 
 // Observation is what the processes of one trace did to files. Paths are absolute, or
@@ -102,6 +113,10 @@ type Observation struct {
 	Executed []string // programs and scripts, as they were started
 	Programs []string // the files of the programs that ran, links resolved
 	Written  []string // and there still when the trace was read
+	// Writes says more of each path of Written.
+	Writes map[string]Write
+	// OwnRead are declared outputs whose earlier content the command read.
+	OwnRead []string
 	// Asked are paths of Read, Seen, Folders and Links that foreign programs asked about:
 	// they may know mode and times, or the text of a link.
 	Asked []Asked

@@ -16,6 +16,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/RepliBuild/replibuild/internal/testkit"
 )
 
 // theResident starts a resident of a program and ends it with the test.
@@ -181,35 +183,7 @@ func TestRequestChildren(t *testing.T) {
 // waitGone waits until a process group has no member but zombies.
 func waitGone(t testing.TB, group int) {
 	t.Helper()
-	waitFor(t, fmt.Sprintf("the end of group %d", group), func() bool { return !groupLives(t, group) })
-}
-
-func waitFor(t testing.TB, what string, reached func() bool) {
-	t.Helper()
-	for end := time.Now().Add(time.Minute); !reached(); time.Sleep(2 * time.Millisecond) {
-		if time.Now().After(end) {
-			t.Fatalf("waited a minute for %s", what)
-		}
-	}
-}
-
-func groupLives(t testing.TB, group int) bool {
-	t.Helper()
-	stats, err := filepath.Glob("/proc/[0-9]*/stat")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, file := range stats {
-		b, err := os.ReadFile(file)
-		if err != nil {
-			continue
-		}
-		f := strings.Fields(string(b[bytes.LastIndexByte(b, ')')+1:]))
-		if len(f) > 2 && f[2] == strconv.Itoa(group) && f[0] != "Z" {
-			return true
-		}
-	}
-	return false
+	testkit.Until(t, fmt.Sprintf("the end of group %d", group), func() bool { return len(testkit.GroupMembers(t, group)) == 0 })
 }
 
 func TestCancelledRequest(t *testing.T) {
@@ -246,7 +220,7 @@ func TestResidentDies(t *testing.T) {
 		if !errors.Is(err, ErrNotResident) {
 			t.Errorf("%v: %v", sig, err)
 		}
-		waitFor(t, "the end of the child", func() bool { return unix.Kill(pid, 0) != nil })
+		testkit.Until(t, "the end of the child", func() bool { return unix.Kill(pid, 0) != nil })
 		if sig == unix.SIGTERM {
 			waitGone(t, pid) // its children too
 		} else {
@@ -283,9 +257,9 @@ func TestResidentIsReplaced(t *testing.T) {
 		t.Fatal(err)
 	}
 	second := do(2)
-	waitFor(t, "the first one's end", func() bool { return unix.Kill(first, 0) != nil })
+	testkit.Until(t, "the first one's end", func() bool { return unix.Kill(first, 0) != nil })
 	set.Release()
-	waitFor(t, "the second one's end", func() bool { return unix.Kill(second, 0) != nil })
+	testkit.Until(t, "the second one's end", func() bool { return unix.Kill(second, 0) != nil })
 	do(2)
 }
 

@@ -142,7 +142,7 @@ int main(void) { return access("f", X_OK) == 0 || l(); }`)
 		o := observeKnown(t, dir, map[string]bool{exe: known}, exe)
 		asked, library := slices.ContainsFunc(o.Asked, func(a Asked) bool { return a.Path == "f" && slices.Equal(a.Programs, []string{"p"}) }), slices.Contains(o.Read, "libl.so")
 		if asked == known || library == known || (o.Foreign == "") != known {
-			t.Errorf("known %v: asked %q, read %q, foreign %q", known, o.Asked, o.Read, o.Foreign)
+			t.Errorf("known %v: asked %+v, read %q, foreign %q", known, o.Asked, o.Read, o.Foreign)
 		}
 	}
 }

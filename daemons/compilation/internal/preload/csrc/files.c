@@ -6,20 +6,20 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-/* look_before_open looks at a file that a call may open for writing and not empty: what
- * is in it matters then, and afterwards it cannot be told from a new one. */
+/* look_before_open looks at a file that a call may open for writing: afterwards it cannot
+ * be told from a new one, and what was in it matters if it is kept. */
 void look_before_open(int dirfd, const char *path, int flags, struct stamp *before) {
 	before->mode = 0;
 	int may_write = (flags & O_ACCMODE) != O_RDONLY || flags & O_CREAT;
-	if (!may_write || flags & (O_TRUNC | O_EXCL | O_DIRECTORY) || !path || !*path || !tracing())
+	if (!may_write || flags & (O_EXCL | O_DIRECTORY) || !path || !*path || !tracing())
 		return;
 	int error = errno;
 	look(dirfd, path, 0, before);
 	errno = error;
 }
 
-/* opened records an open. before is what was there, mode 0 if nothing was or if it does
- * not matter. */
+/* opened records an open. before is what was there, mode 0 if nothing was. A file that is
+ * written gets its stamp after the open, so that it is known which file it is. */
 void opened(int fd, int dirfd, const char *path, int flags, const struct stamp *before) {
 	if (!tracing())
 		return;
@@ -30,9 +30,13 @@ void opened(int fd, int dirfd, const char *path, int flags, const struct stamp *
 	} else if (flags & O_DIRECTORY) { /* O_TMPFILE too: a file without a name */
 		note(FOLDER, dirfd, path);
 	} else if ((flags & O_ACCMODE) != O_RDONLY || (flags & O_CREAT && !before->mode)) {
-		if (before->mode && (flags & O_ACCMODE) == O_RDWR)
+		int kept = before->mode && !(flags & O_TRUNC);
+		if (kept && (flags & O_ACCMODE) == O_RDWR)
 			note_stamped(READ, dirfd, path, before);
-		note(before->mode ? UPDATED : WRITTEN, dirfd, path);
+		look(fd, "", AT_EMPTY_PATH, &s);
+		note_stamped(kept ? UPDATED : before->mode ? REPLACED : WRITTEN, dirfd, path, &s);
+		if (flags & O_APPEND)
+			note(APPENDED, dirfd, path);
 	} else if (first_note(READ, dirfd, path) && first_note(FOLDER, dirfd, path)) {
 		/* gcc opens what may be a header before it asks whether it is a folder */
 		look(fd, "", AT_EMPTY_PATH, &s);
@@ -107,9 +111,10 @@ WRAP_OPENAT_2(__openat64_2)
 
 #define WRAP_CREAT(name)                                                                              \
 	WRAP(int, name, (const char *path, unsigned mode)) {                                          \
+		struct stamp before;                                                                  \
+		look_before_open(AT_FDCWD, path, O_WRONLY | O_CREAT | O_TRUNC, &before);              \
 		int fd = REAL(name)(path, mode);                                                      \
-		struct stamp none = {0};                                                              \
-		opened(fd, AT_FDCWD, path, O_WRONLY | O_CREAT | O_TRUNC, &none);                      \
+		opened(fd, AT_FDCWD, path, O_WRONLY | O_CREAT | O_TRUNC, &before);                    \
 		return fd;                                                                            \
 	}
 WRAP_CREAT(creat)
@@ -123,7 +128,7 @@ static int flags_of(const char *mode) {
 	case 'w':
 		return (both ? O_RDWR : O_WRONLY) | O_CREAT | O_TRUNC;
 	}
-	return both ? O_RDWR : O_WRONLY | O_CREAT;
+	return (both ? O_RDWR : O_WRONLY) | O_CREAT | O_APPEND;
 }
 
 #define WRAP_FOPEN(name)                                                                              \
@@ -219,6 +224,22 @@ void exists(int result, int dirfd, const char *path, int nofollow) {
 	errno = error;
 }
 
+/* allowed records the answer of a call that says whether a file may be used: it depends on
+ * the mode and the owner, and never on the times. */
+void allowed(int result, int dirfd, const char *path, int nofollow) {
+	struct stamp s;
+	if (!tracing() || result != 0 || !first_note(SEEN, dirfd, path) || !first_note(ALLOWED, dirfd, path)) {
+		exists(result, dirfd, path, nofollow);
+		return;
+	}
+	int error = errno;
+	if (S_ISREG(look(dirfd, path, nofollow ? AT_SYMLINK_NOFOLLOW : 0, &s)))
+		note_stamped(ALLOWED, dirfd, path, &s);
+	else
+		note_existing(dirfd, path, nofollow);
+	errno = error;
+}
+
 WRAP(int, statx, (int dirfd, const char *path, int flags, unsigned mask, void *buffer)) {
 	int result = REAL(statx)(dirfd, path, flags, mask, buffer);
 	exists(result, dirfd, path, flags & AT_SYMLINK_NOFOLLOW);
@@ -228,7 +249,7 @@ WRAP(int, statx, (int dirfd, const char *path, int flags, unsigned mask, void *b
 #define WRAP_ACCESS(name)                                                                             \
 	WRAP(int, name, (const char *path, int mode)) {                                               \
 		int result = REAL(name)(path, mode);                                                  \
-		exists(result, AT_FDCWD, path, 0);                                                    \
+		allowed(result, AT_FDCWD, path, 0);                                                   \
 		return result;                                                                        \
 	}
 WRAP_ACCESS(access)
@@ -237,7 +258,7 @@ WRAP_ACCESS(euidaccess)
 
 WRAP(int, faccessat, (int dirfd, const char *path, int mode, int flags)) {
 	int result = REAL(faccessat)(dirfd, path, mode, flags);
-	exists(result, dirfd, path, flags & AT_SYMLINK_NOFOLLOW);
+	allowed(result, dirfd, path, flags & AT_SYMLINK_NOFOLLOW);
 	return result;
 }
 

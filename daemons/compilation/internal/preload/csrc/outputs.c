@@ -7,6 +7,27 @@ void made(int good, int dirfd, const char *path) {
 		note(WRITTEN, dirfd, path);
 }
 
+/* what_is_at looks at a name that is about to be given to another file. */
+static void what_is_at(int dirfd, const char *path, struct stamp *before) {
+	before->mode = 0;
+	if (!tracing())
+		return;
+	int error = errno;
+	look(dirfd, path, AT_SYMLINK_NOFOLLOW, before);
+	errno = error;
+}
+
+/* placed records that a finished file got a name, and which file that is. */
+void placed(int good, int dirfd, const char *path, const struct stamp *before) {
+	if (!good || !tracing())
+		return;
+	int error = errno;
+	struct stamp s;
+	look(dirfd, path, AT_SYMLINK_NOFOLLOW, &s);
+	note_stamped(before->mode ? REPLACED : WRITTEN, dirfd, path, &s);
+	errno = error;
+}
+
 #define WRAP_MAKE(name, ok, path, parameters, arguments)                                              \
 	WRAP(int, name, parameters) {                                                                 \
 		int result = REAL(name) arguments;                                                    \
@@ -21,7 +42,6 @@ WRAP_MAKE(mkstemps, >= 0, t, (char *t, int suffix), (t, suffix))
 WRAP_MAKE(mkstemps64, >= 0, t, (char *t, int suffix), (t, suffix))
 WRAP_MAKE(mkostemps, >= 0, t, (char *t, int suffix, int flags), (t, suffix, flags))
 WRAP_MAKE(mkostemps64, >= 0, t, (char *t, int suffix, int flags), (t, suffix, flags))
-WRAP_MAKE(rename, == 0, to, (const char *from, const char *to), (from, to))
 WRAP_MAKE(link, == 0, to, (const char *from, const char *to), (from, to))
 WRAP_MAKE(symlink, == 0, to, (const char *from, const char *to), (from, to))
 
@@ -51,15 +71,27 @@ WRAP(int, mkdirat, (int dirfd, const char *path, unsigned mode)) {
 	return result;
 }
 
+WRAP(int, rename, (const char *from, const char *to)) {
+	struct stamp before;
+	what_is_at(AT_FDCWD, to, &before);
+	int result = REAL(rename)(from, to);
+	placed(result == 0, AT_FDCWD, to, &before);
+	return result;
+}
+
 WRAP(int, renameat, (int fromfd, const char *from, int tofd, const char *to)) {
+	struct stamp before;
+	what_is_at(tofd, to, &before);
 	int result = REAL(renameat)(fromfd, from, tofd, to);
-	made(result == 0, tofd, to);
+	placed(result == 0, tofd, to, &before);
 	return result;
 }
 
 WRAP(int, renameat2, (int fromfd, const char *from, int tofd, const char *to, unsigned flags)) {
+	struct stamp before;
+	what_is_at(tofd, to, &before);
 	int result = REAL(renameat2)(fromfd, from, tofd, to, flags);
-	made(result == 0, tofd, to);
+	placed(result == 0, tofd, to, &before);
 	return result;
 }
 

@@ -52,12 +52,15 @@
 enum {
 	READ = 'R',     /* opened for reading: content matters */
 	SEEN = 'S',     /* asked about, exists, is no folder */
+	ALLOWED = 'E',  /* a file of which was asked whether it may be used, and no more */
 	FOLDER = 'D',   /* asked about, is a folder */
 	LISTED = 'L',   /* its names were read */
 	LINK = 'K',     /* a symbolic link was asked about as such, or resolved */
 	MISSED = 'M',   /* is not there */
-	WRITTEN = 'W',  /* made, or opened for writing and emptied */
+	WRITTEN = 'W',  /* made where nothing was */
+	REPLACED = 'O', /* existed, and was emptied or replaced by another file */
 	UPDATED = 'U',  /* existed, was opened for writing and kept what it had */
+	APPENDED = 'A', /* it was opened to add to its end, besides what else is recorded */
 	EXECUTED = 'X', /* a process began with it: a program or a script */
 	PROGRAM = 'P',  /* the program file of a process, links resolved */
 	LIBRARY = 'B',  /* loaded before the program began */
@@ -120,11 +123,13 @@ int kernel_mode(int dirfd, const char *path, int nofollow);
 void opened(int fd, int dirfd, const char *path, int flags, const struct stamp *before);
 void look_before_open(int dirfd, const char *path, int flags, struct stamp *before);
 void exists(int result, int dirfd, const char *path, int nofollow);
+void allowed(int result, int dirfd, const char *path, int nofollow);
 void followed(int good, int dirfd, const char *path);
 void listed(int good, int dirfd, const char *path);
 void listed_descriptor(int fd);
 void globbed(const char *pattern);
 void made(int good, int dirfd, const char *path);
+void placed(int good, int dirfd, const char *path, const struct stamp *before);
 
 int start_program(const char *path, char *const argv[], char *const envp[]); /* our execve */
 

@@ -38,12 +38,14 @@ static void after_call(long n, long result, long a, long b, long c, long d, cons
 		exists((int)result, AT_FDCWD, (const char *)a, 1);
 		break;
 	case SYS_access:
-		exists((int)result, AT_FDCWD, (const char *)a, 0);
+		allowed((int)result, AT_FDCWD, (const char *)a, 0);
 		break;
 	case SYS_readlink:
 		followed(good, AT_FDCWD, (const char *)a);
 		break;
 	case SYS_rename:
+		placed(good, AT_FDCWD, (const char *)b, before);
+		break;
 	case SYS_link:
 	case SYS_symlink:
 		made(good, AT_FDCWD, (const char *)b);
@@ -76,11 +78,11 @@ static void after_call(long n, long result, long a, long b, long c, long d, cons
 		break;
 #endif
 	case SYS_faccessat:
-		exists((int)result, (int)a, (const char *)b, 0);
+		allowed((int)result, (int)a, (const char *)b, 0);
 		break;
 #ifdef SYS_faccessat2
 	case SYS_faccessat2:
-		exists((int)result, (int)a, (const char *)b, (int)d & AT_SYMLINK_NOFOLLOW);
+		allowed((int)result, (int)a, (const char *)b, (int)d & AT_SYMLINK_NOFOLLOW);
 		break;
 #endif
 	case SYS_readlinkat:
@@ -90,6 +92,8 @@ static void after_call(long n, long result, long a, long b, long c, long d, cons
 	case SYS_renameat:
 #endif
 	case SYS_renameat2:
+		placed(good, (int)c, (const char *)d, before);
+		break;
 	case SYS_linkat:
 		made(good, (int)c, (const char *)d);
 		break;
@@ -116,14 +120,26 @@ static void after_call(long n, long result, long a, long b, long c, long d, cons
 	}
 }
 
-static void before_call(long n, long a, long b, long c, struct stamp *before) {
+static void before_call(long n, long a, long b, long c, long d, struct stamp *before) {
 	before->mode = 0;
 	switch (n) {
 #ifdef SYS_open
 	case SYS_open:
 		look_before_open(AT_FDCWD, (const char *)a, (int)b, before);
 		break;
+	case SYS_creat:
+		look_before_open(AT_FDCWD, (const char *)a, O_WRONLY | O_CREAT | O_TRUNC, before);
+		break;
+	case SYS_rename:
+		look(AT_FDCWD, (const char *)b, AT_SYMLINK_NOFOLLOW, before);
+		break;
 #endif
+#ifdef SYS_renameat
+	case SYS_renameat:
+#endif
+	case SYS_renameat2:
+		look((int)c, (const char *)d, AT_SYMLINK_NOFOLLOW, before);
+		break;
 	case SYS_openat:
 #ifdef SYS_openat2
 	case SYS_openat2:
@@ -140,7 +156,7 @@ WRAP(long, syscall, (long n, long a, long b, long c, long d, long e, long f)) {
 	if (!tracing())
 		return REAL(syscall)(n, a, b, c, d, e, f);
 	int error = errno;
-	before_call(n, a, b, c, &before);
+	before_call(n, a, b, c, d, &before);
 	errno = error;
 	long result = REAL(syscall)(n, a, b, c, d, e, f);
 	after_call(n, result, a, b, c, d, &before);

@@ -1,0 +1,80 @@
+package cli
+
+import (
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"github.com/RepliBuild/replibuild"
+	"github.com/RepliBuild/replibuild/ipc"
+)
+
+// ninjaFolder finds the build.ninja that `compile` uses where there is no
+// replibuild.toml: in the folder itself, or in one folder beneath it whose name begins
+// with "build". It returns "" if there is none.
+func (a *app) ninjaFolder() (string, error) {
+	dir := a.projectDir
+	if dir == "" {
+		dir = "."
+	}
+	p, err := replibuild.Open(dir, replibuild.Options{Env: a.Env})
+	switch {
+	case err == nil && isFile(filepath.Join(p.Root(), "replibuild.toml")):
+		return "", nil
+	case err == nil:
+		return p.Root(), nil // built by us before
+	case ipc.CodeOf(err) != ipc.CodeNoProject:
+		return "", err
+	case isFile(filepath.Join(dir, "build.ninja")):
+		return dir, nil
+	}
+	found, _ := filepath.Glob(filepath.Join(dir, "build*", "build.ninja"))
+	switch len(found) {
+	case 0:
+		return "", nil
+	case 1:
+		return filepath.Dir(found[0]), nil
+	}
+	return "", ipc.Errorf(ipc.CodeNoProject, "there are several folders with a build.ninja: %s", strings.Join(found, ", ")).
+		WithHint("name one: replibuild compile --project %s", filepath.Dir(found[0]))
+}
+
+func isFile(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.Mode().IsRegular()
+}
+
+// compileNinja builds a folder with a build.ninja, with the flags that `compile` and ninja
+// share.
+func (a *app) compileNinja(dir string, f compileFlags, files []string) error {
+	switch {
+	case a.json, f.trace != "", f.record != "", f.options.Detach, f.options.NoCache:
+		return ipc.Errorf(ipc.CodeBadRequest, "%s has a build.ninja and no replibuild.toml: --json, --trace, --record, --detach and --no-cache are for projects of our own", dir).
+			WithHint("`replibuild ninja -C %s` has ninja's flags", dir)
+	}
+	args := []string{"-C", dir}
+	if f.verbose {
+		args = append(args, "-v")
+	}
+	if f.options.Jobs > 0 {
+		args = append(args, "-j", strconv.Itoa(f.options.Jobs))
+	}
+	args = append(args, f.options.Targets...)
+	for _, file := range files {
+		abs, err := filepath.Abs(file)
+		if err != nil {
+			return err
+		}
+		args = append(args, abs+"^") // what is made from it first
+	}
+	c := a.Caller
+	c.Args = args
+	if f.options.NoDaemon {
+		c.Env = append(append([]string{}, c.Env...), "CI=1")
+	}
+	if code := runNinja(c); code != exitDone {
+		return exitStatus(code)
+	}
+	return nil
+}

@@ -1,0 +1,126 @@
+package compilation
+
+import (
+	"cmp"
+	"fmt"
+	"io/fs"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/RepliBuild/replibuild/cache"
+	"github.com/RepliBuild/replibuild/daemons/compilation/internal/snapshot"
+	"github.com/RepliBuild/replibuild/ipc"
+)
+
+// command is what is special about an action that is a command of the plan.
+type command struct {
+	name    string   // of the program, as the plan has it
+	program string   // the file that runs, "" if there is none
+	inputs  []string // that it declares, as spelled
+	search  string   // the PATH on which the program was looked for
+	// unwatched: one of its programs does not bear the tracer.
+	unwatched bool
+}
+
+// newCommand makes the action of a command.
+func newCommand(w *work, req *ipc.RunRequest, asked *ipc.RunAction) *action {
+	env := slices.Clone(req.Env)
+	slices.Sort(env)
+	c := &command{name: asked.Args[0], search: ipc.EnvValue(req.Env, "PATH")}
+	a := &action{
+		id: asked.ID, outputs: asked.Outputs, causes: asked.Causes, forced: req.NoCache, exact: true, rank: rankOf(asked), line: asked.Args,
+		writing: overOld, command: c,
+	}
+	a.recipe = &recipe{Kind: asked.Kind, Args: asked.Args, Env: env, Root: w.root}
+	a.recipeID = a.recipe.digest()
+	a.base = func() (cache.Digest, error) {
+		return cache.NewKey("command").Digest("recipe", a.recipeID).Field("inputs", asked.Inputs...).
+			Field("outputs", asked.Outputs...).Sum(), nil
+	}
+	for _, in := range asked.Inputs {
+		c.inputs = append(c.inputs, snapshot.Spell(w.root, in))
+	}
+	var missed []string
+	c.program, missed = findProgram(w, c.name, c.search)
+	t := tool{
+		args: append([]string{w.view.Abs(c.program)}, asked.Args[1:]...), also: c.files(), missed: missed,
+		watch: w.s.commands, tracedAs: stepShell,
+		subject: subject{recipe: a.recipe, key: a.recipeID.String(), tool: asked.Args, command: c, outputs: asked.Outputs, buildDir: w.buildDir},
+	}
+	a.tool = func(string) tool {
+		fresh := t
+		fresh.args, fresh.also = slices.Clone(t.args), slices.Clone(t.also)
+		return fresh
+	}
+	return a
+}
+
+// files are the declared inputs and the program.
+func (c *command) files() []string {
+	if c.program == "" {
+		return slices.Clone(c.inputs)
+	}
+	return append(slices.Clone(c.inputs), c.program)
+}
+
+// findProgram finds a program as a shell would, and where it looked before.
+func findProgram(w *work, name, search string) (found string, misses []string) {
+	if strings.Contains(name, "/") {
+		return snapshot.Spell(w.root, name), nil
+	}
+	for _, dir := range filepath.SplitList(search) {
+		p := snapshot.Spell(w.root, snapshot.Join(cmp.Or(dir, "."), name))
+		switch sig := w.view.Signature(p); {
+		case sig.IsRegular() && fs.FileMode(sig.Mode)&0o111 != 0:
+			return p, misses
+		case !sig.Exists():
+			misses = append(misses, p)
+		}
+	}
+	return "", misses
+}
+
+// check says what keeps a command from running.
+func (c *command) check(w *work, id string) error {
+	for _, in := range c.inputs {
+		if sig := w.view.Signature(in); !sig.IsRegular() {
+			what := "does not exist"
+			if sig.Exists() {
+				what = "is not a regular file"
+			}
+			return fmt.Errorf("input %s of %s %s", in, id, what)
+		}
+	}
+	if c.program == "" {
+		return fmt.Errorf("there is no program %s on the PATH %s", c.name, c.search)
+	}
+	return nil
+}
+
+// renewed is the record of a command, with the outputs as they are if somebody wrote them
+// again with the same content, such as a build in one process: these are as good as ours.
+func (w *work) renewed(a *action, rec *record) *record {
+	if a.command == nil || !rec.trusted() {
+		return rec
+	}
+	again := *rec
+	again.Outputs = slices.Clone(rec.Outputs)
+	for i, o := range again.Outputs {
+		sig := outputSignature(w.view.Abs(o.Path))
+		if sig == o.Sig {
+			continue
+		}
+		sum, err := w.view.DigestOf(o.Path)
+		if !sig.IsRegular() || err != nil || sum != o.Digest {
+			return rec
+		}
+		again.Outputs[i].Sig = sig
+	}
+	if slices.Equal(again.Outputs, rec.Outputs) {
+		return rec
+	}
+	w.s.records.put(a.id, &again, a.recipe)
+	w.s.saver.changed()
+	return &again
+}

@@ -1,0 +1,261 @@
+package compilation
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/RepliBuild/replibuild/internal/testkit"
+	"github.com/RepliBuild/replibuild/ipc"
+)
+
+// stepProject is a project whose steps can be traced.
+func stepProject(t *testing.T) *project {
+	t.Helper()
+	if tracerDir == "" {
+		t.Skip("nothing is traced on this system")
+	}
+	p := anyCompiler(t)
+	p.write("api.txt", "int a();\n")
+	return p
+}
+
+// expectStep runs a step and compares what became of it.
+func (p *project) expectStep(what, script, status string, outputs ...string) ipc.UnitResult {
+	p.t.Helper()
+	r := p.generate(script, outputs...)
+	if r.Status != status {
+		p.t.Errorf("%s: %s because of %s, want %s\n%s", what, r.Status, r.Reason.Text, status, r.Diagnostics)
+	}
+	return r
+}
+
+// A step whose inputs are what they were is taken from the cache with all its outputs.
+func TestStepsAreCached(t *testing.T) {
+	t.Parallel()
+	for name, script := range map[string]string{
+		"shell":  `sort api.txt > build/gen/a.h; wc -c < api.txt > build/gen/b.h`,
+		"copied": `cp api.txt build/gen/a.h; cp tools/extra build/gen/b.h`,
+		"moved":  `cat api.txt > build/gen/tmp; mv build/gen/tmp build/gen/a.h; sed s/a/b/ api.txt > build/gen/b.h`,
+		"python": `python3 -c 'import sys; sys.path.insert(0, "tools"); import helper; helper.main("api.txt", "build/gen/a.h", "build/gen/b.h")'`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p := stepProject(t)
+			if _, err := exec.LookPath("python3"); name == "python" && err != nil {
+				t.Skip("no python3 here")
+			}
+			p.write("tools/extra", "extra\n")
+			p.write("tools/helper.py", "def main(i, a, b):\n    text = open(i).read()\n    open(a, 'w').write(text)\n    open(b, 'w').write(str(len(text)))\n")
+			outputs := []string{"build/gen/a.h", "build/gen/b.h"}
+			p.expectStep("first", script, ipc.StatusCompiled, outputs...)
+			if node := p.track["step:build/gen/a.h"]; node.Unsettled != "" {
+				t.Errorf("first: %s", node.Unsettled)
+			}
+			first := p.builtFiles()
+			if r := p.expectStep("again", script, ipc.StatusCached, outputs...); !r.InPlace {
+				t.Errorf("again: %s", r.Reason.Text)
+			}
+			p.remove("build")
+			p.expectStep("deleted", script, ipc.StatusCached, outputs...)
+			p.sameFiles("deleted", p.builtFiles(), first, nil)
+			p.remove("build/gen/b.h")
+			p.expectStep("one deleted", script, ipc.StatusCached, outputs...)
+			p.sameFiles("one deleted", p.builtFiles(), first, nil)
+			p.write("api.txt", "int abc();\n")
+			p.expectStep("another branch", script, ipc.StatusCompiled, outputs...)
+			second := p.builtFiles()
+			p.write("api.txt", "int a();\n")
+			p.expectStep("back", script, ipc.StatusCached, outputs...)
+			p.sameFiles("back", p.builtFiles(), first, nil)
+			p.stop()
+			if err := os.Remove(p.state); err != nil {
+				t.Fatal(err)
+			}
+			p.write("api.txt", "int abc();\n")
+			p.expectStep("there, without what the service remembers", script, ipc.StatusCached, outputs...)
+			p.sameFiles("there", p.builtFiles(), second, nil)
+		})
+	}
+}
+
+// Whatever a step learns of files is an input.
+func TestInputsOfSteps(t *testing.T) {
+	t.Parallel()
+	outside := filepath.Join(t.TempDir(), "outside")
+	for name, tt := range map[string]struct {
+		script string
+		change func(p *project)
+	}{
+		"a program of the project": {`sh tools/gen > build/gen/a.h`, func(p *project) { p.write("tools/gen", "echo 2\n") }},
+		"a folder that is listed":  {`ls data > build/gen/a.h`, func(p *project) { p.write("data/two", "") }},
+		"a pattern":                {`cat data/* > build/gen/a.h`, func(p *project) { p.write("data/two", "2") }},
+		"a file that is missing":   {`cat opt.txt > build/gen/a.h 2>/dev/null || echo none > build/gen/a.h`, func(p *project) { p.write("opt.txt", "opt") }},
+		"a path outside":           {`cat ` + outside + `-$(basename $PWD) > build/gen/a.h 2>/dev/null || echo none > build/gen/a.h`, func(p *project) { p.writeAbs(outside+"-project", "x") }},
+		"the mode of a file":       {`if [ -x data/one ]; then echo x; else echo no; fi > build/gen/a.h`, func(p *project) { _ = os.Chmod(p.path("data/one"), 0o755) }},
+		"the age of a file":        {`if [ data/one -nt data/old ]; then echo x; else echo no; fi > build/gen/a.h`, func(p *project) { _ = os.Chtimes(p.path("data/one"), farFuture, farFuture) }},
+		"the text of a link":       {`readlink link > build/gen/a.h`, func(p *project) { p.remove("link"); p.turn("link", "other") }},
+		"a library of a program":   {`LD_LIBRARY_PATH=libs cat data/one > build/gen/a.h; cat libs/x > /dev/null`, func(p *project) { p.write("libs/x", "2") }},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p := stepProject(t)
+			p.write("tools/gen", "echo 1\n")
+			p.write("data/one", "1")
+			p.write("data/old", "0")
+			p.write("libs/x", "1")
+			p.turn("link", "data/one")
+			p.expectStep("first", tt.script, ipc.StatusCompiled, "build/gen/a.h")
+			if r := p.expectStep("again", tt.script, ipc.StatusCached, "build/gen/a.h"); !r.InPlace {
+				t.Errorf("again: %s", r.Reason.Text)
+			}
+			before := p.read("build/gen/a.h")
+			tt.change(p)
+			p.expectStep("changed", tt.script, ipc.StatusCompiled, "build/gen/a.h")
+			if name != "a library of a program" && p.read("build/gen/a.h") == before {
+				t.Errorf("void: the output is the same")
+			}
+		})
+	}
+}
+
+// What depends on more than its inputs, or of which not all is seen, is made, believed
+// while it lies in its place, and not stored.
+func TestStepsThatAreNotStored(t *testing.T) {
+	t.Parallel()
+	static := staticCat(t)
+	for name, tt := range map[string]struct{ script, why string }{
+		"the time":                  {`date > build/gen/a.h`, "asks for the time"},
+		"an output that is read":    {`cat build/gen/a.h > /dev/null 2>&1; cat api.txt > build/gen/a.h`, ""},
+		"an output that is kept":    {`[ -f build/gen/a.h ] || cat api.txt > build/gen/a.h`, ""},
+		"an output that grows":      {`cat api.txt >> build/gen/a.h`, ""},
+		"a file of the sources":     {`cat api.txt > build/gen/a.h; echo x > src/parser.c`, "it writes src/parser.c"},
+		"a file that was there":     {`cat api.txt > build/gen/a.h; echo x > build/there`, "it writes build/there"},
+		"a static program":          {static + ` api.txt > build/gen/a.h`, "did not load the tracer"},
+		"the kernel":                {`cat /proc/uptime > build/gen/a.h`, "/proc/uptime was read"},
+		"a counter":                 {`n=$(cat n 2>/dev/null); echo x$n > n; cat n > build/gen/a.h`, ""},
+		"a file that another makes": {`cat api.txt > build/gen/a.h; echo x > build/gen/shared`, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p := stepProject(t)
+			p.write("src/main.cpp", "int main() {}\n")
+			p.write("build/there", "old")
+			if name == "a file that another makes" {
+				p.generate(`echo 1 > build/gen/other.h; echo y > build/gen/shared`, "build/gen/other.h")
+			}
+			p.generate(tt.script, "build/gen/a.h")
+			p.write("api.txt", "int b();\n")
+			p.expectStep("over an old output", tt.script, ipc.StatusCompiled, "build/gen/a.h")
+			if r := p.expectStep("again", tt.script, ipc.StatusCached, "build/gen/a.h"); !r.InPlace {
+				t.Errorf("again: %s", r.Reason.Text)
+			}
+			rec := p.s.records.get("step:build/gen/a.h")
+			if rec.Uncacheable == "" || !strings.Contains(rec.Uncacheable, tt.why) || rec.Unsettled != "" {
+				t.Errorf("not stored because of %q, want %q; in doubt because of %q", rec.Uncacheable, tt.why, rec.Unsettled)
+			}
+			p.write("api.txt", "int c();\n")
+			if r := p.generate(tt.script, "build/gen/a.h"); r.InPlace && !strings.Contains(name, "kernel") && !strings.Contains(name, "time") {
+				t.Errorf("an input changed: %s", r.Reason.Text)
+			}
+		})
+	}
+}
+
+// A file that a step makes in the build folder and does not declare belongs to it.
+func TestUndeclaredOutputOfStep(t *testing.T) {
+	t.Parallel()
+	p := stepProject(t)
+	const script = `cat api.txt > build/gen/a.h; wc -l < api.txt > build/gen/a.count; chmod 755 build/gen/a.count`
+	p.expectStep("first", script, ipc.StatusCompiled, "build/gen/a.h")
+	first := p.builtFiles()
+	p.remove("build")
+	p.expectStep("deleted", script, ipc.StatusCached, "build/gen/a.h")
+	p.sameFiles("deleted", p.builtFiles(), first, nil)
+	if info, err := os.Stat(p.path("build/gen/a.count")); err != nil || info.Mode().Perm()&0o111 == 0 {
+		t.Errorf("%v, %v", info, err)
+	}
+	p.remove("build/gen/a.count")
+	p.expectStep("one deleted", script, ipc.StatusCached, "build/gen/a.h")
+	p.sameFiles("one deleted", p.builtFiles(), first, nil)
+	p.write("api.txt", "int a();\nint b();\n")
+	p.expectStep("edited", script, ipc.StatusCompiled, "build/gen/a.h")
+	p.remove("build")
+	p.expectStep("deleted", script, ipc.StatusCached, "build/gen/a.h")
+	if text := strings.TrimSpace(p.read("build/gen/a.count")); text != "2" {
+		t.Errorf("%q", text)
+	}
+}
+
+// Compiled modules that Python keeps beside sources are no inputs: the source is.
+func TestPythonStep(t *testing.T) {
+	t.Parallel()
+	if _, err := exec.LookPath("python3"); err != nil {
+		t.Skip("no python3 here")
+	}
+	p := stepProject(t)
+	const script = `python3 tools/gen.py > build/gen/a.h`
+	p.write("tools/gen.py", "import helper\nhelper.emit()\n")
+	p.write("tools/helper.py", "def emit():\n    print(open('api.txt').read().upper())\n")
+	p.expectStep("first", script, ipc.StatusCompiled, "build/gen/a.h")
+	if node := p.track["step:build/gen/a.h"]; node.Unsettled != "" {
+		t.Errorf("first: %s", node.Unsettled)
+	}
+	if _, err := os.Stat(p.path("tools/__pycache__")); err != nil {
+		t.Fatalf("void: %v", err)
+	}
+	if r := p.expectStep("again", script, ipc.StatusCached, "build/gen/a.h"); !r.InPlace {
+		t.Errorf("again: %s", r.Reason.Text)
+	}
+	p.remove("tools/__pycache__")
+	p.remove("build")
+	p.expectStep("cleaned", script, ipc.StatusCached, "build/gen/a.h")
+	p.write("tools/helper.py", "def emit():\n    print(open('api.txt').read().lower())\n")
+	if r := p.expectStep("module edited", script, ipc.StatusCompiled, "build/gen/a.h"); r.Reason.Path != "tools/helper.py" {
+		t.Errorf("module edited: %+v", r.Reason)
+	}
+}
+
+// An input that changes while a step runs leaves its result in doubt.
+func TestStepInputEditedMeanwhile(t *testing.T) {
+	t.Parallel()
+	p := stepProject(t)
+	p.write("data/one", "1")
+	const script = `cat data/one > build/gen/a.h; echo 2 > data/one`
+	p.generate(script, "build/gen/a.h")
+	if node := p.track["step:build/gen/a.h"]; node.Unsettled == "" && p.s.records.get("step:build/gen/a.h").Uncacheable == "" {
+		t.Error("believed and stored")
+	}
+	const edits = `cat data/one > build/gen/b.h; : > running; while [ -e running ]; do sleep 0.01; done`
+	done := make(chan ipc.UnitResult, 1)
+	go func() { done <- p.generate(edits, "build/gen/b.h") }()
+	testkit.Until(t, "the step", func() bool { _, err := os.Stat(p.path("running")); return err == nil })
+	if err := os.WriteFile(p.path("data/one"), []byte("3"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	p.remove("running")
+	<-done
+	if node := p.track["step:build/gen/b.h"]; node.Unsettled == "" {
+		t.Errorf("edited by somebody else: %+v", p.s.records.get("step:build/gen/b.h").Uncacheable)
+	}
+}
+
+// staticCat is a static program that copies a file to its output.
+func staticCat(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	source := filepath.Join(dir, "cat.c")
+	text := "#include <stdio.h>\nint main(int n, char **v) { FILE *f = fopen(v[1], \"r\"); for (int c; (c = getc(f)) != EOF;) putchar(c); return 0; }\n"
+	if err := os.WriteFile(source, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if out, err := exec.CommandContext(t.Context(), "gcc", "-static", source, "-o", filepath.Join(dir, "cat")).CombinedOutput(); err != nil {
+		t.Skipf("no static C library: %v\n%s", err, out)
+	}
+	return filepath.Join(dir, "cat")
+}
+
+var farFuture = time.Unix(1<<32, 0)

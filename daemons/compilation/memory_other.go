@@ -1,6 +1,0 @@
-//go:build !linux
-
-package compilation
-
-// availableMemory is not known here; only Config.MaxMemory bounds what runs.
-func availableMemory() int64 { return -1 }

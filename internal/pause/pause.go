@@ -1,0 +1,22 @@
+// Package pause waits for a time, or until a context ends.
+package pause
+
+import (
+	"context"
+	"time"
+)
+
+// For waits for d, and returns the error of ctx if that ends first.
+func For(ctx context.Context, d time.Duration) error {
+	if d <= 0 {
+		return ctx.Err()
+	}
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}

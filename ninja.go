@@ -1,0 +1,192 @@
+package replibuild
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/RepliBuild/replibuild/daemons"
+	"github.com/RepliBuild/replibuild/daemons/setup/ninjabuild"
+	"github.com/RepliBuild/replibuild/internal/caller"
+	"github.com/RepliBuild/replibuild/ipc"
+)
+
+// NinjaRunner runs the commands of a build.ninja: compiles and links by the compilation
+// service of the build folder, with its cache and warm compilers, everything else by
+// another runner. The service is made, or its daemon started, for the first command that
+// it can run; so a build with nothing to do starts no daemon and leaves no state.
+//
+// The set of a build folder belongs to the folder itself, and its state lies there.
+type NinjaRunner struct {
+	other ninjabuild.Runner
+	build string // ID of the build
+
+	mu      sync.Mutex
+	opened  bool
+	project *Project
+	wiring  *wiring
+	service ipc.Compilation // nil = everything by the other runner
+	chains  map[string]*ipc.Toolchain
+}
+
+// NewNinjaRunner makes a runner for one build; other runs what the service cannot run.
+// Close must be called.
+func NewNinjaRunner(other ninjabuild.Runner) *NinjaRunner {
+	return &NinjaRunner{other: other, build: "ninja-" + rand.Text(), chains: map[string]*ipc.Toolchain{}}
+}
+
+// Close ends what the runner has made. A daemon stays.
+func (r *NinjaRunner) Close() error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.wiring == nil {
+		return nil
+	}
+	return r.wiring.close()
+}
+
+// Run implements [ninjabuild.Runner].
+func (r *NinjaRunner) Run(ctx context.Context, c ninjabuild.Command) ninjabuild.Result {
+	known, ok := ninjabuild.Recognise(c)
+	if !ok {
+		return r.other.Run(ctx, c)
+	}
+	req, service := r.request(ctx, c, known)
+	if service == nil {
+		return r.other.Run(ctx, c)
+	}
+	began := time.Now()
+	var result ipc.UnitResult
+	_, err := service.Run(ctx, req, func(p ipc.RunProgress) {
+		for _, done := range p.Finished {
+			result = done
+		}
+	})
+	switch {
+	case ctx.Err() != nil:
+		return interrupted(ctx, result)
+	case err != nil, result.Status == ipc.StatusSkipped, result.Status == ipc.StatusFailed && result.Exit <= 0:
+		return r.other.Run(ctx, c) // the service has a fault of its own
+	case result.Status == ipc.StatusFailed:
+		return ninjabuild.Result{Output: []byte(result.Diagnostics), Code: result.Exit}
+	}
+	renew(req.Root, c, began)
+	return ninjabuild.Result{Output: []byte(result.Diagnostics)}
+}
+
+func interrupted(ctx context.Context, result ipc.UnitResult) ninjabuild.Result {
+	var cause ninjabuild.Interrupt
+	return ninjabuild.Result{Output: []byte(result.Diagnostics), Code: 130, Interrupted: errors.As(context.Cause(ctx), &cause)}
+}
+
+// renew gives outputs that were left alone, because their content is right, the time of
+// now: ninja goes by times.
+func renew(root string, c ninjabuild.Command, began time.Time) {
+	for _, out := range c.Outputs {
+		if !filepath.IsAbs(out) {
+			out = filepath.Join(root, out)
+		}
+		if info, err := os.Stat(out); err == nil && info.ModTime().Before(began) {
+			_ = touch(out) // else the next build looks at it again
+		}
+	}
+}
+
+// request makes the request for a command. The service is nil if it cannot be had.
+func (r *NinjaRunner) request(ctx context.Context, c ninjabuild.Command, known ninjabuild.Recognised) (ipc.RunRequest, ipc.Compilation) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if !r.opened {
+		r.opened = true
+		r.open(ctx, c)
+	}
+	if r.service == nil {
+		return ipc.RunRequest{}, nil
+	}
+	chain := r.toolchain(ctx, c, known.Program)
+	if chain == nil {
+		return ipc.RunRequest{}, nil
+	}
+	command := known.Command
+	command.Lang = "c++" // the driver that was named is the first of its toolchain
+	if chain.CC == chain.CXX && filepath.Ext(known.Action.Source) == ".c" {
+		command.Lang = "c"
+	}
+	return ipc.RunRequest{
+		Build: r.build, Root: r.project.Root(), BuildDir: ".", Env: c.Env, Caller: caller.Own(),
+		Toolchains: []ipc.Toolchain{*chain}, Commands: []ipc.Command{command}, Actions: []ipc.RunAction{{Action: known.Action}},
+	}, r.service
+}
+
+// open opens the set of the build folder. What fails leaves everything to the other runner.
+func (r *NinjaRunner) open(ctx context.Context, c ninjabuild.Command) {
+	dir, err := filepath.Abs(c.Dir)
+	if err != nil || forTrial(dir) {
+		return
+	}
+	if r.project, err = OpenBuildFolder(dir, Options{Env: c.Env}); err != nil {
+		return
+	}
+	r.wiring = newWiring(r.project, nil)
+	if !r.project.InCI() && r.project.unfitFor(ctx) == nil {
+		client := ipc.NewCompilationClient(r.project.dialer(ipc.NameCompilation))
+		r.wiring.onClose(client.Close)
+		r.service = client
+		return
+	}
+	if local, err := r.wiring.compilation(nil); err == nil {
+		r.service = keep(r.wiring, local)
+	}
+}
+
+// unfitFor starts the compilation daemon, and says why it cannot serve this process.
+func (p *Project) unfitFor(ctx context.Context) error {
+	if _, err := p.Start(ctx, ipc.NameCompilation); err != nil {
+		return err
+	}
+	return p.supervisor().Unfit(caller.Own(), ipc.NameCompilation)
+}
+
+// toolchain describes a driver, nil if it is none. The first time asks the driver itself;
+// later builds know it from the state in the build folder.
+func (r *NinjaRunner) toolchain(ctx context.Context, c ninjabuild.Command, driver string) *ipc.Toolchain {
+	chain, known := r.chains[driver]
+	if known {
+		return chain
+	}
+	if strings.ContainsAny(driver, " \t'\"\\") {
+		return nil // where a driver may be named, it may have arguments
+	}
+	setup := r.wiring.setup()
+	defer setup.Close()
+	reply, err := setup.Toolchain(ctx, ipc.ToolchainRequest{Env: ipc.CallerEnv(c.Env), Compiler: driver})
+	if err == nil && len(reply.Toolchains) == 1 {
+		chain = &reply.Toolchains[0]
+	}
+	if ctx.Err() == nil {
+		r.chains[driver] = chain
+	}
+	return chain
+}
+
+// forTrial reports the folders in which CMake tries what the compiler can do: dozens of
+// builds that are thrown away.
+func forTrial(dir string) bool {
+	return strings.Contains(filepath.ToSlash(dir)+"/", "/CMakeFiles/CMakeScratch/") ||
+		strings.Contains(filepath.ToSlash(dir)+"/", "/CMakeFiles/CMakeTmp/")
+}
+
+// OpenBuildFolder opens the set of a folder with a build.ninja, whatever projects lie
+// above it.
+func OpenBuildFolder(dir string, o Options) (*Project, error) {
+	root, err := daemons.BuildFolder(dir)
+	if err != nil {
+		return nil, err
+	}
+	return openRoot(root, o)
+}
