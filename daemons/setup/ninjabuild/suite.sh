@@ -14,6 +14,8 @@ mkdir "$work/misc" "$work/cmake"
 cp "$2"/misc/*.py "$work/misc/"
 ln -s "$1" "$work/ninja" # the suites run ./ninja of the working folder
 
+export CI=1 REPLIBUILD_HOME="$work/home" # no daemon outlives the suite
+
 code=0
 for suite in output_test jobserver_test; do
   [ -f "$work/misc/$suite.py" ] || continue
