@@ -68,12 +68,12 @@ deps-test: deps-demo
 	  command -v $${p%%:*} >/dev/null 2>&1 || missing="$$missing $${p##*:}"; done; \
 	[ -z "$$missing" ] || { $(APT) update && $(APT) install -y $$missing >/dev/null; }
 
-# ninja's own tests of the program, from Debian's source package, or from the source tree
-# NINJA_SOURCES. docs/ninja.md says what differs.
+# ninja's own tests of the program and CMake's of its ninja generator, from Debian's source
+# packages; NINJA_SOURCES is another source tree of ninja. docs/ninja.md says what differs.
 NINJA_SOURCES ?= $(REAL)/ninja
 ninja-suite: deps-test build
-	@[ -d "$(NINJA_SOURCES)" ] || ./examples/fetch.sh $(REAL) ninja:ninja-build
-	./daemons/setup/ninjabuild/suite.sh $(CURDIR)/$(BIN) $(NINJA_SOURCES)
+	@[ -d "$(NINJA_SOURCES)" ] && [ -d $(REAL)/cmake ] || ./examples/fetch.sh $(REAL) ninja:ninja-build cmake:cmake
+	./daemons/setup/ninjabuild/suite.sh $(CURDIR)/$(BIN) $(NINJA_SOURCES) $(REAL)/cmake
 
 # Random projects and changes to them, each build beside one by the plain compiler;
 # oracle/doc.go. The default takes some 20 minutes on 2 cores.

@@ -95,7 +95,7 @@ var hazards = []hazard{
 		goesBack: link("../one.h", "include/value.h")},
 	{row: 11, name: "absolute link to a folder turned", files: map[string]string{"src/main.cpp": mainOf["src/main.cpp"], "one/value.h": "#define VALUE 1\n", "two/value.h": "#define VALUE 2\n"},
 		before: func(w *world) { link(w.abs("p/one"), "include")(w) }, change: func(w *world) { link(w.abs("p/two"), "include")(w) }, makes: []string{unit}},
-	{row: 13, name: "unusual names", makes: []string{unit}, change: write("include/a b\tc\xff$'\".h", other),
+	{row: 13, name: "unusual names", makes: []string{unit}, change: write("include/a b\tc\xff$'\\\".h", other),
 		files: map[string]string{"src/main.cpp": "#include \"a b\tc\xff$'\\\".h\"\nint value = VALUE;\nint main() { return 0; }\n", "include/x.h": "", "include/a b\tc\xff$'\\\".h": "#define VALUE 1\n"}},
 	{row: 16, name: "specs file", toml: "compiler = \"g++\"\ncxx_flags = [\"-specs=my.specs\"]\n", files: with(map[string]string{"my.specs": "%rename cpp_options old\n*cpp_options:\n-DMORE=1 %(old)\n\n"}),
 		change: write("my.specs", "%rename cpp_options old\n*cpp_options:\n-DMORE=2 %(old)\n\n")},

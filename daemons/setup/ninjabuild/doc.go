@@ -6,7 +6,8 @@
 // each. What has to be built is decided as ninja does it: by the times of files, the hash
 // of the command in the log, and the inputs that compilers named in the last build
 // (scan.go). The order of work is that of ninja 1.13: the longest chain of commands first
-// (plan.go). No daemon is started, and no state is left but ninja's own.
+// (plan.go). [Recognise] says which commands a compilation service can run in place of a
+// shell. The package itself starts no daemon and leaves no state but ninja's own.
 //
 // The process's working folder, environment and signal handling stay as they are: folder
 // and environment are values, and an interrupt is the end of the context.

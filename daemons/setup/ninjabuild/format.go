@@ -1,6 +1,7 @@
 package ninjabuild
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -80,7 +81,7 @@ func newStatusFormat(text string) (*format, error) {
 			f.addText(rest[:1])
 			after = rest[1:]
 		default:
-			return nil, fmt.Errorf("invalid --status: --status:1: bad $-escape (literal $ must be written as $$)\n")
+			return nil, errors.New("invalid --status: --status:1: bad $-escape (literal $ must be written as $$)")
 		}
 		text = after
 	}

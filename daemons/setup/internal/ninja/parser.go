@@ -146,7 +146,6 @@ func (p *parser) rule() error {
 			return err
 		}
 		if !ruleVariables[key] {
-			// Not a stop: other variables belong to edges.
 			return p.fail("unexpected variable '" + key + "'")
 		}
 		r.bind(key, value)
