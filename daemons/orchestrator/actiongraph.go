@@ -112,11 +112,3 @@ func (g *actionGraph) join(from, to int, e edge) {
 	e.to = from
 	g.needs[to] = append(g.needs[to], e)
 }
-
-// action returns the action of an ID, nil if there is none.
-func (g *actionGraph) action(id string) *ipc.Action {
-	if i, known := g.at[id]; known {
-		return &g.plan.Actions[i]
-	}
-	return nil
-}

@@ -86,6 +86,7 @@ func jobserverOf(makeflags string) (auth string, err error) {
 	case auth == "", strings.HasPrefix(auth, "fifo:"):
 		return auth, nil
 	case !isPair:
+		//lint:ignore ST1005 the words are what ninja prints
 		return "", errors.New("Semaphore mode is not supported on Posix!")
 	case strings.HasPrefix(read, "-") || strings.HasPrefix(write, "-"):
 		return "", nil // make's way to say that it hands none on
