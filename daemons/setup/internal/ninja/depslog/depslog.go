@@ -179,6 +179,7 @@ func (l *Log) Lookup(output string) *Deps {
 func (l *Log) Stale() bool { return l.stale }
 
 // errTooLong says that an output has more inputs than a record can hold.
+//
 //lint:ignore ST1005 the words are what ninja prints
 var errTooLong = errors.New("Numerical result out of range")
 
