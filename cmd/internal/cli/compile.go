@@ -55,15 +55,11 @@ func (a *app) compile(cmd *cobra.Command, f compileFlags, files []string) error 
 	case f.trace != "" && f.options.Detach:
 		return ipc.Errorf(ipc.CodeBadRequest, "--trace needs to see the build, which --detach leaves alone")
 	}
-	if dir, err := a.ninjaFolder(); dir != "" || err != nil {
-		if err != nil {
-			return err
-		}
-		return a.compileNinja(dir, f, files)
-	}
 	p, err := a.open()
-	if err != nil {
+	if dir, err := a.ninjaFolder(p, err); err != nil {
 		return err
+	} else if dir != "" {
+		return a.compileNinja(dir, f, files)
 	}
 	f.options.Files, err = projectFiles(p.Root(), files)
 	if err != nil {

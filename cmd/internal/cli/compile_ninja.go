@@ -12,13 +12,12 @@ import (
 
 // ninjaFolder finds the build.ninja that `compile` uses where there is no
 // replibuild.toml: in the folder itself, or in one folder beneath it whose name begins
-// with "build". It returns "" if there is none.
-func (a *app) ninjaFolder() (string, error) {
+// with "build". p and err are what opening the project gave. It returns "" if there is none.
+func (a *app) ninjaFolder(p *replibuild.Project, err error) (string, error) {
 	dir := a.projectDir
 	if dir == "" {
 		dir = "."
 	}
-	p, err := replibuild.Open(dir, replibuild.Options{Env: a.Env})
 	switch {
 	case err == nil && isFile(filepath.Join(p.Root(), "replibuild.toml")):
 		return "", nil
@@ -32,7 +31,7 @@ func (a *app) ninjaFolder() (string, error) {
 	found, _ := filepath.Glob(filepath.Join(dir, "build*", "build.ninja"))
 	switch len(found) {
 	case 0:
-		return "", nil
+		return "", err
 	case 1:
 		return filepath.Dir(found[0]), nil
 	}
