@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"slices"
+	"time"
 )
 
 // coarseKind has files on a file system that counts whole seconds: all of the world,
@@ -55,9 +56,7 @@ func (w *world) mountCoarse() string {
 	}
 	w.t.Cleanup(func() {
 		w.endAll()
-		if text, err := exec.Command("umount", dir).CombinedOutput(); err != nil {
-			w.t.Errorf("umount: %v: %s", err, text)
-		}
+		w.unmount(dir)
 		_ = os.Remove(image)
 	})
 	if dir != w.base {
@@ -128,4 +127,18 @@ func (w *world) withinASecond(change func()) []string {
 		}
 	}
 	return nil
+}
+
+// unmount waits until the last process that worked in a folder is gone: one that was killed
+// is in the way until the kernel has closed its files.
+func (w *world) unmount(dir string) {
+	var text []byte
+	var err error
+	for range 300 {
+		if text, err = exec.Command("umount", dir).CombinedOutput(); err == nil {
+			return
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+	w.t.Errorf("umount: %v: %s", err, text)
 }
