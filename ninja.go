@@ -61,12 +61,12 @@ func (r *NinjaRunner) Run(ctx context.Context, c ninjabuild.Command) ninjabuild.
 		return r.other.Run(ctx, c)
 	}
 	began := time.Now()
-	var result ipc.UnitResult
-	_, err := service.Run(ctx, req, func(p ipc.RunProgress) {
-		for _, done := range p.Finished {
-			result = done
+	result, err := runOne(ctx, service, req)
+	if errors.Is(err, ipc.ErrUnreachable) || ipc.CodeOf(err) == ipc.CodeStopping {
+		if local := r.takeOver(service); local != nil && ctx.Err() == nil {
+			result, err = runOne(ctx, local, req)
 		}
-	})
+	}
 	switch {
 	case ctx.Err() != nil:
 		return interrupted(ctx, result)
@@ -77,6 +77,29 @@ func (r *NinjaRunner) Run(ctx context.Context, c ninjabuild.Command) ninjabuild.
 	}
 	renew(req.Root, c, began)
 	return ninjabuild.Result{Output: []byte(result.Diagnostics)}
+}
+
+// runOne runs a request for one action.
+func runOne(ctx context.Context, service ipc.Compilation, req ipc.RunRequest) (result ipc.UnitResult, err error) {
+	_, err = service.Run(ctx, req, func(p ipc.RunProgress) {
+		for _, done := range p.Finished {
+			result = done
+		}
+	})
+	return result, err
+}
+
+// takeOver makes a service of this process in place of a daemon that is gone, for the rest
+// of the build, and returns it, nil if it cannot be made. It ends the compilers that the
+// daemon left before it makes their outputs.
+func (r *NinjaRunner) takeOver(gone ipc.Compilation) ipc.Compilation {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.service == gone { // else another command was here first
+		r.service = nil
+		r.openLocal()
+	}
+	return r.service
 }
 
 func interrupted(ctx context.Context, result ipc.UnitResult) ninjabuild.Result {
@@ -139,6 +162,11 @@ func (r *NinjaRunner) open(ctx context.Context, c ninjabuild.Command) {
 		r.service = client
 		return
 	}
+	r.openLocal()
+}
+
+// openLocal makes the service in this process.
+func (r *NinjaRunner) openLocal() {
 	if local, err := r.wiring.compilation(nil); err == nil {
 		r.service = keep(r.wiring, local)
 	}
