@@ -143,7 +143,7 @@ func (r *request) report(attempt int, stream *tables, news ipc.RunProgress) {
 func (r *request) close() []planned {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.attempts++ // nobody is listened to any more
+	r.attempts++ // no attempt is listened to any more
 	rest := r.rest()
 	clear(r.owed)
 	return rest

@@ -18,10 +18,11 @@ type schedule struct {
 	remaining []float64           // by action: expected seconds from its start to the end
 	median    float64             // of the units that history knows, 0 = none
 	peak      int64               // the same of the memory that they took
+	sizes     map[int]int64       // of the sources of units that history does not know, once looked at
 }
 
 func newSchedule(g *actionGraph, cost map[string]unitCost) *schedule {
-	s := &schedule{plan: g.plan, cost: cost, remaining: make([]float64, len(g.plan.Actions))}
+	s := &schedule{plan: g.plan, cost: cost, remaining: make([]float64, len(g.plan.Actions)), sizes: map[int]int64{}}
 	s.median, s.peak = medians(g.plan, cost)
 	for i := range slices.Backward(g.plan.Actions) {
 		after := 0.0
@@ -68,7 +69,6 @@ func (s *schedule) expect(a *ipc.Action) float64 {
 // order sorts actions, longest expected first along the critical path, the larger source
 // first where that is unknown, and fills in what history expects of them.
 func (s *schedule) order(actions []planned) {
-	sizes := make(map[int]int64)
 	for i := range actions {
 		a := &actions[i]
 		c, known := s.cost[a.ID]
@@ -76,12 +76,12 @@ func (s *schedule) order(actions []planned) {
 		if a.Kind == ipc.ActionCompile {
 			a.ExpectedPeak = cmp.Or(c.Peak, s.peak)
 			if !known {
-				sizes[a.at] = s.size(a.Source)
+				s.lookAtSize(a)
 			}
 		}
 	}
 	slices.SortStableFunc(actions, func(a, b planned) int {
-		return cmp.Or(cmp.Compare(b.Remaining, a.Remaining), cmp.Compare(sizes[b.at], sizes[a.at]))
+		return cmp.Or(cmp.Compare(b.Remaining, a.Remaining), cmp.Compare(s.sizes[b.at], s.sizes[a.at]))
 	})
 }
 
@@ -91,15 +91,20 @@ type planned struct {
 	at int
 }
 
-func (s *schedule) size(source string) int64 {
+// lookAtSize notes how large the source of a unit is: once, for actions are put in order
+// when they are announced and again when they are sent.
+func (s *schedule) lookAtSize(a *planned) {
+	if _, known := s.sizes[a.at]; known {
+		return
+	}
+	source := a.Source
 	if !filepath.IsAbs(source) {
 		source = filepath.Join(s.plan.Root, source)
 	}
-	fi, err := os.Stat(source)
-	if err != nil {
-		return 0
+	s.sizes[a.at] = 0
+	if fi, err := os.Stat(source); err == nil {
+		s.sizes[a.at] = fi.Size()
 	}
-	return fi.Size()
 }
 
 // expected estimates how long ordered actions and what waits for them take on so many

@@ -194,6 +194,12 @@ func (s *scheduler) lookAgain() error {
 // to know.
 func (s *scheduler) decide(i int) *planned {
 	n, a := &s.states[i], s.action(i)
+	if a.Kind != ipc.ActionPhony && s.stopped == nil && n.broken == nil {
+		if by := s.blockedBy(i); by != nil {
+			why := words.NeededFailed(nameOf(by))
+			n.broken = &why
+		}
+	}
 	switch {
 	case a.Kind == ipc.ActionPhony:
 		s.done(i, ipc.UnitResult{ID: a.ID, Status: ipc.StatusCached, InPlace: true})
@@ -201,8 +207,6 @@ func (s *scheduler) decide(i int) *planned {
 		s.done(i, skipped(a, *s.stopped))
 	case n.broken != nil:
 		s.done(i, skipped(a, *n.broken))
-	case s.blockedBy(i) != nil:
-		s.done(i, skipped(a, words.NeededFailed(nameOf(s.blockedBy(i)))))
 	case !n.needed:
 		s.done(i, ipc.UnitResult{ID: a.ID, Status: ipc.StatusCached, InPlace: true})
 	default:
@@ -218,7 +222,7 @@ func skipped(a *ipc.Action, why ipc.Reason) ipc.UnitResult {
 }
 
 // blockedBy returns a failed action that an action comes after and needs: it read one of
-// the outputs when it was made last, or it was never made, so that nobody knows.
+// the outputs when it was made last, or it was never made, so that this is not known.
 func (s *scheduler) blockedBy(i int) *ipc.Action {
 	n, a := &s.states[i], s.action(i)
 	for _, from := range n.lost {
