@@ -287,7 +287,7 @@ func TestHistoryWithoutDaemons(t *testing.T) {
 	m.wantNoText(t, "no builds yet")
 }
 
-// A build of which nothing is heard any more stands still.
+// A build whose orchestrator does not answer any more stands still.
 func TestContactLostIsShown(t *testing.T) {
 	t.Parallel()
 	m, _ := liveSample(t)

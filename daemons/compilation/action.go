@@ -22,7 +22,7 @@ type action struct {
 	// never says why the result may not be stored whatever it reads, "" if it may.
 	never   string
 	writing writing
-	named   string // the argument because of which the tool is told the outputs' own names
+	named   string // the argument that makes the tool need the outputs' own names
 	// beside are further files that the command line names and the tool writes.
 	beside []string
 	// command says more of a command of the plan, nil for compiles, archives and links.

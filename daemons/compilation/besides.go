@@ -25,7 +25,7 @@ func (w *work) besides(t *attempt, seen *observation) (paths []string, why strin
 		}
 		one := seen.writes[p]
 		if one.Declared || one.Appended && t.command == nil && !slices.Contains(t.beside, p) {
-			continue // a log that each run adds to is nobody's output
+			continue // a log that each run appends to is no output
 		}
 		if one.Updated {
 			why = cmp.Or(why, "it adds to "+p)

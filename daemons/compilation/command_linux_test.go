@@ -122,8 +122,8 @@ func TestInputsOfSteps(t *testing.T) {
 	}
 }
 
-// What depends on more than its inputs, or of which not all is seen, is made, believed
-// while it lies in its place, and not stored.
+// The result of a step that depends on more than its inputs, or that is not seen whole, is
+// not stored. It is believed while it lies in its place.
 func TestStepsThatAreNotStored(t *testing.T) {
 	t.Parallel()
 	static := staticCat(t)

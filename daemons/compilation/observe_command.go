@@ -109,7 +109,7 @@ func (w *commandWitness) dropOwnState(o *preload.Observation) {
 	})
 }
 
-// dropMachinery leaves out what is never an input: compiled Python, of which the source
+// dropMachinery leaves out what is never an input: compiled Python, whose source
 // counts, profiles, git's index, our own state, and the caches of compilers.
 func (w *commandWitness) dropMachinery(o *preload.Observation) {
 	caches := w.compilerCaches()
@@ -172,7 +172,7 @@ func (w *traceWitness) askedMatch(a preload.Asked) string {
 		return ""
 	}
 	if w.about.view.Signature(a.Path).IsDir() {
-		return snapshot.ModeOnly // the names in it are listed by whoever wants to know them
+		return snapshot.ModeOnly // a program that needs the names in it lists them
 	}
 	for _, program := range a.Programs {
 		if !timeless[path.Base(program)] {

@@ -35,7 +35,7 @@ func (w *work) addStamps(seen *observation, set *snapshot.InputSet, gcc bool) {
 }
 
 // addTimesOfAST adds when the inputs of a command were written, if it made a precompiled
-// header or a module of clang's: those keep the times, and clang refuses one of which a
+// header or a module of clang's: those keep the times, and clang refuses one if a
 // header has another time now ("has been modified since the precompiled header was built").
 func (w *work) addTimesOfAST(outputs []string, set *snapshot.InputSet) {
 	if !slices.ContainsFunc(outputs, func(out string) bool { return isClangAST(w.view.Abs(out)) }) {

@@ -253,7 +253,7 @@ func (s *Service) scanUncovered() int {
 	return n + len(files)
 }
 
-// scanBranches reads the folders of listings in a folder: all, or those of which an
+// scanBranches reads the folders of listings in a folder: all, or those for which an
 // event told.
 func (s *Service) scanBranches(p *dirNode, all bool) {
 	for _, b := range slices.Clone(p.branches) {

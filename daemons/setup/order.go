@@ -130,8 +130,8 @@ func (o *buildOrder) sorted() []*orderNode {
 	return out
 }
 
-// cycle returns nodes of which each needs the next and the last the first, nil if there
-// are none.
+// cycle returns the nodes of a cycle: each needs the next, and the last needs the first. It
+// returns nil if there is none.
 func (o *buildOrder) cycle() []*orderNode {
 	const visiting, done = 1, 2
 	mark := map[*orderNode]int{}

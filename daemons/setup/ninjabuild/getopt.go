@@ -24,7 +24,7 @@ type longFlag struct {
 type flagSet struct {
 	flagSpec
 	args  []string
-	rest  []string // what is no option
+	rest  []string // arguments that are no options
 	group string   // letters behind one dash that were not read yet
 }
 

@@ -155,7 +155,7 @@ func leadingFloat(s string) (f float64, ok bool) {
 	return 0, false
 }
 
-// guessJobs is how many commands run if nobody says it.
+// guessJobs is how many commands run without -j.
 func guessJobs() int {
 	switch n := min(runtime.NumCPU(), runtime.GOMAXPROCS(0)); n {
 	case 1:

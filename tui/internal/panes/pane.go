@@ -116,7 +116,7 @@ func isUntold(c *Context) bool {
 	return c.S.Link == state.LinkDown && o != nil && (o.Up() || o.State == ipc.StateUnresponsive)
 }
 
-// contactLost is said of a build of which nothing is heard any more.
+// contactLost is the state of a build whose orchestrator does not answer any more.
 const contactLost = "contact lost"
 
 // buildSign is the sign, the word and the role of how a build ended.

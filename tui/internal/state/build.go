@@ -314,7 +314,7 @@ func (s *State) endJobs() {
 	c.jobs = nil
 }
 
-// resume begins a build that runs already, of which only the queue tells.
+// resume begins a build that runs already and is known from the queue only.
 func (s *State) resume(running *ipc.BuildInfo) {
 	s.begin(running.Build, running.Since)
 	c := s.Current

@@ -78,7 +78,7 @@ func (s *State) made(id string) *Unit {
 	return nil
 }
 
-// dirtyRow is a node of which something changed. A failed one stays so until one of its
+// dirtyRow is a node whose inputs or outputs changed. A failed one stays so until one of its
 // inputs changes: that it failed is why it is dirty.
 func (s *State) dirtyRow(id string, made *Unit, causes []ipc.Cause) *Unit {
 	why := slices.IndexFunc(causes, func(c ipc.Cause) bool {

@@ -57,8 +57,8 @@ func TestRunnerBoundsOutput(t *testing.T) {
 	}
 }
 
-// A group of which one process ignores SIGTERM is gone 500 ms after the end of its
-// context, and nobody of it is left after a normal end either.
+// A group with a process that ignores SIGTERM is gone 500 ms after the end of its context.
+// A normal end leaves no process of a group either.
 func TestRunnerLeavesNothing(t *testing.T) {
 	t.Parallel()
 	if !HasGroups {

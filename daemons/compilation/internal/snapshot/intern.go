@@ -31,8 +31,8 @@ type PackedSet struct {
 }
 
 // Interner gives every path and every (path, digest) a number, so that what a thousand
-// units share is kept once. Numbers are never given twice; what is no longer
-// used goes when the state is written and read again.
+// units share is kept once. A number is never used again. Entries that are not used any
+// more are dropped when the state is written and read again.
 type Interner struct {
 	name   string // that no other Interner has
 	mu     sync.RWMutex

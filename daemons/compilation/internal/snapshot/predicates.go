@@ -34,8 +34,8 @@ const (
 	LeadsTo = "->"
 )
 
-// Differs compares one listing with what is there, and says of which kind a
-// difference is, "" = none.
+// Differs compares one listing with what is there, and returns the kind of the
+// difference, "" = none.
 func (v *Tree) Differs(l cache.Listing) (kind string) {
 	switch l.Match {
 	case "":

@@ -9,7 +9,7 @@ type Scan struct {
 	Stamped bool         // __TIMESTAMP__ occurs
 	Once    bool         // #pragma once occurs
 	Imports bool         // #import occurs: what that names is read once
-	Incbin  bool         // .incbin occurs: the assembler reads a file nobody tells of
+	Incbin  bool         // .incbin occurs: the assembler reads a file that no dependency file names
 	Quoted  []string     // names of #include "…", #include_next and #import
 	Asked   []HeaderName // operands of __has_include and __has_embed
 	AskedBy bool         // __has_include of something that is not a literal name

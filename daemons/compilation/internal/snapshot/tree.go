@@ -265,7 +265,7 @@ var ErrChanged = errors.New("changed meanwhile")
 
 // Renew looks at a path again, after a process has read it, and returns its
 // content. Unless the file is what it was before, if it was looked at before, and
-// its last change is older than since (ns), nobody knows which content was read,
+// its last change is older than since (ns), it is not known which content was read,
 // and the error is ErrChanged. The same holds if its content was in doubt all the time.
 func (v *Tree) Renew(path string, since int64) (cache.Digest, error) {
 	id := v.Interner.PathNumber(path)
@@ -303,7 +303,7 @@ func (v *Tree) Abs(p string) string {
 }
 
 // Tidy gives a path the form that discovery and people know: without "..". It is
-// left as it is if that would name another file, or if nobody can tell because
+// left as it is if that would name another file, or if that cannot be told because
 // neither is there.
 func (v *Tree) Tidy(p string) string {
 	if !strings.Contains(p, "..") {

@@ -35,7 +35,7 @@ func Canonical(path string) string {
 }
 
 // isCanonical is true only if nothing has to be done; it is asked for every path of a
-// manifest, nearly all of which are canonical.
+// manifest, most of them canonical already.
 func isCanonical(path string) bool {
 	rest := path
 	if rest[0] == '/' {

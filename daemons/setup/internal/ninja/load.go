@@ -9,7 +9,7 @@ type ReadFile func(path string) (string, error)
 // Options are what the caller decides.
 type Options struct {
 	Version        string       // our version, for ninja_required_version
-	Warn           func(string) // is told of what is no mistake; may be nil
+	Warn           func(string) // gets warnings; may be nil
 	PhonyCycleFail bool         // a phony edge that names itself stays a cycle, and so an error
 }
 

@@ -26,7 +26,7 @@ func majorMinor(version string) (major, minor int) {
 	return number(first), number(second)
 }
 
-// number is 0 for what is no number.
+// number is 0 for a text that is no number.
 func number(s string) int {
 	n, err := strconv.Atoi(s)
 	if err != nil {

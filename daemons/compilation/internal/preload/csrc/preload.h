@@ -52,7 +52,7 @@
 enum {
 	READ = 'R',     /* opened for reading: content matters */
 	SEEN = 'S',     /* asked about, exists, is no folder */
-	ALLOWED = 'E',  /* a file of which was asked whether it may be used, and no more */
+	ALLOWED = 'E',  /* a file; only its permission was asked about, by access() */
 	FOLDER = 'D',   /* asked about, is a folder */
 	LISTED = 'L',   /* its names were read */
 	LINK = 'K',     /* a symbolic link was asked about as such, or resolved */
