@@ -59,8 +59,8 @@ func rankOf(a *ipc.RunAction) float64 {
 type tool struct {
 	args    []string
 	subject subject
-	watch   observer
-	also    []string // files that it reads and that the observer need not tell of
+	tracker tracker
+	also    []string // files that it reads and that the tracker need not report
 	missed  []string // names that were looked for before it
 	// tracedAs is the program for which the tracer is built, "" = the one that runs.
 	tracedAs string
@@ -87,7 +87,7 @@ type work struct {
 	trace    bool           // tell where the time of each action went
 	// timeTrace is the folder for clang's own traces, "" = none.
 	timeTrace string
-	// started is told of each process that begins to make an output.
+	// started is called for each process that begins to make an output.
 	started func(id string)
 }
 
@@ -160,7 +160,7 @@ func (w *work) newAttempt(a *action, rec *record) *attempt {
 // begin brings an action as far as it goes without a process. It returns nil if the
 // output has to be made, or if another leads (then t.leave is nil).
 func (w *work) begin(ctx context.Context, t *attempt) *result {
-	leave, other := w.s.flights.try(t.base)
+	leave, other := w.s.singleflight.try(t.base)
 	if other != nil {
 		t.leave = nil
 		return nil
@@ -169,11 +169,11 @@ func (w *work) begin(ctx context.Context, t *attempt) *result {
 	return w.lookup(ctx, t)
 }
 
-// finish brings an action to its end, whatever it takes. place is its place in the
+// complete brings an action to its end, whatever it takes. place is its place in the
 // line, nil if it has none yet.
-func (w *work) finish(ctx context.Context, t *attempt, place *place) result {
+func (w *work) complete(ctx context.Context, t *attempt, place *place) result {
 	if t.leave == nil {
-		leave, err := w.s.flights.lead(ctx, t.base)
+		leave, err := w.s.singleflight.lead(ctx, t.base)
 		if err != nil {
 			return w.skipped(t, err)
 		}
@@ -188,7 +188,7 @@ func (w *work) finish(ctx context.Context, t *attempt, place *place) result {
 		place = w.line(t.action, t.rec)
 	}
 	w.takePreamble(t)
-	return w.leavePreamble(t, w.make(ctx, t, place))
+	return w.leavePreamble(t, w.execute(ctx, t, place))
 }
 
 func (w *work) skipped(t *attempt, why error) result {

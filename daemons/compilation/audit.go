@@ -38,7 +38,7 @@ type auditor struct {
 	suspects []suspect
 	timer    *time.Timer
 	stop     context.CancelCauseFunc // of the audit that runs, nil if none does
-	notices  []ipc.Notice            // not told yet
+	notices  []ipc.Notice            // not announced yet
 	closed   bool
 	running  sync.WaitGroup
 	audited  int // for tests
@@ -153,14 +153,14 @@ func (a *auditor) next(ctx context.Context) bool {
 		a.suspects = a.suspects[1:]
 	}
 	if v == different {
-		a.tell(auditNotice(x, detail))
+		a.announce(auditNotice(x, detail))
 	}
 	return true
 }
 
-// tell notes what the next build has to say, and says it to who listens now; mu is
+// announce notes what the next build has to say, and says it to who listens now; mu is
 // held.
-func (a *auditor) tell(n ipc.Notice) {
+func (a *auditor) announce(n ipc.Notice) {
 	a.notices = append(a.notices, n)
 	if a.s.cfg.Publish != nil {
 		a.s.cfg.Publish(n)
@@ -175,13 +175,13 @@ func auditNotice(x suspect, detail string) ipc.Notice {
 	}
 }
 
-// take returns what has not been told in a build, once.
+// take returns what no build has announced yet, once.
 func (a *auditor) take() []ipc.Notice {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	told := a.notices
+	notices := a.notices
 	a.notices = nil
-	return told
+	return notices
 }
 
 // close cancels what runs and waits for it.

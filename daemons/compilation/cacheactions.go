@@ -16,7 +16,7 @@ const statsPatience = 150 * time.Millisecond
 func (s *Service) CacheStats(ctx context.Context, _ ipc.CacheStatsRequest) (ipc.CacheStatsReply, error) {
 	ctx, cancel := context.WithTimeout(ctx, statsPatience)
 	defer cancel()
-	s.storing.drain(ctx)
+	s.writeback.drain(ctx)
 	st := s.store.Stats()
 	reply := ipc.CacheStatsReply{
 		Dir: s.store.Dir(), Bytes: st.Bytes, MaxBytes: st.MaxBytes, Entries: st.Entries,
@@ -32,7 +32,7 @@ func (s *Service) CacheStats(ctx context.Context, _ ipc.CacheStatsRequest) (ipc.
 
 // CacheClear implements [ipc.Compilation].
 func (s *Service) CacheClear(ctx context.Context, _ ipc.CacheClearRequest) (ipc.CacheClearReply, error) {
-	s.storing.drain(ctx)
+	s.writeback.drain(ctx)
 	r, err := s.store.Clear()
 	if err != nil {
 		return ipc.CacheClearReply{}, ipc.Errorf(ipc.CodeUnavailable, "%v", err).
@@ -43,7 +43,7 @@ func (s *Service) CacheClear(ctx context.Context, _ ipc.CacheClearRequest) (ipc.
 
 // CacheRestore implements [ipc.Compilation].
 func (s *Service) CacheRestore(ctx context.Context, req ipc.CacheRestoreRequest) (ipc.CacheRestoreReply, error) {
-	s.storing.drain(ctx)
+	s.writeback.drain(ctx)
 	r, err := s.store.Restore(req.Token)
 	if err != nil {
 		return ipc.CacheRestoreReply{}, ipc.Errorf(ipc.CodeNotFound, "%v", err)

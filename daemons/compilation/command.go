@@ -19,8 +19,8 @@ type command struct {
 	program string   // the file that runs, "" if there is none
 	inputs  []string // that it declares, as spelled
 	search  string   // the PATH on which the program was looked for
-	// unwatched: one of its programs does not bear the tracer.
-	unwatched bool
+	// untraced: one of its programs does not bear the tracer.
+	untraced bool
 }
 
 // newCommand makes the action of a command.
@@ -45,7 +45,7 @@ func newCommand(w *work, req *ipc.RunRequest, asked *ipc.RunAction) *action {
 	c.program, missed = findProgram(w, c.name, c.search)
 	t := tool{
 		args: append([]string{w.view.Abs(c.program)}, asked.Args[1:]...), also: c.files(), missed: missed,
-		watch: w.s.commands, tracedAs: stepShell,
+		tracker: w.s.commands, tracedAs: stepShell,
 		subject: subject{recipe: a.recipe, key: a.recipeID.String(), tool: asked.Args, command: c, outputs: asked.Outputs, buildDir: w.buildDir},
 	}
 	a.tool = func(string) tool {

@@ -24,7 +24,7 @@ func (p *project) generate(script string, outputs ...string) ipc.UnitResult {
 	if err != nil {
 		p.t.Fatal(err)
 	}
-	p.s.storing.drain(p.t.Context())
+	p.s.writeback.drain(p.t.Context())
 	return r
 }
 
@@ -193,7 +193,7 @@ func TestGenerateChangedMeanwhile(t *testing.T) {
 	if r.Status != ipc.StatusCompiled || p.track[r.ID].Unsettled == "" {
 		t.Errorf("%+v, %+v", r, p.track[r.ID])
 	}
-	p.settle("api.txt")
+	p.waitPast("api.txt")
 	if r = p.generate("cat api.txt > build/gen/a.h; echo y > api.txt", "build/gen/a.h"); r.InPlace || !r.Changed {
 		t.Errorf("%+v", r)
 	}

@@ -58,8 +58,8 @@ func (k *compiler) unit(w *work, u *ipc.RunAction, forced bool) *action {
 		base:  func() (cache.Digest, error) { return k.base(w, source, u.Output()) },
 		tool: func(output string) tool {
 			return tool{
-				args:  append(slices.Clone(k.tool), "-c", u.Source, "-o", output), // as [ipc.Command.Line]
-				watch: w.s.compiles, resident: k.toolchain.Family == "clang",
+				args:    append(slices.Clone(k.tool), "-c", u.Source, "-o", output), // as [ipc.Command.Line]
+				tracker: w.s.compiles, resident: k.toolchain.Family == "clang",
 				also: []string{source},
 				subject: subject{
 					recipe: k.recipe, key: k.recipeID.String(), tool: k.tool, gcc: k.toolchain.Family == "gcc",

@@ -21,5 +21,5 @@
 // key at the same moment are made once.
 //
 // Two small interfaces keep the parts apart that differ by platform: a [process.Spawner]
-// starts a process, an [observer] tells what it read.
+// starts a process, a [tracker] finds out what it read.
 package compilation

@@ -178,7 +178,7 @@ func TestCancelLeavesNothing(t *testing.T) {
 			if len(left)+len(hidden) != 0 {
 				t.Errorf("left: %q %q", left, hidden)
 			}
-			if n := len(s.builds.running); n != 0 {
+			if n := len(s.requests.running); n != 0 {
 				t.Errorf("%d requests left", n)
 			}
 		})
@@ -266,7 +266,7 @@ func TestSameKeyCompilesOnce(t *testing.T) {
 // One whose leader fails is compiled by the next.
 func TestLeadHandsOver(t *testing.T) {
 	t.Parallel()
-	f := newFlights()
+	f := newSingleflight()
 	key := cache.HashBytes([]byte("x"))
 	leave, err := f.lead(t.Context(), key)
 	if err != nil {

@@ -28,7 +28,7 @@ func TestFolderInPlaceOfHeader(t *testing.T) {
 				if err := os.MkdirAll(p.path("first/"+header), 0o755); err != nil {
 					t.Fatal(err)
 				}
-				p.settle("first/" + header)
+				p.waitPast("first/" + header)
 				r := p.build("src/main.cpp")
 				p.sameAsPlain("src/main.cpp")
 				// An empty folder and none at all have the same names.
@@ -76,7 +76,7 @@ func TestFolderSearchedTwice(t *testing.T) {
 	})
 }
 
-// turn makes a link lead somewhere, and waits as settle does, for the link itself: one
+// turn makes a link lead somewhere, and waits as waitPast does, for the link itself: one
 // turned in the tick in which a compile begins counts as turned during it.
 func (p *project) turn(link, to string) {
 	p.t.Helper()

@@ -26,13 +26,13 @@ func newLibraryPaths(s process.Spawner) *libraryPaths {
 	return &libraryPaths{spawner: s, known: make(map[string][]string), silent: make(map[string]bool)}
 }
 
-func (p *libraryPaths) tells(key string) bool {
+func (p *libraryPaths) reports(key string) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return !p.silent[key]
 }
 
-func (p *libraryPaths) tellsNot(key string) {
+func (p *libraryPaths) reportsNone(key string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.silent[key] = true
@@ -56,14 +56,14 @@ func (p *libraryPaths) of(ctx context.Context, about *subject) ([]string, error)
 		return nil, err
 	}
 	dirs := libraryFolders(about.tool, about.env)
-	told := false
+	reported := false
 	for line := range strings.Lines(o.Output) {
 		if list, ok := strings.CutPrefix(line, "libraries: ="); ok {
-			told = true
+			reported = true
 			dirs = append(dirs, filepath.SplitList(strings.TrimSpace(list))...)
 		}
 	}
-	if !o.OK() || !told {
+	if !o.OK() || !reported {
 		return nil, fmt.Errorf("%s -print-search-dirs did not say", args[0])
 	}
 	dirs = append(dirs, builtinLibraryDirs...)

@@ -101,14 +101,14 @@ func (l *linker) base(a *action) (cache.Digest, error) {
 
 func (l *linker) tool(a *action, output string) tool {
 	t := tool{
-		args: l.args(output), watch: l.w.s.links, resident: l.toolchain.Family == "clang", hasLinker: l.hasLinker(),
+		args: l.args(output), tracker: l.w.s.links, resident: l.toolchain.Family == "clang", hasLinker: l.hasLinker(),
 		subject: subject{
 			recipe: a.recipe, key: a.recipeID.String(), tool: a.recipe.Args, inputs: l.asked.Inputs,
 			gcc: l.toolchain.Family == "gcc", programs: programSet(l.toolchain),
 		},
 	}
 	if l.static() {
-		t.watch, t.resident = l.w.s.archives, isLLVM(l.toolchain.AR)
+		t.tracker, t.resident = l.w.s.archives, isLLVM(l.toolchain.AR)
 	}
 	for _, m := range slices.Concat(l.asked.Inputs, l.programs()) {
 		t.also = append(t.also, snapshot.Spell(l.w.root, m))
@@ -122,11 +122,11 @@ func isLLVM(archiver string) bool { return strings.HasPrefix(filepath.Base(archi
 // readsNothing observes tools that read nothing but what they are given.
 type readsNothing struct{}
 
-func (readsNothing) watch(context.Context, *process.Task, *subject) (witness, error) {
+func (readsNothing) track(context.Context, *process.Task, *subject) (tracking, error) {
 	return readsNothing{}, nil
 }
 func (readsNothing) rejected(process.Outcome) bool { return false }
 func (readsNothing) close()                        {}
-func (readsNothing) testify(context.Context) (*observation, error) {
+func (readsNothing) collect(context.Context) (*observation, error) {
 	return &observation{way: byDepfile}, nil
 }

@@ -83,7 +83,7 @@ func (p *project) one(ctx context.Context, req ipc.RunRequest) (r ipc.UnitResult
 		all.Files = append(all.Files, news.Track.Files...) // which go on
 		p.noteTrack(ipc.Track{Files: all.Files, Nodes: news.Track.Nodes})
 	})
-	p.s.storing.drain(context.Background())
+	p.s.writeback.drain(context.Background())
 	return r, err
 }
 

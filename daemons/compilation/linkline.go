@@ -64,7 +64,7 @@ func (w *work) linkDirectly(ctx context.Context, t *attempt, use *tool, output s
 	use.args = slices.Clone(line.args)
 	use.args[line.out] = output
 	use.subject.tool = use.args
-	use.watch = &traced{w.s.tracers, knowsNothing{}}
+	use.tracker = &traceTracker{w.s.tracers, knowsNothing{}}
 	w.s.lines.direct.Add(1)
 	return line
 }
@@ -93,16 +93,16 @@ func (w *work) askDriver(ctx context.Context, use *tool, output string) *linkLin
 	job := process.Task{Args: append(slices.Clone(use.args), "-###"), Dir: w.root, Env: w.env, Caller: w.caller, Timeout: askTimeout, Resident: true}
 	about := use.subject
 	about.view, about.env, about.since, about.output, about.tool = w.view, w.env, stamps.Now(), output, job.Args
-	watched, err := (&traced{w.s.tracers, knowsNothing{}}).watch(ctx, &job, &about)
+	tracked, err := (&traceTracker{w.s.tracers, knowsNothing{}}).track(ctx, &job, &about)
 	if err != nil {
 		return nil
 	}
-	defer watched.close()
+	defer tracked.close()
 	o, err := w.s.spawner.Run(ctx, job, nil)
 	if err != nil || !o.OK() {
 		return nil
 	}
-	seen, err := watched.testify(ctx)
+	seen, err := tracked.collect(ctx)
 	if err != nil || seen.doubt != "" || seen.uncacheable != "" {
 		return nil
 	}
@@ -145,9 +145,9 @@ func parseLinkLine(output string) (args []string, ok bool) {
 // driverLines are those of `clang -###` that say nothing of the command.
 var driverLines = flagList(" version ", "Target: ", "Thread model: ", "InstalledDir: ", "Build config: ", "Configuration file: ")
 
-// vouch adds what the driver read to what the linker did, and reports whether both are
+// verify adds what the driver read to what the linker did, and reports whether both are
 // known.
-func (l *linkLine) vouch(seen *observation) bool {
+func (l *linkLine) verify(seen *observation) bool {
 	if seen == nil || seen.doubt == errUnknown.Error() {
 		return false
 	}
@@ -169,12 +169,12 @@ var errUnknown = errors.New("it is not known what was read")
 // knowsNothing is the fallback of a direct link: its observation is always rejected.
 type knowsNothing struct{}
 
-func (knowsNothing) watch(context.Context, *process.Task, *subject) (witness, error) {
+func (knowsNothing) track(context.Context, *process.Task, *subject) (tracking, error) {
 	return knowsNothing{}, nil
 }
 func (knowsNothing) rejected(process.Outcome) bool { return false }
 func (knowsNothing) close()                        {}
-func (knowsNothing) testify(context.Context) (*observation, error) {
+func (knowsNothing) collect(context.Context) (*observation, error) {
 	return &observation{doubt: errUnknown.Error()}, nil
 }
 

@@ -25,7 +25,7 @@ func (w *work) lookup(ctx context.Context, t *attempt) *result {
 		return nil
 	}
 	t.looked = true
-	w.s.storing.await(ctx, t.base)
+	w.s.writeback.await(ctx, t.base)
 	if r := w.lookupRecord(ctx, t); r != nil {
 		return r
 	}

@@ -179,7 +179,7 @@ cp ` + dir + `/kept.o "$1"; rm -f ${1%.o}.gcno
 	if text, err := cmd.CombinedOutput(); err != nil {
 		p.t.Fatalf("%v\n%s", err, text)
 	}
-	p.settle(strings.TrimSuffix(object, ".o") + ".gcda")
+	p.waitPast(strings.TrimSuffix(object, ".o") + ".gcda")
 }
 
 // plainFilesOver compiles plainly over what is there, and puts the object back.

@@ -10,33 +10,33 @@ import (
 	"github.com/RepliBuild/replibuild/ipc"
 )
 
-// observer knows what a process reads. There are two kinds: one traces the process
-// (traced), the other asks the tool for a dependency file and computes what such a file
-// does not tell (depfileCompiles, depfileLinks). The first has one of the second kind
+// tracker finds out what a process reads. There are two kinds: one traces the process
+// (traceTracker), the other has the tool write a dependency file and computes what such a
+// file does not say (depfileCompiles, depfileLinks). The first has one of the second kind
 // behind it: to check it against, and to use for compilers that cannot be traced.
-type observer interface {
-	// watch prepares a task, before it starts, so that what it reads will be seen.
-	watch(ctx context.Context, t *process.Task, about *subject) (witness, error)
+type tracker interface {
+	// track prepares a task, before it starts, so that what it reads will be seen.
+	track(ctx context.Context, t *process.Task, about *subject) (tracking, error)
 }
 
-// witness is asked about one process once it has ended.
-type witness interface {
-	// rejected reports whether the process failed, or complained, because of what watch
-	// did to the task: it is run again after that, and watched in another way.
+// tracking is asked about one process once it has ended.
+type tracking interface {
+	// rejected reports whether the process failed, or complained, because of what track
+	// did to the task: it is run again after that, and tracked in another way.
 	rejected(o process.Outcome) bool
-	// testify says what the process read.
-	testify(ctx context.Context) (*observation, error)
-	// close removes what watch made.
+	// collect says what the process read.
+	collect(ctx context.Context) (*observation, error)
+	// close removes what track made.
 	close()
 }
 
-// teller is a witness that the tool itself has told what it read. told gets what is
-// known to have been read, and returns nil if the tool has not told.
-type teller interface {
-	told(read []string) *observation
+// selfReport is a tracking that has the tool's own report of what it read. reported gets
+// what is known to have been read, and returns nil if there is no report.
+type selfReport interface {
+	reported(read []string) *observation
 }
 
-// subject is what an observer may know of a process.
+// subject is what a tracker may know of a process.
 type subject struct {
 	view     *snapshot.Tree
 	programs map[string]bool // files of the toolchain's own programs
@@ -74,7 +74,7 @@ type observation struct {
 	// stamps are what files and folders were when the process first met them.
 	stamps map[string]ipc.Signature
 	// written are the files that it wrote and left, writes says more of each, ownRead are
-	// the outputs whose earlier content it read. Only a trace tells.
+	// the outputs whose earlier content it read. Only a trace has them.
 	written []string
 	writes  map[string]preload.Write
 	ownRead []string

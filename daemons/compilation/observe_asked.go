@@ -16,7 +16,7 @@ import (
 // current time may have it in its result, whatever the cause: a macro in a flag, pasted
 // tokens, a precompiled header. A date needs the time zone. For __TIMESTAMP__ compilers make
 // a date of a file's time; it may be that of any file.
-func (w *traceWitness) addClock(o preload.Observation, seen *observation) {
+func (w *traceTracking) addClock(o preload.Observation, seen *observation) {
 	if o.Clock {
 		seen.uncacheable = cmp.Or(seen.uncacheable, seen.clock, "it asks for the time")
 	}
@@ -50,7 +50,7 @@ func zoneFiles(about *subject) []string {
 // of links. Left out are folders that the compile writes to, those for temporary files,
 // and those above the project, which every shell asks about. The inputs of a link that
 // this plan made are left out too: each build from the cache gives them new times.
-func (w *traceWitness) addAsked(o preload.Observation, seen *observation) {
+func (w *traceTracking) addAsked(o preload.Observation, seen *observation) {
 	if o.Foreign == "" {
 		return
 	}
@@ -82,6 +82,6 @@ func (w *traceWitness) addAsked(o preload.Observation, seen *observation) {
 
 // asksMore reports whether a program may learn more of a file than whether it is there.
 // The driver that a wrapper runs asks only that.
-func (w *traceWitness) asksMore(program string) bool {
+func (w *traceTracking) asksMore(program string) bool {
 	return !w.tracers.drivers.is(w.about.view.Abs(program))
 }

@@ -22,54 +22,54 @@ const stepShell = "/bin/sh"
 // byDeclaration is how the inputs of a command are known if nothing can be traced.
 const byDeclaration = "declared inputs"
 
-// tracedCommands observes commands of the plan by a trace. All of their programs are
+// commandTracker observes commands of the plan by a trace. All of their programs are
 // foreign. If not all was seen, or if the result depends on more than what was read, it is
 // not stored; the inputs are those that are declared and those that were seen.
-type tracedCommands struct{ tracers *tracers }
+type commandTracker struct{ tracers *tracers }
 
-func (d *tracedCommands) watch(ctx context.Context, t *process.Task, about *subject) (witness, error) {
-	if about.command.unwatched {
-		return &blindWitness{way: byTrace, why: "one of its programs cannot be traced"}, nil
+func (d *commandTracker) track(ctx context.Context, t *process.Task, about *subject) (tracking, error) {
+	if about.command.untraced {
+		return &untracedCommand{way: byTrace, why: "one of its programs cannot be traced"}, nil
 	}
 	lib, err := d.tracers.library(ctx, stepShell, t.Env)
 	if ctx.Err() != nil {
 		return nil, context.Cause(ctx)
 	}
 	if err != nil {
-		return &blindWitness{way: byDeclaration, why: "what it reads cannot be seen: " + err.Error()}, nil
+		return &untracedCommand{way: byDeclaration, why: "what it reads cannot be seen: " + err.Error()}, nil
 	}
 	trace, err := preload.NewTrace()
 	if err != nil {
-		return &blindWitness{way: byDeclaration, why: "what it reads cannot be seen: " + err.Error()}, nil
+		return &untracedCommand{way: byDeclaration, why: "what it reads cannot be seen: " + err.Error()}, nil
 	}
 	t.Env = lib.Env(t.Env, trace)
-	return &commandWitness{traceWitness{tracers: d.tracers, about: about, trace: trace, exe: stepShell, library: lib.Path}}, nil
+	return &commandTracking{traceTracking{tracers: d.tracers, about: about, trace: trace, exe: stepShell, library: lib.Path}}, nil
 }
 
-// blindWitness is that of a command that was not traced.
-type blindWitness struct{ way, why string }
+// untracedCommand is that of a command that was not traced.
+type untracedCommand struct{ way, why string }
 
-func (*blindWitness) rejected(process.Outcome) bool { return false }
-func (*blindWitness) close()                        {}
-func (b *blindWitness) testify(context.Context) (*observation, error) {
+func (*untracedCommand) rejected(process.Outcome) bool { return false }
+func (*untracedCommand) close()                        {}
+func (b *untracedCommand) collect(context.Context) (*observation, error) {
 	return &observation{way: b.way, uncacheable: b.why}, nil
 }
 
-type commandWitness struct{ traceWitness }
+type commandTracking struct{ traceTracking }
 
-func (w *commandWitness) close() { _ = w.trace.Close() }
+func (w *commandTracking) close() { _ = w.trace.Close() }
 
 // rejected reports whether the loader or a sanitizer's runtime complained. The command runs
 // again without the tracer.
-func (w *commandWitness) rejected(o process.Outcome) bool {
+func (w *commandTracking) rejected(o process.Outcome) bool {
 	if !complains(o, w.library) {
 		return false
 	}
-	w.about.command.unwatched = true
+	w.about.command.untraced = true
 	return true
 }
 
-func (w *commandWitness) testify(context.Context) (*observation, error) {
+func (w *commandTracking) collect(context.Context) (*observation, error) {
 	o := w.tracers.reader(w.about.view.Root).Observe(w.trace, w.about.outputs, nil)
 	seen := &observation{way: byTrace}
 	seen.uncacheable = cmp.Or(o.WhyNot, ownOutput(o, w.about.outputs), ownState(o))
@@ -98,7 +98,7 @@ func ownOutput(o preload.Observation, outputs []string) string {
 
 // dropOwnState leaves out what a command keeps from one run to the next: it is another
 // content after each run. If not all was seen, what has changed may be of that kind.
-func (w *commandWitness) dropOwnState(o *preload.Observation) {
+func (w *commandTracking) dropOwnState(o *preload.Observation) {
 	v := w.about.view
 	o.Read = slices.DeleteFunc(o.Read, func(p string) bool {
 		if slices.Contains(o.Written, p) {
@@ -111,7 +111,7 @@ func (w *commandWitness) dropOwnState(o *preload.Observation) {
 
 // dropMachinery leaves out what is never an input: compiled Python, whose source
 // counts, profiles, git's index, our own state, and the caches of compilers.
-func (w *commandWitness) dropMachinery(o *preload.Observation) {
+func (w *commandTracking) dropMachinery(o *preload.Observation) {
 	caches := w.compilerCaches()
 	never := func(p string) bool {
 		return isMachinery(p) || slices.ContainsFunc(caches, func(dir string) bool {
@@ -128,7 +128,7 @@ func (w *commandWitness) dropMachinery(o *preload.Observation) {
 }
 
 // compilerCaches are folders in which compilers and their wrappers keep results.
-func (w *commandWitness) compilerCaches() (dirs []string) {
+func (w *commandTracking) compilerCaches() (dirs []string) {
 	env := w.about.env
 	if home := ipc.EnvValue(env, "HOME"); home != "" && home != "/" {
 		dirs = append(dirs, home+"/.cache", home+"/.ccache")
@@ -161,7 +161,7 @@ var timeless = map[string]bool{"cp": true, "mv": true, "install": true, "ln": tr
 
 // askedMatch is the fact that counts of a file that programs asked about, "" for none: what
 // lies beneath the build folder has other times after each restoring.
-func (w *traceWitness) askedMatch(a preload.Asked) string {
+func (w *traceTracking) askedMatch(a preload.Asked) string {
 	if a.Allowed {
 		return snapshot.ModeOnly
 	}

@@ -26,40 +26,40 @@ type depfileCompiles struct {
 	dated sync.Map // by datedKey: compiles that put the time into the object
 }
 
-func (d *depfileCompiles) watch(_ context.Context, t *process.Task, about *subject) (witness, error) {
+func (d *depfileCompiles) track(_ context.Context, t *process.Task, about *subject) (tracking, error) {
 	if about.asIs {
-		return &compileWitness{depfileCompiles: d, about: about}, nil
+		return &compileDepfile{depfileCompiles: d, about: about}, nil
 	}
 	file := besideOutput(about.output, ".d")
 	about.made = append(about.made, file)
 	t.Args = append(withoutDependencyFlags(t.Args), "-MD", "-MF", file)
-	return &compileWitness{depfileCompiles: d, about: about, file: file}, nil
+	return &compileDepfile{depfileCompiles: d, about: about, file: file}, nil
 }
 
-type compileWitness struct {
+type compileDepfile struct {
 	*depfileCompiles
 	about *subject
 	file  string // "" if the command was left as it is
 	warns bool   // the compiler was asked to warn of the time
 }
 
-// alone asks the compiler to warn if the time gets into the object: by flags or pasted
+// untraced asks the compiler to warn if the time gets into the object: by flags or pasted
 // tokens it can get there without a word in a source. A trace needs no such warning.
-func (c *compileWitness) alone(t *process.Task) {
+func (c *compileDepfile) untraced(t *process.Task) {
 	if _, known := c.dated.Load(c.datedKey()); !known {
 		c.warns = true
 		t.Args = append(t.Args, "-Wdate-time", "-Wno-error=date-time")
 	}
 }
 
-func (c *compileWitness) datedKey() string {
+func (c *compileDepfile) datedKey() string {
 	content, _ := c.about.view.DigestOf(c.about.source) // of none: as good
 	return c.about.key + " " + c.about.source + " " + content.String()
 }
 
 // rejected reports whether the compiler gave the warning of the time. The user did not ask
 // for the warning, so the compile runs again without it.
-func (c *compileWitness) rejected(o process.Outcome) bool {
+func (c *compileDepfile) rejected(o process.Outcome) bool {
 	if !c.warns || !strings.Contains(o.Output, "date-time]") {
 		return false
 	}
@@ -67,13 +67,13 @@ func (c *compileWitness) rejected(o process.Outcome) bool {
 	return true
 }
 
-func (c *compileWitness) close() {
+func (c *compileDepfile) close() {
 	if c.file != "" {
 		_ = os.Remove(c.file)
 	}
 }
 
-func (c *compileWitness) testify(ctx context.Context) (*observation, error) {
+func (c *compileDepfile) collect(ctx context.Context) (*observation, error) {
 	seen, err := c.readDepfile(nil)
 	if err != nil {
 		return nil, err
@@ -94,7 +94,7 @@ func (c *compileWitness) testify(ctx context.Context) (*observation, error) {
 	return seen, c.addMisses(ctx, seen, sources)
 }
 
-func (c *compileWitness) told(read []string) *observation {
+func (c *compileDepfile) reported(read []string) *observation {
 	if c.file == "" {
 		return c.textsOf(read)
 	}
@@ -107,7 +107,7 @@ func (c *compileWitness) told(read []string) *observation {
 }
 
 // textsOf is what the texts among the files that were read say.
-func (c *compileWitness) textsOf(read []string) *observation {
+func (c *compileDepfile) textsOf(read []string) *observation {
 	seen := &observation{files: slices.DeleteFunc(slices.Clone(read), func(f string) bool { return notText[path.Ext(f)] })}
 	c.readTexts(seen)
 	seen.files = nil
@@ -118,7 +118,7 @@ func (c *compileWitness) textsOf(read []string) *observation {
 var notText = map[string]bool{".gch": true, ".pch": true, ".pcm": true, ".gcm": true, ".gcda": true, ".profdata": true, ".so": true, ".o": true, ".a": true}
 
 // readDepfile reads the dependency file. read are files that are known to be inputs.
-func (c *compileWitness) readDepfile(read []string) (*observation, error) {
+func (c *compileDepfile) readDepfile(read []string) (*observation, error) {
 	text, err := os.ReadFile(c.file)
 	if err != nil {
 		return nil, fmt.Errorf("the compiler wrote no dependency file: %w", err)
@@ -157,7 +157,7 @@ func withBackslashes(paths []string) map[string]string {
 }
 
 // readTexts scans what was read.
-func (c *compileWitness) readTexts(seen *observation) []source {
+func (c *compileDepfile) readTexts(seen *observation) []source {
 	sources := make([]source, 0, len(seen.files)+1)
 	if h := c.about.hidden; h != nil && h.block != nil {
 		sources = append(sources, *h.block)
@@ -181,7 +181,7 @@ func (c *compileWitness) readTexts(seen *observation) []source {
 }
 
 // addNamed adds the files that flags name.
-func (c *compileWitness) addNamed(seen *observation) {
+func (c *compileDepfile) addNamed(seen *observation) {
 	for _, f := range c.about.flags.files {
 		f = snapshot.Spell(c.about.view.Root, f)
 		switch sig := c.about.view.Signature(f); {
@@ -196,7 +196,7 @@ func (c *compileWitness) addNamed(seen *observation) {
 }
 
 // addMisses computes which names were looked for and not found.
-func (c *compileWitness) addMisses(ctx context.Context, seen *observation, sources []source) error {
+func (c *compileDepfile) addMisses(ctx context.Context, seen *observation, sources []source) error {
 	where, err := c.paths.of(ctx, c.about)
 	if err != nil {
 		if ctx.Err() != nil {

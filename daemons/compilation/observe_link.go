@@ -21,9 +21,9 @@ type depfileLinks struct {
 	paths *libraryPaths
 }
 
-func (d *depfileLinks) watch(_ context.Context, t *process.Task, about *subject) (witness, error) {
-	w := &linkWitness{depfileLinks: d, about: about}
-	if d.paths.tells(about.key) && !about.asIs {
+func (d *depfileLinks) track(_ context.Context, t *process.Task, about *subject) (tracking, error) {
+	w := &linkDepfile{depfileLinks: d, about: about}
+	if d.paths.reports(about.key) && !about.asIs {
 		w.file = besideOutput(about.output, ".d")
 		about.made = append(about.made, w.file)
 		t.Args = append(t.Args, "-Xlinker", "--dependency-file="+w.file)
@@ -31,30 +31,30 @@ func (d *depfileLinks) watch(_ context.Context, t *process.Task, about *subject)
 	return w, nil
 }
 
-type linkWitness struct {
+type linkDepfile struct {
 	*depfileLinks
 	about *subject
 	file  string // "" if the linker does not know how to write one
 }
 
 // rejected reports whether the linker complained about the flag.
-func (l *linkWitness) rejected(o process.Outcome) bool {
+func (l *linkDepfile) rejected(o process.Outcome) bool {
 	if o.OK() || l.file == "" || !strings.Contains(o.Output, "dependency-file") {
 		return false
 	}
-	l.paths.tellsNot(l.about.key)
+	l.paths.reportsNone(l.about.key)
 	return true
 }
 
-func (l *linkWitness) close() {
+func (l *linkDepfile) close() {
 	if l.file != "" {
 		_ = os.Remove(l.file)
 	}
 }
 
-func (l *linkWitness) testify(ctx context.Context) (*observation, error) {
+func (l *linkDepfile) collect(ctx context.Context) (*observation, error) {
 	seen := &observation{way: byDepfile}
-	told := l.file != "" && l.readDepfile(seen)
+	reported := l.file != "" && l.readDepfile(seen)
 	dirs, err := l.paths.of(ctx, l.about)
 	if err != nil {
 		if ctx.Err() != nil {
@@ -68,7 +68,7 @@ func (l *linkWitness) testify(ctx context.Context) (*observation, error) {
 		missSearch: missSearch{view: l.about.view, since: l.about.since, misses: make(map[string]bool)}, dirs: dirs,
 	}
 	s.explicit(l.about.tool, seen)
-	if !told {
+	if !reported {
 		s.implicit(seen)
 	}
 	for _, f := range seen.files {
@@ -84,7 +84,7 @@ func (l *linkWitness) testify(ctx context.Context) (*observation, error) {
 	return seen, nil
 }
 
-func (l *linkWitness) told([]string) *observation {
+func (l *linkDepfile) reported([]string) *observation {
 	seen := &observation{}
 	if l.file == "" || !l.readDepfile(seen) {
 		return nil
@@ -96,7 +96,7 @@ func (l *linkWitness) told([]string) *observation {
 // read: ld.bfd writes names without any escapes, so a space in one of them makes the
 // file something else. What the linker made itself for link-time optimisation and
 // removed is no input.
-func (l *linkWitness) readDepfile(seen *observation) bool {
+func (l *linkDepfile) readDepfile(seen *observation) bool {
 	text, err := os.ReadFile(l.file)
 	if err != nil {
 		return false
@@ -116,8 +116,8 @@ func (l *linkWitness) readDepfile(seen *observation) bool {
 }
 
 // addNamed adds files that arguments name: version scripts, linker scripts, lists of
-// symbols. Not every linker tells of them.
-func (l *linkWitness) addNamed(seen *observation) {
+// symbols. Not every linker reports them.
+func (l *linkDepfile) addNamed(seen *observation) {
 	for _, arg := range l.about.tool[1:] {
 		for part := range strings.SplitSeq(arg, ",") {
 			if _, value, ok := strings.Cut(part, "="); ok {

@@ -17,7 +17,7 @@ import (
 	"github.com/RepliBuild/replibuild/ipc"
 )
 
-// traced observes processes by a trace of what they do to files. What it saw becomes
+// traceTracker observes processes by a trace of what they do to files. What it saw becomes
 // inputs as follows:
 //
 //   - what was read or asked about, and the programs that ran: files, by content. That
@@ -34,17 +34,16 @@ import (
 // they were loaded with, PATH. A compiler's result does not depend on these. Of a driver of
 // gcc that a wrapper runs, mode and times are none.
 //
-// The second observer runs too, because what it makes the tool tell costs next to nothing.
-// A file that the tool says it read and the trace does not have shows that something
-// was not seen, as does a compile without a compiler (a wrapper that takes the object
+// The depfile tracker runs too: a dependency file costs next to nothing. A file that it
+// names and the trace does not have shows that the trace has a gap, as does a compile without a compiler (a wrapper that takes the object
 // from a cache of its own). A result with an incomplete trace is in doubt: it is delivered, not
 // stored, and made again by the next build.
-type traced struct {
+type traceTracker struct {
 	tracers *tracers
-	second  observer
+	depfile tracker // of the tool's dependency file; also the fallback
 }
 
-func (d *traced) watch(ctx context.Context, t *process.Task, about *subject) (witness, error) {
+func (d *traceTracker) track(ctx context.Context, t *process.Task, about *subject) (tracking, error) {
 	exe := t.Args[0]
 	lib, err := d.tracers.library(ctx, exe, t.Env)
 	if ctx.Err() != nil {
@@ -57,41 +56,41 @@ func (d *traced) watch(ctx context.Context, t *process.Task, about *subject) (wi
 		}
 	}
 	about.asIs = about.asIs && err == nil
-	second, err2 := d.second.watch(ctx, t, about)
-	if err2 != nil {
+	depfile, derr := d.depfile.track(ctx, t, about)
+	if derr != nil {
 		if trace != nil {
 			_ = trace.Close()
 		}
-		return nil, err2
+		return nil, derr
 	}
 	if err != nil {
-		return untraced(second, t, about, err), nil
+		return newWithoutTrace(depfile, t, about, err), nil
 	}
 	t.Env, t.Library = lib.Env(t.Env, trace), &lib
-	return &traceWitness{witness: second, tracers: d.tracers, about: about, trace: trace, exe: exe, library: lib.Path}, nil
+	return &traceTracking{tracking: depfile, tracers: d.tracers, about: about, trace: trace, exe: exe, library: lib.Path}, nil
 }
 
-// untracedWitness observes a process that could not be traced. The dependency file of a
+// withoutTrace observes a process that could not be traced. The dependency file of a
 // compiler is believed; that of a wrapper is not.
-type untracedWitness struct {
-	witness
+type withoutTrace struct {
+	tracking
 	about *subject
 	exe   string
 	why   error
 }
 
-// loner is a witness that does more if there is no trace.
-type loner interface{ alone(t *process.Task) }
+// untracedStarter is a tracking that prepares the task further if there is no trace.
+type untracedStarter interface{ untraced(t *process.Task) }
 
-func untraced(second witness, t *process.Task, about *subject, why error) *untracedWitness {
-	if l, ok := second.(loner); ok {
-		l.alone(t)
+func newWithoutTrace(depfile tracking, t *process.Task, about *subject, why error) *withoutTrace {
+	if l, ok := depfile.(untracedStarter); ok {
+		l.untraced(t)
 	}
-	return &untracedWitness{second, about, t.Args[0], why}
+	return &withoutTrace{depfile, about, t.Args[0], why}
 }
 
-func (w *untracedWitness) testify(ctx context.Context) (*observation, error) {
-	seen, err := w.witness.testify(ctx)
+func (w *withoutTrace) collect(ctx context.Context) (*observation, error) {
+	seen, err := w.tracking.collect(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -101,24 +100,24 @@ func (w *untracedWitness) testify(ctx context.Context) (*observation, error) {
 	return seen, nil
 }
 
-type traceWitness struct {
-	witness // the second
-	tracers *tracers
-	about   *subject
-	trace   *preload.Trace
-	exe     string
-	library string
+type traceTracking struct {
+	tracking // by the dependency file
+	tracers  *tracers
+	about    *subject
+	trace    *preload.Trace
+	exe      string
+	library  string
 }
 
-func (w *traceWitness) close() {
+func (w *traceTracking) close() {
 	_ = w.trace.Close()
-	w.witness.close()
+	w.tracking.close()
 }
 
 // rejected reports whether the loader or a sanitizer's runtime complained.
-func (w *traceWitness) rejected(o process.Outcome) bool {
+func (w *traceTracking) rejected(o process.Outcome) bool {
 	if !complains(o, w.library) {
-		return w.witness.rejected(o)
+		return w.tracking.rejected(o)
 	}
 	if ipc.StatSignature(w.library).Exists() { // else it is built again
 		w.tracers.refuse(w.exe, firstLine(o.Output))
@@ -134,15 +133,15 @@ func complains(o process.Outcome, library string) bool {
 		strings.Contains(o.Output, "runtime does not come first in initial library list")
 }
 
-func (w *traceWitness) testify(ctx context.Context) (*observation, error) {
+func (w *traceTracking) collect(ctx context.Context) (*observation, error) {
 	reader := w.tracers.reader(w.about.view.Root)
 	o := reader.Observe(w.trace, []string{w.about.output}, w.about.programs)
 	seen := &observation{way: byTrace}
-	if t, ok := w.witness.(teller); ok && o.Complete {
-		if told := t.told(o.Read); told != nil {
-			o.WhyNot = unseen(reader, w.about.view, o, told.files)
-			seen.doubt, seen.clock = told.doubt, told.clock
-			seen.stamped, seen.imports = told.stamped, told.imports
+	if t, ok := w.tracking.(selfReport); ok && o.Complete {
+		if report := t.reported(o.Read); report != nil {
+			o.WhyNot = unseen(reader, w.about.view, o, report.files)
+			seen.doubt, seen.clock = report.doubt, report.clock
+			seen.stamped, seen.imports = report.stamped, report.imports
 		}
 	}
 	why := cmp.Or(o.WhyNot, w.noCompiler(o), ownState(o))
@@ -151,7 +150,7 @@ func (w *traceWitness) testify(ctx context.Context) (*observation, error) {
 		w.translate(o, seen)
 		return seen, nil
 	}
-	seen, err := w.witness.testify(ctx)
+	seen, err := w.tracking.collect(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -160,16 +159,16 @@ func (w *traceWitness) testify(ctx context.Context) (*observation, error) {
 }
 
 // unseen says which file the tool read although the trace does not have it.
-func unseen(reader *preload.Reader, v *snapshot.Tree, o preload.Observation, told []string) string {
+func unseen(reader *preload.Reader, v *snapshot.Tree, o preload.Observation, reported []string) string {
 	known := make(map[string]bool, len(o.Read)+len(o.Written))
 	for _, p := range slices.Concat(o.Read, o.Written) {
 		known[p] = true
 	}
-	for _, p := range told {
+	for _, p := range reported {
 		if p = reader.Spell(v.Abs(snapshot.WithoutProc(p))); known[p] {
 			continue
 		}
-		// gcc tells of headers of the system by a shorter name than the one it opened.
+		// gcc reports headers of the system by a shorter name than the one it opened.
 		sig := v.Signature(p)
 		if !slices.ContainsFunc(o.Read, func(r string) bool { return path.Base(r) == path.Base(p) && v.Signature(r) == sig }) {
 			return "the trace does not have " + p + ", which was read"
@@ -179,7 +178,7 @@ func unseen(reader *preload.Reader, v *snapshot.Tree, o preload.Observation, tol
 }
 
 // made returns what was written where nothing was.
-func (w *traceWitness) made() (paths []string) {
+func (w *traceTracking) made() (paths []string) {
 	o := w.tracers.reader(w.about.view.Root).Observe(w.trace, nil, w.about.programs)
 	for _, p := range o.Written {
 		if one := o.Writes[p]; !one.Replaced && !one.Updated {
@@ -190,7 +189,7 @@ func (w *traceWitness) made() (paths []string) {
 }
 
 // noCompiler says that a compile ran without its compiler.
-func (w *traceWitness) noCompiler(o preload.Observation) string {
+func (w *traceTracking) noCompiler(o preload.Observation) string {
 	kind := w.about.recipe.Kind
 	if kind != "c" && kind != "c++" {
 		return ""
@@ -220,7 +219,7 @@ func ownState(o preload.Observation) string {
 }
 
 // translate turns what a trace has into inputs.
-func (w *traceWitness) translate(o preload.Observation, seen *observation) {
+func (w *traceTracking) translate(o preload.Observation, seen *observation) {
 	if len(o.Volatile) > 0 {
 		seen.uncacheable = cmp.Or(seen.uncacheable, o.Volatile[0]+" was read")
 	}
@@ -244,7 +243,7 @@ func (w *traceWitness) translate(o preload.Observation, seen *observation) {
 }
 
 // foreignPrograms are the programs that ran and are not the toolchain's own.
-func (w *traceWitness) foreignPrograms(o preload.Observation) (files []string) {
+func (w *traceTracking) foreignPrograms(o preload.Observation) (files []string) {
 	for _, p := range o.Programs {
 		if !w.about.programs[p] && !slices.Contains(files, p) {
 			files = append(files, p)
@@ -255,7 +254,7 @@ func (w *traceWitness) foreignPrograms(o preload.Observation) (files []string) {
 
 // isOurs reports files that we made for the process, and what tools make beside the output
 // under names that begin with its temporary one.
-func (w *traceWitness) isOurs(p string) bool {
+func (w *traceTracking) isOurs(p string) bool {
 	if w.about.hidden.hides(p) {
 		return true
 	}
@@ -269,7 +268,7 @@ func (w *traceWitness) isOurs(p string) bool {
 
 // addListings reads the folders that were listed, not as the view has them: it may have
 // looked before the process did.
-func (w *traceWitness) addListings(o preload.Observation, seen *observation) {
+func (w *traceTracking) addListings(o preload.Observation, seen *observation) {
 	v := w.about.view
 	for _, dir := range o.Listed {
 		names := snapshot.ListFolder(v.Abs(dir))
@@ -287,7 +286,7 @@ func (w *traceWitness) addListings(o preload.Observation, seen *observation) {
 	}
 }
 
-func (w *traceWitness) addFolders(o preload.Observation, seen *observation) {
+func (w *traceTracking) addFolders(o preload.Observation, seen *observation) {
 	known := snapshot.Ancestors(w.about.view.Root, seen.files, o.Listed, o.Written, []string{w.about.output})
 	for _, dir := range w.searched() {
 		known[dir] = true
@@ -301,7 +300,7 @@ func (w *traceWitness) addFolders(o preload.Observation, seen *observation) {
 
 // searched are the folders that arguments and the environment name, and those for
 // temporary files.
-func (w *traceWitness) searched() []string {
+func (w *traceTracking) searched() []string {
 	dirs := temporaryFolders(w.about.env)
 	for _, name := range []string{"CPATH", "C_INCLUDE_PATH", "CPLUS_INCLUDE_PATH", "LIBRARY_PATH"} {
 		dirs = append(dirs, filepath.SplitList(ipc.EnvValue(w.about.env, name))...)
@@ -335,7 +334,7 @@ var searchFlags = flagList("-Wl,", "-I", "-iquote", "-isystem", "-idirafter", "-
 // addLinks follows links again, and not by the view: see addListings. Where a path leads
 // that nobody asked about matters too if that is elsewhere: of two paths of one folder a
 // compiler searches the first only, and a file with #pragma once is read once.
-func (w *traceWitness) addLinks(o preload.Observation, seen *observation) {
+func (w *traceTracking) addLinks(o preload.Observation, seen *observation) {
 	var follow snapshot.Links
 	root := w.about.view.Root
 	add := func(paths []string, elsewhere bool) {
@@ -356,7 +355,7 @@ func (w *traceWitness) addLinks(o preload.Observation, seen *observation) {
 }
 
 // turned reports whether a symbolic link is another one than the process met.
-func (w *traceWitness) turned(p string, met preload.Stamp) bool {
+func (w *traceTracking) turned(p string, met preload.Stamp) bool {
 	sig := ipc.Signature(met)
 	return sig.IsLink() && sig != ipc.LinkSignature(w.about.view.Abs(p))
 }

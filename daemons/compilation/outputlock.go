@@ -15,7 +15,7 @@ import (
 
 // lockPatience bounds the wait for another process that writes the same output. One that
 // was stopped in the middle would hold us for ever; after that time we write too, and the
-// trace tells whose file it was.
+// trace shows whose file it was.
 const lockPatience = 10 * time.Second
 
 // outputLocks let one action at a time write an output under its own name, in this process

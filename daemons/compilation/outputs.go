@@ -31,7 +31,7 @@ const (
 type outputFiles struct {
 	*work
 	action *action
-	told   string // the name of the main output that the tool is given
+	given  string // the main output's name on the tool's command line
 	path   string // the same, absolute
 	unlock func()
 	old    map[string]string // absolute path of an output: where the old file is meanwhile
@@ -56,10 +56,10 @@ func (w *work) openOutputs(ctx context.Context, t *attempt) (*outputFiles, error
 	}
 	if t.writing == privately {
 		f.path = w.privateName(t.outputs[0])
-		f.told = f.path
+		f.given = f.path
 		return f, nil
 	}
-	f.told, f.path = t.outputs[0], w.view.Abs(t.outputs[0])
+	f.given, f.path = t.outputs[0], w.view.Abs(t.outputs[0])
 	var err error
 	if f.unlock, err = w.lockOutputs(ctx, t.action, t.rec); err != nil {
 		return nil, err
@@ -127,20 +127,20 @@ func (f *outputFiles) close() {
 	f.unlock()
 }
 
-// writer is a witness that knows what a process wrote, also of one that failed.
+// writer is a tracking that knows what a process wrote, also of one that failed.
 type writer interface {
 	// made returns the paths where nothing was before.
 	made() []string
 }
 
 // clearAfter removes what a tool left that failed, was ended or runs again.
-func (f *outputFiles) clearAfter(o process.Outcome, watched witness) {
+func (f *outputFiles) clearAfter(o process.Outcome, tracked tracking) {
 	switch f.action.writing {
 	case privately:
 		clearAfter(o, f.path)
 	case underName:
 		left := slices.Clone(f.action.outputs)
-		if w, ok := watched.(writer); ok {
+		if w, ok := tracked.(writer); ok {
 			left = append(left, w.made()...)
 		}
 		for _, p := range left {
@@ -174,9 +174,9 @@ func closeAll(files []madeFile) {
 	}
 }
 
-// collect opens and hashes the declared outputs and those beside them. An error names a
+// openAll opens and hashes the declared outputs and those beside them. An error names a
 // declared output that was not made.
-func (f *outputFiles) collect(beside []string) (files []madeFile, err error) {
+func (f *outputFiles) openAll(beside []string) (files []madeFile, err error) {
 	defer func() {
 		if err != nil {
 			closeAll(files)

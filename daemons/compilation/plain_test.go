@@ -58,7 +58,7 @@ func TestPlainCompile(t *testing.T) {
 	if plain.Object != "build/obj/app/src/main.cpp.o" || plain.Status != ipc.StatusCompiled || plain.File != "src/main.cpp" {
 		t.Errorf("%+v", plain)
 	}
-	p.settle("build/gen/made.h")
+	p.waitPast("build/gen/made.h")
 	p.build("src/main.cpp")
 	flagged := compile(p.root+"/src/../src/main.cpp", "-DLEVEL=3")
 	if flagged.Object == plain.Object || !strings.HasPrefix(flagged.Object, "build/obj/_/app/") || p.read(flagged.Object) == p.read(plain.Object) {

@@ -199,7 +199,7 @@ var specialWords = flagList("__DATE__", "__TIME__", "__TIMESTAMP__", "__BASE_FIL
 	"__builtin_FILE", "__builtin_source_location", "__builtin_FILE_NAME")
 
 // hiddenFiles are those of ours that a compiler reads with a preamble, and those that
-// the preamble itself stands for: they are no inputs that an observer has to tell of.
+// the preamble itself stands for: they are no inputs that a tracker has to report.
 type hiddenFiles struct {
 	root   string
 	dir    string          // of the preamble, spelled
@@ -216,7 +216,7 @@ func (h *hiddenFiles) hides(p string) bool {
 		strings.HasPrefix(h.dir, p+"/") && p != h.root && !strings.HasPrefix(h.root, p+"/")
 }
 
-// clean takes them out of what an observer saw.
+// clean takes them out of what a tracker saw.
 func (h *hiddenFiles) clean(seen *observation) {
 	seen.files = slices.DeleteFunc(seen.files, h.hides)
 	seen.misses = slices.DeleteFunc(seen.misses, h.hides)

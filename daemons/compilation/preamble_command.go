@@ -111,7 +111,7 @@ func (f frontEnd) to(action, source, output, overlay string) ([]string, error) {
 	return slices.Insert(args, len(args)-1, "-ivfsoverlay", overlay), nil
 }
 
-// forFrontEnd puts the driver's flags for a dependency file, which an observer may
+// forFrontEnd puts the driver's flags for a dependency file, which a tracker may
 // have added, into the form of clang itself.
 func forFrontEnd(args []string) []string {
 	at := slices.Index(args, "-MD")

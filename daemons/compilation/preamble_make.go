@@ -166,7 +166,7 @@ func (m *preambles) compile(ctx context.Context, w *work, job *preambleJob, fron
 	if err != nil {
 		return &cannot{why: err.Error()}
 	}
-	set, diagnostics, err := m.watched(ctx, w, job, args, p)
+	set, diagnostics, err := m.tracked(ctx, w, job, args, p)
 	if err != nil {
 		return err
 	}
@@ -187,19 +187,19 @@ func (m *preambles) compile(ctx context.Context, w *work, job *preambleJob, fron
 	return nil
 }
 
-// errUnwatched is that a compile failed, or warned, because it was watched.
-var errUnwatched = errors.New("it could not be watched")
+// errUntracked is that a compile failed, or warned, because it was tracked.
+var errUntracked = errors.New("it could not be tracked")
 
-// watched runs the compiler with an observer, twice if that has to watch in another way.
-func (m *preambles) watched(ctx context.Context, w *work, job *preambleJob, args []string, p *preamble) (set snapshot.InputSet, diagnostics string, err error) {
-	set, diagnostics, err = m.watchedOnce(ctx, w, job, args, p)
-	if errors.Is(err, errUnwatched) {
-		return m.watchedOnce(ctx, w, job, args, p)
+// tracked runs the compiler with a tracker, twice if that has to track in another way.
+func (m *preambles) tracked(ctx context.Context, w *work, job *preambleJob, args []string, p *preamble) (set snapshot.InputSet, diagnostics string, err error) {
+	set, diagnostics, err = m.trackedOnce(ctx, w, job, args, p)
+	if errors.Is(err, errUntracked) {
+		return m.trackedOnce(ctx, w, job, args, p)
 	}
 	return set, diagnostics, err
 }
 
-func (m *preambles) watchedOnce(ctx context.Context, w *work, job *preambleJob, args []string, p *preamble) (set snapshot.InputSet, diagnostics string, err error) {
+func (m *preambles) trackedOnce(ctx context.Context, w *work, job *preambleJob, args []string, p *preamble) (set snapshot.InputSet, diagnostics string, err error) {
 	k, since := job.block.compiler, stamps.Now()
 	virtual := job.block.source + preambleSuffix
 	hidden := &hiddenFiles{root: w.root, dir: snapshot.Spell(w.root, p.dir), block: &source{virtual, snapshot.ScanText(job.stub.text)}}
@@ -208,20 +208,20 @@ func (m *preambles) watchedOnce(ctx context.Context, w *work, job *preambleJob, 
 		flags: k.flags, source: virtual, output: p.pch(), hidden: hidden, programs: k.programs,
 	}
 	t := process.Task{Args: args, Dir: w.root, Env: w.env, Timeout: w.timeout}
-	watched, err := m.s.compiles.watch(ctx, &t, &about)
+	tracked, err := m.s.compiles.track(ctx, &t, &about)
 	if err != nil {
 		return set, "", err
 	}
-	defer watched.close()
+	defer tracked.close()
 	t.Args = forFrontEnd(t.Args)
 	o, err := m.runTask(ctx, t)
 	if err != nil {
 		return set, "", err
 	}
-	if watched.rejected(o) {
-		return set, "", errUnwatched
+	if tracked.rejected(o) {
+		return set, "", errUntracked
 	}
-	seen, err := watched.testify(ctx)
+	seen, err := tracked.collect(ctx)
 	if err != nil {
 		return set, "", err
 	}

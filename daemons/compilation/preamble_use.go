@@ -73,7 +73,7 @@ func (p *preamble) args() []string {
 	}
 }
 
-// hidden are the files that need not be told of by who watches a compile with it.
+// hidden are the files that the tracker of a compile with it need not report.
 func (p *preamble) hidden(v *snapshot.Tree) *hiddenFiles {
 	h := &hiddenFiles{root: v.Root, dir: snapshot.Spell(v.Root, p.dir), within: make(map[string]bool)}
 	for _, f := range p.set(v).Files {

@@ -207,11 +207,11 @@ func (p *project) write(name, text string) {
 	if err := os.WriteFile(p.path(name), []byte(text), 0o644); err != nil {
 		p.t.Fatal(err)
 	}
-	p.settle(name)
+	p.waitPast(name)
 }
 
-// settle waits until a file's stamp is older than a change could be.
-func (p *project) settle(name string) {
+// waitPast waits until a file's stamp is older than a change could be.
+func (p *project) waitPast(name string) {
 	p.t.Helper()
 	testkit.Until(p.t, "the clock's tick", func() bool { return stamps.Now() > ipc.StatSignature(p.path(name)).Ctime })
 }
@@ -279,7 +279,7 @@ func (p *project) run(ctx context.Context, req ipc.RunRequest) (map[string]ipc.U
 		all.Files = append(all.Files, b.Track.Files...) // which go on
 		p.noteTrack(ipc.Track{Files: all.Files, Nodes: b.Track.Nodes})
 	})
-	p.s.storing.drain(context.Background()) // tests look into the cache themselves
+	p.s.writeback.drain(context.Background()) // tests look into the cache themselves
 	return out, err
 }
 

@@ -12,7 +12,7 @@ const (
 	// maxReport is how many units one report finishes.
 	maxReport = 500
 	// maxRecords is how many records go together. Somebody may wait for what becomes of
-	// the next unit, which is told after them.
+	// the next unit, which is reported after them.
 	maxRecords = 32
 	// gather is how long units in place are kept back, so that thousands of them
 	// become a few reports.
@@ -24,10 +24,10 @@ const (
 // units follow when there is no news: of a unit with a thousand inputs and misses they
 // take some milliseconds, in which its target can be linked.
 type reporter struct {
-	track  *trackBuilder
+	track  *recordBuilder
 	known  map[string]string // what discovery knows the inputs of units by
 	send   func(ipc.RunProgress)
-	untold []result // their records are to be sent; the loop's own
+	unsent []result // their records are to be sent; the loop's own
 
 	mu       sync.Mutex
 	started  []string
@@ -41,7 +41,7 @@ type reporter struct {
 
 func newReporter(v *snapshot.Tree, actions []ipc.RunAction, send func(ipc.RunProgress)) *reporter {
 	r := &reporter{
-		track: newTrackBuilder(v), known: make(map[string]string), send: send,
+		track: newRecordBuilder(v), known: make(map[string]string), send: send,
 		wake: make(chan struct{}, 1), done: make(chan struct{}),
 	}
 	for _, u := range actions {
@@ -132,14 +132,14 @@ func (r *reporter) sendNext() bool {
 		r.send(p)
 		return true
 	}
-	if len(r.untold) == 0 {
+	if len(r.unsent) == 0 {
 		return false
 	}
-	n := min(len(r.untold), maxRecords)
-	for _, res := range r.untold[:n] {
+	n := min(len(r.unsent), maxRecords)
+	for _, res := range r.unsent[:n] {
 		r.track.add(res.ID, r.known[res.ID], res.rec)
 	}
-	r.untold = r.untold[n:]
+	r.unsent = r.unsent[n:]
 	r.send(ipc.RunProgress{Track: r.track.news()})
 	return true
 }
@@ -156,7 +156,7 @@ func (r *reporter) next() (p ipc.RunProgress, ok bool) {
 	for _, res := range r.finished[:n] {
 		p.Finished = append(p.Finished, res.UnitResult)
 		if res.rec != nil {
-			r.untold = append(r.untold, res)
+			r.unsent = append(r.unsent, res)
 		}
 	}
 	r.finished = r.finished[n:]

@@ -18,7 +18,7 @@ import (
 
 // newWork prepares for a request. end must be called when nothing of it runs.
 func (s *Service) newWork(ctx context.Context, build, root string, env []string, caller *ipc.Caller, timeout float64) (context.Context, *work, func(), error) {
-	ctx, end, err := s.builds.begin(ctx, build)
+	ctx, end, err := s.requests.begin(ctx, build)
 	if err != nil {
 		return nil, nil, nil, err
 	}
@@ -60,10 +60,10 @@ func (s *Service) Run(ctx context.Context, req ipc.RunRequest, report func(ipc.R
 		report = func(ipc.RunProgress) {}
 	}
 	if req.Jobs > 0 && req.Jobs < s.slots.Places() {
-		w.gate = s.builds.gate(req.Build, req.Jobs)
+		w.gate = s.requests.gate(req.Build, req.Jobs)
 	}
-	if told := s.auditor.take(); len(told) > 0 {
-		report(ipc.RunProgress{Notices: told})
+	if notices := s.auditor.take(); len(notices) > 0 {
+		report(ipc.RunProgress{Notices: notices})
 	}
 	reporter := newReporter(w.view, req.Actions, report)
 	w.buildDir, w.started, w.trace, w.timeTrace = req.BuildDir, reporter.start, req.Trace, req.TimeTrace
@@ -170,14 +170,14 @@ func (r *run) one(ctx context.Context, i int) {
 		r.turns.Await(i)
 		at = r.line(a, rec)
 	}
-	r.making.Go(func() { r.made(ctx, a, r.timed(t, r.finish(ctx, t, at), ipc.SpanStore)) })
+	r.making.Go(func() { r.made(ctx, a, r.timed(t, r.complete(ctx, t, at), ipc.SpanStore)) })
 }
 
 // made reports an action that was made or taken from the cache. What is made from the
 // outputs of a command at once is stored only if their stamps are past.
 func (r *run) made(ctx context.Context, a *action, res result) {
 	if a.command != nil && (res.Status == ipc.StatusCompiled || res.Status == ipc.StatusCached) {
-		_ = r.untilSettled(ctx, a.outputs)
+		_ = r.untilPast(ctx, a.outputs)
 	}
 	r.reporter.finish(res)
 }

@@ -67,26 +67,26 @@ type Service struct {
 	runner   *process.Runner
 	warm     *process.Warm   // nil = none are resident
 	spawner  process.Spawner // how processes are started
-	compiles observer        // how what compilers read is known
-	links    observer        // the same for linkers
-	archives observer        // the same for archivers
-	commands observer        // the same for commands of the plan
+	compiles tracker         // how what compilers read is known
+	links    tracker         // the same for linkers
+	archives tracker         // the same for archivers
+	commands tracker         // the same for commands of the plan
 
-	tracers     *tracers
-	texts       *snapshot.ScanCache
-	paths       *searchPaths
-	libs        *libraryPaths
-	lines       *linkLines
-	flights     *flights
-	storing     *storing
-	builds      *builds
-	saver       *saver
-	sweeper     sweeper
-	outputLocks outputLocks
-	plans       planMemory
-	auditor     *auditor
-	preambles   *preambles // nil = off
-	close       func() error
+	tracers      *tracers
+	texts        *snapshot.ScanCache
+	paths        *searchPaths
+	libs         *libraryPaths
+	lines        *linkLines
+	singleflight *singleflight
+	writeback    *writeback
+	requests     *requests
+	saver        *saver
+	sweeper      sweeper
+	outputLocks  outputLocks
+	plans        planMemory
+	auditor      *auditor
+	preambles    *preambles // nil = off
+	close        func() error
 }
 
 // New makes a service and reads its state. A state that cannot be read is logged
@@ -102,7 +102,7 @@ func New(cfg Config) (*Service, error) {
 		cfg: cfg, root: rootid.Of(cfg.Root), log: cfg.Log, store: cfg.Store,
 		tables: snapshot.NewInterner(), records: newRecords(),
 		slots: process.NewSlots(cfg.Jobs, cfg.MaxMemory), lease: openLease(cfg),
-		texts: snapshot.NewScanCache(), flights: newFlights(), storing: newStoring(), builds: newBuilds(),
+		texts: snapshot.NewScanCache(), singleflight: newSingleflight(), writeback: newWriteback(), requests: newRequests(),
 	}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
@@ -118,10 +118,10 @@ func New(cfg Config) (*Service, error) {
 	s.paths, s.libs, s.lines = newSearchPaths(s.spawner), newLibraryPaths(s.spawner), newLinkLines()
 	s.tracers = newTracers(cfg.TracerDir, s.log)
 	s.tracers.prepare()
-	s.compiles = &traced{s.tracers, &depfileCompiles{texts: s.texts, paths: s.paths}}
-	s.links = &traced{s.tracers, &depfileLinks{paths: s.libs}}
-	s.archives = &traced{s.tracers, readsNothing{}}
-	s.commands = &tracedCommands{s.tracers}
+	s.compiles = &traceTracker{s.tracers, &depfileCompiles{texts: s.texts, paths: s.paths}}
+	s.links = &traceTracker{s.tracers, &depfileLinks{paths: s.libs}}
+	s.archives = &traceTracker{s.tracers, readsNothing{}}
+	s.commands = &commandTracker{s.tracers}
 	if cfg.StateFile != "" {
 		if err := loadState(cfg.StateFile, s.root, s.records, s.tables, s.digests); err != nil {
 			s.log.Warn("the state of earlier builds is lost", "error", err)
@@ -154,7 +154,7 @@ func (s *Service) Close() error { return s.close() }
 func (s *Service) shutdown() error {
 	s.auditor.close()
 	s.preambles.close()
-	s.builds.closeAll()
+	s.requests.closeAll()
 	s.runner.Close()
 	if s.warm != nil {
 		s.warm.Close()
@@ -162,7 +162,7 @@ func (s *Service) shutdown() error {
 	s.lease.Close()
 	s.outputLocks.close()
 	s.tracers.close()
-	s.storing.drain(context.Background())
+	s.writeback.drain(context.Background())
 	return s.saver.close()
 }
 

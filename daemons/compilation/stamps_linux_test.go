@@ -16,7 +16,7 @@ func (p *project) touch(name string, at time.Time) {
 	if err := os.Chtimes(p.path(name), at, at); err != nil {
 		p.t.Fatal(err)
 	}
-	p.settle(name)
+	p.waitPast(name)
 }
 
 // TestTimestamp: the time of a file is in the object, so that a touch changes it.
@@ -121,7 +121,7 @@ func TestCopiesOfOneHeader(t *testing.T) {
 						if err := os.Link(p.path("include/a/x.h"), p.path("include/b/x.h")); err != nil {
 							t.Fatal(err)
 						}
-						p.settle("include/b/x.h")
+						p.waitPast("include/b/x.h")
 					},
 					"two files": func() { p.remove("include/b/x.h"); p.write("include/b/x.h", text) },
 				} {

@@ -16,7 +16,7 @@ import (
 
 // CacheVerify implements [ipc.Compilation].
 func (s *Service) CacheVerify(ctx context.Context, req ipc.CacheVerifyRequest) (ipc.CacheVerifyReply, error) {
-	s.storing.drain(ctx)
+	s.writeback.drain(ctx)
 	reply := ipc.CacheVerifyReply{Damaged: []string{}}
 	checked, err := s.store.Verify(ctx, req.Sample, func(action cache.Digest, problem string) {
 		reply.Damaged = append(reply.Damaged, action.String()+": "+problem)

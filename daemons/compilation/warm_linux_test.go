@@ -284,7 +284,7 @@ func compileOnce(b *testing.B, p *project, by process.Spawner, trace bool) proce
 	}
 	if trace {
 		about := &subject{view: snapshot.New(p.root, nil, p.s.tables, p.s.digests), recipe: &recipe{Kind: "c++"}, gcc: p.tool.Family == "gcc", output: out}
-		w, err := (&traced{p.s.tracers, readsNothing{}}).watch(p.t.Context(), &job, about)
+		w, err := (&traceTracker{p.s.tracers, readsNothing{}}).track(p.t.Context(), &job, about)
 		if err != nil {
 			b.Fatal(err)
 		}

@@ -39,7 +39,7 @@ func TestTrack(t *testing.T) {
 			if _, err := view.DigestOf("a.h"); err != nil {
 				t.Fatal(err)
 			}
-			b := newTrackBuilder(view)
+			b := newRecordBuilder(view)
 			set := snapshot.InputSet{Files: []cache.Input{{Path: "a.h", Digest: tt.read}}}
 			b.add("u", "", &record{Action: tt.action, Set: tables.Pack(set)})
 			track := b.news()
@@ -75,7 +75,7 @@ func TestTrackSame(t *testing.T) {
 		if _, err := view.DigestOf("a.h"); err != nil {
 			t.Fatal(err)
 		}
-		b := newTrackBuilder(view)
+		b := newRecordBuilder(view)
 		b.add("u", known, rec)
 		return b.news().Nodes[0]
 	}

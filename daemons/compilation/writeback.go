@@ -11,27 +11,27 @@ import (
 	"github.com/RepliBuild/replibuild/daemons/compilation/internal/snapshot"
 )
 
-// maxStoring is how many outputs wait at most to be copied into the cache, each with a
-// file open. Who comes when there are as many copies his own before he goes on.
-const maxStoring = 32
+// maxWriteback is how many outputs wait at most to be copied into the cache, each with a
+// file open. At the limit the caller copies synchronously.
+const maxWriteback = 32
 
-// storing copies what was made into the cache behind the build's back: the link that waits
-// for an object need not wait for its copy, and nobody waits for a program's. Who looks for
-// the same does, so that nothing is made twice.
-type storing struct {
+// writeback copies outputs into the cache asynchronously: a link that needs an object does
+// not wait for the object's copy. A lookup of the same key waits for it, so that nothing is
+// made twice.
+type writeback struct {
 	mu     sync.Mutex
 	copies map[cache.Digest]chan struct{} // by base key, closed when it is done
 }
 
-func newStoring() *storing { return &storing{copies: make(map[cache.Digest]chan struct{})} }
+func newWriteback() *writeback { return &writeback{copies: make(map[cache.Digest]chan struct{})} }
 
-// later has an output stored that was made for a base key. Only who leads the key's flight
-// may call it. A copy for the same key can still be under way: who was asked not to look
-// anything up has not waited for it.
-func (s *storing) later(base cache.Digest, store func()) {
+// later stores an output that was made for a base key. Only the leader of the key may call
+// it (singleflight). A copy for the same key can still be under way if the caller was asked
+// not to look anything up.
+func (s *writeback) later(base cache.Digest, store func()) {
 	s.mu.Lock()
 	before := s.copies[base]
-	if len(s.copies) >= maxStoring || before != nil {
+	if len(s.copies) >= maxWriteback || before != nil {
 		s.mu.Unlock()
 		if before != nil {
 			<-before
@@ -52,7 +52,7 @@ func (s *storing) later(base cache.Digest, store func()) {
 }
 
 // await waits until what was made for a base key is in the cache, or ctx ends.
-func (s *storing) await(ctx context.Context, base cache.Digest) {
+func (s *writeback) await(ctx context.Context, base cache.Digest) {
 	s.mu.Lock()
 	done := s.copies[base]
 	s.mu.Unlock()
@@ -66,7 +66,7 @@ func (s *storing) await(ctx context.Context, base cache.Digest) {
 }
 
 // drain waits until all that was made so far is in the cache, or ctx ends.
-func (s *storing) drain(ctx context.Context) {
+func (s *writeback) drain(ctx context.Context) {
 	s.mu.Lock()
 	bases := slices.Collect(maps.Keys(s.copies))
 	s.mu.Unlock()
@@ -89,7 +89,7 @@ func (w *work) storeLater(t *attempt, made []madeFile, set snapshot.InputSet, e 
 	}
 	base := t.use.base(t.base)
 	w.s.store.Pin(w.pin, e.Action)
-	w.s.storing.later(t.base, func() {
+	w.s.writeback.later(t.base, func() {
 		defer closeAll(made)
 		if err := w.s.store.Put(e, files); err != nil {
 			w.s.log.Debug("an output is not stored", "id", t.id, "error", err)

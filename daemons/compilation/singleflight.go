@@ -7,19 +7,21 @@ import (
 	"github.com/RepliBuild/replibuild/cache"
 )
 
-// flights lets one action of a base key look up and make at a time. Those that want
-// the same wait, and find it in the cache then; if the first one failed or was
-// cancelled, the next goes on.
-type flights struct {
+// singleflight lets one action of a base key look up and make at a time. Other
+// actions of the key wait, and then find the result in the cache. If the first one failed
+// or was cancelled, the next one takes the lead.
+type singleflight struct {
 	mu   sync.Mutex
 	busy map[cache.Digest]chan struct{}
 }
 
-func newFlights() *flights { return &flights{busy: make(map[cache.Digest]chan struct{})} }
+func newSingleflight() *singleflight {
+	return &singleflight{busy: make(map[cache.Digest]chan struct{})}
+}
 
-// try takes the lead if nobody has it; else it returns what to wait for. A zero key
-// is nobody's.
-func (f *flights) try(base cache.Digest) (leave func(), other <-chan struct{}) {
+// try takes the lead if it is free; else it returns what to wait for. A zero key is
+// never shared.
+func (f *singleflight) try(base cache.Digest) (leave func(), other <-chan struct{}) {
 	if base.IsZero() {
 		return func() {}, nil
 	}
@@ -39,7 +41,7 @@ func (f *flights) try(base cache.Digest) (leave func(), other <-chan struct{}) {
 }
 
 // lead waits for the lead.
-func (f *flights) lead(ctx context.Context, base cache.Digest) (leave func(), err error) {
+func (f *singleflight) lead(ctx context.Context, base cache.Digest) (leave func(), err error) {
 	for {
 		leave, other := f.try(base)
 		if other == nil {

@@ -15,7 +15,7 @@ import (
 func TestStoring(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		s := newStoring()
+		s := newWriteback()
 		goOn := make(chan struct{})
 		var copied, waited atomic.Int32
 		key := func(i int) cache.Digest { return cache.HashBytes([]byte{byte(i)}) }
@@ -23,11 +23,11 @@ func TestStoring(t *testing.T) {
 			<-goOn
 			copied.Add(1)
 		}
-		for i := range maxStoring {
+		for i := range maxWriteback {
 			s.later(key(i), slow)
 		}
-		s.later(key(maxStoring), func() { waited.Add(1) })
-		s.await(t.Context(), key(maxStoring))
+		s.later(key(maxWriteback), func() { waited.Add(1) })
+		s.await(t.Context(), key(maxWriteback))
 		for _, wait := range []func(){func() { s.await(t.Context(), key(1)) }, func() { s.later(key(1), slow) }, func() { s.drain(t.Context()) }} {
 			go func() {
 				wait()
@@ -41,12 +41,12 @@ func TestStoring(t *testing.T) {
 		if n := waited.Load(); n != 1 {
 			t.Errorf("before anything is copied %d of 4 go on, not only the one too many, with its own copy", n)
 		}
-		for range maxStoring + 1 {
+		for range maxWriteback + 1 {
 			goOn <- struct{}{}
 			synctest.Wait()
 		}
 		s.drain(t.Context())
-		if copied.Load() != maxStoring+1 || waited.Load() != 4 || len(s.copies) != 0 {
+		if copied.Load() != maxWriteback+1 || waited.Load() != 4 || len(s.copies) != 0 {
 			t.Errorf("%d copied, %d went on, left %v", copied.Load(), waited.Load(), s.copies)
 		}
 	})

@@ -76,8 +76,8 @@ type product struct {
 	err     error // the process could not be run or its trace not be read
 }
 
-// make runs the tool, then settles what it made: delivers, records and has it stored.
-func (w *work) make(ctx context.Context, t *attempt, place *place) result {
+// execute runs the tool, then finishes what it made: delivers, records and has it stored.
+func (w *work) execute(ctx context.Context, t *attempt, place *place) result {
 	t.mark(ipc.SpanLookup)
 	if err := place.wait(ctx); err != nil {
 		return w.skipped(t, err)
@@ -108,7 +108,7 @@ func (w *work) make(ctx context.Context, t *attempt, place *place) result {
 		p.outcome.Output = out.plainNames(p.outcome.Output)
 		return *w.failed(t, p.outcome, p.outcome.Output)
 	}
-	return w.settle(t, p, out, reason)
+	return w.finish(t, p, out, reason)
 }
 
 // signKnown looks at what is known to be read before it is.
@@ -151,7 +151,7 @@ func (w *work) run(ctx context.Context, t *attempt, out *outputFiles, at *place)
 	}
 }
 
-// runIn runs the tool in a slot, until it has not failed only because it was watched.
+// runIn runs the tool in a slot, until it has not failed only because it was tracked.
 func (w *work) runIn(ctx context.Context, t *attempt, out *outputFiles, slot *process.Slot) product {
 	ctx, done := slot.Within(ctx)
 	defer done()
@@ -168,24 +168,24 @@ func (w *work) runIn(ctx context.Context, t *attempt, out *outputFiles, slot *pr
 
 // runOnce runs the tool. again says that it has to run again in another way.
 func (w *work) runOnce(ctx context.Context, t *attempt, out *outputFiles, slot *process.Slot) (p product, again bool) {
-	tool := t.tool(out.told)
+	tool := t.tool(out.given)
 	w.withPreamble(t, &tool)
-	directly := w.linkDirectly(ctx, t, &tool, out.told)
+	directly := w.linkDirectly(ctx, t, &tool, out.given)
 	job := process.Task{Args: tool.args, Dir: w.root, Env: w.env, Caller: w.caller, Timeout: w.timeout, Resident: tool.resident}
-	if err := w.untilSettled(ctx, tool.also); err != nil {
+	if err := w.untilPast(ctx, tool.also); err != nil {
 		return product{outcome: process.Outcome{Stopped: err}}, false
 	}
 	p = product{output: out.path, since: stamps.Now()}
 	tool.subject.view, tool.subject.since, tool.subject.env = w.view, p.since, w.env
 	tool.subject.output, tool.subject.asIs = out.path, t.writing != privately
-	watched, err := tool.watch.watch(ctx, &job, &tool.subject)
+	tracked, err := tool.tracker.track(ctx, &job, &tool.subject)
 	if ctx.Err() != nil && err != nil {
 		return product{outcome: process.Outcome{Stopped: context.Cause(ctx)}}, false
 	}
 	if err != nil {
 		return product{err: err}, false
 	}
-	defer watched.close()
+	defer tracked.close()
 	job.Args = append(job.Args, w.timeTraceFlag(t, &tool.subject)...)
 	response, err := shorten(&job)
 	if err != nil {
@@ -197,19 +197,19 @@ func (w *work) runOnce(ctx context.Context, t *attempt, out *outputFiles, slot *
 		w.started(t.id)
 	}
 	p.outcome, p.err = w.s.spawner.Run(ctx, job, slot.Runs)
-	again = w.addSeen(ctx, t, &p, watched, directly)
+	again = w.addSeen(ctx, t, &p, tracked, directly)
 	if p.seen != nil {
 		p.seen.files = append(p.seen.files, tool.also...)
 		p.seen.misses = append(p.seen.misses, tool.missed...)
 	} else {
-		out.clearAfter(p.outcome, watched)
+		out.clearAfter(p.outcome, tracked)
 	}
 	return p, again
 }
 
 // addSeen adds what a tool read to its product, if it succeeded. It returns true if the
-// tool has to run again in another way: without a preamble, by the driver, unwatched.
-func (w *work) addSeen(ctx context.Context, t *attempt, p *product, watched witness, directly *linkLine) (again bool) {
+// tool has to run again in another way: without a preamble, by the driver, untraced.
+func (w *work) addSeen(ctx context.Context, t *attempt, p *product, tracked tracking, directly *linkLine) (again bool) {
 	switch {
 	case p.err != nil: // nothing ran
 	case w.preambleFailed(t, *p):
@@ -217,26 +217,26 @@ func (w *work) addSeen(ctx context.Context, t *attempt, p *product, watched witn
 	case directly != nil && !p.outcome.OK() && p.outcome.Stopped == nil:
 		t.byDriver = true // which says it in its own words
 		return true
-	case p.outcome.Stopped == nil && watched.rejected(p.outcome):
+	case p.outcome.Stopped == nil && tracked.rejected(p.outcome):
 		return true
 	case !p.outcome.OK():
 		return false
 	default:
-		p.seen, p.err = watched.testify(ctx)
+		p.seen, p.err = tracked.collect(ctx)
 		if p.err != nil && ctx.Err() != nil {
 			p.outcome.Stopped, p.err = context.Cause(ctx), nil
 		}
 	}
-	if directly != nil && p.outcome.OK() && !directly.vouch(p.seen) {
+	if directly != nil && p.outcome.OK() && !directly.verify(p.seen) {
 		t.byDriver = true
 		return true
 	}
 	return false
 }
 
-// untilSettled waits until the stamps of files that were changed just now are in the
+// untilPast waits until the stamps of files that were changed just now are in the
 // past, some milliseconds, so that what is made from them can be trusted.
-func (w *work) untilSettled(ctx context.Context, files []string) error {
+func (w *work) untilPast(ctx context.Context, files []string) error {
 	newest := int64(0)
 	for _, f := range files {
 		newest = max(newest, w.view.Signature(f).Ctime)

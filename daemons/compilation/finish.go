@@ -14,9 +14,9 @@ import (
 	"github.com/RepliBuild/replibuild/ipc"
 )
 
-// settle finds out what a process has read and made, puts the outputs in their places,
+// finish finds out what a process has read and made, puts the outputs in their places,
 // records all that, and has stored what is safe to store.
-func (w *work) settle(t *attempt, p product, out *outputFiles, reason ipc.Reason) result {
+func (w *work) finish(t *attempt, p product, out *outputFiles, reason ipc.Reason) result {
 	t.use.addPreamble(w.view, p.seen)
 	set, doubt := w.inputsOf(p.seen, p.since)
 	if t.block != nil {
@@ -34,7 +34,7 @@ func (w *work) settle(t *attempt, p product, out *outputFiles, reason ipc.Reason
 	}
 	beside, why := w.besides(t, p.seen)
 	rec.Uncacheable = cmp.Or(rec.Uncacheable, why)
-	made, err := out.collect(beside)
+	made, err := out.openAll(beside)
 	if missing := (*notMade)(nil); errors.As(err, &missing) {
 		return *w.failed(t, p.outcome, fmt.Sprintf("%s%s succeeded but did not make %s\n", p.outcome.Output, t.recipe.doer(), missing.path))
 	}

@@ -14,34 +14,34 @@ import (
 // noNames is the digest of the names in an empty folder.
 var noNames = ipc.ListingDigest(nil)
 
-// trackBuilder makes the records that discovery gets, with tables that hold once
+// recordBuilder makes the records that discovery gets, with tables that hold once
 // what units share.
-type trackBuilder struct {
+type recordBuilder struct {
 	view   *snapshot.Tree
 	track  ipc.Track // what is not handed over yet
 	handed struct{ files, misses, listings uint32 }
-	files  []trackedFile       // by path number
-	texts  []trackedFile       // by file number, of files whose content alone matters
+	files  []recordedFile      // by path number
+	texts  []recordedFile      // by file number, of files whose content alone matters
 	misses map[string][]uint32 // packed misses to indices
 	groups map[string]uint32   // folder and names to index
 	folder map[ipc.Listing]uint32
 }
 
-// trackedFile is where a file is in the table of files, plus one, and as what.
-type trackedFile struct {
+// recordedFile is where a file is in the table of files, plus one, and as what.
+type recordedFile struct {
 	at  uint32
 	sig ipc.Signature
 }
 
-func newTrackBuilder(v *snapshot.Tree) *trackBuilder {
-	return &trackBuilder{
+func newRecordBuilder(v *snapshot.Tree) *recordBuilder {
+	return &recordBuilder{
 		view: v, misses: make(map[string][]uint32),
 		groups: make(map[string]uint32), folder: make(map[ipc.Listing]uint32),
 	}
 }
 
 // news hands over what was added since the last time. Numbers go on counting.
-func (b *trackBuilder) news() ipc.Track {
+func (b *recordBuilder) news() ipc.Track {
 	t := b.track
 	b.handed.files += uint32(len(t.Files))
 	b.handed.misses += uint32(len(t.Misses))
@@ -52,7 +52,7 @@ func (b *trackBuilder) news() ipc.Track {
 
 // add adds the node of a record, with the signatures that the view saw. known is what
 // discovery knows its inputs by, "" if it does not or they changed.
-func (b *trackBuilder) add(id, known string, rec *record) {
+func (b *recordBuilder) add(id, known string, rec *record) {
 	if rec == nil {
 		return
 	}
@@ -77,21 +77,21 @@ func (b *trackBuilder) add(id, known string, rec *record) {
 	b.track.Nodes = append(b.track.Nodes, node)
 }
 
-// trackedFolder is a listing and whether discovery has to look at the folder itself.
-type trackedFolder struct {
+// recordedFolder is a listing and whether discovery has to look at the folder itself.
+type recordedFolder struct {
 	cache.Listing
 	signed bool
 }
 
-func (b *trackBuilder) folders(set snapshot.PackedSet) (out []trackedFolder) {
+func (b *recordBuilder) folders(set snapshot.PackedSet) (out []recordedFolder) {
 	for _, l := range b.view.Interner.Listings(set) {
-		out = append(out, trackedFolder{l, b.signed(l)})
+		out = append(out, recordedFolder{l, b.signed(l)})
 	}
 	return out
 }
 
 // name names all of a record that discovery gets but for its outputs.
-func (b *trackBuilder) name(rec *record, folders []trackedFolder) string {
+func (b *recordBuilder) name(rec *record, folders []recordedFolder) string {
 	facts := []bool{rec.Action.IsZero()}
 	for _, f := range folders {
 		facts = append(facts, f.signed)
@@ -101,7 +101,7 @@ func (b *trackBuilder) name(rec *record, folders []trackedFolder) string {
 
 // inputs adds the files that were read. What the cache has for their content, a file of
 // that content makes again, whatever its signature.
-func (b *trackBuilder) inputs(node *ipc.NodeRecord, rec *record) {
+func (b *recordBuilder) inputs(node *ipc.NodeRecord, rec *record) {
 	for number := range snapshot.EachNumber(rec.Set.Files) {
 		f := b.view.Interner.File(number)
 		if rec.Action.IsZero() {
@@ -113,7 +113,7 @@ func (b *trackBuilder) inputs(node *ipc.NodeRecord, rec *record) {
 }
 
 // listed adds the folders that were listed, and links that were followed.
-func (b *trackBuilder) listed(node *ipc.NodeRecord, folders []trackedFolder) {
+func (b *recordBuilder) listed(node *ipc.NodeRecord, folders []recordedFolder) {
 	for _, l := range folders {
 		if l.Match == snapshot.LinkText {
 			b.addLink(node, l.Listing)
@@ -130,7 +130,7 @@ func (b *trackBuilder) listed(node *ipc.NodeRecord, folders []trackedFolder) {
 }
 
 // addLink adds a symbolic link whose text matters.
-func (b *trackBuilder) addLink(node *ipc.NodeRecord, l cache.Listing) {
+func (b *recordBuilder) addLink(node *ipc.NodeRecord, l cache.Listing) {
 	sig := ipc.LinkSignature(b.view.Abs(l.Dir))
 	if b.view.Value(l) != l.Digest {
 		node.Unsettled = cmp.Or(node.Unsettled, l.Dir+" was turned meanwhile")
@@ -141,7 +141,7 @@ func (b *trackBuilder) addLink(node *ipc.NodeRecord, l cache.Listing) {
 
 // signed reports whether discovery has to look at the folder or link itself. A folder
 // that is where its path says needs no look.
-func (b *trackBuilder) signed(l cache.Listing) bool {
+func (b *recordBuilder) signed(l cache.Listing) bool {
 	switch l.Match {
 	case "":
 		return l.Digest == noNames // which a file in its place has, too
@@ -154,23 +154,23 @@ func (b *trackBuilder) signed(l cache.Listing) bool {
 }
 
 // put appends to the table of files.
-func (b *trackBuilder) put(f ipc.FileSig) uint32 {
+func (b *recordBuilder) put(f ipc.FileSig) uint32 {
 	b.track.Files = append(b.track.Files, f)
 	return b.handed.files + uint32(len(b.track.Files)) - 1
 }
 
-func (b *trackBuilder) file(id uint32) uint32 {
+func (b *recordBuilder) file(id uint32) uint32 {
 	return b.once(&b.files, id, snapshot.File{Path: id}, "")
 }
 
-func (b *trackBuilder) text(number uint32, f snapshot.File) uint32 {
+func (b *recordBuilder) text(number uint32, f snapshot.File) uint32 {
 	return b.once(&b.texts, number, f, f.Digest.String())
 }
 
 // once puts a file into the table that is not there with its signature.
-func (b *trackBuilder) once(slots *[]trackedFile, slot uint32, f snapshot.File, digest string) uint32 {
+func (b *recordBuilder) once(slots *[]recordedFile, slot uint32, f snapshot.File, digest string) uint32 {
 	if n := int(slot) + 1; n > len(*slots) {
-		*slots = append(*slots, make([]trackedFile, n-len(*slots)+n/2)...)
+		*slots = append(*slots, make([]recordedFile, n-len(*slots)+n/2)...)
 	}
 	known, sig := &(*slots)[slot], b.view.Sign(f.Path)
 	if known.at == 0 || known.sig != sig {
@@ -180,7 +180,7 @@ func (b *trackBuilder) once(slots *[]trackedFile, slot uint32, f snapshot.File, 
 }
 
 // missing groups misses by folder. Units of one target mostly miss the same.
-func (b *trackBuilder) missing(set snapshot.PackedSet) []uint32 {
+func (b *recordBuilder) missing(set snapshot.PackedSet) []uint32 {
 	key := string(set.Misses)
 	if known, ok := b.misses[key]; ok {
 		return known
@@ -203,7 +203,7 @@ func (b *trackBuilder) missing(set snapshot.PackedSet) []uint32 {
 	return out
 }
 
-func (b *trackBuilder) listing(l ipc.Listing) uint32 {
+func (b *recordBuilder) listing(l ipc.Listing) uint32 {
 	i, known := b.folder[l]
 	if !known {
 		i = b.handed.listings + uint32(len(b.track.Listings))

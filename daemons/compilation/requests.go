@@ -9,7 +9,7 @@ import (
 )
 
 // builds knows the requests that run, by the ID of their build.
-type builds struct {
+type requests struct {
 	mu      sync.Mutex
 	running map[*request]bool
 	gates   map[string]*process.Slots // of builds with a limit of their own
@@ -23,15 +23,15 @@ type request struct {
 	done   chan struct{}
 }
 
-func newBuilds() *builds {
-	return &builds{running: make(map[*request]bool), gates: make(map[string]*process.Slots)}
+func newRequests() *requests {
+	return &requests{running: make(map[*request]bool), gates: make(map[string]*process.Slots)}
 }
 
 var errStopping = ipc.Errorf(ipc.CodeStopping, "the compilation service is shutting down")
 
 // begin registers a request. The context ends when its build is cancelled; end must
 // be called when nothing of it runs any more.
-func (b *builds) begin(ctx context.Context, build string) (context.Context, func(), error) {
+func (b *requests) begin(ctx context.Context, build string) (context.Context, func(), error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.closed {
@@ -51,7 +51,7 @@ func (b *builds) begin(ctx context.Context, build string) (context.Context, func
 }
 
 // gate is the limit that all requests of a build share.
-func (b *builds) gate(build string, jobs int) *process.Slots {
+func (b *requests) gate(build string, jobs int) *process.Slots {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	g := b.gates[build]
@@ -63,7 +63,7 @@ func (b *builds) gate(build string, jobs int) *process.Slots {
 }
 
 // dropGate forgets the limit of a build that has no request any more; mu is held.
-func (b *builds) dropGate(build string) {
+func (b *requests) dropGate(build string) {
 	for r := range b.running {
 		if r.build == build {
 			return
@@ -73,7 +73,7 @@ func (b *builds) dropGate(build string) {
 }
 
 // stop cancels those that match and returns them.
-func (b *builds) stop(why error, matches func(*request) bool) (stopped []*request) {
+func (b *requests) stop(why error, matches func(*request) bool) (stopped []*request) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for r := range b.running {
@@ -85,7 +85,7 @@ func (b *builds) stop(why error, matches func(*request) bool) (stopped []*reques
 	return stopped
 }
 
-func (b *builds) closeAll() {
+func (b *requests) closeAll() {
 	b.mu.Lock()
 	b.closed = true
 	b.mu.Unlock()
@@ -97,7 +97,7 @@ func (b *builds) closeAll() {
 // Cancel implements [ipc.Compilation].
 func (s *Service) Cancel(ctx context.Context, req ipc.CancelRequest) (ipc.CancelReply, error) {
 	why := ipc.Errorf(ipc.CodeCancelled, "build %s was cancelled", req.Build)
-	stopped := s.builds.stop(why, func(r *request) bool { return r.build == req.Build && req.Build != "" })
+	stopped := s.requests.stop(why, func(r *request) bool { return r.build == req.Build && req.Build != "" })
 	for _, r := range stopped {
 		select {
 		case <-r.done:
