@@ -35,6 +35,17 @@ var errDead = fmt.Errorf("%w: the connection was closed", ErrUnreachable)
 // listens or the proof is wrong, and after 0.9 s if nobody answers; with ctx's
 // error if ctx ended first.
 func Dial(ctx context.Context, ep Endpoint) (*Conn, error) {
+	return dialVia(ctx, ep, connectTCP)
+}
+
+// connector makes a connection to an address until a moment; tests have one in memory.
+type connector func(ctx context.Context, address string, until time.Time) (net.Conn, error)
+
+func connectTCP(ctx context.Context, address string, until time.Time) (net.Conn, error) {
+	return (&net.Dialer{Deadline: until}).DialContext(ctx, "tcp", address)
+}
+
+func dialVia(ctx context.Context, ep Endpoint, connect connector) (*Conn, error) {
 	hosts := []string{"127.0.0.1"}
 	if ep.IPv6 {
 		hosts = append(hosts, "::1")
@@ -43,8 +54,8 @@ func Dial(ctx context.Context, ep Endpoint) (*Conn, error) {
 	for _, host := range hosts {
 		var conn *Conn
 		address := net.JoinHostPort(host, strconv.Itoa(ep.Port))
-		if conn, err = dialOnce(ctx, address, ep, handshakeTry); isTimeout(err) {
-			conn, err = dialOnce(ctx, address, ep, handshakeRetry)
+		if conn, err = dialOnce(ctx, connect, address, ep, handshakeTry); isTimeout(err) {
+			conn, err = dialOnce(ctx, connect, address, ep, handshakeRetry)
 		}
 		if err == nil {
 			return conn, nil
@@ -66,9 +77,9 @@ func isTimeout(err error) bool {
 }
 
 // dialOnce connects and does the proof within limit.
-func dialOnce(ctx context.Context, address string, ep Endpoint, limit time.Duration) (*Conn, error) {
+func dialOnce(ctx context.Context, connect connector, address string, ep Endpoint, limit time.Duration) (*Conn, error) {
 	until := time.Now().Add(limit)
-	nc, err := (&net.Dialer{Deadline: until}).DialContext(ctx, "tcp", address)
+	nc, err := connect(ctx, address, until)
 	if err != nil {
 		return nil, err
 	}

@@ -15,6 +15,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
@@ -222,21 +223,23 @@ func TestPlainCompileStaysInProject(t *testing.T) {
 	}
 }
 
-// TestDialGivesUp: the caller's context ends a dial; a bad PID file is an
+// TestDialGivesUp: the caller's context ends a dial at once; a bad PID file is an
 // unreachable daemon.
 func TestDialGivesUp(t *testing.T) {
 	t.Parallel()
-	port, _ := squat(t, func(in *bufio.Reader, _ net.Conn) { io.Copy(io.Discard, in) })
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
-	defer cancel()
-	begin := time.Now()
-	_, err := Dial(ctx, Endpoint{Port: port, Secret: newNonce()})
-	if !errors.Is(err, context.DeadlineExceeded) || time.Since(begin) > 250*time.Millisecond {
-		t.Errorf("got %v after %v", err, time.Since(begin))
-	}
-	if _, err := Dial(t.Context(), Endpoint{Port: port}); !errors.Is(err, ErrUnreachable) {
-		t.Errorf("no secret: %v", err)
-	}
+	synctest.Test(t, func(t *testing.T) {
+		network := silent(t)
+		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+		defer cancel()
+		begin := time.Now()
+		_, err := network.dialer(Endpoint{Secret: newNonce()})(ctx)
+		if took := time.Since(begin); !errors.Is(err, context.DeadlineExceeded) || took != 20*time.Millisecond {
+			t.Errorf("got %v after %v", err, took)
+		}
+		if _, err := network.dialer(Endpoint{})(t.Context()); !errors.Is(err, ErrUnreachable) {
+			t.Errorf("no secret: %v", err)
+		}
+	})
 }
 
 // TestProofSeparatesRoles: no two of role, daemon, port and nonces give one proof.

@@ -8,8 +8,8 @@ import (
 	"os"
 	"reflect"
 	"strings"
-	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
@@ -168,56 +168,66 @@ func TestPanicIsAnError(t *testing.T) {
 	}
 }
 
-// TestCancelReachesHandler: by the client's context, and by a client that is killed.
+// TestCancelReachesHandler: by the client's context, and by a client that is killed. Both
+// at once, and not at the next heartbeat.
 func TestCancelReachesHandler(t *testing.T) {
 	t.Parallel()
-	started, ended := make(chan struct{}), make(chan error)
-	s := serve(t, ServerConfig{}, CompilationHandlers(fakeCompilation{
+	var started chan struct{}
+	var ended chan error
+	service := CompilationHandlers(fakeCompilation{
 		compile: func(ctx context.Context, _ CompileRequest) (CompileReply, error) {
 			started <- struct{}{}
 			<-ctx.Done()
 			ended <- ctx.Err()
 			return CompileReply{}, ctx.Err()
 		},
-	}))
-	ctx, cancel := context.WithCancel(t.Context())
-	result := make(chan error)
-	go func() {
-		_, err := compilationClient(t, s.ep).Compile(ctx, CompileRequest{File: "a.c"})
-		result <- err
-	}()
-	<-started
-	if s.Idle() != 0 {
-		t.Error("idle while a request runs")
-	}
-	begin := time.Now()
-	cancel()
-	if err := <-ended; !errors.Is(err, context.Canceled) {
-		t.Errorf("handler's context: %v", err)
-	}
-	if took := time.Since(begin); took > 250*time.Millisecond {
-		t.Errorf("cancel took %v", took)
-	}
-	if err := <-result; !errors.Is(err, context.Canceled) || errors.Is(err, ErrUnreachable) {
-		t.Errorf("client: %v", err)
-	}
-	conn, err := Dial(t.Context(), s.ep)
-	if err != nil {
-		t.Fatal(err)
-	}
-	conn.nc.Write([]byte(`{"action":"compile","file":"a.c"}`))
-	<-started
-	conn.Close()
-	if err := <-ended; !errors.Is(err, context.Canceled) {
-		t.Errorf("killed client: %v", err)
-	}
-	eventually(t, "idle again", func() bool { return s.Idle() > 0 })
+	})
+	inBubble(t, ServerConfig{}, service, func(t *testing.T, s *harness, network *pipes) {
+		started, ended = make(chan struct{}), make(chan error)
+		ctx, cancel := context.WithCancel(t.Context())
+		client := bubbleClient(t, network, s.ep)
+		result := make(chan error)
+		go func() {
+			_, err := client.Compile(ctx, CompileRequest{File: "a.c"})
+			result <- err
+		}()
+		<-started
+		if s.Idle() != 0 {
+			t.Error("idle while a request runs")
+		}
+		begin := time.Now()
+		cancel()
+		if err := <-ended; !errors.Is(err, context.Canceled) {
+			t.Errorf("handler's context: %v", err)
+		}
+		if err := <-result; !errors.Is(err, context.Canceled) || errors.Is(err, ErrUnreachable) {
+			t.Errorf("client: %v", err)
+		}
+		conn, err := network.dialer(s.ep)(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		conn.nc.Write([]byte(`{"action":"compile","file":"a.c"}`))
+		<-started
+		conn.Close()
+		if err := <-ended; !errors.Is(err, context.Canceled) {
+			t.Errorf("killed client: %v", err)
+		}
+		if took := time.Since(begin); took != 0 {
+			t.Errorf("both took %v", took)
+		}
+		synctest.Wait()
+		time.Sleep(time.Second)
+		if idle := s.Idle(); idle != time.Second {
+			t.Errorf("idle for %v, want a second", idle)
+		}
+	})
 }
 
 // TestSlowRequest takes longer than the client's patience: heartbeats carry it.
 func TestSlowRequest(t *testing.T) {
 	t.Parallel()
-	s := serve(t, ServerConfig{}, CompilationHandlers(fakeCompilation{
+	service := CompilationHandlers(fakeCompilation{
 		stats: func(ctx context.Context) (CacheStatsReply, error) {
 			select {
 			case <-time.After(silence + heartbeatEvery):
@@ -225,11 +235,14 @@ func TestSlowRequest(t *testing.T) {
 			}
 			return CacheStatsReply{Hits: 5}, ctx.Err()
 		},
-	}))
-	got, err := compilationClient(t, s.ep).CacheStats(t.Context(), CacheStatsRequest{})
-	if err != nil || got.Hits != 5 {
-		t.Errorf("proved: %v, %v", got, err)
-	}
+	})
+	inBubble(t, ServerConfig{}, service, func(t *testing.T, s *harness, network *pipes) {
+		got, err := bubbleClient(t, network, s.ep).CacheStats(t.Context(), CacheStatsRequest{})
+		if err != nil || got.Hits != 5 {
+			t.Errorf("proved: %v, %v", got, err)
+		}
+	})
+	s := serve(t, ServerConfig{}, service)
 	plain := connect(t, s.ep.Port)
 	plain.say(`{"action":"cache_stats"}`)
 	if line := plain.line(); !strings.HasPrefix(line, `{"ok":true,"dir":"",`) {
@@ -329,38 +342,37 @@ func TestDrainCancels(t *testing.T) {
 	<-s.done
 }
 
-// TestHungDaemon: stopped before it answers, and stopped while a request runs.
+// TestHungDaemon: stopped before it answers, and stopped while a request runs. The
+// client waits 0.9 s for the first and 1.2 s for the second, never longer.
 func TestHungDaemon(t *testing.T) {
 	t.Parallel()
-	silent, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer silent.Close()
-	s := serve(t, ServerConfig{}, CompilationHandlers(fakeCompilation{}))
-	stopping := func(ctx context.Context) (*Conn, error) {
-		near, far := net.Pipe() // nobody reads or writes at the far end after the proof
-		t.Cleanup(func() { far.Close() })
-		conn, err := Dial(ctx, s.ep)
-		if err == nil {
-			conn.nc.Close()
-			conn.nc, conn.in.nc = near, near
-			go func() { var b [4096]byte; far.Read(b[:]) }()
-		}
-		return conn, err
-	}
-	hung := Endpoint{Daemon: NameSetup, Port: silent.Addr().(*net.TCPAddr).Port, Secret: newNonce()}
-	var running sync.WaitGroup
-	for name, dial := range map[string]Dialer{"never answers": dialer(hung), "stops": stopping} {
-		running.Go(func() {
-			begin := time.Now()
-			err := NewSetupClient(dial).Ping(context.Background())
-			if took := time.Since(begin); !errors.Is(err, ErrUnreachable) || took > 2*time.Second {
-				t.Errorf("%s: %v after %v", name, err, took)
+	inBubble(t, ServerConfig{}, nil, func(t *testing.T, s *harness, network *pipes) {
+		stopping := func(ctx context.Context) (*Conn, error) {
+			near, far := net.Pipe() // the far end reads, and never writes, after the proof
+			t.Cleanup(func() { near.Close() })
+			go swallow(far)
+			conn, err := network.dialer(s.ep)(ctx)
+			if err == nil {
+				conn.nc.Close()
+				conn.nc, conn.in.nc = near, near
 			}
-		})
-	}
-	running.Wait()
+			return conn, err
+		}
+		for _, c := range []struct {
+			name  string
+			dial  Dialer
+			waits time.Duration
+		}{
+			{"never answers", silent(t).dialer(s.ep), handshakeTry + handshakeRetry},
+			{"stops", stopping, silence},
+		} {
+			begin := time.Now()
+			err := NewSetupClient(c.dial).Ping(context.Background())
+			if took := time.Since(begin); !errors.Is(err, ErrUnreachable) || took != c.waits {
+				t.Errorf("%s: %v after %v, want %v", c.name, err, took, c.waits)
+			}
+		}
+	})
 }
 
 func TestProtocolSkew(t *testing.T) {
