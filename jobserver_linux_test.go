@@ -3,60 +3,23 @@ package replibuild
 import (
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
 
+	"github.com/RepliBuild/replibuild/internal/jobserver"
+	"github.com/RepliBuild/replibuild/internal/testkit"
 	"golang.org/x/sys/unix"
 )
-
-func TestJobserverAuth(t *testing.T) {
-	t.Parallel()
-	for _, tt := range []struct {
-		flags, auth string
-		known       bool
-	}{
-		{"", "", false},
-		{"kn -j8", "", false},
-		{" -j8 --jobserver-auth=3,4", "3,4", true},
-		{"w -j8 --jobserver-auth=fifo:/tmp/GMfifo1 --sync-method=fnctl", "fifo:/tmp/GMfifo1", true},
-		{"--jobserver-fds=5,6 -j", "5,6", true},
-		{"-j --jobserver-auth=3,4 --jobserver-auth=5,6", "5,6", true},
-		{"-j8 -- A=--jobserver-auth=3,4", "", false},
-	} {
-		if auth, known := jobserverAuth(tt.flags); auth != tt.auth || known != tt.known {
-			t.Errorf("%q: %q, %v", tt.flags, auth, known)
-		}
-	}
-}
-
-// fifo makes a jobserver with so many free tokens, held open as make does.
-func fifo(t *testing.T, tokens string) (path string, held *os.File) {
-	t.Helper()
-	path = filepath.Join(t.TempDir(), "fifo")
-	if err := unix.Mkfifo(path, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	held, err := os.OpenFile(path, os.O_RDWR, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { held.Close() })
-	if _, err := held.WriteString(tokens); err != nil {
-		t.Fatal(err)
-	}
-	return path, held
-}
 
 // left reads what is in the pipe.
 func left(t *testing.T, path string) string {
 	t.Helper()
-	fd, err := unix.Open(path, unix.O_RDONLY|unix.O_NONBLOCK, 0)
+	pipe, err := jobserver.Open("fifo:" + path)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer unix.Close(fd)
-	return string(drain(fd, 100))
+	defer pipe.Close()
+	return string(pipe.Take(100))
 }
 
 func TestTokensOfFifo(t *testing.T) {
@@ -71,7 +34,7 @@ func TestTokensOfFifo(t *testing.T) {
 		{"", 8, 1, ""},
 		{"abc", 1, 1, "abc"},
 	} {
-		path, held := fifo(t, tt.free)
+		path, held := testkit.Jobserver(t, tt.free)
 		env := []string{"MAKEFLAGS= -j4 --jobserver-auth=fifo:" + path}
 		tokens, jobs, notice := takeTokens(env, tt.limit)
 		rest := left(t, path)
@@ -95,7 +58,7 @@ func TestTokensOfNoMake(t *testing.T) {
 	if _, jobs, notice := takeTokens([]string{"MAKEFLAGS=-k"}, 8); jobs != 0 || notice != nil {
 		t.Errorf("without a jobserver: %d jobs, %+v", jobs, notice)
 	}
-	path, held := fifo(t, "ab")
+	path, held := testkit.Jobserver(t, "ab")
 	tokens, _, _ := takeTokens([]string{"MAKEFLAGS=--jobserver-auth=fifo:" + path}, 8)
 	held.Close() // make has died
 	if err := tokens.giveBack(); err == nil {

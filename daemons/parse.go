@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/BurntSushi/toml"
+	"github.com/RepliBuild/replibuild/internal/editdistance"
 	"github.com/RepliBuild/replibuild/ipc"
 )
 
@@ -167,7 +168,7 @@ func (p *configParser) nearest(key string) string {
 		tables = append(tables, "daemons."+name)
 	}
 	for _, k := range append(tables, p.order...) {
-		d := editDistance(key, k)
+		d := editdistance.Levenshtein(key, k)
 		if lastPart(k) == lastPart(key) {
 			d = min(d, 1)
 		}
@@ -179,27 +180,6 @@ func (p *configParser) nearest(key string) string {
 		return "`replibuild config show` lists all keys"
 	}
 	return "did you mean " + best + "?"
-}
-
-// editDistance is Levenshtein's: insertions, deletions and replacements of bytes.
-func editDistance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			replaced := diagonal
-			if a[i] != b[j] {
-				replaced++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(replaced, row[j]+1, diagonal+1)
-		}
-	}
-	return row[len(b)]
 }
 
 func sortedKeys[V any](m map[string]V) []string {

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"reflect"
 	"time"
+
+	"github.com/RepliBuild/replibuild/internal/editdistance"
 )
 
 // Method describes one "action" of a request: what a peer can ask of a daemon.
@@ -128,7 +130,7 @@ func (h Handlers) find(name string) (Handler, error) {
 		names = append(names, known)
 	}
 	err := Errorf(CodeBadRequest, "unknown action %q", name)
-	if near := Nearest(name, names); near != "" {
+	if near := editdistance.Nearest(name, names); near != "" {
 		err = err.WithHint("did you mean %q?", near)
 	}
 	return Handler{}, err
@@ -166,7 +168,7 @@ func openEnvelope(text []byte) (envelope, error) {
 	})
 	if err == nil && e.action == "" {
 		err = errors.New(`no "action"`)
-		if near := Nearest("action", e.keys); near != "" {
+		if near := editdistance.Nearest("action", e.keys); near != "" {
 			err = fmt.Errorf(`no "action" (%q is another key)`, near)
 		}
 	}

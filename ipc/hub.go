@@ -3,6 +3,8 @@ package ipc
 import (
 	"context"
 	"sync"
+
+	"github.com/RepliBuild/replibuild/internal/editdistance"
 )
 
 // hubQueue is how many events wait for one subscriber. A build of 200 units makes
@@ -124,7 +126,7 @@ func checkKind(kind string) error {
 		names = append(names, b.EventName())
 	}
 	err := Errorf(CodeBadRequest, "subscribe: unknown event %q", kind)
-	if near := Nearest(kind, names); near != "" {
+	if near := editdistance.Nearest(kind, names); near != "" {
 		return err.WithHint("did you mean %q?", near)
 	}
 	return err

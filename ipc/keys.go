@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"reflect"
 	"strings"
+
+	"github.com/RepliBuild/replibuild/internal/editdistance"
 )
 
 // encoding/json takes `Flags` for "flags", the last of two equal keys, and drops
@@ -185,5 +187,5 @@ func nearestKey(key string, known map[string]*field) string {
 	for name := range known {
 		names = append(names, name)
 	}
-	return Nearest(key, names)
+	return editdistance.Nearest(key, names)
 }

@@ -5,6 +5,7 @@ import (
 	"path"
 	"strings"
 
+	"github.com/RepliBuild/replibuild/internal/editdistance"
 	"github.com/RepliBuild/replibuild/ipc"
 )
 
@@ -50,14 +51,14 @@ func didYouMean(word string, names []string, otherwise string) string {
 	if len(same) > 0 {
 		return "did you mean " + list(same, 3) + "?"
 	}
-	if n := ipc.Nearest(word, names); n != "" {
+	if n := editdistance.Nearest(word, names); n != "" {
 		return "did you mean " + n + "?"
 	}
 	bases := map[string]string{}
 	for _, n := range names {
 		bases[path.Base(n)] = n
 	}
-	if n := ipc.Nearest(path.Base(word), keysOf(bases)); n != "" {
+	if n := editdistance.Nearest(path.Base(word), keysOf(bases)); n != "" {
 		return "did you mean " + bases[n] + "?"
 	}
 	return otherwise

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/RepliBuild/replibuild/internal/editdistance"
 	"github.com/RepliBuild/replibuild/ipc"
 )
 
@@ -40,7 +41,7 @@ func flagError(cmd *cobra.Command, err error) error {
 	case errors.As(err, &bare):
 		return usageError("%s needs a value", flagName(bare.GetFlag())).WithHint("%s", help)
 	case errors.As(err, &unknown) && unknown.GetSpecifiedShortnames() == "":
-		if near := ipc.Nearest(unknown.GetSpecifiedName(), flagNames(cmd)); near != "" {
+		if near := editdistance.Nearest(unknown.GetSpecifiedName(), flagNames(cmd)); near != "" {
 			help = "did you mean --" + near + "?"
 		}
 		return usageError("%s has no flag --%s", cmd.CommandPath(), unknown.GetSpecifiedName()).WithHint("%s", help)
@@ -152,7 +153,7 @@ func suggestion(word string, names []string) string {
 	if len(long) == 1 && len(word) > 1 {
 		return long[0]
 	}
-	return ipc.Nearest(word, names)
+	return editdistance.Nearest(word, names)
 }
 
 // helpCommand is `help`. Unlike cobra's it fails for a command that there is not.

@@ -28,9 +28,9 @@ type builder struct {
 	opts    *options
 	runner  Runner
 	env     []string
-	slots   *jobserver // of a make above us, or nil
-	began   time.Time  // of the whole program: times in the log count from here
-	stamp   string     // a file whose time is the file system's now
+	slots   *slots    // of a make above us, or nil
+	began   time.Time // of the whole program: times in the log count from here
+	stamp   string    // a file whose time is the file system's now
 	running map[*ninja.Edge]*run
 	ended   chan ended
 	pretend []ended // of a dry run: edges that did not run, in order

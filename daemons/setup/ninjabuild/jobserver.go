@@ -2,14 +2,23 @@ package ninjabuild
 
 import (
 	"errors"
+	"io/fs"
 	"strings"
+
+	"github.com/RepliBuild/replibuild/internal/jobserver"
 )
+
+// slots shares the job slots of a `make -j` above us. A nil one grants everything.
+type slots struct {
+	pipe    *jobserver.Pipe
+	ownUsed bool // the slot of the recipe that we are part of
+}
 
 // slot is the right to run one command: the one that the recipe of make has which we are
 // part of, or a byte of make's pipe.
 type slot struct {
 	kind  slotKind
-	token byte
+	token []byte
 }
 
 type slotKind uint8
@@ -20,15 +29,8 @@ const (
 	tokenSlot
 )
 
-// jobserver shares the slots of a `make -j` above us. See "POSIX Jobserver Interaction" in
-// the manual of GNU make. A nil one grants everything.
-type jobserver struct {
-	pipe    *tokenPipe
-	ownUsed bool
-}
-
 // acquire takes a slot if there is one now.
-func (j *jobserver) acquire() (slot, bool) {
+func (j *slots) acquire() (slot, bool) {
 	switch {
 	case j == nil:
 		return slot{}, true
@@ -36,32 +38,32 @@ func (j *jobserver) acquire() (slot, bool) {
 		j.ownUsed = true
 		return slot{kind: ownSlot}, true
 	}
-	token, ok := j.pipe.take()
-	return slot{tokenSlot, token}, ok
+	token := j.pipe.Take(1)
+	return slot{tokenSlot, token}, len(token) > 0
 }
 
 // release gives a slot back.
-func (j *jobserver) release(s slot) {
+func (j *slots) release(s slot) {
 	switch s.kind {
 	case ownSlot:
 		j.ownUsed = false
 	case tokenSlot:
-		j.pipe.giveBack(s.token)
+		j.pipe.GiveBack(s.token)
 	}
 }
 
 // watch tells when a slot is free, until stop is called.
-func (j *jobserver) watch() (free <-chan struct{}, stop func()) {
+func (j *slots) watch() (free <-chan struct{}, stop func()) {
 	if j == nil || !j.ownUsed {
 		return nil, func() {}
 	}
-	return j.pipe.watch()
+	return j.pipe.Watch()
 }
 
 // close forgets the jobserver.
-func (j *jobserver) close() {
+func (j *slots) close() {
 	if j != nil {
-		j.pipe.close()
+		j.pipe.Close()
 	}
 }
 
@@ -71,16 +73,7 @@ func jobserverOf(makeflags string) (auth string, err error) {
 	if len(words) > 0 && words[0][0] != '-' && strings.Contains(words[0], "n") && !strings.Contains(words[0], "=") {
 		return "", nil // make -n
 	}
-	for _, word := range words {
-		if word == "--" {
-			break // variables follow
-		}
-		for _, flag := range []string{"--jobserver-auth=", "--jobserver-fds="} {
-			if value, ok := strings.CutPrefix(word, flag); ok {
-				auth = value // the last one counts
-			}
-		}
-	}
+	auth, _ = jobserver.Auth(makeflags)
 	read, write, isPair := strings.Cut(auth, ",")
 	switch {
 	case auth == "", strings.HasPrefix(auth, "fifo:"):
@@ -92,4 +85,17 @@ func jobserverOf(makeflags string) (auth string, err error) {
 		return "", nil // make's way to say that it hands none on
 	}
 	return auth, nil
+}
+
+// openJobserver opens make's pipe; its errors have the words of ninja.
+func openJobserver(auth string) (*jobserver.Pipe, error) {
+	pipe, err := jobserver.Open(auth)
+	var at *fs.PathError
+	switch {
+	case !errors.As(err, &at):
+		return pipe, err
+	case errors.Is(err, jobserver.ErrNotPipe):
+		return nil, errors.New("Not a fifo path: " + at.Path)
+	}
+	return nil, errors.New("Error opening " + at.Path + ": " + reason(at.Err))
 }

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/RepliBuild/replibuild/internal/testkit"
 	"golang.org/x/sys/unix"
 )
 
@@ -29,30 +30,12 @@ func TestJobserverOf(t *testing.T) {
 	}
 }
 
-// fifo makes a jobserver with free tokens, held open as make does.
-func fifo(t *testing.T, tokens string) (path string, held *os.File) {
-	t.Helper()
-	path = filepath.Join(t.TempDir(), "fifo")
-	if err := unix.Mkfifo(path, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	held, err := os.OpenFile(path, os.O_RDWR, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { held.Close() })
-	if _, err := held.WriteString(tokens); err != nil {
-		t.Fatal(err)
-	}
-	return path, held
-}
-
 const sixCommands = "rule r\n  command = c\nbuild o1: r\nbuild o2: r\nbuild o3: r\nbuild o4: r\nbuild o5: r\nbuild o6: r\n"
 
 // As many commands run as there are tokens, and one more; all tokens come back.
 func TestJobserver(t *testing.T) {
 	t.Parallel()
-	path, held := fifo(t, "abc")
+	path, held := testkit.Jobserver(t, "abc")
 	flags := "MAKEFLAGS= -j4 --jobserver-auth=fifo:" + path
 	for _, tt := range []struct {
 		args []string
@@ -77,7 +60,7 @@ func TestJobserver(t *testing.T) {
 // A token that comes while a command runs is used.
 func TestJobserverWaits(t *testing.T) {
 	t.Parallel()
-	path, held := fifo(t, "")
+	path, held := testkit.Jobserver(t, "")
 	give := &giver{Runner: newGate(2), held: held}
 	n, got := peak(t, Caller{Dir: folder(t, "build.ninja", sixCommands), Env: testEnv("MAKEFLAGS= -j9 --jobserver-auth=fifo:" + path), Runner: give})
 	if got.code != 0 || n != 2 {

@@ -352,7 +352,7 @@ func (m *program) buildTargets(ctx context.Context) error {
 }
 
 // jobserver joins the make above us.
-func (m *program) jobserver() (*jobserver, error) {
+func (m *program) jobserver() (*slots, error) {
 	makeflags, set := m.environment("MAKEFLAGS")
 	if !set || m.opts.jobsGiven || m.opts.dryRun {
 		return nil, nil
@@ -365,7 +365,7 @@ func (m *program) jobserver() (*jobserver, error) {
 	if auth == "" {
 		return nil, nil
 	}
-	pipe, err := openTokenPipe(auth)
+	pipe, err := openJobserver(auth)
 	if err != nil {
 		m.warn("Ignoring jobserver: " + err.Error() + " [" + makeflags + "]")
 		return nil, nil
@@ -373,7 +373,7 @@ func (m *program) jobserver() (*jobserver, error) {
 	if m.opts.verbosity != quiet {
 		m.printf("ninja: Jobserver mode detected: %s\n", makeflags)
 	}
-	return &jobserver{pipe: pipe}, nil
+	return &slots{pipe: pipe}, nil
 }
 
 // environment gives a variable of the caller.

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/RepliBuild/replibuild/daemons/setup/internal/ninja"
+	"github.com/RepliBuild/replibuild/internal/editdistance"
 )
 
 // Version is the version of ninja whose behaviour this is. CMake and LLVM ask for it.
@@ -229,6 +230,23 @@ func didYouMean(word string, known ...string) string {
 		return ", did you mean '" + best + "'?"
 	}
 	return ""
+}
+
+// maxDistance is how many letters a suggestion may differ by.
+const maxDistance = 3
+
+// nearest is the known word with the fewest letters to change, or "".
+func nearest(word string, known []string) string {
+	best, least := "", maxDistance+1
+	for _, k := range known {
+		if max(len(word), len(k))-min(len(word), len(k)) >= least {
+			continue // so many letters at the least; a manifest may have many thousand names
+		}
+		if d := editdistance.Levenshtein(word, k); d < least {
+			best, least = k, d
+		}
+	}
+	return best
 }
 
 func (m *program) usage() error {

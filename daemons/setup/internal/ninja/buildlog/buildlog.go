@@ -1,7 +1,6 @@
 package buildlog
 
 import (
-	"bufio"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -9,6 +8,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/RepliBuild/replibuild/daemons/setup/internal/ninja/appendlog"
 )
 
 // DefaultVersion is the version of a new log: the one of the ninja that distributions have.
@@ -29,18 +30,17 @@ type Entry struct {
 
 // Log is one .ninja_log. Only one goroutine may use it.
 type Log struct {
-	path    string
+	appendlog.File
 	version int
 	entries map[string]*Entry
 	order   []*Entry // as first seen
 	stale   bool     // has many lines for few outputs
-	file    *os.File // open for appending, or nil
 }
 
 // Load reads a log. A missing one is empty. The warning says that an unusable log was
 // removed.
 func Load(path string) (l *Log, warning string, err error) {
-	l = &Log{path: path, version: DefaultVersion, entries: make(map[string]*Entry)}
+	l = newLog(path, DefaultVersion)
 	data, err := os.ReadFile(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
@@ -58,9 +58,14 @@ func Load(path string) (l *Log, warning string, err error) {
 		}
 		return l, warning, os.Remove(path)
 	}
-	l.version = version
+	l = newLog(path, version)
 	l.parse(string(data))
 	return l, "", nil
+}
+
+func newLog(path string, version int) *Log {
+	header := fmt.Appendf(nil, "# ninja log v%d\n", version)
+	return &Log{File: appendlog.New(path, header), version: version, entries: make(map[string]*Entry)}
 }
 
 // versionOf reads the first line; 0 is no log of ninja.
@@ -139,49 +144,16 @@ func (l *Log) Record(entries ...Entry) error {
 	if err := l.Create(); err != nil {
 		return err
 	}
-	var b strings.Builder
+	var buf []byte
 	for _, e := range entries {
 		l.put(e)
-		e.writeTo(&b)
+		buf = e.appendTo(buf)
 	}
-	_, err := l.file.WriteString(b.String())
-	return err
+	return l.Append(buf)
 }
 
-func (e Entry) writeTo(w interface{ WriteString(string) (int, error) }) error {
-	_, err := w.WriteString(fmt.Sprintf("%d\t%d\t%d\t%s\t%x\n", e.Start, e.End, e.Mtime, e.Output, e.Hash))
-	return err
-}
-
-func (l *Log) header() string { return fmt.Sprintf("# ninja log v%d\n", l.version) }
-
-// Create makes sure that the file exists and is open.
-func (l *Log) Create() error {
-	if l.file != nil {
-		return nil
-	}
-	f, err := os.OpenFile(l.path, os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o666)
-	if err != nil {
-		return err
-	}
-	if st, err := f.Stat(); err != nil || st.Size() == 0 {
-		if _, err := f.WriteString(l.header()); err != nil {
-			return errors.Join(err, f.Close())
-		}
-	}
-	l.file = f
-	return nil
-}
-
-// Close closes the file; the next Record opens it again. A generator may replace it in
-// between: CMake calls `ninja -t recompact` and `-t restat`.
-func (l *Log) Close() error {
-	if l.file == nil {
-		return nil
-	}
-	f := l.file
-	l.file = nil
-	return f.Close()
+func (e Entry) appendTo(buf []byte) []byte {
+	return fmt.Appendf(buf, "%d\t%d\t%d\t%s\t%x\n", e.Start, e.End, e.Mtime, e.Output, e.Hash)
 }
 
 // Recompact writes the log anew with one line for each output, without those that are dead.
@@ -215,20 +187,9 @@ func (l *Log) Restat(outputs []string, mtime func(path string) (int64, error)) e
 
 // rewrite replaces the file by one with each entry once.
 func (l *Log) rewrite(suffix string) error {
-	if err := l.Close(); err != nil {
-		return err
-	}
-	f, err := os.Create(l.path + suffix)
-	if err != nil {
-		return err
-	}
-	w := bufio.NewWriter(f)
-	w.WriteString(l.header())
+	var buf []byte
 	for _, e := range l.order {
-		e.writeTo(w)
+		buf = e.appendTo(buf)
 	}
-	if err := errors.Join(w.Flush(), f.Close()); err != nil {
-		return errors.Join(err, os.Remove(f.Name()))
-	}
-	return os.Rename(f.Name(), l.path)
+	return l.Replace(suffix, buf)
 }

@@ -14,6 +14,8 @@ import (
 	"io/fs"
 	"os"
 	"strings"
+
+	"github.com/RepliBuild/replibuild/daemons/setup/internal/ninja/appendlog"
 )
 
 const (
@@ -43,18 +45,17 @@ func le32(s string) uint32 {
 
 // Log is one .ninja_deps. Only one goroutine may use it.
 type Log struct {
-	path  string
+	appendlog.File
 	paths []string
 	ids   map[string]int
 	deps  []*Deps // by the number of the output; nil if it has none
 	stale bool
-	file  *os.File
 }
 
 // Load reads a log. A missing one is empty. The warning says that it could not be used, or
 // not all of it.
 func Load(path string) (l *Log, warning string, err error) {
-	l = &Log{path: path, ids: make(map[string]int)}
+	l = newLog(path)
 	data, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return l, "", nil
@@ -74,6 +75,14 @@ func Load(path string) (l *Log, warning string, err error) {
 		return l, "premature end of file; recovering", os.Truncate(path, int64(good))
 	}
 	return l, "", nil
+}
+
+func newLog(path string) *Log {
+	return &Log{File: appendlog.New(path, header()), ids: make(map[string]int)}
+}
+
+func header() []byte {
+	return binary.LittleEndian.AppendUint32([]byte(signature), version)
 }
 
 // How much larger than needed a log may be.
@@ -201,10 +210,7 @@ func (l *Log) Record(output string, mtime int64, inputs []string) error {
 	if 12+len(ids) > maxRecordSize {
 		return errTooLong
 	}
-	if err := l.Create(); err != nil {
-		return err
-	}
-	if _, err := l.file.Write(appendDeps(buf, out, d)); err != nil {
+	if err := l.Append(appendDeps(buf, out, d)); err != nil {
 		return err
 	}
 	l.deps[out] = d
@@ -234,46 +240,11 @@ func appendPath(buf []byte, path string, id int) []byte {
 	return binary.LittleEndian.AppendUint32(buf, ^uint32(id))
 }
 
-func header() []byte {
-	return binary.LittleEndian.AppendUint32([]byte(signature), version)
-}
-
-// Create makes sure that the file exists and is open.
-func (l *Log) Create() error {
-	if l.file != nil {
-		return nil
-	}
-	f, err := os.OpenFile(l.path, os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o666)
-	if err != nil {
-		return err
-	}
-	if st, err := f.Stat(); err != nil || st.Size() == 0 {
-		if _, err := f.Write(header()); err != nil {
-			return errors.Join(err, f.Close())
-		}
-	}
-	l.file = f
-	return nil
-}
-
-// Close closes the file; the next Record opens it again.
-func (l *Log) Close() error {
-	if l.file == nil {
-		return nil
-	}
-	f := l.file
-	l.file = nil
-	return f.Close()
-}
-
 // Recompact writes the log anew, with the outputs that are live only and without paths that
 // nothing names.
 func (l *Log) Recompact(live func(output string) bool) error {
-	if err := l.Close(); err != nil {
-		return err
-	}
-	fresh := &Log{path: l.path, ids: make(map[string]int)}
-	buf := header()
+	fresh := newLog(l.Name)
+	var buf []byte
 	for out, d := range l.deps {
 		if d == nil || !live(l.paths[out]) {
 			continue
@@ -290,11 +261,7 @@ func (l *Log) Recompact(live func(output string) bool) error {
 		fresh.deps[id] = kept
 		buf = appendDeps(buf, id, kept)
 	}
-	temporary := l.path + ".recompact"
-	if err := os.WriteFile(temporary, buf, 0o666); err != nil {
-		return err
-	}
-	if err := os.Rename(temporary, l.path); err != nil {
+	if err := l.Replace(".recompact", buf); err != nil {
 		return err
 	}
 	*l = *fresh
