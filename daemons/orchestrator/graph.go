@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/RepliBuild/replibuild/daemons/orchestrator/internal/includes"
 	"github.com/RepliBuild/replibuild/ipc"
 )
 
@@ -52,20 +53,20 @@ func firstOf(own, readers []string, p *ipc.Plan) string {
 }
 
 func (s *Service) fillGraph(ctx context.Context, reply ipc.GraphReply, p *ipc.Plan, u *ipc.Action, inputs []string) (ipc.GraphReply, error) {
-	g := includesOf(newIncludeTexts(), p, u, inputs)
-	order, _ := g.reach(reply.Subject)
+	g := includesOf(includes.NewTexts(), p, u, inputs)
+	order, _ := g.Reach(reply.Subject)
 	index := make(map[string]int, len(order))
 	for i, file := range order {
 		index[file] = i
 	}
 	for i, cost := range s.inputCosts(ctx, p, order) {
 		f := ipc.GraphFile{InputCost: cost}
-		for _, to := range g.of(order[i]) {
+		for _, to := range g.Of(order[i]) {
 			f.Includes = append(f.Includes, index[to])
 		}
 		reply.Files = append(reply.Files, f)
 	}
-	_, placed := g.reach(u.Source)
+	_, placed := g.Reach(u.Source)
 	for _, in := range inputs {
 		if _, ok := placed[in]; !ok {
 			reply.Unplaced++
@@ -119,7 +120,7 @@ func (s *Service) slow(ctx context.Context, limit int) *ipc.Slow {
 	inputs := s.inputCosts(ctx, p, nil)
 	asked := namesAsked(p.Root, inputs)
 	for _, h := range inputs {
-		if len(out.Headers) < limit && h.Units > 0 && isHeader(h.Path) && !sources[h.Path] && asked.leadTo(h.Path) {
+		if len(out.Headers) < limit && h.Units > 0 && includes.IsHeader(h.Path) && !sources[h.Path] && asked.leadTo(h.Path) {
 			out.Headers = append(out.Headers, h)
 		}
 	}
@@ -133,14 +134,14 @@ type asked map[string][]string
 // somebody in it asked for; what they include in turn costs as much and is not the
 // project's choice.
 func namesAsked(root string, inputs []ipc.InputCost) asked {
-	names, texts := asked{}, newIncludeTexts()
+	names, texts := asked{}, includes.NewTexts()
 	for _, in := range inputs {
-		if path.IsAbs(in.Path) || !isHeader(in.Path) {
+		if path.IsAbs(in.Path) || !includes.IsHeader(in.Path) {
 			continue
 		}
-		for _, d := range texts.of(root, in.Path).directives {
-			if base := path.Base(d.name); !slices.Contains(names[base], d.name) {
-				names[base] = append(names[base], d.name)
+		for _, d := range texts.Of(root, in.Path).Directives {
+			if base := path.Base(d.Name); !slices.Contains(names[base], d.Name) {
+				names[base] = append(names[base], d.Name)
 			}
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"path"
 	"slices"
 
+	"github.com/RepliBuild/replibuild/daemons/orchestrator/internal/includes"
 	"github.com/RepliBuild/replibuild/ipc"
 )
 
@@ -42,19 +43,19 @@ func whatMattered(r ipc.ExplainReply) (paths []string) {
 // unitChains returns what the units of one source read, and how they reach what
 // mattered and the files of the project.
 func (s *Service) unitChains(ctx context.Context, p *ipc.Plan, ids, mattered []string) (inputs []string, chains []ipc.Chain) {
-	texts := newIncludeTexts()
+	texts := includes.NewTexts()
 	for _, id := range ids {
 		read := s.inputsOf(ctx, id)
 		inputs = append(inputs, read...)
 		u := p.Unit(id)
-		_, parent := includesOf(texts, p, u, read).reach(u.Source)
+		_, parent := includesOf(texts, p, u, read).Reach(u.Source)
 		told := map[string]bool{u.Source: true}
 		for _, file := range slices.Concat(mattered, read) {
 			if told[file] || len(chains) >= maxChains || path.IsAbs(file) && !slices.Contains(mattered, file) {
 				continue
 			}
 			told[file] = true
-			if files := chain(parent, file); files != nil {
+			if files := includes.Chain(parent, file); files != nil {
 				chains = append(chains, ipc.Chain{Unit: id, Files: files})
 			}
 		}
@@ -68,16 +69,25 @@ func (s *Service) headerChains(ctx context.Context, p *ipc.Plan, nodes []string,
 	if p == nil {
 		return nil
 	}
-	texts := newIncludeTexts()
+	texts := includes.NewTexts()
 	for _, id := range nodes {
 		u := p.Unit(id)
 		if u == nil || len(chains) >= maxChains || ctx.Err() != nil {
 			continue
 		}
-		_, parent := includesOf(texts, p, u, s.inputsOf(ctx, id)).reach(u.Source)
-		if files := chain(parent, file); files != nil {
+		_, parent := includesOf(texts, p, u, s.inputsOf(ctx, id)).Reach(u.Source)
+		if files := includes.Chain(parent, file); files != nil {
 			chains = append(chains, ipc.Chain{Unit: id, Files: files})
 		}
 	}
 	return chains
+}
+
+// includesOf makes the graph of a unit. inputs are what it read.
+func includesOf(texts *includes.Texts, p *ipc.Plan, u *ipc.Action, inputs []string) *includes.Graph {
+	var args []string
+	if u.Command < len(p.Commands) {
+		args = p.Commands[u.Command].Args
+	}
+	return includes.New(texts, p.Root, u.Source, args, inputs)
 }
