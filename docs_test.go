@@ -15,7 +15,7 @@ import (
 	"testing"
 
 	"github.com/RepliBuild/replibuild"
-	"github.com/RepliBuild/replibuild/daemons"
+	"github.com/RepliBuild/replibuild/daemons/config"
 )
 
 // tableKeys returns the words in backticks that begin the rows of a page's tables.
@@ -62,7 +62,7 @@ func TestDaemonSettingsAreDocumented(t *testing.T) {
 	t.Parallel()
 	documented := tableKeys(t, "configuration.md")
 	var known []string
-	for _, s := range (daemons.Config{}).Settings() {
+	for _, s := range (config.Config{}).Settings() {
 		known = append(known, s.Key)
 		if !slices.Contains(documented, s.Key) {
 			t.Errorf("docs/configuration.md does not know %s (%s)", s.Key, s.Doc)

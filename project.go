@@ -7,6 +7,7 @@ import (
 
 	"github.com/RepliBuild/replibuild/daemons"
 	"github.com/RepliBuild/replibuild/daemons/compilation"
+	"github.com/RepliBuild/replibuild/daemons/config"
 	"github.com/RepliBuild/replibuild/ipc"
 )
 
@@ -14,7 +15,7 @@ import (
 // environment. It holds no connection and no lock between calls.
 type Project struct {
 	paths  daemons.Paths
-	config daemons.Config
+	config config.Config
 	env    []string // the caller's whole environment
 	exe    string   // what Start runs; "" = found by daemons.Executable
 
@@ -57,11 +58,11 @@ func openRoot(root string, o Options) (*Project, error) {
 		return nil, err
 	}
 	paths := daemons.NewPaths(home, root)
-	config, err := daemons.LoadConfig(paths.ConfigFile())
+	settings, err := config.Load(paths.ConfigFile())
 	if err != nil {
 		return nil, err
 	}
-	return &Project{paths: paths, config: config, env: env, exe: o.Executable, homeNotice: daemons.HomeNotice(get, home)}, nil
+	return &Project{paths: paths, config: settings, env: env, exe: o.Executable, homeNotice: daemons.HomeNotice(get, home)}, nil
 }
 
 // HomeNotice says why RepliBuild's own folder is a temporary one; "" if it is not.
@@ -77,7 +78,7 @@ func (p *Project) Set() string { return p.paths.Set }
 func (p *Project) Paths() daemons.Paths { return p.paths }
 
 // Config is what .replibuild/daemon_config.toml says, defaults filled in.
-func (p *Project) Config() daemons.Config { return p.config }
+func (p *Project) Config() config.Config { return p.config }
 
 // InCI reports whether the caller's environment asks for builds without daemons:
 // CI is set to something but "", "0" or "false".
@@ -181,11 +182,11 @@ func Projects(o Options) ([]*Project, error) {
 	}
 	var projects []*Project
 	for _, paths := range sets {
-		config, err := daemons.LoadConfig(paths.ConfigFile())
+		settings, err := config.Load(paths.ConfigFile())
 		if err != nil {
-			config = daemons.DefaultConfig()
+			settings = config.Default()
 		}
-		projects = append(projects, &Project{paths: paths, config: config, env: env, exe: o.Executable})
+		projects = append(projects, &Project{paths: paths, config: settings, env: env, exe: o.Executable})
 	}
 	return projects, nil
 }

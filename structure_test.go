@@ -25,7 +25,7 @@ const modulePath = "github.com/RepliBuild/replibuild"
 // arrows lists what each package of ours may import of ours; the design's house,
 // one line a room. A folder's internal/ packages count as the folder.
 var arrows = map[string][]string{
-	"":                         {"cache", "daemons", "daemons/compilation", "daemons/discovery", "daemons/orchestrator", "daemons/setup", "daemons/setup/ninjabuild", "internal/caller", "internal/jobserver", "ipc"},
+	"":                         {"cache", "daemons", "daemons/compilation", "daemons/config", "daemons/discovery", "daemons/orchestrator", "daemons/setup", "daemons/setup/ninjabuild", "internal/caller", "internal/jobserver", "ipc"},
 	"ipc":                      {"internal/editdistance"},
 	"internal/caller":          {"ipc"},
 	"cache":                    {},
@@ -41,10 +41,12 @@ var arrows = map[string][]string{
 	"internal/jobserver":       {},
 	"internal/lazyregexp":      {},
 	"internal/pause":           {},
+	"internal/tomlvalue":       {},
 	"internal/words":           {"internal/lazyregexp", "internal/termtext", "ipc"},
-	"daemons":                  {"internal/atomicfile", "internal/caller", "internal/editdistance", "internal/filelock", "internal/pause", "internal/rootid", "ipc"},
+	"daemons":                  {"daemons/config", "internal/atomicfile", "internal/caller", "internal/filelock", "internal/pause", "internal/rootid", "ipc"},
+	"daemons/config":           {"internal/editdistance", "internal/tomlvalue", "ipc"},
 	"daemons/discovery":        {"internal/atomicfile", "internal/pause", "internal/rootid", "internal/stamps", "internal/words", "ipc"},
-	"daemons/setup":            {"internal/atomicfile", "internal/editdistance", "internal/gcc", "internal/lazyregexp", "internal/rootid", "internal/stamps", "ipc"},
+	"daemons/setup":            {"internal/atomicfile", "internal/editdistance", "internal/gcc", "internal/lazyregexp", "internal/rootid", "internal/stamps", "internal/tomlvalue", "ipc"},
 	"daemons/setup/ninjabuild": {"daemons/setup", "internal/editdistance", "internal/jobserver", "ipc"},
 	"daemons/compilation":      {"cache", "internal/atomicfile", "internal/caller", "internal/filelock", "internal/gcc", "internal/lazyregexp", "internal/pause", "internal/rootid", "internal/stamps", "internal/termtext", "internal/words", "ipc"},
 	"daemons/orchestrator":     {"internal/atomicfile", "internal/editdistance", "internal/filelock", "internal/pause", "internal/rootid", "internal/words", "ipc"},
@@ -54,7 +56,7 @@ var arrows = map[string][]string{
 	"screenshots/animate":      {"tui"},
 	"bench":                    {"", "internal/pause", "ipc"},
 	"oracle":                   {"", "ipc"},
-	"cmd/internal/cli":         {"", "cache", "daemons", "daemons/setup/ninjabuild", "examples", "internal/caller", "internal/editdistance", "internal/eta", "internal/termtext", "internal/words", "ipc", "tui", "tui/quiet"},
+	"cmd/internal/cli":         {"", "cache", "daemons", "daemons/config", "daemons/setup/ninjabuild", "examples", "internal/caller", "internal/editdistance", "internal/eta", "internal/termtext", "internal/words", "ipc", "tui", "tui/quiet"},
 	"cmd/man":                  {"cmd/internal/cli", "tui/quiet"},
 	"cmd/replibuild":           {"cmd/internal/cli", "tui/quiet"},
 }

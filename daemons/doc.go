@@ -1,5 +1,5 @@
 // Package daemons is what the four daemons of a project share: where their files
-// are, their configuration, and their life from start to exit. It knows nothing of
+// are, and their life from start to exit. It knows nothing of
 // what a daemon does; that comes in as an [ipc.Handlers].
 //
 // What it promises:

@@ -8,6 +8,7 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/RepliBuild/replibuild/daemons/config"
 	"github.com/RepliBuild/replibuild/internal/testkit"
 	"github.com/RepliBuild/replibuild/ipc"
 )
@@ -24,25 +25,25 @@ type set struct {
 	t *testing.T
 }
 
-func newSet(t *testing.T, config string) set {
+func newSet(t *testing.T, configText string) set {
 	t.Helper()
 	dir, err := filepath.EvalSymlinks(t.TempDir())
 	if err != nil {
 		t.Fatal(err)
 	}
-	return newSetIn(t, filepath.Join(dir, "home"), filepath.Join(dir, "project"), config, ports())
+	return newSetIn(t, filepath.Join(dir, "home"), filepath.Join(dir, "project"), configText, ports())
 }
 
-func newSetIn(t *testing.T, home, root, config string, base int) set {
+func newSetIn(t *testing.T, home, root, configText string, base int) set {
 	t.Helper()
 	write(t, filepath.Join(root, projectFile), "[project]\nname = \"p\"\n")
 	p := NewPaths(home, root)
-	if config != "" {
-		write(t, p.ConfigFile(), config)
+	if configText != "" {
+		write(t, p.ConfigFile(), configText)
 	}
 	s := set{Launcher: testLauncher(p, base), t: t}
 	var err error
-	if s.Config, err = LoadConfig(p.ConfigFile()); err != nil {
+	if s.Config, err = config.Load(p.ConfigFile()); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(s.end)

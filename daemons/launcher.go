@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/RepliBuild/replibuild/daemons/config"
 	"github.com/RepliBuild/replibuild/ipc"
 )
 
@@ -16,7 +17,7 @@ import (
 // the optional fields are right for commands.
 type Launcher struct {
 	Paths  Paths
-	Config Config
+	Config config.Config
 	Exe    string   // the replibuild binary, see [Executable]; needed by Start, Ensure and Restart
 	Env    []string // where HOME and GORACE are looked up; nil = os.Environ(). Nothing else of it reaches a daemon
 
@@ -28,7 +29,7 @@ type Launcher struct {
 	// zeros.
 	CacheSummary func() ipc.CacheSummary
 
-	basePort int // instead of BasePort, for tests
+	basePort int // instead of config.BasePort, for tests
 }
 
 // startLockLimit is how long a command waits for another one that starts or stops

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"slices"
 	"strconv"
@@ -162,7 +163,7 @@ func parseLogLine(daemon, raw string) LogLine {
 // attrText writes attributes as text, those that every line has left out.
 func attrText(fields map[string]any) string {
 	var b strings.Builder
-	for _, key := range sortedKeys(fields) {
+	for _, key := range slices.Sorted(maps.Keys(fields)) {
 		if key == "daemon" || key == "pid" {
 			continue
 		}

@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/RepliBuild/replibuild/daemons/config"
 	"github.com/RepliBuild/replibuild/internal/pause"
 	"github.com/RepliBuild/replibuild/ipc"
 )
@@ -52,12 +53,12 @@ func exitCode(err error) int {
 // runTestDaemon is a daemon. Files in the project's root arm its faults.
 func runTestDaemon(name, root string) error {
 	p := NewPaths(os.Getenv("REPLIBUILD_HOME"), root)
-	config, err := LoadConfig(p.ConfigFile())
+	c, err := config.Load(p.ConfigFile())
 	if err != nil {
 		return err
 	}
 	return Run(context.Background(), RunConfig{
-		Name: name, Paths: p, Config: config,
+		Name: name, Paths: p, Config: c,
 		NewService: func(_ context.Context, _ *ipc.Hub, log *slog.Logger) (Service, error) {
 			if _, err := os.Stat(filepath.Join(root, "panic-"+name)); err == nil {
 				panic("armed by the test")
@@ -140,7 +141,7 @@ func testLauncher(p Paths, base int) *Launcher {
 		panic(err)
 	}
 	return &Launcher{
-		Paths: p, Config: DefaultConfig(), Exe: exe, basePort: base, Env: testEnv(),
+		Paths: p, Config: config.Default(), Exe: exe, basePort: base, Env: testEnv(),
 		Args: func(name string) []string { return []string{asDaemon, name, p.Root} },
 	}
 }

@@ -9,20 +9,18 @@ import (
 	"strconv"
 	"syscall"
 
+	"github.com/RepliBuild/replibuild/daemons/config"
 	"github.com/RepliBuild/replibuild/ipc"
 )
 
 const (
-	// BasePort is the documented port of discovery; the others follow in the order of
-	// [ipc.DaemonNames].
-	BasePort   = 9001
 	portStep   = 10
 	portBlocks = 100
 )
 
 // binder finds ports for the daemons of one set.
 type binder struct {
-	config Config
+	config config.Config
 	base   int            // first port of the first block
 	prefer map[string]int // ports that daemons had before
 }

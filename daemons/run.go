@@ -13,6 +13,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/RepliBuild/replibuild/daemons/config"
 	"github.com/RepliBuild/replibuild/internal/caller"
 	"github.com/RepliBuild/replibuild/internal/filelock"
 	"github.com/RepliBuild/replibuild/ipc"
@@ -30,7 +31,7 @@ const (
 type RunConfig struct {
 	Name   string // one of ipc.DaemonNames
 	Paths  Paths
-	Config Config
+	Config config.Config
 
 	// NewService makes the service. The context lives until the service is closed;
 	// what the service publishes on hub goes to subscribers. Close is called, if it
@@ -145,7 +146,7 @@ func (d *shell) takePorts(ctx context.Context) error {
 	if len(d.listeners) > 0 {
 		return nil
 	}
-	b := binder{config: d.Config, base: BasePort}
+	b := binder{config: d.Config, base: config.BasePort}
 	if ep, err := ReadEndpoint(d.Paths.EndpointFile(d.Name)); err == nil {
 		b.prefer = map[string]int{d.Name: ep.Port}
 	}

@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/RepliBuild/replibuild/daemons/config"
 	"github.com/RepliBuild/replibuild/internal/filelock"
 	"github.com/RepliBuild/replibuild/internal/pause"
 	"github.com/RepliBuild/replibuild/ipc"
@@ -221,7 +222,7 @@ func claimed(claims []claim, name string) bool {
 func (l *Launcher) bindFor(ctx context.Context, claims []claim) (map[string]bound, error) {
 	b := binder{config: l.Config, base: l.basePort, prefer: make(map[string]int, len(claims))}
 	if b.base == 0 {
-		b.base = BasePort
+		b.base = config.BasePort
 	}
 	names := make([]string, len(claims))
 	for i, c := range claims {

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/BurntSushi/toml"
+	"github.com/RepliBuild/replibuild/internal/tomlvalue"
 )
 
 // configFile is the project's file, in its root.
@@ -261,23 +262,5 @@ func (r *reader) number(into *int, most int64) func(node) {
 }
 
 func (r *reader) wrongType(n node, want, suggestion string) {
-	r.problems.at(n.place, suggestion, "%s wants %s, not %s", n.path, want, typeName(n.value))
-}
-
-func typeName(v any) string {
-	switch v := v.(type) {
-	case bool:
-		return fmt.Sprint(v)
-	case int64:
-		return fmt.Sprintf("the number %d", v)
-	case float64:
-		return fmt.Sprintf("the fraction %v", v)
-	case string:
-		return fmt.Sprintf("the string %q", v)
-	case []any, []map[string]any:
-		return "a list"
-	case map[string]any:
-		return "a table"
-	}
-	return fmt.Sprintf("a date or time (%v)", v)
+	r.problems.at(n.place, suggestion, "%s wants %s, not %s", n.path, want, tomlvalue.Describe(n.value))
 }

@@ -15,6 +15,7 @@ import (
 
 	"github.com/RepliBuild/replibuild"
 	"github.com/RepliBuild/replibuild/daemons"
+	"github.com/RepliBuild/replibuild/daemons/config"
 	"github.com/RepliBuild/replibuild/internal/words"
 	"github.com/RepliBuild/replibuild/ipc"
 )
@@ -225,7 +226,7 @@ func checkPorts(p *replibuild.Project, set ipc.SetStatus) []finding {
 		explicit := p.Config().Port(d.Name)
 		port := explicit
 		if port == 0 {
-			port = daemons.BasePort + i
+			port = config.BasePort + i
 		}
 		if d.Port == port || d.State == ipc.StateDisabled || portFree(port) {
 			continue

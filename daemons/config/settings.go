@@ -1,10 +1,12 @@
-package daemons
+package config
 
 import (
 	"fmt"
 	"path"
 	"slices"
 	"strings"
+
+	"github.com/RepliBuild/replibuild/internal/tomlvalue"
 )
 
 // Setting is one key of daemon_config.toml, for `config show` and the
@@ -35,6 +37,10 @@ type setting struct {
 	oneOf    []string
 	doc      string
 }
+
+// BasePort is the documented port of discovery; the others follow in the order of
+// DaemonNames in package ipc.
+const BasePort = 9001
 
 const (
 	maxPort    = 65535
@@ -161,7 +167,7 @@ func (s setting) setList(field *[]string, v any) (message, suggestion string) {
 }
 
 func (s setting) wrongType(want string, v any) (message, suggestion string) {
-	return fmt.Sprintf("%s wants %s, not %s", s.key, want, typeName(v)), s.suggest()
+	return fmt.Sprintf("%s wants %s, not %s", s.key, want, tomlvalue.Describe(v)), s.suggest()
 }
 
 // suggest shows the key as it is by default.
@@ -191,22 +197,4 @@ func quotedList(words []string) string {
 		quoted[i] = fmt.Sprintf("%q", w)
 	}
 	return strings.Join(quoted, " or ")
-}
-
-func typeName(v any) string {
-	switch v := v.(type) {
-	case bool:
-		return fmt.Sprint(v)
-	case int64:
-		return fmt.Sprintf("the number %d", v)
-	case float64:
-		return fmt.Sprintf("the fraction %v", v)
-	case string:
-		return fmt.Sprintf("the string %q", v)
-	case []any, []map[string]any:
-		return "a list"
-	case map[string]any:
-		return "a table"
-	}
-	return fmt.Sprintf("a date or time (%v)", v)
 }

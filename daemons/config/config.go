@@ -1,4 +1,6 @@
-package daemons
+// Package config is .replibuild/daemon_config.toml: its keys with their meaning and
+// defaults, and the mistakes in a file.
+package config
 
 import (
 	"errors"
@@ -11,12 +13,12 @@ import (
 // Config is .replibuild/daemon_config.toml, defaults filled in, in the units of the
 // file. [Settings] names every key with what it means.
 type Config struct {
-	Daemons  DaemonsConfig
-	Security SecurityConfig
+	Daemons  Daemons
+	Security Security
 }
 
-// DaemonsConfig is the table [daemons].
-type DaemonsConfig struct {
+// Daemons is the table [daemons].
+type Daemons struct {
 	EnableDiscovery    bool
 	EnableSetup        bool
 	EnableCompilation  bool
@@ -24,27 +26,27 @@ type DaemonsConfig struct {
 	AutoStart          bool // commands start the set when they need it
 	IdleTimeout        int  // seconds without a request before a daemon exits; 0 = never
 
-	Discovery    DiscoveryConfig
-	Setup        SetupConfig
-	Compilation  CompilationConfig
-	Orchestrator OrchestratorConfig
+	Discovery    Discovery
+	Setup        Setup
+	Compilation  Compilation
+	Orchestrator Orchestrator
 }
 
-// DiscoveryConfig is the table [daemons.discovery].
-type DiscoveryConfig struct {
+// Discovery is the table [daemons.discovery].
+type Discovery struct {
 	Port            int // 0 = chosen, 9001 if it is free
 	WatchInterval   int // ms
 	IgnoredPatterns []string
 	Verify          string // VerifyWatch or VerifyStat
 }
 
-// SetupConfig is the table [daemons.setup].
-type SetupConfig struct {
+// Setup is the table [daemons.setup].
+type Setup struct {
 	Port int // 0 = chosen, 9002 if it is free
 }
 
-// CompilationConfig is the table [daemons.compilation].
-type CompilationConfig struct {
+// Compilation is the table [daemons.compilation].
+type Compilation struct {
 	Port            int // 0 = chosen, 9003 if it is free
 	MaxCacheSize    int // MB
 	CacheTTL        int // seconds
@@ -55,16 +57,16 @@ type CompilationConfig struct {
 	MaxMemory       int    // MB, 0 = what is available
 }
 
-// OrchestratorConfig is the table [daemons.orchestrator].
-type OrchestratorConfig struct {
+// Orchestrator is the table [daemons.orchestrator].
+type Orchestrator struct {
 	Port      int // 0 = chosen, 9004 if it is free
 	QueueSize int
 	Timeout   int // seconds, 0 = none
 	AutoBuild bool
 }
 
-// SecurityConfig is the table [security].
-type SecurityConfig struct {
+// Security is the table [security].
+type Security struct {
 	RequireToken bool
 }
 
@@ -77,8 +79,8 @@ const (
 	PreambleOff   = "off"
 )
 
-// DefaultConfig is what a missing or empty file means.
-func DefaultConfig() Config {
+// Default is what a missing or empty file means.
+func Default() Config {
 	var c Config
 	for _, s := range c.settings() {
 		s.reset()
@@ -86,24 +88,28 @@ func DefaultConfig() Config {
 	return c
 }
 
-// LoadConfig reads the file at path; a missing one means the defaults. All mistakes
+// Load reads the file at path; a missing one means the defaults. All mistakes
 // of the file come at once, as the Problems of one [ipc.Error] with CodeConfig.
-func LoadConfig(path string) (Config, error) {
+func Load(path string) (Config, error) {
 	data, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return DefaultConfig(), nil
+		return Default(), nil
 	}
 	if err != nil {
-		return Config{}, configError(path, []ipc.Problem{{File: path, Message: "cannot be read: " + cause(err).Error()}})
+		var at *fs.PathError
+		if errors.As(err, &at) {
+			err = at.Err // the problem has the path
+		}
+		return Config{}, failure(path, []ipc.Problem{{File: path, Message: "cannot be read: " + err.Error()}})
 	}
-	c, problems := parseConfig(path, string(data))
+	c, problems := parse(path, string(data))
 	if len(problems) > 0 {
-		return Config{}, configError(path, problems)
+		return Config{}, failure(path, problems)
 	}
 	return c, nil
 }
 
-func configError(path string, problems []ipc.Problem) error {
+func failure(path string, problems []ipc.Problem) error {
 	e := ipc.Errorf(ipc.CodeConfig, "%s", problems[0])
 	if n := len(problems); n > 1 {
 		e = ipc.Errorf(ipc.CodeConfig, "%s has %d mistakes, the first: %s", path, n, problems[0])

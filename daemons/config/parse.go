@@ -1,8 +1,9 @@
-package daemons
+package config
 
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"sort"
 	"strings"
@@ -12,11 +13,11 @@ import (
 	"github.com/RepliBuild/replibuild/ipc"
 )
 
-// parseConfig reads text as the configuration at path and returns every mistake, in
+// parse reads text as the configuration at path and returns every mistake, in
 // the order of the file. A syntax error hides what comes after it, so it comes alone.
-func parseConfig(path, text string) (Config, []ipc.Problem) {
-	c := DefaultConfig()
-	p := &configParser{path: path, lines: strings.Split(text, "\n"), known: map[string]setting{}, ports: map[int64]string{}}
+func parse(path, text string) (Config, []ipc.Problem) {
+	c := Default()
+	p := &parser{path: path, lines: strings.Split(text, "\n"), known: map[string]setting{}, ports: map[int64]string{}}
 	for _, s := range c.settings() {
 		p.known[s.key] = s
 		p.order = append(p.order, s.key)
@@ -40,8 +41,8 @@ func syntaxProblem(path string, err error) ipc.Problem {
 	return ipc.Problem{File: path, Line: pe.Position.Line, Column: max(pe.Position.Col, 1), Message: "not valid TOML: " + pe.Message}
 }
 
-// configParser walks the decoded tables and collects what is wrong.
-type configParser struct {
+// parser walks the decoded tables and collects what is wrong.
+type parser struct {
 	path     string
 	lines    []string
 	md       toml.MetaData
@@ -53,8 +54,8 @@ type configParser struct {
 
 // table looks at one table; prefix is its dotted name with a dot after it, "" for
 // the whole file.
-func (p *configParser) table(prefix string, tree map[string]toml.Primitive) {
-	for _, name := range sortedKeys(tree) {
+func (p *parser) table(prefix string, tree map[string]toml.Primitive) {
+	for _, name := range slices.Sorted(maps.Keys(tree)) {
 		key, node := prefix+name, tree[name]
 		_, isKey := p.known[key]
 		switch {
@@ -73,7 +74,7 @@ func (p *configParser) table(prefix string, tree map[string]toml.Primitive) {
 	}
 }
 
-func (p *configParser) value(key string, node toml.Primitive) {
+func (p *parser) value(key string, node toml.Primitive) {
 	var v any
 	if err := p.md.PrimitiveDecode(node, &v); err != nil {
 		p.report(node, "", err.Error(), "")
@@ -94,7 +95,7 @@ func (p *configParser) value(key string, node toml.Primitive) {
 
 // tree returns the members of a table; ok is false for what is no table. (The decoder
 // reads a number into a map without an error, as an empty one.)
-func (p *configParser) tree(node toml.Primitive) (inner map[string]toml.Primitive, ok bool) {
+func (p *parser) tree(node toml.Primitive) (inner map[string]toml.Primitive, ok bool) {
 	var v any
 	if err := p.md.PrimitiveDecode(node, &v); err != nil {
 		return nil, false
@@ -105,13 +106,13 @@ func (p *configParser) tree(node toml.Primitive) (inner map[string]toml.Primitiv
 	return inner, p.md.PrimitiveDecode(node, &inner) == nil
 }
 
-func (p *configParser) isTable(key string) bool {
+func (p *parser) isTable(key string) bool {
 	return slices.ContainsFunc(p.order, func(k string) bool { return strings.HasPrefix(k, key+".") })
 }
 
 // report adds a problem where node stands; with a key, where that key stands before
 // it on the line.
-func (p *configParser) report(node toml.Primitive, key, message, suggestion string) {
+func (p *parser) report(node toml.Primitive, key, message, suggestion string) {
 	at := p.position(node)
 	if key != "" && at.Line > 0 && at.Line <= len(p.lines) {
 		if i := strings.Index(p.lines[at.Line-1], key); i >= 0 {
@@ -125,7 +126,7 @@ func (p *configParser) report(node toml.Primitive, key, message, suggestion stri
 
 // position asks the decoder where a value stands: it says so only in the error of a
 // value that refuses to be decoded.
-func (p *configParser) position(node toml.Primitive) toml.Position {
+func (p *parser) position(node toml.Primitive) toml.Position {
 	var pe toml.ParseError
 	errors.As(p.md.PrimitiveDecode(node, refuser{}), &pe)
 	if pe.Position.Line > 0 {
@@ -133,7 +134,7 @@ func (p *configParser) position(node toml.Primitive) toml.Position {
 	}
 	// A table that is only implied by the names of others ([a.b] implies a).
 	if inner, ok := p.tree(node); ok {
-		for _, name := range sortedKeys(inner) {
+		for _, name := range slices.Sorted(maps.Keys(inner)) {
 			if at := p.position(inner[name]); at.Line > 0 {
 				return at
 			}
@@ -144,7 +145,7 @@ func (p *configParser) position(node toml.Primitive) toml.Position {
 
 // openingQuote moves the position of a string, which the decoder counts from behind
 // its opening quotes, to the first of them.
-func (p *configParser) openingQuote(at toml.Position) toml.Position {
+func (p *parser) openingQuote(at toml.Position) toml.Position {
 	if at.Line > len(p.lines) {
 		return at
 	}
@@ -161,7 +162,7 @@ func (refuser) UnmarshalTOML(any) error { return errors.New("refused") }
 
 // nearest suggests what an unknown key was meant to be: the known key with the
 // fewest different letters, or the one of another table with the same last part.
-func (p *configParser) nearest(key string) string {
+func (p *parser) nearest(key string) string {
 	best, least := "", 1+len(key)/3
 	tables := []string{"daemons", "security"}
 	for _, name := range ipc.DaemonNames() {
@@ -180,13 +181,4 @@ func (p *configParser) nearest(key string) string {
 		return "`replibuild config show` lists all keys"
 	}
 	return "did you mean " + best + "?"
-}
-
-func sortedKeys[V any](m map[string]V) []string {
-	keys := make([]string, 0, len(m))
-	for k := range m {
-		keys = append(keys, k)
-	}
-	sort.Strings(keys)
-	return keys
 }

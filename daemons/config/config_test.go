@@ -1,4 +1,4 @@
-package daemons
+package config
 
 import (
 	"errors"
@@ -20,7 +20,7 @@ func load(t *testing.T, text string) (Config, []ipc.Problem) {
 	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	c, err := LoadConfig(path)
+	c, err := Load(path)
 	var e *ipc.Error
 	switch {
 	case err == nil:
@@ -64,11 +64,11 @@ timeout = 300  # seconds
 	if len(problems) > 0 {
 		t.Fatal(problems)
 	}
-	if !reflect.DeepEqual(c, DefaultConfig()) {
-		t.Errorf("spec's file:\n%+v\ndefaults:\n%+v", c, DefaultConfig())
+	if !reflect.DeepEqual(c, Default()) {
+		t.Errorf("spec's file:\n%+v\ndefaults:\n%+v", c, Default())
 	}
-	missing, err := LoadConfig(filepath.Join(t.TempDir(), "none"))
-	if err != nil || !reflect.DeepEqual(missing, DefaultConfig()) {
+	missing, err := Load(filepath.Join(t.TempDir(), "none"))
+	if err != nil || !reflect.DeepEqual(missing, Default()) {
 		t.Errorf("missing file: %+v, %v", missing, err)
 	}
 }
@@ -115,7 +115,7 @@ func TestEveryMistakeIsReportedWhereItIs(t *testing.T) {
 
 func TestUnreadableConfig(t *testing.T) {
 	t.Parallel()
-	_, err := LoadConfig(t.TempDir()) // a folder in its place
+	_, err := Load(t.TempDir()) // a folder in its place
 	if ipc.CodeOf(err) != ipc.CodeConfig || !strings.Contains(err.Error(), "cannot be read") {
 		t.Errorf("folder: %v", err)
 	}
@@ -150,7 +150,7 @@ func TestSettingsRoundTrip(t *testing.T) {
 		if err := os.WriteFile(path, []byte(text.String()), 0o600); err != nil {
 			rt.Fatal(err)
 		}
-		got, err := LoadConfig(path)
+		got, err := Load(path)
 		if err != nil {
 			rt.Fatalf("%v\n%s", err, text.String())
 		}
@@ -183,7 +183,7 @@ func drawSetting(rt *rapid.T, s setting, usedPorts map[int]bool) {
 
 func TestEverySettingIsDocumented(t *testing.T) {
 	t.Parallel()
-	for _, s := range DefaultConfig().Settings() {
+	for _, s := range Default().Settings() {
 		if s.Doc == "" || !reflect.DeepEqual(s.Default, s.Value) {
 			t.Errorf("%+v", s)
 		}
@@ -196,7 +196,7 @@ func FuzzConfig(f *testing.F) {
 	f.Add("[[daemons]]\n")
 	f.Add("a.b = {c = [1, {d = 2}]}\n")
 	f.Fuzz(func(t *testing.T, text string) {
-		_, problems := parseConfig("f", text)
+		_, problems := parse("f", text)
 		lines := 1 + strings.Count(text, "\n")
 		for _, p := range problems {
 			if p.Message == "" || p.Line < 1 || p.Line > lines+1 || p.Column < 1 {
