@@ -3,15 +3,18 @@ package cache
 import (
 	"errors"
 	"fmt"
+	"log/slog"
 	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"sync"
 	"testing"
 	"time"
 
+	"github.com/RepliBuild/replibuild/internal/testkit"
 	"golang.org/x/sys/unix"
 )
 
@@ -175,9 +178,9 @@ func TestFullDisk(t *testing.T) {
 	t.Parallel()
 	for _, options := range []string{"size=64k,mode=700", "nr_inodes=12,mode=700"} {
 		dir := tmpfs(t, options)
-		var log logBuffer
+		var log testkit.Buffer
 		c := newClock()
-		s := open(t, dir, Options{Log: log.logger(), Now: c.Now})
+		s := open(t, dir, Options{Log: slog.New(slog.NewTextHandler(&log, nil)), Now: c.Now})
 		scratch := t.TempDir()
 		var failed error
 		stored := 0
@@ -192,7 +195,7 @@ func TestFullDisk(t *testing.T) {
 		if failed == nil || stored == 0 {
 			t.Fatalf("%s: stored %d, then %v", options, stored, failed)
 		}
-		if n := log.count("stores nothing for now"); n != 1 {
+		if n := strings.Count(log.String(), "stores nothing for now"); n != 1 {
 			t.Errorf("%s: %d warnings, want 1", options, n)
 		}
 		if st := s.Stats(); st.ReadOnly == "" || st.Damaged > 0 {
@@ -233,8 +236,8 @@ func TestReadOnlyDisk(t *testing.T) {
 	if err := unix.Mount("", dir, "", unix.MS_REMOUNT|unix.MS_RDONLY, ""); err != nil {
 		t.Skipf("cannot remount: %v", err)
 	}
-	var log logBuffer
-	s := open(t, dir, Options{Log: log.logger()})
+	var log testkit.Buffer
+	s := open(t, dir, Options{Log: slog.New(slog.NewTextHandler(&log, nil))})
 	mustGet(t, s, action(1), 4000)
 	s.Hit(1)
 	for i := range 5 {
@@ -245,7 +248,7 @@ func TestReadOnlyDisk(t *testing.T) {
 	if st := s.Stats(); st.ReadOnly == "" || st.Hits != 1 {
 		t.Errorf("%+v", st)
 	}
-	if n := log.count("stores nothing for now"); n != 1 {
+	if n := strings.Count(log.String(), "stores nothing for now"); n != 1 {
 		t.Errorf("%d warnings, want 1", n)
 	}
 	if err := s.Close(); err != nil {

@@ -2,16 +2,16 @@ package ipc
 
 import (
 	"bufio"
-	"bytes"
 	"context"
 	"errors"
 	"log/slog"
 	"net"
 	"os"
 	"path/filepath"
-	"sync"
 	"testing"
 	"time"
+
+	"github.com/RepliBuild/replibuild/internal/testkit"
 )
 
 // fakeCompilation answers what its fields say; methods without one panic.
@@ -64,24 +64,11 @@ func (fakeOrchestrator) Subscribe(ctx context.Context, _ SubscribeRequest, fn fu
 	return ctx.Err()
 }
 
-// syncBuffer collects what a server logs or a squatter hears.
-type syncBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (s *syncBuffer) Write(p []byte) (int, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.b.Write(p)
-}
-func (s *syncBuffer) String() string { s.mu.Lock(); defer s.mu.Unlock(); return s.b.String() }
-
 // harness is a running server.
 type harness struct {
 	*Server
 	ep   Endpoint
-	log  *syncBuffer
+	log  *testkit.Buffer
 	done chan struct{} // closed when Serve has returned
 	end  context.CancelFunc
 }
@@ -97,7 +84,7 @@ func serve(t *testing.T, cfg ServerConfig, h Handlers) *harness {
 }
 
 func serveOn(t *testing.T, l net.Listener, cfg ServerConfig, h Handlers) *harness {
-	log := &syncBuffer{}
+	log := &testkit.Buffer{}
 	cfg.Log = slog.New(slog.NewTextHandler(log, nil))
 	cfg.Endpoint = Endpoint{
 		Daemon: NameCompilation, Port: l.Addr().(*net.TCPAddr).Port, Secret: newNonce(), BuildID: "b1",

@@ -17,15 +17,17 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/RepliBuild/replibuild/internal/testkit"
 )
 
 // squat listens where a daemon is expected, and records all it is told.
-func squat(t *testing.T, answer func(*bufio.Reader, net.Conn)) (port int, heard *syncBuffer) {
+func squat(t *testing.T, answer func(*bufio.Reader, net.Conn)) (port int, heard *testkit.Buffer) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	heard = &syncBuffer{}
+	heard = &testkit.Buffer{}
 	var serving sync.WaitGroup
 	serving.Go(func() {
 		for {

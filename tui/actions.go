@@ -1,15 +1,12 @@
 package tui
 
 import (
-	"fmt"
 	"strings"
 
 	tea "github.com/charmbracelet/bubbletea"
 
-	"github.com/RepliBuild/replibuild/internal/words"
 	"github.com/RepliBuild/replibuild/tui/internal/paint"
 	"github.com/RepliBuild/replibuild/tui/internal/panes"
-	"github.com/RepliBuild/replibuild/tui/internal/widgets"
 )
 
 // typed handles keys that came together: Bubble Tea makes one message of runes that
@@ -402,12 +399,4 @@ func (m *Model) historyAnswered(msg historyMsg) {
 		m.state.SetLast(msg.reply.Last)
 	}
 	m.state.EndedElsewhere()
-}
-
-// clearedWords is what clearing takes away or took away.
-func clearedWords(bytes, entries int64) string {
-	if entries == 0 {
-		return words.Cleared(widgets.Bytes(bytes), 0)
-	}
-	return fmt.Sprintf("%s, %s", widgets.Bytes(bytes), widgets.Plural(entries, "object"))
 }

@@ -23,6 +23,9 @@ const (
 	explain  = 6 * time.Second
 )
 
+// quietTime is how long no file may change before an automatic build starts.
+const quietTime = 20 * time.Millisecond
+
 // Answers to what was asked.
 type (
 	doneMsg struct { // something that daemons were told to do

@@ -64,7 +64,7 @@ func (m *Model) take(msg tea.Msg) effect {
 		}
 		m.streamMore()
 		if m.auto && m.changes != before {
-			return m.cfg.timer(quiet, quietMsg{m.changes})
+			return m.cfg.timer(quietTime, quietMsg{m.changes})
 		}
 	case statusMsg:
 		m.state.SetNow(m.cfg.now())
