@@ -28,13 +28,21 @@ type jsonlFile struct {
 // read calls fn with every line of our root; see readLines. A file that is not there is
 // no error.
 func (f *jsonlFile) read(fn func(line []byte)) error {
-	err := readLines(f.path, maxLine, func(line []byte) {
-		switch {
-		case bytes.HasPrefix(line, []byte("root ")):
-			f.ours = string(line) == string(f.root)
-		case f.ours:
+	return f.readAll(func(line []byte, ours bool) {
+		if ours {
 			fn(line)
 		}
+	})
+}
+
+// readAll calls fn with every line, those of other roots too.
+func (f *jsonlFile) readAll(fn func(line []byte, ours bool)) error {
+	err := readLines(f.path, maxLine, func(line []byte) {
+		if bytes.HasPrefix(line, []byte("root ")) {
+			f.ours = string(line) == string(f.root)
+			return
+		}
+		fn(line, f.ours)
 	})
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil

@@ -76,8 +76,8 @@ func (o *outputLog) tidy(p *ipc.Plan) (removed int, gone []string) {
 	if o == nil {
 		return 0, nil
 	}
-	made := o.read()
-	if made.plan == p.ID {
+	made := o.read(p.BuildDir)
+	if made.plan == p.ID && !made.copied {
 		return 0, nil
 	}
 	declared, nodes := declaredBy(p), planNodes(p)
@@ -148,27 +148,80 @@ type madeFiles struct {
 	files map[string][]ipc.FileSig // by node
 	main  map[string]string        // of compiles and links: the first output that was made last
 	last  map[string]bool          // node and path of each node's last line
+
+	copied bool // the lines are those of the folder that this one is a copy of
 }
 
 // current reports whether the node made the file when it was made last.
 func (m *madeFiles) current(id, path string) bool { return m.last[id+"\x00"+path] }
 
-// read reads the log.
-func (o *outputLog) read() *madeFiles {
+// read reads the log. A project that was copied or moved has only lines of its first
+// folder; they are valid for the files beneath buildDir that came along.
+func (o *outputLog) read(buildDir string) *madeFiles {
+	lines, copied := o.lines()
+	if copied {
+		for i := range lines {
+			lines[i].Files = o.broughtAlong(lines[i].Files, buildDir)
+		}
+	}
+	m := madeBy(lines)
+	m.copied = copied
+	return m
+}
+
+// lines are the lines of this folder; without any, those of another one.
+func (o *outputLog) lines() (ours []outputLine, copied bool) {
+	var others []outputLine
+	err := o.file.readAll(func(text []byte, isOurs bool) {
+		var line outputLine
+		switch {
+		case json.Unmarshal(text, &line) != nil:
+		case isOurs:
+			ours = append(ours, line)
+		default:
+			others = append(others, line)
+		}
+	})
+	if err != nil {
+		o.log.Warn("read what was made", "file", o.file.path, "error", err)
+	}
+	if len(ours) == 0 && len(others) > 0 {
+		return others, true
+	}
+	return ours, false
+}
+
+// broughtAlong are the files that lie beneath buildDir with the size and the time that they
+// had in another folder. `cp -a` and `mv` keep both; device and inode are those of here.
+func (o *outputLog) broughtAlong(files []ipc.FileSig, buildDir string) (here []ipc.FileSig) {
+	for _, f := range files {
+		rel := filepath.FromSlash(f.Path)
+		if !filepath.IsLocal(rel) || !strings.HasPrefix(f.Path, buildDir+"/") {
+			continue
+		}
+		info, err := os.Lstat(filepath.Join(o.dir, rel))
+		if err != nil || !info.Mode().IsRegular() {
+			continue
+		}
+		if sig := ipc.SignatureOf(info); sig.Size == f.Sig.Size && sig.Mtime == f.Sig.Mtime {
+			here = append(here, ipc.FileSig{Path: f.Path, Sig: sig})
+		}
+	}
+	return here
+}
+
+// madeBy sorts the lines of a log by node.
+func madeBy(log []outputLine) *madeFiles {
 	m := &madeFiles{files: map[string][]ipc.FileSig{}, main: map[string]string{}, last: map[string]bool{}}
 	byPath := map[string]outputFile{}
 	lines := map[string][]ipc.FileSig{}
 	n := 0
-	err := o.file.read(func(text []byte) {
-		var line outputLine
-		if json.Unmarshal(text, &line) != nil {
-			return
-		}
+	for _, line := range log {
 		if line.Plan != "" {
 			m.plan = line.Plan
 		}
 		if len(line.Files) == 0 {
-			return
+			continue
 		}
 		if lines[line.ID] == nil {
 			m.ids = append(m.ids, line.ID)
@@ -178,9 +231,6 @@ func (o *outputLog) read() *madeFiles {
 			n++
 			byPath[f.Path] = outputFile{f, line.ID, n}
 		}
-	})
-	if err != nil {
-		o.log.Warn("read what was made", "file", o.file.path, "error", err)
 	}
 	for id, files := range lines {
 		if !strings.HasPrefix(id, "step:") { // what a step makes is declared
