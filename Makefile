@@ -9,7 +9,7 @@ APT     := DEBIAN_FRONTEND=noninteractive $(SUDO) apt-get -qq -o Dpkg::Use-Pty=0
 REAL    := $(CURDIR)/.cache/real
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
 
-.PHONY: all build install demo test unit race vet lint fmt real deps-demo deps-test ninja-suite oracle staleness heavy bench estimate screenshots clean
+.PHONY: all build install demo test unit race vet lint fmt real deps-demo deps-test ninja-suite oracle oracle-graphs staleness heavy bench estimate screenshots clean
 
 all: build
 
@@ -81,6 +81,10 @@ STEPS ?= 2000
 SEED  ?= 1
 oracle: deps-test
 	ORACLE_STEPS=$(STEPS) ORACLE_SEED=$(SEED) $(GO) test ./oracle -run TestOracle -count 1 -timeout 0 -v
+
+# The same for random graphs: tools that are built and run, several outputs, side files.
+oracle-graphs: deps-test
+	ORACLE_STEPS=$(STEPS) ORACLE_SEED=$(SEED) $(GO) test ./oracle -run TestGraphs -count 1 -timeout 0 -v
 
 # Every unit of the real projects plainly and by its precompiled includes, at four
 # levels, the objects compared, and what it gains. PROOF may name projects and levels.

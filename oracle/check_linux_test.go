@@ -28,6 +28,7 @@ type built struct {
 	mu     sync.Mutex
 	units  map[string]ipc.UnitFinished // by the unit's ID
 	linked map[string]ipc.LinkFinished // by the target's name
+	steps  map[string]ipc.StepFinished // by the step's ID
 	said   []string
 }
 
@@ -36,7 +37,7 @@ func (w *world) build(m *moment) *built {
 	w.t.Helper()
 	w.builds++
 	w.inPlace, w.starts = w.objects(), time.Now()
-	b := &built{units: map[string]ipc.UnitFinished{}, linked: map[string]ipc.LinkFinished{}}
+	b := &built{units: map[string]ipc.UnitFinished{}, linked: map[string]ipc.LinkFinished{}, steps: map[string]ipc.StepFinished{}}
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	p := w.project()
@@ -70,6 +71,9 @@ func (b *built) summary() string {
 	for _, id := range slices.Sorted(maps.Keys(b.linked)) {
 		parts = append(parts, "link of "+id+" "+b.linked[id].Status+" ("+b.linked[id].Reason.Text+")")
 	}
+	for _, id := range slices.Sorted(maps.Keys(b.steps)) {
+		parts = append(parts, id+" "+b.steps[id].Status+" ("+b.steps[id].Reason.Text+")")
+	}
 	return strings.Join(append(parts, b.said...), "; ")
 }
 
@@ -84,6 +88,8 @@ func (b *built) see(body ipc.EventBody) bool {
 		b.units[e.Target+":"+e.File] = e
 	case ipc.LinkFinished:
 		b.linked[e.Target] = e
+	case ipc.StepFinished:
+		b.steps[e.Step] = e
 	case ipc.Notice:
 		b.said = append(b.said, e.Message)
 	}
