@@ -215,13 +215,13 @@ type CacheVerifyRequest struct {
 type CacheVerifyReply struct {
 	Checked int64    `json:"checked"`
 	Damaged []string `json:"damaged"` // action key and what is wrong with it
-	// Recomputed counts the objects that were compiled again.
+	// Recomputed counts the actions whose outputs were made again.
 	Recomputed int64 `json:"recomputed,omitempty"`
-	// Different are units whose object is not what a plain compile makes, with what
-	// is known of it.
+	// Different are actions whose outputs are not what the plain command makes, with what
+	// is known of them.
 	Different []string `json:"different,omitempty"`
-	// Unsteady are units for which two plain compiles do not agree either, so that
-	// nothing can be said of the cache.
+	// Unsteady are actions whose command does not make the same twice, so that nothing can
+	// be said of the cache.
 	Unsteady []string `json:"unsteady,omitempty"`
 	// Absent counts units of the plan for which the cache has no object that belongs
 	// to what is there now.

@@ -24,9 +24,9 @@ const (
 // errBusy ends an audit: somebody wants to build.
 var errBusy = ipc.Errorf(ipc.CodeCancelled, "a build has begun")
 
-// auditor compiles one in so many hits again while nobody builds, and compares. It
-// never is in the way: it begins after a pause, one process at a time, and is
-// cancelled when a request comes, to go on after it.
+// auditor makes one in so many hits again while nobody builds, and compares: those of one
+// output, which can be made at another place. It never is in the way: it begins after a
+// pause, one process at a time, and is cancelled when a request comes, to go on after it.
 type auditor struct {
 	s     *Service
 	every int // 0 = never
@@ -170,7 +170,7 @@ func (a *auditor) announce(n ipc.Notice) {
 func auditNotice(x suspect, detail string) ipc.Notice {
 	return ipc.Notice{
 		Level: "error", Code: ipc.CodeCacheDamaged,
-		Message: fmt.Sprintf("the cache had a wrong object for %s, which is compiled again: %s", x.id, detail),
+		Message: fmt.Sprintf("the cache had a wrong result for %s, which is made again: %s", x.id, detail),
 		Hint:    "`replibuild cache verify` checks the others; please report this, with quarantine/ of `replibuild cache path`",
 	}
 }

@@ -42,6 +42,7 @@ func newLink(w *work, req *ipc.RunRequest, asked *ipc.RunAction) *action {
 			a.never = cmp.Or(a.never, arg+" is read by the linker itself")
 		}
 	}
+	a.audited = a.writing == privately
 	a.tool = func(output string) tool { return l.tool(a, output) }
 	return a
 }

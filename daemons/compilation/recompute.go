@@ -19,11 +19,11 @@ import (
 // with -g, their debug information may differ from a plain compile's.
 const modePreamble = "preamble"
 
-// suspect is an object of the cache that is to be made again by the plain compiler,
-// to see whether it is what the cache says.
+// suspect is an entry of the cache whose outputs are to be made again by the plain command,
+// to see whether they are what the cache says.
 type suspect struct {
 	id      string
-	args    func(output string) []string // of the plain compile
+	args    func(output string) []string // of the plain command
 	object  string                       // where the unit has it, absolute
 	root    string
 	env     []string
@@ -32,8 +32,8 @@ type suspect struct {
 	output  cache.Output
 	set     snapshot.InputSet
 	mode    string // of the entry
-	// underName is the action if the tool has to be told the outputs' own names, with all
-	// outputs of the entry.
+	// underName is the action if the tool has to be told the outputs' own names: because it
+	// writes them into what it makes, or makes several. outputs are all of the entry.
 	underName *action
 	outputs   []entryOutput
 }
@@ -54,7 +54,7 @@ func (w *work) suspectOf(a *action, e *cache.Entry, set snapshot.InputSet) suspe
 		id: a.id, args: func(output string) []string { return a.tool(output).args }, object: w.view.Abs(a.outputs[0]),
 		root: w.root, env: w.env, timeout: w.timeout, action: e.Action, output: mainOutput(e), set: set, mode: e.Mode,
 	}
-	if a.writing != privately {
+	if a.writing != privately || len(e.Outputs) > 1 {
 		x.underName = a
 		x.outputs, _ = w.entryOutputs(a, e) // of a damaged entry: none, and nothing is said of it
 	}
@@ -67,10 +67,9 @@ func mainOutput(e *cache.Entry) cache.Output {
 	return o
 }
 
-// recompute compiles a suspect again. Only if two plain compiles agree with each other
-// and not with the cache, and nothing that they read has changed meanwhile, is the
-// cache wrong: some compilers do not make the same twice (g++ -flto, __TIME__ by a
-// macro).
+// recompute makes a suspect again. The cache is wrong only if two plain runs agree with each
+// other and not with the cache, and nothing that they read has changed meanwhile: some tools
+// do not make the same twice (g++ -flto, __TIME__ by a macro).
 func (s *Service) recompute(ctx context.Context, x suspect) (verdict, string) {
 	dir, err := os.MkdirTemp("", "replibuild-audit-")
 	if err != nil {
@@ -98,9 +97,9 @@ func (s *Service) recompute(ctx context.Context, x suspect) (verdict, string) {
 	case !s.holds(x):
 		return void, "what it was made from has changed"
 	case first != second:
-		return unsteady, "two plain compiles differ"
+		return unsteady, "made twice it is not the same"
 	}
-	return different, fmt.Sprintf("the cache has %s, a plain compile makes %s", x.output.Blob.String()[:12], first.String()[:12])
+	return different, fmt.Sprintf("the cache has %s, made again it is %s", x.output.Blob.String()[:12], first.String()[:12])
 }
 
 // holds reports whether what the object was made from is what is there.
@@ -122,9 +121,9 @@ func (s *Service) compilePlainly(ctx context.Context, x suspect, output string) 
 	case err != nil:
 		return cache.Digest{}, err
 	case errors.Is(o.Stopped, process.ErrTimeout):
-		return cache.Digest{}, fmt.Errorf("a plain compile took longer than %v", x.timeout)
+		return cache.Digest{}, fmt.Errorf("making it again took longer than %v", x.timeout)
 	case !o.OK():
-		return cache.Digest{}, fmt.Errorf("a plain compile fails: %s", firstLine(o.Output))
+		return cache.Digest{}, fmt.Errorf("making it again fails: %s", firstLine(o.Output))
 	}
 	sum, _, err := cache.HashFile(output)
 	return sum, err

@@ -18,6 +18,9 @@ func (w *work) recomputeUnderName(ctx context.Context, x suspect) (verdict, stri
 	if !w.s.holds(x) {
 		return void, "what it was made from has changed"
 	}
+	if x.readsOutputs() {
+		return void, "it reads its own outputs"
+	}
 	var made [2][]cache.Digest
 	for i := range made {
 		var err error
@@ -35,14 +38,22 @@ func (w *work) recomputeUnderName(ctx context.Context, x suspect) (verdict, stri
 	case !w.s.holds(x):
 		return void, "what it was made from has changed"
 	case !slices.Equal(made[0], made[1]):
-		return unsteady, "two plain compiles differ"
+		return unsteady, "made twice it is not the same"
 	}
 	for i, o := range x.outputs {
 		if made[0][i] != o.Blob {
-			return different, fmt.Sprintf("the cache has %s for %s, a plain compile makes %s", o.Blob.String()[:12], o.path, made[0][i].String()[:12])
+			return different, fmt.Sprintf("the cache has %s for %s, made again it is %s", o.Blob.String()[:12], o.path, made[0][i].String()[:12])
 		}
 	}
 	return same, ""
+}
+
+// readsOutputs reports whether an output is also an input: made from nothing it may be
+// another one.
+func (x suspect) readsOutputs() bool {
+	return slices.ContainsFunc(x.set.Files, func(f cache.Input) bool {
+		return slices.ContainsFunc(x.outputs, func(o entryOutput) bool { return o.path == f.Path })
+	})
 }
 
 // makes reports whether contents are those of the entry.
@@ -80,14 +91,14 @@ func (w *work) makeUnderName(ctx context.Context, x suspect) (contents []cache.D
 	case err != nil:
 		return nil, err
 	case errors.Is(o.Stopped, process.ErrTimeout):
-		return nil, fmt.Errorf("a plain compile took longer than %v", w.timeout)
+		return nil, fmt.Errorf("making it again took longer than %v", w.timeout)
 	case !o.OK():
-		return nil, fmt.Errorf("a plain compile fails: %s", firstLine(o.Output))
+		return nil, fmt.Errorf("making it again fails: %s", firstLine(o.Output))
 	}
 	for _, p := range paths {
 		sum, _, err := cache.HashFile(w.view.Abs(p))
 		if err != nil {
-			return nil, fmt.Errorf("a plain compile does not make %s", p)
+			return nil, fmt.Errorf("it is made again without %s", p)
 		}
 		contents = append(contents, sum)
 	}

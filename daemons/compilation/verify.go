@@ -28,14 +28,15 @@ func (s *Service) CacheVerify(ctx context.Context, req ipc.CacheVerifyRequest) (
 	return reply, s.recomputePlan(ctx, req.Plan, req.Sample, &reply)
 }
 
-// recomputePlan compiles the objects again that the cache has for the units of a plan,
-// and takes out of use what differs. What the cache has for other states of the
-// sources cannot be made again.
+// recomputePlan makes again what the cache has for the actions of a plan, and takes out of
+// use what differs. What the cache has for other states of the sources cannot be made again.
 func (s *Service) recomputePlan(ctx context.Context, p *ipc.Plan, sample int, reply *ipc.CacheVerifyReply) error {
 	req := newPlainRequest(p)
 	req.Build, req.Commands = "verify-"+rand.Text(), p.Commands
-	for u := range p.Units() {
-		req.Actions = append(req.Actions, ipc.RunAction{Action: *u})
+	for i := range p.Actions {
+		if p.Actions[i].Kind != ipc.ActionPhony {
+			req.Actions = append(req.Actions, ipc.RunAction{Action: p.Actions[i]})
+		}
 	}
 	if err := checkRun(&req); err != nil {
 		return err

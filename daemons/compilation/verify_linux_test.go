@@ -25,7 +25,7 @@ func TestVerifyUnderName(t *testing.T) {
 		p.sameFiles("after it", p.builtFiles(), first, nil)
 		p.expect("after it", "src/main.cpp", ipc.StatusCached, ipc.ReasonHit)
 		usage := strings.TrimSuffix(unitOf("src/main.cpp").Output(), ".o") + ".su"
-		p.spoilOutputs("src/main.cpp", map[string]string{besidePrefix + usage: "other.cpp:1:1:f\t0\tstatic\n"})
+		p.spoilOutputs("app:src/main.cpp", map[string]string{besidePrefix + usage: "other.cpp:1:1:f\t0\tstatic\n"})
 		if r := p.verify(0, "src/main.cpp"); len(r.Different) != 1 || !strings.Contains(r.Different[0], usage) {
 			t.Errorf("a wrong file beside the object: %+v", r)
 		}
@@ -52,10 +52,83 @@ func TestVerifyUnsteadyUnderName(t *testing.T) {
 	}
 }
 
-// spoilOutputs puts other content into the cache for outputs of a unit.
-func (p *project) spoilOutputs(source string, wrong map[string]string) {
+// Libraries, programs and what steps make are made again as objects are.
+func TestVerifyEveryKind(t *testing.T) {
+	t.Parallel()
+	eachTraced(t, func(t *testing.T, p *project) {
+		p.write("api.txt", "int a();\n")
+		p.write("src/main.cpp", "int main() {}\n")
+		p.build("src/main.cpp")
+		object := unitOf("src/main.cpp").Output()
+		requests := []ipc.RunRequest{
+			linkTarget{Name: "lib", Kind: ipc.KindStatic, Output: "build/libx.a"}.request(p, []string{object}),
+			linkTarget{Name: "app", Output: "build/app", LinkFlags: []string{"-Wl,-Map=build/app.map"}}.request(p, []string{object}),
+			linkTarget{Name: "plain", Output: "build/plain"}.request(p, []string{object}),
+			p.stepRequest(ipc.Action{
+				ID: "step:build/gen/a.h", Args: []string{"sh", "-c", "cp api.txt build/gen/a.h; wc -c <api.txt >build/gen/b.h"},
+				Inputs: []string{"api.txt"}, Outputs: []string{"build/gen/a.h", "build/gen/b.h"},
+			}),
+		}
+		for _, req := range requests {
+			if r, err := p.one(p.t.Context(), req); err != nil || r.Status != ipc.StatusCompiled {
+				t.Fatalf("%v, %+v", err, r)
+			}
+			p.s.writeback.drain(p.t.Context())
+		}
+		first := p.builtFiles()
+		for _, req := range requests {
+			id := req.Actions[0].ID
+			if r := p.verifyRequest(req); r.Recomputed != 1 || len(r.Different)+len(r.Unsteady) > 0 || r.Absent != 0 {
+				t.Errorf("%s is as it should be: %+v", id, r)
+			}
+			p.sameFiles("after it", p.builtFiles(), first, nil)
+			p.spoilOutputs(id, map[string]string{declaredName(0): "another file"})
+			if r := p.verifyRequest(req); len(r.Different) != 1 || !strings.HasPrefix(r.Different[0], id+": the cache has ") {
+				t.Errorf("%s is wrong: %+v", id, r)
+			}
+		}
+	})
+}
+
+// A step that reads what it made before may make something else from nothing: it says
+// nothing of the cache.
+func TestVerifyStepThatReadsItsOutput(t *testing.T) {
+	t.Parallel()
+	p := stepProject(t)
+	req := p.stepRequest(ipc.Action{
+		ID: "step:build/gen/a.h", Args: []string{"sh", "-c", "cat build/gen/a.h api.txt >build/gen/new 2>/dev/null; mv build/gen/new build/gen/a.h"},
+		Inputs: []string{"api.txt"}, Outputs: []string{"build/gen/a.h"},
+	})
+	for range 2 {
+		if _, err := p.one(t.Context(), req); err != nil {
+			t.Fatal(err)
+		}
+		p.s.writeback.drain(t.Context())
+		if r := p.verifyRequest(req); len(r.Different) > 0 {
+			t.Errorf("%+v", r)
+		}
+		p.write("api.txt", "int b();\n")
+	}
+}
+
+// verifyRequest verifies what the cache has for the actions of a request.
+func (p *project) verifyRequest(req ipc.RunRequest) ipc.CacheVerifyReply {
 	p.t.Helper()
-	rec := p.s.records.get("app:" + source)
+	plan := &ipc.Plan{Root: p.root, BuildDir: req.BuildDir, Env: req.Env, Toolchains: req.Toolchains, Commands: req.Commands}
+	for _, a := range req.Actions {
+		plan.Actions = append(plan.Actions, a.Action)
+	}
+	r, err := p.start().CacheVerify(p.t.Context(), ipc.CacheVerifyRequest{Plan: plan})
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	return r
+}
+
+// spoilOutputs puts other content into the cache for outputs of an action.
+func (p *project) spoilOutputs(id string, wrong map[string]string) {
+	p.t.Helper()
+	rec := p.s.records.get(id)
 	entry, _ := p.store.Get(rec.Action)
 	files := make(map[string]*os.File)
 	for _, o := range entry.Outputs {

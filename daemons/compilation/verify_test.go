@@ -200,3 +200,23 @@ func TestAuditSampling(t *testing.T) {
 	never := newAuditor(nil, -1, 0)
 	never.hit(func() suspect { t.Error("audited"); return suspect{} })
 }
+
+// Hits of links and archives are made again as well.
+func TestAuditOfLinks(t *testing.T) {
+	t.Parallel()
+	p := anyCompiler(t)
+	p.cfg.AuditEvery, p.cfg.AuditIdle = 1, time.Millisecond
+	p.write("src/main.cpp", "int main() {}\n")
+	p.build("src/main.cpp")
+	object := unitOf("src/main.cpp").Output()
+	targets := []linkTarget{{Name: "app", Output: "build/app"}, {Name: "lib", Kind: ipc.KindStatic, Output: "build/libx.a"}}
+	for i, target := range targets {
+		p.link(target, object)
+		p.s.writeback.drain(t.Context())
+		p.remove(target.Output)
+		if r := p.link(target, object); r.Status != ipc.StatusCached {
+			t.Errorf("%s: %s because of %s", target.Name, r.Status, r.Reason.Text)
+		}
+		testkit.Until(t, "the audit", func() bool { return p.audits() == i+1 })
+	}
+}

@@ -126,9 +126,10 @@ func (a *app) cacheVerifyCommand() *cobra.Command {
 	c := a.jsonFlag(&cobra.Command{
 		Use: "verify", Short: "Check what is stored; exit 5 if anything is damaged or wrong", Args: noArguments,
 		Example: "  replibuild cache verify\n  replibuild cache verify --sample 100 --read-only",
-		Long: "Reads back what is stored, then compiles again, with the plain compiler, every object that\n" +
-			"the cache has for the project's files as they are now, and compares. An object that\n" +
-			"differs, while two plain compiles agree, is put aside and compiled by the next build.",
+		Long: "Reads back what is stored, then makes again, by the plain commands, all that the cache has\n" +
+			"for the project's files as they are now: objects, libraries, programs, what steps make, and\n" +
+			"the files beside them. What differs from the cache, while two runs agree, is put aside, and\n" +
+			"the next build makes it. Commands that do not make the same twice are named.",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			p, err := a.open()
 			if err != nil {
@@ -147,8 +148,8 @@ func (a *app) cacheVerifyCommand() *cobra.Command {
 			return nil
 		},
 	})
-	c.Flags().IntVar(&sample, "sample", 0, "check only `N` entries and objects chosen at random (0: all)")
-	c.Flags().BoolVar(&readOnly, "read-only", false, "only read back, compile nothing")
+	c.Flags().IntVar(&sample, "sample", 0, "check only `N` entries and results chosen at random (0: all)")
+	c.Flags().BoolVar(&readOnly, "read-only", false, "only read back, run nothing")
 	return c
 }
 
@@ -169,7 +170,7 @@ func (a *app) printVerified(r ipc.CacheVerifyReply, readOnly bool) error {
 	if readOnly {
 		return nil
 	}
-	a.printf("Recompiled %d objects, %d different\n", r.Recomputed, len(r.Different))
+	a.printf("Made again: %d, different: %d\n", r.Recomputed, len(r.Different))
 	list(r.Different)
 	if len(r.Unsteady) > 0 {
 		a.printf("%d cannot be compared: the plain compiler does not make the same object twice\n", len(r.Unsteady))
