@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/RepliBuild/replibuild/cache"
 	"github.com/RepliBuild/replibuild/daemons/compilation/internal/preload"
 	"github.com/RepliBuild/replibuild/daemons/compilation/internal/snapshot"
 	"github.com/RepliBuild/replibuild/ipc"
@@ -41,6 +42,22 @@ func (w *work) besides(t *attempt, seen *observation) (paths []string, why strin
 	return paths, why
 }
 
+// wroteBefore reports whether the command made the file when it ran before: by its record, or
+// by what the cache has of it, for a process beside the daemons has no records.
+func (w *work) wroteBefore(t *attempt, p string) bool {
+	if t.rec != nil && slices.Contains(t.rec.Beside, p) {
+		return true
+	}
+	return slices.ContainsFunc(w.s.store.InputSets(t.base), func(set cache.InputSet) bool {
+		e, _ := w.s.store.Get(set.Action)
+		if e == nil {
+			return false
+		}
+		_, made := e.Output(besidePrefix + p)
+		return made
+	})
+}
+
 // notOfCommand says why a file that a command wrote and did not declare is no output of it,
 // "" if it is one: it lies beneath the build folder, was not there before, and belongs to
 // no other action.
@@ -48,8 +65,7 @@ func (w *work) notOfCommand(t *attempt, p string, one preload.Write) string {
 	if !w.isBuilt(p) {
 		return "it writes " + p + ", which it does not declare"
 	}
-	mine := t.rec != nil && slices.Contains(t.rec.Beside, p)
-	if (one.Replaced || one.Updated) && !mine {
+	if (one.Replaced || one.Updated) && !w.wroteBefore(t, p) {
 		return "it writes " + p + ", which was there before and which it does not declare"
 	}
 	if maker := w.s.records.maker(p); maker != "" && maker != t.id {
