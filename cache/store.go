@@ -30,7 +30,7 @@ type Store struct {
 	index     *index // nil until the folder has been read
 	loading   chan struct{}
 	pins      map[string]map[Digest]bool // by build
-	manifests manifestMemory
+	manifests manifestCache
 	verified  map[Digest]signature // blobs whose content this process has checked
 	spoiled   map[Digest]bool      // blobs that were found damaged and deleted
 	counters  counters             // since the last flush

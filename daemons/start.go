@@ -21,8 +21,8 @@ const (
 	// machine makes many look hung, but none stopped.
 	hungAfter    = 5 * time.Second
 	stoppedAfter = time.Second
-	// settleLimit is how long a start waits for daemons that were ready to answer.
-	settleLimit = 10 * time.Second
+	// startLookLimit is how long a start waits for daemons that were ready to answer.
+	startLookLimit = 10 * time.Second
 	// leaveLimit is how long a daemon may take to leave that is doing so already.
 	leaveLimit = drainLimit + closeLimit + time.Second
 )
@@ -135,10 +135,10 @@ func (s sighting) patience() time.Duration {
 	return hungAfter
 }
 
-// settled looks at the set after a start. Daemons that said they were ready may be
+// lookAfterStart looks at the set after a start. Daemons that said they were ready may be
 // slow to answer while everything starts at once.
-func (l *Launcher) settled(ctx context.Context) []sighting {
-	ctx, cancel := context.WithTimeout(ctx, settleLimit)
+func (l *Launcher) lookAfterStart(ctx context.Context) []sighting {
+	ctx, cancel := context.WithTimeout(ctx, startLookLimit)
 	defer cancel()
 	for {
 		now := l.lookAll(ctx)

@@ -72,7 +72,7 @@ type (
 	}
 	quietMsg    struct{ changes int } // no file changed for a moment
 	editedMsg   struct{ err error }   // the editor has ended
-	settledMsg  struct{ unit string } // the selection has rested a moment
+	restedMsg   struct{ unit string } // the selection has rested a moment
 	noticeMsg   struct{ toast toast }
 	scanMsg     struct{}
 	tickMsg     struct{ at time.Time }

@@ -47,7 +47,7 @@ func (s *Service) audit() (cost time.Duration) {
 		s.acquire()
 		begin = time.Now()
 	}
-	s.settle()
+	s.finishScan()
 	s.unlock()
 	s.counts.audits.Add(1)
 	s.counts.auditNanos.Store(int64(cost))
@@ -105,7 +105,7 @@ func (s *Service) poller() {
 		begin := time.Now()
 		nothing := len(s.looseAt) == 0
 		s.scanUncovered()
-		s.settle()
+		s.finishScan()
 		cost := time.Since(begin)
 		s.unlock()
 		rest = max(s.cfg.WatchInterval, pollShare*cost)

@@ -37,7 +37,7 @@ type Config struct {
 	cookieWait time.Duration
 	// gathering replaces the constant of that name; 0 = that.
 	gathering time.Duration
-	// quiet is how long no further change may come before one is published; 0 = settleQuiet.
+	// quiet is how long no further change may come before one is published; 0 = coalesceQuiet.
 	quiet time.Duration
 	// impatient lets Syncs return before the tick of the newest change is over.
 	impatient bool
@@ -150,7 +150,7 @@ func (s *Service) start() {
 	s.routeAll()
 	if s.cfg.Watch {
 		s.scanAll()
-		s.settle()
+		s.finishScan()
 	}
 	s.started, s.hintsDue = true, s.watches != nil
 	s.poke()

@@ -141,9 +141,9 @@ func (g *graph) touch(p *dirNode) {
 	}
 }
 
-// settle brings the expectations about missed names up to date, one pass a folder
+// updateExpectations brings the expectations about missed names up to date, one pass a folder
 // however many names came.
-func (g *graph) settle() {
+func (g *graph) updateExpectations() {
 	for _, p := range g.moved {
 		p.inMove = false
 		for _, i := range p.missing {

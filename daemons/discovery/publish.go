@@ -3,13 +3,14 @@ package discovery
 import (
 	"time"
 
+	"github.com/RepliBuild/replibuild/internal/pause"
 	"github.com/RepliBuild/replibuild/ipc"
 )
 
 const (
-	// settleQuiet is how long no further change may come before one is published:
+	// coalesceQuiet is how long no further change may come before one is published:
 	// an editor's save is several events within a millisecond.
-	settleQuiet = 5 * time.Millisecond
+	coalesceQuiet = 5 * time.Millisecond
 	// settleLimit is the longest that a stream of changes can put that off.
 	settleLimit = 100 * time.Millisecond
 	// maxNamed is how many paths and units an event names.
@@ -57,7 +58,7 @@ func (s *Service) changedAt(ctime int64) int64 {
 }
 
 // poke makes the loop publish what is pending.
-func (s *Service) poke() { signal(s.wake) }
+func (s *Service) poke() { pause.Wake(s.wake) }
 
 // publishIn returns when to publish.
 func (s *Service) publishIn() time.Duration {
@@ -69,7 +70,7 @@ func (s *Service) publishIn() time.Duration {
 	}
 	quiet := s.cfg.quiet
 	if quiet == 0 {
-		quiet = settleQuiet
+		quiet = coalesceQuiet
 	}
 	at := p.last.Add(quiet)
 	if limit := p.first.Add(settleLimit); limit.Before(at) {
@@ -86,7 +87,7 @@ func (s *Service) publish() {
 	s.pending = pending{}
 	var body *ipc.FilesChanged
 	if len(p.paths) > 0 {
-		s.settle()
+		s.finishScan()
 		body = &ipc.FilesChanged{Generation: s.changes.generation, Paths: p.paths, Dirty: len(s.graph.dirty)}
 		for _, n := range s.graph.dirtyNodes() {
 			if len(body.Units) < maxNamed {

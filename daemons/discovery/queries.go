@@ -98,7 +98,7 @@ func (s *Service) Changes(ctx context.Context, req ipc.ChangesRequest) (ipc.Chan
 		return ipc.ChangesReply{}, err
 	}
 	defer s.unlock()
-	s.settle()
+	s.finishScan()
 	if req.Causes > 0 {
 		return s.dirtyWithCauses(req.Causes), nil
 	}

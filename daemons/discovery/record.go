@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/RepliBuild/replibuild/internal/pause"
 	"github.com/RepliBuild/replibuild/ipc"
 )
 
@@ -39,13 +40,13 @@ func (s *Service) Record(ctx context.Context, req ipc.RecordRequest) (ipc.Record
 		r.node(n)
 	}
 	s.release()
-	s.settle()
+	s.finishScan()
 	s.token = newToken()
 	if s.watches != nil && s.watches.refusal {
 		s.poke()
 	}
 	s.unsaved = true
-	signal(s.save)
+	pause.Wake(s.save)
 	return ipc.RecordReply{Token: s.token}, nil
 }
 
@@ -224,12 +225,4 @@ func (r *recording) listing(rec ipc.Listing) uint32 {
 	}
 	g.summarize(l)
 	return g.expect(expectationKey{want: want, subject: l.number, kind: lists}, func() bool { return l.digest == want })
-}
-
-// signal wakes whoever waits on c, once.
-func signal(c chan struct{}) {
-	select {
-	case c <- struct{}{}:
-	default:
-	}
 }

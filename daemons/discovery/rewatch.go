@@ -180,7 +180,7 @@ func (s *Service) rescan() int {
 	}
 	s.routeAll()
 	n := s.scanAll()
-	s.settle()
+	s.finishScan()
 	s.hintsDue = s.watches != nil
 	s.poke()
 	return n

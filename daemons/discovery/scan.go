@@ -287,9 +287,9 @@ func (s *Service) scanBranch(b *branch) {
 	}
 }
 
-// settle finishes what looks have put off.
-func (s *Service) settle() {
-	s.graph.settle()
+// finishScan finishes what looks have put off.
+func (s *Service) finishScan() {
+	s.graph.updateExpectations()
 	for _, l := range s.graph.listings {
 		if l != nil && l.changed {
 			s.graph.summarize(l)

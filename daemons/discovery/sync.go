@@ -34,7 +34,7 @@ func (s *Service) Sync(ctx context.Context, req ipc.SyncRequest) (ipc.SyncReply,
 	default:
 		reply.Scanned = s.scanAll()
 	}
-	s.settle()
+	s.finishScan()
 	if err := s.compareContents(ctx); err != nil {
 		return ipc.SyncReply{}, err
 	}

@@ -16,12 +16,12 @@ import (
 // build is one run of the pipeline. The goroutine that runs it owns everything but
 // what mu guards; services report from goroutines of their own.
 type build struct {
-	s       *Service
-	job     *job
-	started time.Time
-	envHash string
-	memory  *lastBuild // the service's, or an empty one while another process builds
-	outputs *outputLog // nil without the build lock
+	s         *Service
+	job       *job
+	started   time.Time
+	envHash   string
+	lastBuild *lastBuild // the service's, or an empty one while another process builds
+	outputs   *outputLog // nil without the build lock
 
 	discovery   *session[ipc.Discovery]
 	setup       *session[ipc.Setup]
@@ -41,19 +41,19 @@ type build struct {
 	working    atomic.Bool            // compilation was asked for something that can be cancelled
 
 	mu       sync.Mutex
-	outcomes map[string]ipc.UnitResult // units that were not in place from the start
-	made     []ipc.UnitRecord          // what history lists: all that was not in place
-	failed   []string                  // files, targets and steps that failed, for Detail
-	links    int                       // linkers and archivers that ran
-	undone   []string                  // nodes that must be tried again whatever discovery says
+	outcomes map[string]ipc.ActionResult // units that were not in place from the start
+	made     []ipc.UnitRecord            // what history lists: all that was not in place
+	failed   []string                    // files, targets and steps that failed, for Detail
+	links    int                         // linkers and archivers that ran
+	undone   []string                    // nodes that must be tried again whatever discovery says
 }
 
 // run is the life of a build from BuildStarted to what is done after its callers
 // have gone.
 func (s *Service) run(j *job) {
 	b := &build{
-		s: s, job: j, started: time.Now(), envHash: digest(j.req.Env), memory: s.memory,
-		outcomes: map[string]ipc.UnitResult{}, past: sync.OnceValue(s.history.nodes),
+		s: s, job: j, started: time.Now(), envHash: digest(j.req.Env), lastBuild: s.lastBuild,
+		outcomes: map[string]ipc.ActionResult{}, past: sync.OnceValue(s.history.nodes),
 	}
 	b.discovery = newSession(s.discovery, b.takenOver)
 	b.setup = newSession(s.setup, b.takenOver)
@@ -178,7 +178,7 @@ func (b *build) lock() *buildLock {
 		b.outputs = newOutputLog(b.s.cfg.BuildLock, b.s.cfg.Root, b.s.root, b.s.log)
 		return lock
 	}
-	b.memory = openLastBuild("", b.s.root, b.s.log)
+	b.lastBuild = openLastBuild("", b.s.root, b.s.log)
 	switch {
 	case b.job.ctx.Err() != nil:
 	case err != nil:
@@ -212,10 +212,10 @@ func (b *build) stopWork() {
 	}
 }
 
-// learn settles what discovery has taken and what is known to be good.
+// learn notes what discovery has taken and what is known to be good.
 func (b *build) learn(err error) {
-	m, req := b.memory, b.job.req
-	b.settle()
+	m, req := b.lastBuild, b.job.req
+	b.flushRecords()
 	if b.discovery.replaced() {
 		m.token = "" // the daemon has other records than the stand-in
 	}
@@ -238,7 +238,7 @@ func (b *build) learn(err error) {
 // a node that it does not know, and that is not the same as nothing to do: a service may
 // die between a result and its record.
 func (b *build) allRecorded() bool {
-	recorded := b.memory.recorded
+	recorded := b.lastBuild.recorded
 	all := recorded[planNode]
 	for _, i := range b.scope.actions {
 		a := &b.plan.Actions[i]
@@ -247,18 +247,18 @@ func (b *build) allRecorded() bool {
 	return all
 }
 
-// settle waits until discovery has all records, and notes which they are. A record
-// that it did not take costs what it said of before: nothing is believed then.
-func (b *build) settle() { b.settled(b.recorder.settle) }
+// flushRecords waits until discovery has all records, and notes which they are. If it did
+// not take one, nothing that it said before is believed.
+func (b *build) flushRecords() { b.takeRecords(b.recorder.flush) }
 
-func (b *build) settled(how func(*lastBuild) error) {
-	if err := how(b.memory); err != nil {
+func (b *build) takeRecords(how func(*lastBuild) error) {
+	if err := how(b.lastBuild); err != nil {
 		b.s.log.Warn("record what was built", "build", b.job.id, "error", err)
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for _, id := range b.undone {
-		delete(b.memory.recorded, id)
+		delete(b.lastBuild.recorded, id)
 	}
 	b.undone = nil
 }
@@ -305,7 +305,7 @@ func (b *build) afterwards() {
 	if !b.learned {
 		return
 	}
-	b.memory.save()
+	b.lastBuild.save()
 	if err := b.s.history.flush(); err != nil {
 		b.s.log.Warn("write down the build", "error", err)
 	}
@@ -321,8 +321,8 @@ func (b *build) phase(name string, start time.Time) {
 func (b *build) emit(body ipc.EventBody) { b.job.events.add(b.job.id, body) }
 
 func (b *build) projectName() string {
-	if b.s.memory.project != "" {
-		return b.s.memory.project
+	if b.s.lastBuild.project != "" {
+		return b.s.lastBuild.project
 	}
 	return filepath.Base(b.s.cfg.Root)
 }

@@ -35,7 +35,7 @@ func (s *Service) followChanges() {
 				s.tellDirty(s.ctx)
 			}
 			if s.worthBuilding(e) {
-				signal(poke)
+				pause.Wake(poke)
 			}
 		})
 		if s.ctx.Err() != nil {
@@ -44,7 +44,7 @@ func (s *Service) followChanges() {
 		s.log.Warn("changes are not followed", "error", err)
 		if s.awaitDiscovery() == nil {
 			s.log.Info("changes are followed again")
-			signal(poke) // for what changed in between
+			pause.Wake(poke) // for what changed in between
 		}
 	}
 }
@@ -58,13 +58,6 @@ func (s *Service) awaitDiscovery() error {
 		if !s.discovery.HasRemote || s.askDirty(s.ctx).Known {
 			return nil
 		}
-	}
-}
-
-func signal(c chan<- struct{}) {
-	select {
-	case c <- struct{}{}:
-	default: // it will be looked at anyway
 	}
 }
 

@@ -83,7 +83,7 @@ func openCosts(dir string, root rootid.ID, log *slog.Logger) *costs {
 }
 
 // add notes a finished node. A node from the cache costs what its hit saved.
-func (c *costs) add(r ipc.UnitResult) {
+func (c *costs) add(r ipc.ActionResult) {
 	cost := unitCost{Seconds: r.Seconds, Peak: r.Peak}
 	switch {
 	case r.Status == ipc.StatusCompiled:

@@ -36,7 +36,7 @@ func (v *subscribers) enter() {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	v.count++
-	signal(v.arrived)
+	pause.Wake(v.arrived)
 }
 
 func (v *subscribers) leave() {

@@ -445,7 +445,7 @@ func (c *fakeCompilation) action(ctx context.Context, a ipc.RunAction, force boo
 	r, track := c.make(ctx, a.ID, force, func() (from, result string, inputs []string) { return c.recipe(&a.Action) }, a.Output(),
 		func() { fn(ipc.RunProgress{Started: []string{a.ID}}) })
 	if ctx.Err() == nil {
-		fn(ipc.RunProgress{Finished: []ipc.UnitResult{r}})
+		fn(ipc.RunProgress{Finished: []ipc.ActionResult{r}})
 		if a.ID != c.unrecorded {
 			fn(ipc.RunProgress{Track: track})
 		}
@@ -472,13 +472,13 @@ func (c *fakeCompilation) recipe(a *ipc.Action) (from, result string, inputs []s
 }
 
 // make does what actions of all kinds have in common.
-func (c *fakeCompilation) make(ctx context.Context, id string, force bool, recipe func() (from, result string, inputs []string), output string, started func()) (ipc.UnitResult, ipc.Track) {
+func (c *fakeCompilation) make(ctx context.Context, id string, force bool, recipe func() (from, result string, inputs []string), output string, started func()) (ipc.ActionResult, ipc.Track) {
 	c.w.mu.Lock()
 	from, text, inputs := recipe()
 	before, there := c.w.files[output]
 	if !force && there && c.made[id] == from && before.text == text {
 		defer c.w.mu.Unlock()
-		return ipc.UnitResult{ID: id, Status: ipc.StatusCached, InPlace: true}, c.w.track(id, inputs, []string{output})
+		return ipc.ActionResult{ID: id, Status: ipc.StatusCached, InPlace: true}, c.w.track(id, inputs, []string{output})
 	}
 	c.calls[id]++
 	c.order = append(c.order, id)
@@ -494,7 +494,7 @@ func (c *fakeCompilation) make(ctx context.Context, id string, force bool, recip
 	c.w.mu.Lock()
 	defer c.w.mu.Unlock()
 	c.running--
-	r := ipc.UnitResult{ID: id, Status: ipc.StatusCompiled, Seconds: c.seconds[id], Reason: ipc.Reason{}}
+	r := ipc.ActionResult{ID: id, Status: ipc.StatusCompiled, Seconds: c.seconds[id], Reason: ipc.Reason{}}
 	if fails || ctx.Err() != nil {
 		r.Status, r.Exit, r.Diagnostics = ipc.StatusFailed, 1, "error: no"
 		r.Reason = ipc.Reason{Code: ipc.ReasonError, Text: "the compiler reported errors"}

@@ -181,5 +181,5 @@ func (p *planner) checkOrder() {
 	for i, n := range found {
 		names[i] = n.name()
 	}
-	p.problems.at(found[0].step.table.place, mend, "%s each other in a circle: %s", what, strings.Join(names, " → "))
+	p.problems.at(found[0].step.table.location, mend, "%s each other in a circle: %s", what, strings.Join(names, " → "))
 }

@@ -18,6 +18,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/RepliBuild/replibuild/internal/pause"
 )
 
 // period is the least time between two frames.
@@ -150,18 +152,11 @@ func (s *Screen) Show(frame string, hurry bool) {
 		s.poke()
 	}
 	if changed && hurry {
-		signal(s.hurry)
+		pause.Wake(s.hurry)
 	}
 }
 
-func (s *Screen) poke() { signal(s.wake) }
-
-func signal(c chan struct{}) {
-	select {
-	case c <- struct{}{}:
-	default:
-	}
-}
+func (s *Screen) poke() { pause.Wake(s.wake) }
 
 func (s *Screen) draw() {
 	for {
