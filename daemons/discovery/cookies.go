@@ -19,7 +19,7 @@ const cookieLimit = time.Second
 // cookies are files that Syncs write to see their own event come: all events before
 // it have been digested then.
 type cookies struct {
-	place *dirNode // the folder; nil: there are no events
+	dir *dirNode // the folder; nil: there are no events
 
 	mu      sync.Mutex
 	waiting map[string]chan struct{}
@@ -88,7 +88,7 @@ func (c *cookies) pick() {
 	}
 	c.mu.Unlock()
 	for _, base := range names {
-		os.Chmod(c.place.abs+"/"+base, 0o600) // fails if it is not there yet
+		os.Chmod(c.dir.abs+"/"+base, 0o600) // fails if it is not there yet
 	}
 }
 
@@ -98,8 +98,8 @@ func (s *Service) routeCookies() {
 		return
 	}
 	rootid.MakeFolder(s.cfg.CookieDir)
-	s.lead(s.cookies.place)
-	delete(s.looseAt, s.cookies.place)
+	s.lead(s.cookies.dir)
+	delete(s.looseAt, s.cookies.dir)
 	s.cookies.pick()
 }
 

@@ -143,7 +143,7 @@ func (s *Service) start() {
 		if eventsTrusted {
 			s.rewatchAll()
 		}
-		s.cookies.place = &dirNode{dir: s.cfg.CookieDir, abs: s.cfg.CookieDir}
+		s.cookies.dir = &dirNode{path: s.cfg.CookieDir, abs: s.cfg.CookieDir}
 		s.sweepCookies()
 		s.routeCookies()
 	}
@@ -210,7 +210,7 @@ func (s *Service) Stats(ctx context.Context) (any, error) {
 	c := &s.counts
 	out := Stats{
 		Nodes: len(s.graph.nodeByID), Dirty: len(s.graph.dirty), Files: s.graph.fileCount(),
-		Folders: len(s.graph.placeOf), Unvouched: len(s.looseAt) + len(s.loose),
+		Folders: len(s.graph.dirByPath), Unvouched: len(s.looseAt) + len(s.loose),
 		Syncs: c.syncs.Load(), CookieTimeouts: c.cookieTimeouts.Load(), Rescans: c.rescans.Load(),
 		Overflows: c.overflows.Load(), Events: c.events.Load(), Bursts: c.bursts.Load(), Looks: c.looks.Load(), Audits: c.audits.Load(),
 		FoundLate: c.late.Load(), AuditSeconds: time.Duration(c.auditNanos.Load()).Seconds(), Saves: c.saves.Load(),

@@ -88,8 +88,8 @@ type graph struct {
 
 	files     []*file
 	freeFiles []uint32
-	places    []*dirNode
-	placeOf   map[string]*dirNode // by dir
+	dirs      []*dirNode
+	dirByPath map[string]*dirNode
 	listings  []*listing
 
 	names  []string // that were missed somewhere
@@ -97,9 +97,9 @@ type graph struct {
 	sets   map[string]string // packed sets of them, each kept once
 	prune  int               // how many sets there may be before unused ones are dropped
 
-	owned map[string]bool // folders in the root that hold what nodes made
-	flips uint64          // counts broken expectations, for "the earliest seen"
-	moved []*dirNode      // folders where a missed name came or went
+	owned   map[string]bool // folders in the root that hold what nodes made
+	flips   uint64          // counts broken expectations, for "the earliest seen"
+	touched []*dirNode      // folders where a missed name came or went
 }
 
 func newGraph(root string) *graph {
@@ -110,7 +110,7 @@ func newGraph(root string) *graph {
 		dirty:       map[uint32]struct{}{},
 		suspects:    map[uint32]struct{}{},
 		expectByKey: map[expectationKey]uint32{},
-		placeOf:     map[string]*dirNode{},
+		dirByPath:   map[string]*dirNode{},
 		nameOf:      map[string]uint32{},
 		sets:        map[string]string{},
 	}
@@ -141,7 +141,7 @@ func (g *graph) expect(key expectationKey, met func() bool) uint32 {
 			f.makers++
 		}
 	case misses:
-		g.places[subject].missing = append(g.places[subject].missing, i)
+		g.dirs[subject].missing = append(g.dirs[subject].missing, i)
 	case lists:
 		g.listings[subject].expects = append(g.listings[subject].expects, i)
 	}
@@ -288,7 +288,7 @@ func (g *graph) leave(n, i uint32) {
 
 // release drops the expectations that no node has any more, and returns the files,
 // folders and listings that nothing is expected of any more.
-func (g *graph) release() (files []*file, places []*dirNode, dropped []*listing) {
+func (g *graph) release() (files []*file, dirs []*dirNode, dropped []*listing) {
 	for _, i := range g.idle {
 		e := &g.expects[i]
 		key := e.key()
@@ -305,14 +305,14 @@ func (g *graph) release() (files []*file, places []*dirNode, dropped []*listing)
 				f.makers--
 			}
 			if len(f.expects) == 0 {
-				files, places = append(files, f), append(places, f.dir)
+				files, dirs = append(files, f), append(dirs, f.dir)
 				g.dropFile(f)
 			}
 		case misses:
-			p := g.places[e.subject]
+			p := g.dirs[e.subject]
 			p.missing = without(p.missing, i)
 			p.released++
-			places = append(places, p)
+			dirs = append(dirs, p)
 		case lists:
 			l := g.listings[e.subject]
 			l.expects = without(l.expects, i)
@@ -325,7 +325,7 @@ func (g *graph) release() (files []*file, places []*dirNode, dropped []*listing)
 	}
 	g.idle = g.idle[:0]
 	g.pruneSets()
-	return files, places, dropped
+	return files, dirs, dropped
 }
 
 func without(list []uint32, x uint32) []uint32 {
@@ -386,9 +386,9 @@ func (g *graph) causesOf(i uint32) []ipc.Cause {
 		}
 		return []ipc.Cause{{Kind: ipc.CauseOutput, Path: f.path(), Text: wrong}}
 	case misses:
-		return g.places[e.subject].appeared(g, packed(e.want))
+		return g.dirs[e.subject].appeared(g, packed(e.want))
 	case lists:
-		return []ipc.Cause{{Kind: ipc.CauseListing, Path: g.listings[e.subject].place.shown()}}
+		return []ipc.Cause{{Kind: ipc.CauseListing, Path: g.listings[e.subject].dir.shown()}}
 	default:
 		f, kind := g.files[e.subject], ipc.CauseChanged
 		if f.now == nothing {

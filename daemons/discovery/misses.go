@@ -135,22 +135,22 @@ func (g *graph) find(p *dirNode, n uint32, s fileStat) bool {
 
 // touch notes that the expectations about missed names have to be looked through.
 func (g *graph) touch(p *dirNode) {
-	if !p.inMove {
-		p.inMove = true
-		g.moved = append(g.moved, p)
+	if !p.touched {
+		p.touched = true
+		g.touched = append(g.touched, p)
 	}
 }
 
 // updateExpectations brings the expectations about missed names up to date, one pass a folder
 // however many names came.
 func (g *graph) updateExpectations() {
-	for _, p := range g.moved {
-		p.inMove = false
+	for _, p := range g.touched {
+		p.touched = false
 		for _, i := range p.missing {
 			g.set(i, !p.met(g.expects[i].want))
 		}
 	}
-	g.moved = g.moved[:0]
+	g.touched = g.touched[:0]
 }
 
 // met tells whether none of the names is there.

@@ -49,7 +49,7 @@ func (g *graph) inputs(id string) (paths []string) {
 
 // placesOf returns the nodes that are the same folder as dir.
 func (s *Service) placesOf(dir string) []*dirNode {
-	p := s.graph.placeOf[dir]
+	p := s.graph.dirByPath[dir]
 	if s.watches != nil {
 		var at *folder
 		if p == nil {
@@ -58,7 +58,7 @@ func (s *Service) placesOf(dir string) []*dirNode {
 			at = p.route.end
 		}
 		if at != nil {
-			return at.places
+			return at.dirs
 		}
 	}
 	if p == nil {

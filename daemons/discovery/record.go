@@ -144,7 +144,7 @@ func (r *recording) file(k kind, rec ipc.FileSig, content string) uint32 {
 	s, g := r.s, r.s.graph
 	f := g.fileFor(rec.Path, rec.Link)
 	if f.dir.route == nil || f.now == "" {
-		s.placeFor(f.dir.dir)
+		s.placeFor(f.dir.path)
 	}
 	want := packSignature(rec.Sig)
 	if f.now != want {
@@ -220,7 +220,7 @@ func (r *recording) listing(rec ipc.Listing) uint32 {
 			b.stale = true
 		}
 		for _, b := range l.branches {
-			s.scanBranches(b.place, false)
+			s.scanBranches(b.dir, false)
 		}
 	}
 	g.summarize(l)

@@ -101,7 +101,7 @@ func (s *Service) remounted() bool {
 func (w *watches) concerns(path string) bool {
 	dir, base := splitEvent(path)
 	f := w.folders[dir]
-	return path == "/" || w.folders[path] != nil || f != nil && (len(f.hooks[base]) > 0 || len(f.places) > 0)
+	return path == "/" || w.folders[path] != nil || f != nil && (len(f.hooks[base]) > 0 || len(f.dirs) > 0)
 }
 
 // Rescan implements [ipc.Discovery].

@@ -77,7 +77,7 @@ func (s *Service) noteUntracked(f *folder, base string, op fsnotify.Op) {
 
 // recorded reports whether a look has told already what changed.
 func (s *Service) recorded(f *folder, base string) bool {
-	for _, p := range f.places {
+	for _, p := range f.dirs {
 		if len(p.filesAt(base)) > 0 {
 			return true
 		}
@@ -142,7 +142,7 @@ func (w *watches) dropUntracked() bool {
 			continue
 		}
 		f.hint = false
-		if len(f.hooks) == 0 && len(f.places) == 0 && len(f.children) == 0 {
+		if len(f.hooks) == 0 && len(f.dirs) == 0 && len(f.children) == 0 {
 			w.unwatch(f)
 		}
 	}
