@@ -97,8 +97,8 @@ func (s *Service) retry() {
 	}
 }
 
-// poller looks every watch_interval at what no event tells of, so that changes there
-// are announced as well.
+// poller looks every watch_interval at files that have no events, so that their changes
+// are published too.
 func (s *Service) poller() {
 	for rest := s.cfg.WatchInterval; pause.For(s.ctx, rest) == nil; {
 		s.acquire()

@@ -64,8 +64,7 @@ type file struct {
 func (f *file) path() string { return f.dir.join(f.base) }
 func (f *file) abs() string  { return f.dir.abs + "/" + f.base }
 
-// ours reports whether the file is made by a node, so that its changes are most
-// likely our own.
+// ours reports whether a node makes the file: most changes of it are our own.
 func (f *file) ours() bool { return f.makers > 0 }
 
 func (p *dirNode) join(base string) string {
@@ -223,7 +222,7 @@ func (g *graph) see(f *file, now []byte) bool {
 	return true
 }
 
-// disappoints reports whether somebody expects another file.
+// disappoints reports whether an expectation of the file is not met.
 func (g *graph) disappoints(f *file) bool {
 	for _, i := range f.expects {
 		if g.expects[i].broken {

@@ -28,7 +28,7 @@ type Config struct {
 	Verify        string        // "watch" (or ""), or "stat": look at everything in each Sync
 	Watch         bool          // false: watch nothing, look at everything in each Sync
 
-	Publish func(ipc.EventBody) // FilesChanged and Notice; nil = nobody listens
+	Publish func(ipc.EventBody) // gets FilesChanged and Notice; nil = none
 	Log     *slog.Logger        // nil = discard
 
 	// wrapAdd lets tests fail the adding of watches; nil = fsnotify's own.

@@ -18,9 +18,9 @@ const (
 	lists              // the names that must be in a folder
 )
 
-// expectation is one thing that nodes rely on. Equal ones are one: it knows all
-// nodes that rely on it, and whether it is met, so that a change costs only what
-// depends on it.
+// expectation is one thing that nodes rely on. Equal expectations are one. It knows all
+// nodes that rely on it and whether it is met, so a change costs only as much as depends
+// on it.
 type expectation struct {
 	// want is the packed signature of a file, the packed numbers of names or the
 	// digest of a listing.
@@ -69,8 +69,8 @@ func (n *node) count(e *expectation, step int32) {
 	}
 }
 
-// graph is everything that was recorded, and what is there now as far as it was
-// looked at. It does no input or output.
+// graph is everything that was recorded, and what the last look at each file showed. It
+// does no input or output.
 type graph struct {
 	root  string        // with forward slashes
 	disks *stamps.Disks // made anew after a mount
@@ -116,8 +116,8 @@ func newGraph(root string) *graph {
 	}
 }
 
-// expect returns the number of an expectation, made if nobody had it yet. met tells
-// whether it is met now.
+// expect returns the number of an expectation, which is new if no node has it yet. met
+// tells whether it is met now.
 func (g *graph) expect(key expectationKey, met func() bool) uint32 {
 	k, subject := key.kind, key.subject
 	if i, ok := g.expectByKey[key]; ok {
@@ -240,7 +240,7 @@ func (g *graph) forgetAll() {
 	clear(g.dirty)
 }
 
-// rely makes expects what node n relies on, both ascending, touching only the
+// rely sets what node n relies on to expects, which is ascending. It touches only the
 // differences.
 func (g *graph) rely(n uint32, expects []uint32) {
 	before := g.nodes[n].expects.unpack(nil)

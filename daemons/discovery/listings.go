@@ -170,8 +170,8 @@ func (l *listing) reaches(rel string) bool {
 	return true
 }
 
-// minds reports whether a name that came to or went from the branch's folder can
-// make a difference.
+// minds reports whether a name that appeared in the branch's folder, or left it, can
+// change the listing.
 func (b *branch) minds(base string) bool {
 	rel := join(b.rel, base)
 	return b.listing.lists(rel) || b.listing.reaches(rel)
@@ -180,8 +180,8 @@ func (b *branch) minds(base string) bool {
 // emptyDigest is the digest of a folder without names, or that is not there.
 var emptyDigest = ipc.ListingDigest(nil)
 
-// wanted gives a recorded digest the form in which it is compared: who could not
-// read a folder may have recorded no digest at all.
+// wanted gives a recorded digest the form in which it is compared: if a folder could not
+// be read, the record may have no digest.
 func wanted(digest string) string {
 	if digest == "" {
 		return emptyDigest

@@ -69,8 +69,8 @@ func (p *dirNode) misses(n uint32) bool {
 	return ok
 }
 
-// trim forgets names that were missed only by what has been released; done when
-// half of the expectations went, so that it costs nothing on average.
+// trim forgets names that only released expectations missed. It runs when half of the
+// expectations are gone, so its cost is constant on average.
 func (p *dirNode) trim(g *graph) {
 	if p.released <= len(p.missing) {
 		return
@@ -141,8 +141,8 @@ func (g *graph) touch(p *dirNode) {
 	}
 }
 
-// updateExpectations brings the expectations about missed names up to date, one pass a folder
-// however many names came.
+// updateExpectations brings the expectations about missed names up to date, in one pass
+// for each folder.
 func (g *graph) updateExpectations() {
 	for _, p := range g.touched {
 		p.touched = false
@@ -190,8 +190,8 @@ func (p *dirNode) appeared(g *graph, set packed) []ipc.Cause {
 	return out
 }
 
-// leadsAway reports whether a missed name is there as a symbolic link: what it leads
-// to may come and go without an event here.
+// leadsAway reports whether a missed name exists as a symbolic link: its target may
+// appear and vanish without an event here.
 func (p *dirNode) leadsAway() bool {
 	for _, s := range p.present {
 		if s.linked {

@@ -11,8 +11,8 @@ const (
 	// coalesceQuiet is how long no further change may come before one is published:
 	// an editor's save is several events within a millisecond.
 	coalesceQuiet = 5 * time.Millisecond
-	// settleLimit is the longest that a stream of changes can put that off.
-	settleLimit = 100 * time.Millisecond
+	// coalesceLimit is the longest that a stream of changes can put that off.
+	coalesceLimit = 100 * time.Millisecond
 	// maxNamed is how many paths and units an event names.
 	maxNamed = 100
 )
@@ -25,9 +25,9 @@ type pending struct {
 	notices     []ipc.Notice
 }
 
-// note takes a change that was seen: ctime (ns) is the file's, 0 if it has none. What
-// a node makes is most likely written by ourselves, and never announced: a build that
-// its own outputs start would not end.
+// note takes a change that was seen: ctime (ns) is the file's, 0 if it has none. Files
+// that a node makes are never published: a build would start itself again by its own
+// outputs.
 func (s *Service) note(path string, ours bool, ctime int64) {
 	s.newest = max(s.newest, s.changedAt(ctime))
 	if ours || !s.started {
@@ -47,8 +47,8 @@ func (s *Service) note(path string, ours bool, ctime int64) {
 }
 
 // changedAt is the latest moment (ns) at which a change that is seen now was made. A file
-// that is found elsewhere, because a link was turned or a folder was moved, and one that
-// is gone have no time of that: it may have been a moment ago.
+// that is gone, or that a turned link or moved folder replaced, has no time of that
+// change: it may have been a moment ago.
 func (s *Service) changedAt(ctime int64) int64 {
 	now := time.Now().UnixNano()
 	if now-ctime < int64(s.tick) {
@@ -73,7 +73,7 @@ func (s *Service) publishIn() time.Duration {
 		quiet = coalesceQuiet
 	}
 	at := p.last.Add(quiet)
-	if limit := p.first.Add(settleLimit); limit.Before(at) {
+	if limit := p.first.Add(coalesceLimit); limit.Before(at) {
 		at = limit
 	}
 	return max(time.Until(at), 0)

@@ -17,7 +17,7 @@ func (s *Service) Dependents(ctx context.Context, req ipc.DependentsRequest) (ip
 	g := s.graph
 	dir, base := split(g.spell(req.Path))
 	var readers, missed []uint32
-	for _, p := range s.placesOf(dir) {
+	for _, p := range s.dirsOf(dir) {
 		for _, f := range p.filesAt(base) {
 			for _, i := range f.expects {
 				if g.expects[i].kind == reads {
@@ -47,8 +47,8 @@ func (g *graph) inputs(id string) (paths []string) {
 	return slices.Compact(paths) // a link may be recorded itself as well
 }
 
-// placesOf returns the nodes that are the same folder as dir.
-func (s *Service) placesOf(dir string) []*dirNode {
+// dirsOf returns the nodes that are the same folder as dir.
+func (s *Service) dirsOf(dir string) []*dirNode {
 	p := s.graph.dirByPath[dir]
 	if s.watches != nil {
 		var at *folder

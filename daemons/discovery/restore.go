@@ -38,8 +38,8 @@ func (s *Service) decode(text []byte) error {
 	return nil
 }
 
-// reader reads what writer wrote. After a mistake, which a matching checksum all but
-// excludes, it returns zeroes.
+// reader reads what writer wrote. After a mistake it returns zeroes; since the checksum
+// matches, that hardly ever happens.
 type reader struct {
 	rest   string
 	failed bool

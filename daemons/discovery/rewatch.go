@@ -144,7 +144,7 @@ func (s *Service) routeAll() {
 	}
 }
 
-// rewatchAll makes a new watcher: nothing that the old one knew is believed.
+// rewatchAll makes a new watcher, which knows nothing of the old one.
 func (s *Service) rewatchAll() {
 	if s.watches != nil {
 		s.watches.notify.Close()

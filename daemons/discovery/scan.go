@@ -19,7 +19,7 @@ type dirScan struct {
 	emptied signed
 }
 
-// parallelFrom is how many looks are worth a second core.
+// parallelFrom is the number of looks from which a second core saves time.
 const parallelFrom = 512
 
 // scanAll looks at everything that was recorded, and returns how many files.

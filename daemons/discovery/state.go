@@ -17,8 +17,8 @@ import (
 // stateMagic begins the state file and names its version.
 const stateMagic = "replibuild graph 4\n"
 
-// load makes the graph: from the state file, or empty with a new token. All files
-// count as not looked at yet, so every node is dirty until someone does.
+// load makes the graph: from the state file, or empty with a new token. All files count
+// as not looked at yet, so every node is dirty until a look at its files.
 func (s *Service) load() {
 	s.graph, s.token = newGraph(filepath.ToSlash(s.cfg.Root)), newToken()
 	if s.cfg.StateFile == "" {

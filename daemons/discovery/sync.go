@@ -59,9 +59,9 @@ func (s *Service) answer(reply *ipc.SyncReply) {
 	}
 }
 
-// untilTick returns how long it takes until the newest change seen is a tick old: a
-// hash taken after that belongs to its signature for sure. A time in the future, which
-// the clock leaves when it is set back, counts as now.
+// untilTick returns how long it takes until the newest change seen is a tick old: a hash
+// taken after that belongs to its signature. A time in the future, as after setting the
+// clock back, counts as now.
 func (s *Service) untilTick() time.Duration {
 	if s.newest == 0 || s.cfg.impatient {
 		return 0

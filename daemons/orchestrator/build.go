@@ -37,7 +37,7 @@ type build struct {
 	correction float64                // what estimates are multiplied with
 	total      int                    // units of the request
 	learned    bool                   // there is something to write down
-	distrust   bool                   // discovery's stand-in has been asked: it knows nothing of before
+	distrust   bool                   // the local discovery has been asked: it has no earlier records
 	working    atomic.Bool            // compilation was asked for something that can be cancelled
 
 	mu       sync.Mutex
@@ -48,8 +48,8 @@ type build struct {
 	undone   []string                    // nodes that must be tried again whatever discovery says
 }
 
-// run is the life of a build from BuildStarted to what is done after its callers
-// have gone.
+// run does the build, from BuildStarted to what is written after the callers got their
+// result.
 func (s *Service) run(j *job) {
 	b := &build{
 		s: s, job: j, started: time.Now(), envHash: digest(j.req.Env), lastBuild: s.lastBuild,
@@ -90,7 +90,7 @@ func (b *build) rounds() error {
 	}
 }
 
-// round is design's "A build, step by step".
+// round is one pass: changes, plan, and the actions that the changes need.
 func (b *build) round() error {
 	if err := b.job.ctx.Err(); err != nil {
 		return err
@@ -138,9 +138,9 @@ func (b *build) work(seen changes) error {
 	return err
 }
 
-// makeFolders makes the folders that commands write to, before anything runs. A folder
-// that is searched for headers and comes only later would make the compiles run again that
-// missed it. Where it cannot be made, the command says why.
+// makeFolders makes the folders that commands write to, before anything runs. A compile
+// notes a missing header folder as a miss. If the folder were made later, that compile
+// would run again. If a folder cannot be made, the command that needs it says why.
 func (b *build) makeFolders() {
 	for _, i := range b.scope.actions {
 		a := &b.plan.Actions[i]
@@ -162,11 +162,11 @@ func (b *build) stopReason(err error) ipc.Reason {
 }
 
 // NoticeLocked is the code of notices about another process that builds in the same
-// folder. Who takes over from a daemon that hangs has said so already.
+// folder. A process that takes over from a hung daemon has said so already.
 const NoticeLocked = "build_locked"
 
-// lock waits until no other process builds here. A build folder that cannot be
-// locked is built in all the same, without touching what the holder remembers.
+// lock waits until no other process builds here. If the lock cannot be taken, it builds
+// without it, and leaves the state files of the holder alone.
 func (b *build) lock() *buildLock {
 	if b.s.cfg.BuildLock == "" {
 		return &buildLock{}
@@ -217,7 +217,7 @@ func (b *build) learn(err error) {
 	m, req := b.lastBuild, b.job.req
 	b.flushRecords()
 	if b.discovery.replaced() {
-		m.token = "" // the daemon has other records than the stand-in
+		m.token = "" // the daemon has other records than the local service
 	}
 	good := err == nil && b.failures() == 0 && b.counts().Skipped == 0
 	if len(req.Files) == 0 {
@@ -234,9 +234,9 @@ func (b *build) learn(err error) {
 	}
 }
 
-// allRecorded reports whether discovery knows all nodes of the scope. It says nothing of
-// a node that it does not know, and that is not the same as nothing to do: a service may
-// die between a result and its record.
+// allRecorded reports whether discovery knows all nodes of the scope. Discovery does not
+// report nodes that it does not know. Such a node is not up to date: a service may die
+// between a result and its record.
 func (b *build) allRecorded() bool {
 	recorded := b.lastBuild.recorded
 	all := recorded[planNode]

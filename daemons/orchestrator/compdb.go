@@ -82,8 +82,8 @@ func replaceFile(path string, data []byte, caller *ipc.Caller) error {
 	return err
 }
 
-// updateCompileCommands brings compile_commands.json up to date beside the compiler
-// and returns how to wait for it. It was written for this plan already, most often.
+// updateCompileCommands brings compile_commands.json up to date beside the compiler and
+// returns how to wait for it. Most often it was already written for this plan.
 func (b *build) updateCompileCommands() (wait func()) {
 	if b.lastBuild.commandsFor == b.plan.ID && !b.commandsLost() {
 		return func() {}

@@ -68,7 +68,7 @@ type Service struct {
 	queue     *queue
 	history   *history
 	lastBuild *lastBuild                  // only the goroutine that builds touches it
-	plan      atomic.Pointer[actionGraph] // the last plan, for those who only look
+	plan      atomic.Pointer[actionGraph] // the last plan, for readers outside the build
 	cache     atomic.Pointer[ipc.CacheSummary]
 	last      atomic.Pointer[ipc.BuildRequest] // what an automatic build repeats
 	viewers   *subscribers

@@ -6,8 +6,8 @@ import (
 	"github.com/RepliBuild/replibuild/ipc"
 )
 
-// counts says how the units of the request ended so far. Those that nothing was
-// done for are cached.
+// counts says how the units of the request ended so far. Units for which nothing was done
+// count as cached.
 func (b *build) counts() ipc.Counts {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -153,8 +153,8 @@ func unitRecord(r ipc.ActionResult, file, target string) ipc.UnitRecord {
 	}
 }
 
-// keepScope drops the outcomes of units that an earlier round had and this one has
-// not: their source is gone.
+// keepScope drops the outcomes of units of an earlier round that this round does not
+// have: their source is gone.
 func (b *build) keepScope() {
 	b.mu.Lock()
 	defer b.mu.Unlock()

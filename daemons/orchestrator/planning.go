@@ -13,8 +13,8 @@ type changes struct {
 	sets  map[string]string      // what discovery knows the inputs of dirty nodes by, where they are unchanged
 }
 
-// look asks discovery what has changed, after it has taken all records. A discovery
-// that cannot say makes the build look at everything.
+// look asks discovery what has changed, after it has taken all records. If discovery
+// cannot answer, the build looks at everything.
 func (b *build) look() (changes, error) {
 	b.takeRecords(b.recorder.flushAndHold) // requests may be running, whose records would change the token
 	defer b.recorder.resume()
@@ -49,8 +49,8 @@ func (b *build) look() (changes, error) {
 	return seen, nil
 }
 
-// believe reports whether discovery has every record that lastBuild knows of. A
-// stand-in that took over has none, whatever its token says.
+// believe reports whether discovery has every record that lastBuild knows of. A local
+// service that took over has none, whatever its token says.
 func (b *build) believe(token string) bool {
 	if b.discovery.replaced() && !b.distrust {
 		b.distrust = true
@@ -78,9 +78,9 @@ func (b *build) nothingToDo(seen changes) (goodness, bool) {
 	return good, known && same && !b.job.req.NoCache && !b.commandsLost()
 }
 
-// loadPlan takes the plan from memory while nothing that it was made from has
-// changed, else from setup. What an earlier plan's actions made is removed then; if that
-// was anything, the changes that are returned were asked for again.
+// loadPlan keeps the plan while none of its inputs has changed, else asks setup. Then it
+// removes outputs that only an earlier plan made; if it removed any, it asks for the
+// changes again and returns those.
 func (b *build) loadPlan(seen changes) (changes, error) {
 	m := b.lastBuild
 	_, dirty := seen.dirty[planNode]
@@ -130,8 +130,8 @@ func (b *build) askForPlan(req ipc.PlanRequest) (reply ipc.PlanReply, err error)
 
 func (b *build) setPlan(g *actionGraph) { b.graph, b.plan = g, g.plan }
 
-// adopt makes p the plan: discovery hears what it was made from and what is no part
-// of it any more. gone are nodes whose files were removed.
+// adopt makes p the plan: discovery hears what it was made from and what is no part of it
+// any more. gone are the nodes whose files were removed.
 func (b *build) adopt(g *actionGraph, seen changes, gone []string) {
 	p := g.plan
 	isNew := b.lastBuild.planID != p.ID

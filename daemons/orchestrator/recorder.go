@@ -27,7 +27,7 @@ type recorder struct {
 	forget  []string // nodes that exist no more
 	pending []*stretch
 	busy    chan struct{} // closed when the sender is idle; nil if it is
-	hurry   chan struct{} // closed when somebody waits for that; nil if nobody does
+	hurry   chan struct{} // closed when a caller waits for that; nil if none does
 	held    bool          // nothing is sent: discovery is being asked
 	last    time.Time     // when the last request ended
 

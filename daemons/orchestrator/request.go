@@ -7,9 +7,9 @@ import (
 	"github.com/RepliBuild/replibuild/ipc"
 )
 
-// request is actions that compilation still owes an answer for. If the daemon is gone,
-// the service that takes over is asked for the rest. A service that was given up may go
-// on reporting: only the newest attempt is listened to.
+// request is the actions that compilation has not answered for yet. If the daemon is
+// gone, the service that takes over is asked for the rest. Only the newest attempt
+// counts, because a service that was given up may still report.
 type request struct {
 	s *scheduler
 	b *build

@@ -7,8 +7,8 @@ import (
 	"github.com/RepliBuild/replibuild/ipc"
 )
 
-// maxCauses bounds the causes that an action is asked for with: a target of a thousand
-// objects that all changed needs no thousand reasons.
+// maxCauses bounds the causes that are sent with an action: a target whose thousand
+// objects all changed needs no thousand causes.
 const maxCauses = 8
 
 // scheduler brings the actions of a scope up to date. An action is ready when all that it
@@ -147,7 +147,7 @@ func (s *scheduler) drain() {
 	}
 }
 
-// stop keeps everything that has not been sent from being made.
+// stop ends the build early: what has not been sent is not made.
 func (s *scheduler) stop(why ipc.Reason) {
 	s.stopped = &why
 	for _, p := range s.waiting {
@@ -293,7 +293,7 @@ func (s *scheduler) inputDone(e edge, from int, r ipc.ActionResult) {
 	}
 }
 
-// breaks keeps the first reason for which an action cannot be made.
+// breaks keeps the first reason why an action cannot be made.
 func (n *actionState) breaks(why ipc.Reason) {
 	if n.broken == nil {
 		n.broken = &why
@@ -314,8 +314,8 @@ func (s *scheduler) send() {
 	go r.run()
 }
 
-// requestDone ends a request. What it did not answer for failed with it; why is nil if it
-// should have.
+// requestDone ends a request. Actions without an answer failed with it. why is nil if the
+// request itself reported no error.
 func (s *scheduler) requestDone(rest []planned, why error) {
 	s.requests--
 	for _, p := range rest {
