@@ -103,7 +103,7 @@ func (p *Project) tellHome(onEvent func(ipc.Event)) {
 	}))
 }
 
-// slots is how many compilers a build runs if there is no other limit.
+// slots is how many compilers a build runs if no other limit is set.
 func (p *Project) slots() int {
 	return cmp.Or(p.config.Daemons.Compilation.ParallelJobs, runtime.NumCPU())
 }
@@ -161,7 +161,7 @@ func (p *Project) buildThroughDaemons(ctx context.Context, to contact, request i
 }
 
 // outdated reports whether the orchestrator speaks another protocol: another version has
-// started it. It answers a ping all the same.
+// started it. It still answers a ping.
 func (p *Project) outdated() bool {
 	e, err := p.supervisor().Endpoint(ipc.NameOrchestrator)
 	return err == nil && e.Protocol != ipc.Protocol

@@ -209,8 +209,8 @@ func forTrial(dir string) bool {
 		strings.Contains(filepath.ToSlash(dir)+"/", "/CMakeFiles/CMakeTmp/")
 }
 
-// OpenBuildFolder opens the set of a folder with a build.ninja, whatever projects lie
-// above it.
+// OpenBuildFolder opens the set of a folder with a build.ninja. Projects above it do not
+// matter.
 func OpenBuildFolder(dir string, o Options) (*Project, error) {
 	root, err := daemons.BuildFolder(dir)
 	if err != nil {

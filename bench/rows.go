@@ -141,8 +141,8 @@ func edit(ctx context.Context, b *bench, project string, trees []*tree) ([]line,
 	return []line{l}, err
 }
 
-// editPause is the pause of a quick user between two edits: what a tool does in the
-// background after a build may happen.
+// editPause is the pause of a quick user between two edits. It leaves time for what a
+// tool does in the background after a build.
 const editPause = 4 * time.Second
 
 // function is a definition that changes the object, in C as in C++.

@@ -93,7 +93,7 @@ func (s *Store) Restore(token string) (ClearResult, error) {
 		delete(s.trashes, token)
 	}
 	s.mu.Unlock()
-	// Out of the way of the timer of whoever cleared.
+	// Renamed first, so that the timer of the process that cleared cannot remove it.
 	trash := s.path(trashPrefix + restoring + token)
 	if err := os.Rename(s.path(trashPrefix+token), trash); err != nil {
 		return ClearResult{}, late

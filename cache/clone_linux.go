@@ -44,8 +44,9 @@ func openNoWait(path string) (*os.File, error) {
 	return os.OpenFile(path, os.O_RDONLY|unix.O_NONBLOCK|unix.O_NOFOLLOW, 0)
 }
 
-// notOurs says why a folder must not be trusted: whoever else can write there could
-// put a wrong object under a right key. "" for a folder of ours, or none.
+// notOurs says why a folder must not be trusted: another user who can write there could
+// store a wrong object under a right key. It is "" for a folder of our own, and if there
+// is none.
 func notOurs(dir string) string {
 	var st unix.Stat_t
 	switch err := unix.Stat(dir, &st); {
@@ -77,5 +78,5 @@ func roomFor(dir string) error {
 	return nil
 }
 
-// lockFile takes the lock on f if nobody has it.
+// lockFile takes the lock on f if it is free.
 func lockFile(f *os.File) error { return unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB) }

@@ -11,7 +11,7 @@ import (
 // flushEvery is how often changed statistics are written: a kill loses so much.
 const flushEvery = time.Second
 
-// maxGone bounds the memory of entries that are no more.
+// maxGone bounds how many removed entries are remembered.
 const maxGone = 1 << 15
 
 // counters is what the store counts, in the file and since the last write.
@@ -158,7 +158,7 @@ func (s *Store) Stats() Stats {
 // the lock.
 func (s *Store) remember(action Digest, why MissReason) {
 	if len(s.gone) >= maxGone {
-		for d := range s.gone { // any: the memory is a courtesy
+		for d := range s.gone { // any one: remembering them only improves messages
 			delete(s.gone, d)
 			break
 		}
@@ -174,7 +174,7 @@ func (s *Store) reasonGone(action Digest) MissReason {
 		return why
 	}
 	if s.index != nil && s.index.entries[action] != nil {
-		return Cleared // it was there and somebody deleted the folder
+		return Cleared // it was there, and the folder was deleted
 	}
 	return New
 }

@@ -12,9 +12,9 @@ import (
 )
 
 // HomeDir returns RepliBuild's own folder by the given environment (os.Getenv):
-// REPLIBUILD_HOME, else %LOCALAPPDATA%\RepliBuild on Windows, ~/.replibuild elsewhere.
-// Where there is no home folder, or one that cannot be written, it is a private folder in
-// the temporary folder, which is made then.
+// REPLIBUILD_HOME, else %LOCALAPPDATA%\RepliBuild on Windows, ~/.replibuild elsewhere. If
+// the home folder is missing or cannot be written, it makes and returns a private folder
+// in the temporary folder.
 func HomeDir(env func(string) string) (string, error) {
 	home, err := wantedHome(env)
 	if err == nil {

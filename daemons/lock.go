@@ -24,8 +24,8 @@ type lock struct {
 	path string
 }
 
-// holder is the content of a life lock: who holds it, for the time in which there
-// is no endpoint file. It is worth nothing unless the lock is held.
+// holder is the content of a life lock: the process that holds it. It is needed while
+// there is no endpoint file, and counts only while the lock is held.
 type holder struct {
 	Process  identity  `json:"process"`
 	Since    time.Time `json:"since"` // it starts, or stops
@@ -70,8 +70,8 @@ func waitLock(ctx context.Context, path string) (*lock, error) {
 	}
 }
 
-// isLocked reports whether some process holds the lock at path. Asking takes a
-// shared lock for an instant, so whoever wants the lock must try more than once.
+// isLocked reports whether some process holds the lock at path. The check takes a shared
+// lock for a moment, so a process that wants the lock must try more than once.
 func isLocked(path string) bool {
 	f, err := openPrivate(path, os.O_RDWR)
 	if err != nil {
@@ -97,7 +97,7 @@ func (l *lock) write(h holder) error {
 	if err != nil {
 		return err
 	}
-	// Written over, then cut: whoever reads in between finds a whole first value.
+	// Overwritten, then cut: a reader in between finds a whole first value.
 	if _, err = l.file.WriteAt(append(data, '\n'), 0); err != nil {
 		return err
 	}

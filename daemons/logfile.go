@@ -59,7 +59,7 @@ func (l *logFile) open() {
 	l.file = f
 }
 
-// Write implements io.Writer; it never fails, a daemon goes on without its log.
+// Write implements io.Writer; it never fails: a daemon works without its log, too.
 func (l *logFile) Write(line []byte) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -10,8 +10,8 @@ import (
 	"github.com/RepliBuild/replibuild/ipc"
 )
 
-// gitignore keeps all that is ours alone out of the project's history; what the
-// user wrote (the configuration, module descriptions) stays in.
+// gitignore keeps our own state out of the project's history. Files that the user wrote
+// (the configuration, module descriptions) are not ignored.
 const gitignore = `# Written by replibuild: state of this machine is ignored, configuration is not.
 *
 !.gitignore

@@ -269,8 +269,8 @@ func (d *shell) leave(why string) {
 	})
 }
 
-// end closes what start opened, as far as it came. The lock is let go last: who waits
-// for it may start the next daemon at once.
+// end closes what start opened, as far as it came. The lock is released last, because a
+// process that waits for it may start the next daemon at once.
 func (d *shell) end() error {
 	for _, l := range d.listeners {
 		l.Close()

@@ -40,7 +40,7 @@ func (l *Launcher) spawn(ctx context.Context, c claim, at bound) error {
 	if err != nil {
 		return err
 	}
-	// Whoever starts a daemon and lives on has to take its exit status some day.
+	// The process that starts a daemon has to take its exit status, or leaves a zombie.
 	exited := make(chan error, 1)
 	go func() { exited <- cmd.Wait() }()
 	return l.await(ctx, c.name, cmd.Process, reader, exited)

@@ -24,8 +24,8 @@ func (s sighting) serves() bool {
 	return s.status.State == ipc.StateRunning && s.endpoint.Protocol == ipc.Protocol
 }
 
-// process is who is to be signalled: the lock's holder says so best, the endpoint
-// where the lock file was deleted.
+// process is the process to signal: the holder of the lock, or that of the endpoint file
+// if the lock file was deleted.
 func (s sighting) process() identity {
 	if s.holder.Process.PID != 0 {
 		return s.holder.Process
@@ -33,8 +33,8 @@ func (s sighting) process() identity {
 	return identityOf(s.endpoint)
 }
 
-// Status tells the state of the set. It needs no daemon, fails never, and takes
-// 1.5 s at most, whatever hangs.
+// Status tells the state of the set. It needs no daemon, never fails, and takes 1.5 s at
+// most, also if daemons hang.
 func (l *Launcher) Status(ctx context.Context) ipc.SetStatus {
 	now := l.lookAll(ctx)
 	return ipc.SetStatus{

@@ -48,7 +48,7 @@ type parser struct {
 	md       toml.MetaData
 	known    map[string]setting
 	order    []string         // keys of known, as documented
-	ports    map[int64]string // who has asked for a port already
+	ports    map[int64]string // the key that has set a port already
 	problems []ipc.Problem
 }
 

@@ -253,7 +253,7 @@ func (f finder) sibling(driver string, names map[string]string) string {
 	if file := f.findProgram(f.root, name, f.env); file != "" {
 		return file
 	}
-	// /usr/bin/c++ is a link to g++ where nobody made a link cc.
+	// On some systems /usr/bin/c++ is a link to g++ and there is no link cc.
 	if target := realPath(driver); target != driver {
 		return f.sibling(target, names)
 	}

@@ -283,6 +283,6 @@ func absolute(root, file string) string {
 	return filepath.Join(root, file)
 }
 
-// planPath cleans a path that somebody wrote and gives it the form of plans: one that
-// leaves the root by ".." becomes absolute, one that comes back does not.
+// planPath cleans a written path and gives it the form of plans: a path that leaves the
+// root by ".." becomes absolute, unless it leads back into the root.
 func planPath(root, file string) string { return relative(root, absolute(root, file)) }

@@ -88,8 +88,8 @@ func (r *resolver) header(f *moduleFile, name string) string {
 	return ""
 }
 
-// hasLibrary looks for a library where the linker will. Without a compiler nobody
-// knows where that is, and its absence has been reported.
+// hasLibrary looks for a library where the linker will. Without a compiler that is not
+// known; the missing compiler has been reported.
 func (r *resolver) hasLibrary(f *moduleFile, name string) bool {
 	if isLibraryFile(name) {
 		return r.store.isFile(absolute(f.dir, name))

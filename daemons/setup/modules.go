@@ -65,7 +65,7 @@ func (r *resolver) module(req requirement, chain []string) *module {
 	return r.used(m, req, chain)
 }
 
-// used notes who asks for a module and checks the version asked for.
+// used notes that a target uses a module, and checks the wanted version.
 func (r *resolver) used(m *module, req requirement, chain []string) *module {
 	if m == nil {
 		return nil
@@ -200,7 +200,7 @@ func flatten(modules []*module) []*module {
 	return out
 }
 
-// offer resolves a module that nobody asks for.
+// offer resolves a module that no target uses.
 func (r *resolver) offer(name string) {
 	key := "module " + name
 	if _, known := r.done[key]; !known {

@@ -16,7 +16,7 @@ import (
 // fails, how it ended. What is compiled well is counted with its reasons, not listed.
 type buildWatch struct {
 	app     *app
-	told    time.Time      // builds that started before this are told, or older than the watch
+	told    time.Time      // builds that started before this are printed already, or are older than the watch
 	running string         // id
 	reasons map[string]int // of what the running build compiled
 	hits    int            // units that the cache delivered to it
