@@ -22,8 +22,8 @@ type document struct {
 	marks map[keyPath]mark
 }
 
-// parseDocument reads a text. A syntax error hides what comes after it, so it comes
-// alone and the document is nil.
+// parseDocument reads a text. After a syntax error nothing can be read, so it is the only
+// mistake and the document is nil.
 func parseDocument(name, text string, ps *problems) *document {
 	d := &document{name: name, tree: map[string]any{}}
 	if _, err := toml.Decode(text, &d.tree); err != nil {
@@ -65,7 +65,8 @@ type word struct {
 
 func (w word) given() bool { return w.doc != nil }
 
-// words is a list of strings; one that was written is given even if it is empty.
+// words is a list of strings. given is true for a list that was written, also for an
+// empty one.
 type words struct {
 	items []word
 	location

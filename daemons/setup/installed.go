@@ -52,7 +52,7 @@ func (r *resolver) describe(m *module, f *moduleFile) bool {
 	return true
 }
 
-// absent names what of a description is not on this machine, "" if all is there.
+// absent names the part of a description that is not on this machine, "" if all is there.
 func (r *resolver) absent(f *moduleFile) string {
 	for _, header := range f.library.headers.texts() {
 		if r.header(f, header) == "" {

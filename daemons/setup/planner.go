@@ -52,8 +52,8 @@ type target struct {
 	pic     bool     // its objects end up in a shared library
 }
 
-// run makes the plan. Mistakes are in p.problems; the error is for what is nobody's
-// mistake.
+// run makes the plan. Mistakes are in p.problems; the error is for failures that are not
+// mistakes in the configuration.
 func (p *planner) run() (*ipc.Plan, error) {
 	if !p.load() {
 		return nil, nil

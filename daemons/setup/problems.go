@@ -15,13 +15,13 @@ type location struct {
 	asKey bool // the key is meant, not its value
 }
 
-// key is the same place, at the key instead of its value.
+// key is the same location, at the key instead of its value.
 func (p location) key() location {
 	p.asKey = true
 	return p
 }
 
-// position is the place of what p names, else of the nearest that contains it.
+// position is the line and column of p, or of the nearest table that contains it.
 func (p location) position() position {
 	for path := p.path; ; {
 		m, ok := p.doc.marks[path]

@@ -4,8 +4,8 @@ import (
 	"github.com/RepliBuild/replibuild/ipc"
 )
 
-// settings are the keys of [compilation], which a target may repeat. What was not
-// written is not given, so that tables can be laid over each other.
+// settings are the keys of [compilation], which a target may repeat. A key that was not
+// written is not given, so one table can override another.
 type settings struct {
 	compiler, linker                       word
 	cxxStandard, cStandard, optimization   word
