@@ -115,8 +115,8 @@ func (p *Project) returnTokens(t *tokens, onEvent func(ipc.Event)) {
 	}
 }
 
-// usesDaemons decides between the set and this process: NoDaemon and CI mean this
-// process, and so does a set that is not running and must not be started.
+// usesDaemons decides between the set and this process. It is false with NoDaemon, in CI,
+// and if the set does not run and must not be started.
 func (p *Project) usesDaemons(ctx context.Context, o CompileOptions) bool {
 	switch {
 	case o.NoDaemon, p.InCI() && !o.Daemons:
@@ -168,7 +168,7 @@ func (p *Project) outdated() bool {
 }
 
 // reviveCrashed names the other daemons that crashed, and reports whether they are to be
-// started again. A build with nothing to do would not ask them, and say nothing.
+// started again. A build with nothing to do does not ask them, so it would not notice.
 func (p *Project) reviveCrashed(ctx context.Context, onEvent func(ipc.Event)) bool {
 	set, gone := p.supervisor(), false
 	for _, name := range ipc.DaemonNames() {

@@ -60,9 +60,8 @@ func notOurs(dir string) string {
 	return ""
 }
 
-// reserve is the room on a disk that the cache leaves to others: a twentieth, but not
-// more than 1 GiB. Only a share, so that small disks (containers, tmpfs) can have a
-// cache at all.
+// reserve is the space on a disk that the cache leaves free: a twentieth, at most 1 GiB.
+// It is a share so that small disks (containers, tmpfs) can have a cache at all.
 const reserve = 1 << 30
 
 // roomFor returns an error when storing would take the last room of the disk.

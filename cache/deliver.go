@@ -84,8 +84,9 @@ func (s *Store) openBlob(o Output) (*os.File, error) {
 	return src, nil
 }
 
-// racyTick is how old a blob must be before stat alone vouches for it: within one
-// tick of the clock two contents have the same stamp (10 ms at HZ=100, with room).
+// racyTick is how old a blob must be before its stat alone is trusted: two contents that
+// are written within one tick of the clock have the same time. (10 ms at HZ=100, with a
+// margin.)
 const racyTick = 50 * time.Millisecond
 
 // fill copies a blob and checks it. A clone shows one moment, so it can be checked after

@@ -33,8 +33,8 @@ func newIndex() *index {
 	return &index{entries: make(map[Digest]*item), blobs: make(map[Digest]*blob), manifests: make(map[Digest]int64)}
 }
 
-// scan reads all entries of a store's folder: some ten microseconds each. A stamp in
-// the future (the clock was set back) is made one of now: its entry would outlive all
+// scan reads all entries of a store's folder: some ten microseconds each. A time in the
+// future (the clock was set back) is replaced by now, because its entry would outlive all
 // others.
 func scan(dir string, now time.Time) *index {
 	x := newIndex()

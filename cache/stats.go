@@ -41,8 +41,8 @@ func (s *Store) Hit(saved float64) {
 	s.count(func(c *counters) { c.Hits++; c.Saved += saved })
 }
 
-// Miss counts a look-up that was not, by reason: one of MissReason, or a word of
-// the caller's for what it knows better ("input", "flags", …).
+// Miss counts a look-up without a hit by its reason: a MissReason, or a more exact word
+// of the caller ("input", "flags", …).
 func (s *Store) Miss(reason string) {
 	s.count(func(c *counters) { c.add(counters{Misses: 1, Reasons: map[string]int64{reason: 1}}) })
 }
@@ -68,8 +68,8 @@ func (s *Store) changed() {
 	}
 }
 
-// flush adds what was counted to the file. Two processes that do so at the same
-// moment may lose a count; nothing but display rests on them.
+// flush adds what was counted to the file. Two processes that do so at the same moment
+// may lose a count; counts are only displayed.
 func (s *Store) flush() error {
 	s.flushing.Lock()
 	defer s.flushing.Unlock()

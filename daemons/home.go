@@ -73,7 +73,7 @@ func wantedHome(env func(string) string) (string, error) {
 }
 
 // makeTemporaryHome makes a folder that only we can enter, or finds it. In a temporary
-// folder anybody may have made something of that name.
+// folder another user may have made something of that name.
 func makeTemporaryHome(dir string) bool {
 	if err := os.Mkdir(dir, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
 		return false

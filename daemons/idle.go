@@ -13,9 +13,9 @@ const idleReason = "idle for idle_timeout"
 // only stream has just ended, and that must not count as activity.
 const streamGrace = time.Second
 
-// isIdle reports whether the daemon has not been needed for idle_timeout. A set ages
-// as a whole: while the orchestrator lives the others stay, whether or not builds
-// with nothing to do ask them, so that no build ever finds half a set.
+// isIdle reports whether the daemon has not been needed for idle_timeout. A set ends as a
+// whole: the others stay while the orchestrator lives, although builds with nothing to do
+// do not ask them. So no build finds half a set.
 func (d *shell) isIdle() bool {
 	limit := time.Duration(d.Config.Daemons.IdleTimeout) * time.Second
 	if limit <= 0 {

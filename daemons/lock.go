@@ -15,10 +15,10 @@ import (
 	"github.com/RepliBuild/replibuild/ipc"
 )
 
-// lock is a held flock on a file. It belongs to the open file, not to the process:
-// a child that is handed the file holds the lock too, and it is free when the last
-// of them is gone, however they went. The file itself is never removed, since a
-// second one of the same name could be locked beside it.
+// lock is a held flock on a file. It belongs to the open file, not to the process: a
+// child that inherits the file holds the lock too, and it is free when the last of them
+// has ended, in whatever way. The file itself is never removed, since a second one of the
+// same name could be locked beside it.
 type lock struct {
 	file *os.File
 	path string

@@ -200,10 +200,10 @@ func lastLines(p Paths, name string, n int) []string {
 	return lines[max(0, len(lines)-n):]
 }
 
-// crashText says which process of a daemon crashed, when, and its last words. Only signal
-// 9 ends a Go program without any: it handles all others, or prints a trace. Its last log
-// line says when it still lived. pid is 0 where the process never got as far as its
-// endpoint.
+// crashText says which process of a daemon crashed, when, and its last message. Only
+// signal 9 ends a Go program without a message: it handles all others, or prints a trace.
+// Its last log line says when it was still alive. pid is 0 where the process never got as
+// far as its endpoint.
 func crashText(p Paths, name string, pid int) string {
 	words := lastWords(p, name)
 	switch {

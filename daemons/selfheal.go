@@ -15,8 +15,8 @@ import (
 // [endpointReturns] is how long commands wait for that.
 const keepEvery = 3 * time.Second
 
-// selfHealer puts back what is deleted under a living daemon: `rm -rf` of the pids, the
-// logs or the state is a remedy that the documentation names.
+// selfHealer puts back files that are deleted while the daemon lives: the documentation
+// recommends `rm -rf` of the pids, the logs or the state as a remedy.
 type selfHealer struct {
 	paths    Paths
 	name     string

@@ -17,8 +17,8 @@ import (
 
 const (
 	// hungAfter is how long a daemon that holds its lock may be silent before a start
-	// replaces it, and stoppedAfter the same for one that was stopped (SIGSTOP): a busy
-	// machine makes many look hung, but none stopped.
+	// replaces it, and stoppedAfter the same for one that was stopped (SIGSTOP): on a
+	// busy machine a daemon may look hung, but not stopped.
 	hungAfter    = 5 * time.Second
 	stoppedAfter = time.Second
 	// startLookLimit is how long a start waits for daemons that were ready to answer.
@@ -93,9 +93,9 @@ func (l *Launcher) claimAll(ctx context.Context, names []string) ([]claim, error
 	return claims, errors.Join(failed...)
 }
 
-// claim returns the daemon's life lock, or nil if the daemon serves. It waits for one
-// that is on its way up or out, replaces one that hangs, and asks one that speaks an
-// older protocol to leave.
+// claim returns the daemon's life lock, or nil if the daemon serves. It waits for a
+// daemon that is starting or stopping, replaces one that hangs, and asks one that speaks
+// an older protocol to end.
 func (l *Launcher) claim(ctx context.Context, name string) (*lock, error) {
 	begin := time.Now()
 	for {
@@ -151,9 +151,9 @@ func (l *Launcher) lookAfterStart(ctx context.Context) []sighting {
 	}
 }
 
-// noteCrash looks for what a crash leaves behind, an endpoint file without a daemon,
-// and counts each crash once. The error says that the daemon crashes again and again
-// and is to be left alone for now.
+// noteCrash looks for what a crash leaves behind, an endpoint file without a daemon, and
+// counts each crash once. The error says that the daemon crashed too often lately and is
+// not started for now.
 func (l *Launcher) noteCrash(name string) error {
 	r := l.Paths.readRestarts(name)
 	crashed := r.died()

@@ -77,8 +77,8 @@ func (l *Launcher) lookAll(ctx context.Context) []sighting {
 	return all
 }
 
-// look finds the state of a daemon. Who proves itself runs; only of others is the
-// lock asked, so that looking does not get in the way of a daemon that takes it.
+// look finds the state of a daemon. A daemon that proves itself runs. Only for others the
+// lock is tried, so that a look does not disturb a daemon that takes its lock.
 func (l *Launcher) look(ctx context.Context, name string) sighting {
 	ctx, cancel := context.WithTimeout(ctx, lookLimit)
 	defer cancel()
@@ -135,9 +135,9 @@ func (l *Launcher) judgeLocked(s *sighting) {
 	}
 }
 
-// judgeFree decides on a daemon that is not there. An endpoint file of this boot was
-// left behind by a crash; one of an earlier boot, by the end of the machine's day. A
-// daemon that never gets as far as its endpoint has crashed, too.
+// judgeFree decides on a daemon that is not there. An endpoint file of this boot was left
+// behind by a crash; one of an earlier boot, by a shutdown of the machine. A daemon that
+// never gets as far as its endpoint has crashed, too.
 func (l *Launcher) judgeFree(s *sighting) {
 	switch {
 	case !l.Config.Enabled(s.status.Name):

@@ -13,7 +13,7 @@ import (
 )
 
 // buildWatch prints a line for what happens to builds: queued, started, planned, what
-// fails, how it ended. What is compiled well is counted with its reasons, not listed.
+// fails, how it ended. Successful compiles are counted with their reasons, not listed.
 type buildWatch struct {
 	app     *app
 	told    time.Time      // builds that started before this are printed already, or are older than the watch
