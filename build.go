@@ -103,7 +103,7 @@ func (p *Project) tellHome(onEvent func(ipc.Event)) {
 	}))
 }
 
-// slots is how many compilers a build runs if there is no other limit.
+// slots is how many compilers a build runs if no other limit is set.
 func (p *Project) slots() int {
 	return cmp.Or(p.config.Daemons.Compilation.ParallelJobs, runtime.NumCPU())
 }
@@ -115,8 +115,8 @@ func (p *Project) returnTokens(t *tokens, onEvent func(ipc.Event)) {
 	}
 }
 
-// usesDaemons decides between the set and this process: NoDaemon and CI mean this
-// process, and so does a set that is not running and must not be started.
+// usesDaemons decides between the set and this process. It is false with NoDaemon, in CI,
+// and if the set does not run and must not be started.
 func (p *Project) usesDaemons(ctx context.Context, o CompileOptions) bool {
 	switch {
 	case o.NoDaemon, p.InCI() && !o.Daemons:
@@ -161,14 +161,14 @@ func (p *Project) buildThroughDaemons(ctx context.Context, to contact, request i
 }
 
 // outdated reports whether the orchestrator speaks another protocol: another version has
-// started it. It answers a ping all the same.
+// started it. It still answers a ping.
 func (p *Project) outdated() bool {
 	e, err := p.supervisor().Endpoint(ipc.NameOrchestrator)
 	return err == nil && e.Protocol != ipc.Protocol
 }
 
 // reviveCrashed names the other daemons that crashed, and reports whether they are to be
-// started again. A build with nothing to do would not ask them, and say nothing.
+// started again. A build with nothing to do does not ask them, so it would not notice.
 func (p *Project) reviveCrashed(ctx context.Context, onEvent func(ipc.Event)) bool {
 	set, gone := p.supervisor(), false
 	for _, name := range ipc.DaemonNames() {

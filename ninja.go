@@ -80,7 +80,7 @@ func (r *NinjaRunner) Run(ctx context.Context, c ninjabuild.Command) ninjabuild.
 }
 
 // runOne runs a request for one action.
-func runOne(ctx context.Context, service ipc.Compilation, req ipc.RunRequest) (result ipc.UnitResult, err error) {
+func runOne(ctx context.Context, service ipc.Compilation, req ipc.RunRequest) (result ipc.ActionResult, err error) {
 	_, err = service.Run(ctx, req, func(p ipc.RunProgress) {
 		for _, done := range p.Finished {
 			result = done
@@ -102,7 +102,7 @@ func (r *NinjaRunner) takeOver(gone ipc.Compilation) ipc.Compilation {
 	return r.service
 }
 
-func interrupted(ctx context.Context, result ipc.UnitResult) ninjabuild.Result {
+func interrupted(ctx context.Context, result ipc.ActionResult) ninjabuild.Result {
 	var cause ninjabuild.Interrupt
 	return ninjabuild.Result{Output: []byte(result.Diagnostics), Code: 130, Interrupted: errors.As(context.Cause(ctx), &cause)}
 }
@@ -209,8 +209,8 @@ func forTrial(dir string) bool {
 		strings.Contains(filepath.ToSlash(dir)+"/", "/CMakeFiles/CMakeTmp/")
 }
 
-// OpenBuildFolder opens the set of a folder with a build.ninja, whatever projects lie
-// above it.
+// OpenBuildFolder opens the set of a folder with a build.ninja. Projects above it do not
+// matter.
 func OpenBuildFolder(dir string, o Options) (*Project, error) {
 	root, err := daemons.BuildFolder(dir)
 	if err != nil {

@@ -155,7 +155,7 @@ func (p *Project) VerifyCache(ctx context.Context, sample int, compile bool) (ip
 			return ipc.CacheVerifyReply{}, err
 		}
 		bare := *plan
-		bare.Track = ipc.Track{} // what the plan was made from is no question here
+		bare.Track = ipc.Track{} // the inputs of the plan do not matter here
 		req.Plan = &bare
 	}
 	return askCompilation(p, func(c ipc.Compilation) (ipc.CacheVerifyReply, error) {

@@ -25,7 +25,7 @@ const modulePath = "github.com/RepliBuild/replibuild"
 // arrows lists what each package of ours may import of ours; the design's house,
 // one line a room. A folder's internal/ packages count as the folder.
 var arrows = map[string][]string{
-	"":                         {"cache", "daemons", "daemons/compilation", "daemons/config", "daemons/discovery", "daemons/orchestrator", "daemons/setup", "daemons/setup/ninjabuild", "internal/caller", "internal/jobserver", "ipc"},
+	"":                         {"cache", "daemons", "daemons/compilation", "daemons/config", "daemons/discovery", "daemons/orchestrator", "daemons/setup", "daemons/setup/ninjabuild", "internal/caller", "internal/jobserver", "internal/pause", "ipc"},
 	"ipc":                      {"internal/editdistance"},
 	"internal/caller":          {"ipc"},
 	"cache":                    {},

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/RepliBuild/replibuild/internal/pause"
 	"github.com/RepliBuild/replibuild/ipc"
 )
 
@@ -78,10 +79,7 @@ func (p *Project) followChanges(ctx context.Context, noDaemon bool, ready chan<-
 		}
 		switch e.Body.(type) {
 		case ipc.FilesChanged, ipc.Snapshot: // a later snapshot stands for what was missed
-			select {
-			case changed <- struct{}{}:
-			default:
-			}
+			pause.Wake(changed)
 		}
 	}
 	if noDaemon || p.unfit(nil) != nil || p.InCI() || !p.config.Enabled(ipc.NameDiscovery) || !p.config.Enabled(ipc.NameOrchestrator) {

@@ -133,16 +133,17 @@ func (b *bench) prepare(ctx context.Context, r row, project string) ([]*tree, er
 	return trees, nil
 }
 
-// samples are the times of each tool, aligned: the i-th of all were taken in turn.
+// samples are the times of each tool, aligned: the i-th times of all tools were taken in
+// the same round.
 type samples map[string][]time.Duration
 
-// turns runs n rounds. In each, every tree in turn is prepared by before (untimed)
-// and then built, timed.
+// turns runs n rounds. Each round prepares every tree by before, which is not timed, and
+// builds it, which is.
 func turns(ctx context.Context, trees []*tree, n int, before func(t *tree, i int) error) (samples, error) {
 	got := samples{}
 	for i := range n {
 		for k := range trees {
-			t := trees[(i+k)%len(trees)] // nobody always goes first
+			t := trees[(i+k)%len(trees)] // another tool goes first in each round
 			if before != nil {
 				if err := before(t, i); err != nil {
 					return nil, err

@@ -128,7 +128,7 @@ func edit(ctx context.Context, b *bench, project string, trees []*tree) ([]line,
 		if _, err := t.run(ctx); err != nil {
 			return err
 		}
-		time.Sleep(settle)
+		time.Sleep(editPause)
 		return t.append(sources[i], function(base+2*i+1))
 	})
 	l := line{samples: s, against: toolNinja, perFile: true, note: fmt.Sprintf("%d files", len(sources))}
@@ -141,9 +141,9 @@ func edit(ctx context.Context, b *bench, project string, trees []*tree) ([]line,
 	return []line{l}, err
 }
 
-// settle is the pause of a quick user between two edits: what a tool does in the
-// background after a build may happen.
-const settle = 4 * time.Second
+// editPause is the pause of a quick user between two edits. It leaves time for what a
+// tool does in the background after a build.
+const editPause = 4 * time.Second
 
 // function is a definition that changes the object, in C as in C++.
 func function(i int) string {

@@ -14,9 +14,8 @@ import (
 // UndoTime is how long [Store.Restore] can undo a clear.
 const UndoTime = 10 * time.Second
 
-// kinds are the folders that hold what is stored, in the order in which they are
-// taken away: an entry never names a blob that is not there. They come back in the
-// reverse order.
+// kinds are the folders of the store, in the order in which they are removed, so that an
+// entry never names a missing blob. They are restored in the reverse order.
 var kinds = [...]string{"manifests", "entries", "blobs"}
 
 const (
@@ -72,9 +71,9 @@ func (s *Store) empty(token string) {
 	os.RemoveAll(s.path(trashPrefix + token))
 }
 
-// Restore brings back what the clear with that token took away, whichever process
-// did it; what was stored since stays. "" is the last clear. Too late, or an unknown
-// token, is an error.
+// Restore brings back what the clear with that token removed, also if another process did
+// it. Entries that were stored since stay. "" is the last clear. It fails if the token is
+// unknown, or if it comes too late.
 func (s *Store) Restore(token string) (ClearResult, error) {
 	late := fmt.Errorf("there is nothing to restore: a clear can be undone for %.0f seconds", UndoTime.Seconds())
 	if token == "" {
@@ -93,7 +92,7 @@ func (s *Store) Restore(token string) (ClearResult, error) {
 		delete(s.trashes, token)
 	}
 	s.mu.Unlock()
-	// Out of the way of the timer of whoever cleared.
+	// Renamed first, so that the timer of the process that cleared cannot remove it.
 	trash := s.path(trashPrefix + restoring + token)
 	if err := os.Rename(s.path(trashPrefix+token), trash); err != nil {
 		return ClearResult{}, late

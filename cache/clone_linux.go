@@ -44,8 +44,9 @@ func openNoWait(path string) (*os.File, error) {
 	return os.OpenFile(path, os.O_RDONLY|unix.O_NONBLOCK|unix.O_NOFOLLOW, 0)
 }
 
-// notOurs says why a folder must not be trusted: whoever else can write there could
-// put a wrong object under a right key. "" for a folder of ours, or none.
+// notOurs says why a folder must not be trusted: another user who can write there could
+// store a wrong object under a right key. It is "" for a folder of our own, and if there
+// is none.
 func notOurs(dir string) string {
 	var st unix.Stat_t
 	switch err := unix.Stat(dir, &st); {
@@ -59,9 +60,8 @@ func notOurs(dir string) string {
 	return ""
 }
 
-// reserve is the room on a disk that the cache leaves to others: a twentieth, but not
-// more than 1 GiB. Only a share, so that small disks (containers, tmpfs) can have a
-// cache at all.
+// reserve is the space on a disk that the cache leaves free: a twentieth, at most 1 GiB.
+// It is a share so that small disks (containers, tmpfs) can have a cache at all.
 const reserve = 1 << 30
 
 // roomFor returns an error when storing would take the last room of the disk.
@@ -77,5 +77,5 @@ func roomFor(dir string) error {
 	return nil
 }
 
-// lockFile takes the lock on f if nobody has it.
+// lockFile takes the lock on f if it is free.
 func lockFile(f *os.File) error { return unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB) }

@@ -13,8 +13,8 @@ import (
 	"time"
 )
 
-// signature is what stat says of a file of ours: equal signatures mean that nobody
-// touched it.
+// signature is what stat says of a file of ours: equal signatures mean that it was not
+// touched.
 type signature struct {
 	dev, ino     uint64
 	size         int64
@@ -84,13 +84,14 @@ func (s *Store) openBlob(o Output) (*os.File, error) {
 	return src, nil
 }
 
-// racyTick is how old a blob must be before stat alone vouches for it: within one
-// tick of the clock two contents have the same stamp (10 ms at HZ=100, with room).
+// racyTick is how old a blob must be before its stat alone is trusted: two contents that
+// are written within one tick of the clock have the same time. (10 ms at HZ=100, with a
+// margin.)
 const racyTick = 50 * time.Millisecond
 
-// fill copies a blob and checks it. A clone is of one moment, so it can be checked
-// after it was made; a blob that this process has checked and nobody touched since
-// is not read again.
+// fill copies a blob and checks it. A clone shows one moment, so it can be checked after
+// it was made. A blob that this process has checked, and that was not touched since, is
+// not read again.
 func (s *Store) fill(dst, src *os.File, o Output) error {
 	sig := signFile(src)
 	s.mu.Lock()

@@ -19,8 +19,8 @@ const (
 	maxFrame      = 64 << 20 // diagnostics are bounded by the caller; a manifest is far smaller
 )
 
-// ErrDamaged is matched by errors that mean "what is stored is not what was
-// stored". The thing has been deleted and counted; it is a miss.
+// ErrDamaged is matched by errors that mean that a stored file has another content than
+// was stored. The file has been deleted and counted; it is a miss.
 var ErrDamaged = errors.New("damaged cache entry")
 
 func frame(magic string, payload []byte) []byte {
@@ -45,12 +45,12 @@ func unframe(magic string, b []byte) ([]byte, error) {
 	return payload, nil
 }
 
-// errUnreadable is matched by errors that say nothing of what is stored: out of
+// errUnreadable is matched by errors that say nothing about the content: out of
 // descriptors, a failing disk, no permission. It is a miss; nothing is deleted.
 var errUnreadable = errors.New("cannot be read")
 
-// readFrame reads a framed file. A file that is not there gives fs.ErrNotExist, one
-// that the system does not let us read errUnreadable, wrong content ErrDamaged.
+// readFrame reads a framed file. A file that is not there gives fs.ErrNotExist, one that
+// the system does not let us read gives errUnreadable, wrong content gives ErrDamaged.
 func readFrame(path, magic string) ([]byte, error) {
 	info, err := os.Lstat(path)
 	if err != nil {

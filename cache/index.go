@@ -33,8 +33,8 @@ func newIndex() *index {
 	return &index{entries: make(map[Digest]*item), blobs: make(map[Digest]*blob), manifests: make(map[Digest]int64)}
 }
 
-// scan reads all entries of a store's folder: some ten microseconds each. A stamp in
-// the future (the clock was set back) is made one of now: its entry would outlive all
+// scan reads all entries of a store's folder: some ten microseconds each. A time in the
+// future (the clock was set back) is replaced by now, because its entry would outlive all
 // others.
 func scan(dir string, now time.Time) *index {
 	x := newIndex()
@@ -94,8 +94,7 @@ func (x *index) keep(old *index, isThere func(Digest) bool) {
 	}
 }
 
-// walkDigests calls fn for every file dir/ab/HEX; whatever else lies there is not
-// ours.
+// walkDigests calls fn for every file dir/ab/HEX; other files there are not ours.
 func walkDigests(dir string, fn func(d Digest, path string)) {
 	shards, _ := os.ReadDir(dir)
 	for _, shard := range shards {
@@ -125,7 +124,7 @@ func (x *index) add(action Digest, size int64, outputs []Output, used time.Time)
 	x.entries[action] = it
 }
 
-// delete takes an entry out and returns the blobs that nobody names any more.
+// delete removes an entry and returns the blobs that no entry names any more.
 func (x *index) delete(action Digest) (orphans []Digest) {
 	it := x.entries[action]
 	if it == nil {

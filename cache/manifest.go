@@ -110,8 +110,8 @@ func (d *decoder) number() uint64 {
 	return n
 }
 
-// count reads how many things of at least size bytes follow; a number that cannot
-// fit what is left is damage, so that it never sizes an allocation.
+// count reads how many things of at least size bytes follow; a number that is too large
+// for the rest of the file is damage, and is never used for an allocation.
 func (d *decoder) count(size int) int {
 	n := d.number()
 	if n > uint64(len(d.rest)/size) {

@@ -27,8 +27,8 @@ func (m mark) same(other mark) bool {
 	return os.SameFile(m.entries, other.entries)
 }
 
-// refresh reads the folder again if other processes have changed it: a service that stood
-// in for a killed daemon has stored what the daemon's successor has never seen. The
+// refresh reads the folder again if other processes have changed it: a local service may
+// have stored entries after a daemon was killed, which the next daemon has not seen. The
 // caller holds flushing, and c is what the statistics file says.
 func (s *Store) refresh(c counters) {
 	<-s.loading

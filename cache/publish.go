@@ -120,7 +120,7 @@ func copyHashed(dst, src *os.File) (Digest, int64, error) {
 	return Digest(h.Sum(nil)), n, err
 }
 
-// source marks errors of reading, so that they are told from those of writing.
+// source marks errors of reading, to tell them from errors of writing.
 type source struct{ file *os.File }
 
 func (s source) Read(b []byte) (int, error) {
@@ -211,8 +211,8 @@ func (s *Store) writable() error {
 	return nil
 }
 
-// block turns the store read-only for a while. The first time is a warning. What
-// vanished under us (rm -rf) is no reason: the next one finds the folder made anew.
+// block turns the store read-only for a while. The first time is a warning. A folder that
+// vanished (rm -rf) is no reason to do so: the next write makes it again.
 func (s *Store) block(err error) error {
 	if errors.Is(err, fs.ErrNotExist) {
 		return err

@@ -6,8 +6,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// maxBehind is how many files at most are freed and written to the disk behind the backs
-// of callers: a slow disk must not collect threads that wait for it.
+// maxBehind is how many files at most are freed and written to the disk in the
+// background: a slow disk must not collect threads that wait for it.
 const maxBehind = 16
 
 // Replace gives the finished file tmp the name dst, in one step for all who look, and

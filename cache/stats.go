@@ -11,7 +11,7 @@ import (
 // flushEvery is how often changed statistics are written: a kill loses so much.
 const flushEvery = time.Second
 
-// maxGone bounds the memory of entries that are no more.
+// maxGone bounds how many removed entries are remembered.
 const maxGone = 1 << 15
 
 // counters is what the store counts, in the file and since the last write.
@@ -41,8 +41,8 @@ func (s *Store) Hit(saved float64) {
 	s.count(func(c *counters) { c.Hits++; c.Saved += saved })
 }
 
-// Miss counts a look-up that was not, by reason: one of MissReason, or a word of
-// the caller's for what it knows better ("input", "flags", …).
+// Miss counts a look-up without a hit by its reason: a MissReason, or a more exact word
+// of the caller ("input", "flags", …).
 func (s *Store) Miss(reason string) {
 	s.count(func(c *counters) { c.add(counters{Misses: 1, Reasons: map[string]int64{reason: 1}}) })
 }
@@ -68,8 +68,8 @@ func (s *Store) changed() {
 	}
 }
 
-// flush adds what was counted to the file. Two processes that do so at the same
-// moment may lose a count; nothing but display rests on them.
+// flush adds what was counted to the file. Two processes that do so at the same moment
+// may lose a count; counts are only displayed.
 func (s *Store) flush() error {
 	s.flushing.Lock()
 	defer s.flushing.Unlock()
@@ -158,7 +158,7 @@ func (s *Store) Stats() Stats {
 // the lock.
 func (s *Store) remember(action Digest, why MissReason) {
 	if len(s.gone) >= maxGone {
-		for d := range s.gone { // any: the memory is a courtesy
+		for d := range s.gone { // any one: remembering them only improves messages
 			delete(s.gone, d)
 			break
 		}
@@ -174,7 +174,7 @@ func (s *Store) reasonGone(action Digest) MissReason {
 		return why
 	}
 	if s.index != nil && s.index.entries[action] != nil {
-		return Cleared // it was there and somebody deleted the folder
+		return Cleared // it was there, and the folder was deleted
 	}
 	return New
 }

@@ -30,7 +30,7 @@ type Store struct {
 	index     *index // nil until the folder has been read
 	loading   chan struct{}
 	pins      map[string]map[Digest]bool // by build
-	manifests manifestMemory
+	manifests manifestCache
 	verified  map[Digest]signature // blobs whose content this process has checked
 	spoiled   map[Digest]bool      // blobs that were found damaged and deleted
 	counters  counters             // since the last flush
@@ -106,9 +106,9 @@ func (s *Store) loaded() *index {
 	return s.index
 }
 
-// Close writes the statistics and waits for a running trim. The folder needs no
-// closing: a process that is killed loses nothing but the last second of its counts.
-// It returns nil: numbers that cannot be written are no reason for anybody to fail.
+// Close writes the statistics and waits for a running trim. A process that is killed
+// instead loses only the counts of its last second. Close always returns nil, because
+// counts that cannot be written are no reason to fail.
 func (s *Store) Close() error {
 	<-s.loading
 	s.mu.Lock()
@@ -289,7 +289,7 @@ func (s *Store) expired(action Digest) bool {
 }
 
 // unlink deletes a file, and its folder when that is empty then: empty folders use up
-// inodes, too. Whoever needs the folder at this moment makes it again.
+// inodes, too. A process that needs the folder at this moment makes it again.
 func unlink(path string) {
 	os.Remove(path)
 	os.Remove(filepath.Dir(path))

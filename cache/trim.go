@@ -41,9 +41,9 @@ func (s *Store) Unpin(build string) {
 	}
 }
 
-// over reports whether there is more than MaxBytes; it needs the lock. After a trim
-// that could not make room, since a build needs what is there, the next one waits
-// until a tenth more has been stored.
+// over reports whether there is more than MaxBytes; it needs the lock. If a trim could
+// not make room because a build needs the entries, the next trim waits until a tenth more
+// has been stored.
 func (s *Store) over(x *index) bool {
 	return s.options.MaxBytes > 0 && x.bytes > max(s.options.MaxBytes, s.crowdedAt)
 }
@@ -88,7 +88,7 @@ func (s *Store) adopt(fresh *index) {
 		_, err := os.Lstat(s.file("entries", d))
 		return err == nil
 	})
-	why := Evicted // by somebody else
+	why := Evicted // by another process
 	if len(fresh.entries) == 0 {
 		why = Cleared
 	}

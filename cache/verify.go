@@ -31,7 +31,8 @@ func (s *Store) Verify(ctx context.Context, sample int, report func(action Diges
 	return checked, nil
 }
 
-// verify says what is wrong with an entry, "" for nothing. It is no use of the entry.
+// verify says what is wrong with an entry, "" for nothing. It does not count as a use of
+// the entry.
 func (s *Store) verify(action Digest) string {
 	e, err := s.read(action)
 	switch {

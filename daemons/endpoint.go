@@ -23,8 +23,8 @@ const endpointSchema = 1
 // file again: its [selfHealer] looks every [keepEvery].
 const endpointReturns = keepEvery + 500*time.Millisecond
 
-// ReadEndpoint reads an endpoint file. It refuses a file that somebody else could
-// have written or read; a missing one is fs.ErrNotExist.
+// ReadEndpoint reads an endpoint file. It refuses a file that another user could have
+// written or read. If there is none, the error is fs.ErrNotExist.
 func ReadEndpoint(path string) (ipc.Endpoint, error) {
 	f, err := openPrivate(path, os.O_RDONLY)
 	if err != nil {

@@ -9,10 +9,9 @@ import (
 	"github.com/RepliBuild/replibuild/ipc"
 )
 
-// Executable returns the replibuild binary that daemons run, by the given
-// environment (os.Getenv): REPLIBUILD_EXE, else this very program if it is
-// replibuild, else the first one on PATH. Programs that use the Go API are not
-// replibuild themselves.
+// Executable returns the replibuild binary that daemons run, by the given environment
+// (os.Getenv): REPLIBUILD_EXE, else this program if it is replibuild, else the first
+// replibuild on PATH (for programs that use the Go API).
 func Executable(env func(string) string) (string, error) {
 	if exe := env("REPLIBUILD_EXE"); exe != "" {
 		if !isProgram(exe) {

@@ -2,8 +2,8 @@ package daemons
 
 import "runtime/debug"
 
-// idleMemory gives what a build left behind back to the system once the requests have
-// ended: Go's own scavenger takes minutes for that, and leaves a fifth.
+// idleMemory returns unused memory to the system when the requests have ended: Go's own
+// scavenger takes minutes for that, and leaves a fifth.
 type idleMemory struct {
 	seen  uint64 // requests at the last look
 	freed uint64 // requests when memory was freed last

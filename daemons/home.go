@@ -12,9 +12,9 @@ import (
 )
 
 // HomeDir returns RepliBuild's own folder by the given environment (os.Getenv):
-// REPLIBUILD_HOME, else %LOCALAPPDATA%\RepliBuild on Windows, ~/.replibuild elsewhere.
-// Where there is no home folder, or one that cannot be written, it is a private folder in
-// the temporary folder, which is made then.
+// REPLIBUILD_HOME, else %LOCALAPPDATA%\RepliBuild on Windows, ~/.replibuild elsewhere. If
+// the home folder is missing or cannot be written, it makes and returns a private folder
+// in the temporary folder.
 func HomeDir(env func(string) string) (string, error) {
 	home, err := wantedHome(env)
 	if err == nil {
@@ -73,7 +73,7 @@ func wantedHome(env func(string) string) (string, error) {
 }
 
 // makeTemporaryHome makes a folder that only we can enter, or finds it. In a temporary
-// folder anybody may have made something of that name.
+// folder another user may have made something of that name.
 func makeTemporaryHome(dir string) bool {
 	if err := os.Mkdir(dir, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
 		return false

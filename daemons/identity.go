@@ -64,8 +64,8 @@ func BuildID(exe string) string {
 	return hex.EncodeToString(h.Sum(nil)[:8])
 }
 
-// isRunning reports whether the very process runs; false where that cannot be told.
-// A zombie does not: in containers nobody may ever reap it.
+// isRunning reports whether this very process runs; false if that cannot be found out. A
+// zombie does not run: in a container it may never be reaped.
 func isRunning(id identity) bool {
 	return id.PID > 0 && id.StartTicks != 0 && id.sameBoot() && startTicks(id.PID) == id.StartTicks
 }

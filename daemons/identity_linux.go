@@ -39,9 +39,9 @@ func isStopped(pid int) bool {
 	return len(fields) > 0 && (fields[0] == "T" || fields[0] == "t")
 }
 
-// processFields returns the fields of /proc/PID/stat from the third on, the state.
-// Field 2 is the program's name in parentheses, with any bytes in it, so fields are
-// counted from behind the last parenthesis.
+// processFields returns the fields of /proc/PID/stat from the third on, the state. Field
+// 2 is the program's name in parentheses. It may have any bytes, so fields are counted
+// from the last parenthesis.
 func processFields(pid int) []string {
 	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	if err != nil {

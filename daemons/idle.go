@@ -6,16 +6,16 @@ import (
 	"github.com/RepliBuild/replibuild/ipc"
 )
 
-// idleReason is why a daemon leaves that nobody needed for idle_timeout.
+// idleReason is why a daemon ends that had no request for idle_timeout.
 const idleReason = "idle for idle_timeout"
 
-// streamGrace is how long discovery stays after the orchestrator left for idleness:
-// its only stream has just ended, and that is no use of it.
+// streamGrace is how long discovery stays after the orchestrator left for idleness: its
+// only stream has just ended, and that must not count as activity.
 const streamGrace = time.Second
 
-// isIdle reports whether the daemon has not been needed for idle_timeout. A set ages
-// as a whole: while the orchestrator lives the others stay, whether or not builds
-// with nothing to do ask them, so that no build ever finds half a set.
+// isIdle reports whether the daemon has not been needed for idle_timeout. A set ends as a
+// whole: the others stay while the orchestrator lives, although builds with nothing to do
+// do not ask them. So no build finds half a set.
 func (d *shell) isIdle() bool {
 	limit := time.Duration(d.Config.Daemons.IdleTimeout) * time.Second
 	if limit <= 0 {
@@ -38,8 +38,8 @@ func (d *shell) orchestratorLives() bool {
 		isLocked(path) && !readHolder(path).Stopping
 }
 
-// endedByOrchestrator reports whether what ended at the given time is the stream of
-// an orchestrator that left because nobody needed it, and nobody asked since.
+// endedByOrchestrator reports whether the stream that ended at the given time was that of
+// an orchestrator that ended because it was idle, and whether there was no request since.
 func (d *shell) endedByOrchestrator(at time.Time) bool {
 	path := d.Paths.LockFile(ipc.NameOrchestrator)
 	h := readHolder(path)

@@ -53,7 +53,7 @@ func (l *Launcher) Start(ctx context.Context, names ...string) ([]ipc.DaemonStat
 	}
 	defer unlock()
 	err = l.start(ctx, want, nil)
-	return statuses(l.settled(ctx)), err
+	return statuses(l.lookAfterStart(ctx)), err
 }
 
 // Ensure starts what does not run, replaces what crashed or hangs, and reports
@@ -94,7 +94,7 @@ func (l *Launcher) Restart(ctx context.Context, names ...string) ([]ipc.DaemonSt
 		}
 	}
 	err = errors.Join(err, l.start(ctx, want, ports))
-	return statuses(l.settled(ctx)), err
+	return statuses(l.lookAfterStart(ctx)), err
 }
 
 // noteRestart counts a restart by hand of a daemon that ran or had crashed. Earlier crashes

@@ -15,17 +15,17 @@ import (
 	"github.com/RepliBuild/replibuild/ipc"
 )
 
-// lock is a held flock on a file. It belongs to the open file, not to the process:
-// a child that is handed the file holds the lock too, and it is free when the last
-// of them is gone, however they went. The file itself is never removed, since a
-// second one of the same name could be locked beside it.
+// lock is a held flock on a file. It belongs to the open file, not to the process: a
+// child that inherits the file holds the lock too, and it is free when the last of them
+// has ended, in whatever way. The file itself is never removed, since a second one of the
+// same name could be locked beside it.
 type lock struct {
 	file *os.File
 	path string
 }
 
-// holder is the content of a life lock: who holds it, for the time in which there
-// is no endpoint file. It is worth nothing unless the lock is held.
+// holder is the content of a life lock: the process that holds it. It is needed while
+// there is no endpoint file, and counts only while the lock is held.
 type holder struct {
 	Process  identity  `json:"process"`
 	Since    time.Time `json:"since"` // it starts, or stops
@@ -70,8 +70,8 @@ func waitLock(ctx context.Context, path string) (*lock, error) {
 	}
 }
 
-// isLocked reports whether some process holds the lock at path. Asking takes a
-// shared lock for an instant, so whoever wants the lock must try more than once.
+// isLocked reports whether some process holds the lock at path. The check takes a shared
+// lock for a moment, so a process that wants the lock must try more than once.
 func isLocked(path string) bool {
 	f, err := openPrivate(path, os.O_RDWR)
 	if err != nil {
@@ -97,7 +97,7 @@ func (l *lock) write(h holder) error {
 	if err != nil {
 		return err
 	}
-	// Written over, then cut: whoever reads in between finds a whole first value.
+	// Overwritten, then cut: a reader in between finds a whole first value.
 	if _, err = l.file.WriteAt(append(data, '\n'), 0); err != nil {
 		return err
 	}

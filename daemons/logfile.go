@@ -14,8 +14,8 @@ const (
 	logParts = 3       // NAME.log, NAME.log.1, NAME.log.2
 )
 
-// logFile is a log that stays small and never gets in the way: lines that cannot be
-// written (full disk, deleted folder) are dropped and counted.
+// logFile is a log that stays small and never fails: lines that cannot be written (full
+// disk, deleted folder) are dropped and counted.
 type logFile struct {
 	path   string
 	size   int64 // of one part
@@ -28,7 +28,7 @@ type logFile struct {
 }
 
 // openLogFile opens the log at path. With output, what the process prints goes there,
-// too: the runtime prints what it has to say when it dies.
+// too, such as the runtime's message when it crashes.
 func openLogFile(path string, size int64, output bool) *logFile {
 	l := &logFile{path: path, size: size, output: output}
 	l.mu.Lock()
@@ -59,7 +59,7 @@ func (l *logFile) open() {
 	l.file = f
 }
 
-// Write implements io.Writer; it never fails, a daemon goes on without its log.
+// Write implements io.Writer; it never fails: a daemon works without its log, too.
 func (l *logFile) Write(line []byte) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

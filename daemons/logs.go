@@ -39,9 +39,9 @@ const (
 // followEvery is the period at which a followed log is looked at.
 const followEvery = 200 * time.Millisecond
 
-// Tail gives fn the last n lines of the named daemons' logs together (all daemons if
-// none is named), in order of time, and with follow those that are written later,
-// until ctx ends. The end of ctx is no error.
+// Tail calls fn with the last n lines of the named daemons' logs (all daemons if none is
+// named), merged in order of time. With follow it goes on with later lines until ctx
+// ends. The end of ctx is no error.
 func Tail(ctx context.Context, p Paths, names []string, n int, follow bool, fn func(LogLine)) error {
 	if err := checkNames(names); err != nil {
 		return err
@@ -105,8 +105,8 @@ func (t *tail) close() {
 	}
 }
 
-// read gives fn what was written since, then goes on with a new file if the log was
-// rotated or deleted.
+// read calls fn with the lines written since the last call, and opens the new file if the
+// log was rotated or deleted.
 func (t *tail) read(fn func(LogLine)) {
 	t.drain(fn)
 	there, err := os.Lstat(t.paths.LogFile(t.name))
@@ -200,10 +200,10 @@ func lastLines(p Paths, name string, n int) []string {
 	return lines[max(0, len(lines)-n):]
 }
 
-// crashText says which process of a daemon crashed, when, and its last words. Only signal
-// 9 ends a Go program without any: it handles all others, or prints a trace. Its last log
-// line says when it still lived. pid is 0 where the process never got as far as its
-// endpoint.
+// crashText says which process of a daemon crashed, when, and its last message. Only
+// signal 9 ends a Go program without a message: it handles all others, or prints a trace.
+// Its last log line says when it was still alive. pid is 0 where the process never got as
+// far as its endpoint.
 func crashText(p Paths, name string, pid int) string {
 	words := lastWords(p, name)
 	switch {

@@ -100,8 +100,8 @@ func BuildFolder(dir string) (string, error) {
 	return canonical, checkRoot(canonical)
 }
 
-// checkRoot refuses a project whose path would not reach compilers and daemons as it is:
-// JSON has UTF-8 only, and dependency files have no way to write a newline.
+// checkRoot refuses a project whose path cannot be passed to compilers and daemons: JSON
+// has only UTF-8, and dependency files cannot contain a newline in a name.
 func checkRoot(root string) error {
 	what := ""
 	switch {

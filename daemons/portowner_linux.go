@@ -10,10 +10,10 @@ import (
 	"strings"
 )
 
-// PortOwner says who listens on a TCP port of this machine, "nginx (PID 123)" or
-// "a process of user 1000" where the process cannot be seen; "" if nobody does or
-// the system does not tell. Source: /proc/net/tcp, whose sockets are found again as
-// descriptors in /proc/PID/fd.
+// PortOwner names the process that listens on a TCP port of this machine: "nginx (PID
+// 123)", or "a process of user 1000" if the process cannot be seen. It is "" if none
+// listens, or the system does not say. Source: /proc/net/tcp, whose sockets are found
+// again as descriptors in /proc/PID/fd.
 func PortOwner(port int) string {
 	for _, table := range []string{"/proc/net/tcp", "/proc/net/tcp6"} {
 		inode, uid, ok := listeningSocket(table, port)

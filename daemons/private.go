@@ -10,8 +10,8 @@ import (
 	"github.com/RepliBuild/replibuild/ipc"
 )
 
-// gitignore keeps all that is ours alone out of the project's history; what the
-// user wrote (the configuration, module descriptions) stays in.
+// gitignore keeps our own state out of the project's history. Files that the user wrote
+// (the configuration, module descriptions) are not ignored.
 const gitignore = `# Written by replibuild: state of this machine is ignored, configuration is not.
 *
 !.gitignore
@@ -20,9 +20,9 @@ const gitignore = `# Written by replibuild: state of this machine is ignored, co
 !modules/**
 `
 
-// Initialize makes the folders that are missing and keeps others out of them.
-// Without a project it makes RepliBuild's own folders only. It is cheap enough to
-// be called by every command.
+// Initialize makes the folders that are missing, and closes them to other users. Without
+// a project it makes RepliBuild's own folders only. It is cheap enough to be called by
+// every command.
 func (p Paths) Initialize() error {
 	dirs := []string{p.Home, p.CacheBase(), filepath.Join(p.Home, "pids"), p.logBase()}
 	if p.Root != "" {
@@ -60,8 +60,8 @@ func (p Paths) initializeProject() error {
 	return errors.Join(err, f.Close())
 }
 
-// makePrivate makes dir, or takes the permissions of others from it. A folder of
-// another user is refused: what is in it could change under our hands.
+// makePrivate makes dir, or takes the permissions of others from it. A folder of another
+// user is refused, because that user could change its content at any time.
 func makePrivate(dir string) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return notWritable(dir, err)
@@ -87,9 +87,9 @@ func notWritable(dir string, err error) error {
 		WithHint("make the folder above it writable, or build without daemons: `replibuild compile --no-daemon`")
 }
 
-// openPrivate opens a file that only we may have written: a regular one of ours,
-// closed to others, reached through no link of its own. O_NONBLOCK keeps a FIFO in
-// its place from stopping us; on regular files it means nothing.
+// openPrivate opens a file that only we may have written: a regular file of our own,
+// closed to others, and no symbolic link. O_NONBLOCK keeps the call from waiting if there
+// is a FIFO instead; for regular files it means nothing.
 func openPrivate(path string, flag int) (*os.File, error) {
 	f, err := os.OpenFile(path, flag|openNoFollow, 0o600)
 	if err != nil {

@@ -70,8 +70,8 @@ func (r restartHistory) crashed(now time.Time) restartHistory {
 // died reports whether the last start of this boot ended before the daemon was ready.
 func (r restartHistory) died() bool { return r.DiedIn != "" && r.DiedIn == bootID() }
 
-// looping reports whether the last crashes came so fast that another start would
-// only be the next one. A clock that was set back ends the wait, too.
+// looping reports whether the last crashes came so fast that another start would only
+// crash again. A clock that was set back ends the wait, too.
 func (r restartHistory) looping(now time.Time) bool {
 	if len(r.Crashes) < crashLimit {
 		return false

@@ -188,8 +188,8 @@ func (d *shell) makeEndpoint() error {
 	return nil
 }
 
-// makeService makes the service and the server around it. A signal cancels the
-// making; later it does not reach the service, whose requests may finish.
+// makeService makes the service and the server around it. A signal cancels only this.
+// Afterwards the service is not cancelled, so that its requests may finish.
 func (d *shell) makeService(ctx context.Context) (err error) {
 	work, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	d.ending = cancel
@@ -269,8 +269,8 @@ func (d *shell) leave(why string) {
 	})
 }
 
-// end closes what start opened, as far as it came. The lock is let go last: who waits
-// for it may start the next daemon at once.
+// end closes what start opened, also after a start that failed halfway. The lock is
+// released last, because a process that waits for it may start the next daemon at once.
 func (d *shell) end() error {
 	for _, l := range d.listeners {
 		l.Close()

@@ -15,8 +15,8 @@ import (
 // [endpointReturns] is how long commands wait for that.
 const keepEvery = 3 * time.Second
 
-// selfHealer puts back what is deleted under a living daemon: `rm -rf` of the pids, the
-// logs or the state is a remedy that the documentation names.
+// selfHealer puts back files that are deleted while the daemon lives: the documentation
+// recommends `rm -rf` of the pids, the logs or the state as a remedy.
 type selfHealer struct {
 	paths    Paths
 	name     string
@@ -63,9 +63,9 @@ func (k *selfHealer) check() error {
 	return nil
 }
 
-// relock takes the lock of a new file after the old one was deleted. If another
-// daemon holds that already, it is the set's daemon now. Any other failure is tried
-// again: the daemon still serves who has its endpoint.
+// relock takes the lock of a new file after the old one was deleted. If another daemon
+// holds that already, it is the set's daemon now. After any other failure it tries again:
+// the daemon still serves clients that have its endpoint.
 func (k *selfHealer) relock() error {
 	fresh, err := tryLock(k.lock.path)
 	if errors.Is(err, filelock.ErrLocked) {

@@ -10,8 +10,8 @@ import (
 // errGone means that the process is not there any more.
 var errGone = errors.New("the process is gone")
 
-// sendSignal signals the very process that id names and no other: the pidfd pins
-// whoever has the PID now, and only then its start time and boot are compared.
+// sendSignal signals the process that id names, and no other: a pidfd holds the process
+// that has the PID now, and then its start time and boot are compared.
 func sendSignal(id identity, sig syscall.Signal) error {
 	if id.PID <= 1 || id.StartTicks == 0 || !id.sameBoot() {
 		return errGone

@@ -40,7 +40,7 @@ func (l *Launcher) spawn(ctx context.Context, c claim, at bound) error {
 	if err != nil {
 		return err
 	}
-	// Whoever starts a daemon and lives on has to take its exit status some day.
+	// The process that starts a daemon has to take its exit status, or leaves a zombie.
 	exited := make(chan error, 1)
 	go func() { exited <- cmd.Wait() }()
 	return l.await(ctx, c.name, cmd.Process, reader, exited)
@@ -70,8 +70,8 @@ func (l *Launcher) await(ctx context.Context, name string, process *os.Process, 
 	return err
 }
 
-// noteDeath counts the crash of a daemon that was not ready yet and so left no
-// endpoint of its own behind. A lost count starts the daemon once more, no harm.
+// noteDeath counts the crash of a daemon that was not ready yet and so left no endpoint
+// of its own behind. If the count is lost, the daemon is only started once more.
 func (l *Launcher) noteDeath(name string) {
 	r := l.Paths.readRestarts(name).crashed(time.Now())
 	r.DiedIn = bootID()
@@ -86,7 +86,7 @@ func (l *Launcher) noteReady(name string) {
 	}
 }
 
-// command is the daemon's process: nothing of the caller's environment, terminal,
+// command is the daemon's process. It gets nothing of the caller's environment, terminal,
 // folder or descriptors. [startDetached] adds that it has no lowered limits either.
 func (l *Launcher) command(c claim, ready *os.File, listeners []*os.File) *exec.Cmd {
 	args := []string{"daemon", c.name, "--project", l.Paths.Root}
@@ -120,9 +120,9 @@ func (l *Launcher) command(c claim, ready *os.File, listeners []*os.File) *exec.
 	return cmd
 }
 
-// openLog opens the daemon's log for what it prints before it has opened it itself,
-// and says there if the daemon lost its port. A log that cannot be opened costs the
-// log, not the daemon.
+// openLog opens the daemon's log for what it prints before it has opened it itself, and
+// says there if the daemon lost its port. If the log cannot be opened, the daemon starts
+// without it.
 func (l *Launcher) openLog(c claim, port int) *os.File {
 	f, err := openPrivate(l.Paths.LogFile(c.name), os.O_WRONLY|os.O_CREATE|os.O_APPEND)
 	if err != nil {

@@ -17,12 +17,12 @@ import (
 
 const (
 	// hungAfter is how long a daemon that holds its lock may be silent before a start
-	// replaces it, and stoppedAfter the same for one that was stopped (SIGSTOP): a busy
-	// machine makes many look hung, but none stopped.
+	// replaces it, and stoppedAfter the same for one that was stopped (SIGSTOP): on a
+	// busy machine a daemon may look hung, but not stopped.
 	hungAfter    = 5 * time.Second
 	stoppedAfter = time.Second
-	// settleLimit is how long a start waits for daemons that were ready to answer.
-	settleLimit = 10 * time.Second
+	// startLookLimit is how long a start waits for daemons that were ready to answer.
+	startLookLimit = 10 * time.Second
 	// leaveLimit is how long a daemon may take to leave that is doing so already.
 	leaveLimit = drainLimit + closeLimit + time.Second
 )
@@ -93,9 +93,9 @@ func (l *Launcher) claimAll(ctx context.Context, names []string) ([]claim, error
 	return claims, errors.Join(failed...)
 }
 
-// claim returns the daemon's life lock, or nil if the daemon serves. It waits for one
-// that is on its way up or out, replaces one that hangs, and asks one that speaks an
-// older protocol to leave.
+// claim returns the daemon's life lock, or nil if the daemon serves. It waits for a
+// daemon that is starting or stopping, replaces one that hangs, and asks one that speaks
+// an older protocol to end.
 func (l *Launcher) claim(ctx context.Context, name string) (*lock, error) {
 	begin := time.Now()
 	for {
@@ -135,10 +135,10 @@ func (s sighting) patience() time.Duration {
 	return hungAfter
 }
 
-// settled looks at the set after a start. Daemons that said they were ready may be
+// lookAfterStart looks at the set after a start. Daemons that said they were ready may be
 // slow to answer while everything starts at once.
-func (l *Launcher) settled(ctx context.Context) []sighting {
-	ctx, cancel := context.WithTimeout(ctx, settleLimit)
+func (l *Launcher) lookAfterStart(ctx context.Context) []sighting {
+	ctx, cancel := context.WithTimeout(ctx, startLookLimit)
 	defer cancel()
 	for {
 		now := l.lookAll(ctx)
@@ -151,9 +151,9 @@ func (l *Launcher) settled(ctx context.Context) []sighting {
 	}
 }
 
-// noteCrash looks for what a crash leaves behind, an endpoint file without a daemon,
-// and counts each crash once. The error says that the daemon crashes again and again
-// and is to be left alone for now.
+// noteCrash looks for what a crash leaves behind, an endpoint file without a daemon, and
+// counts each crash once. The error says that the daemon crashed too often lately and is
+// not started for now.
 func (l *Launcher) noteCrash(name string) error {
 	r := l.Paths.readRestarts(name)
 	crashed := r.died()

@@ -24,8 +24,8 @@ func (s sighting) serves() bool {
 	return s.status.State == ipc.StateRunning && s.endpoint.Protocol == ipc.Protocol
 }
 
-// process is who is to be signalled: the lock's holder says so best, the endpoint
-// where the lock file was deleted.
+// process is the process to signal: the holder of the lock, or that of the endpoint file
+// if the lock file was deleted.
 func (s sighting) process() identity {
 	if s.holder.Process.PID != 0 {
 		return s.holder.Process
@@ -33,8 +33,8 @@ func (s sighting) process() identity {
 	return identityOf(s.endpoint)
 }
 
-// Status tells the state of the set. It needs no daemon, fails never, and takes
-// 1.5 s at most, whatever hangs.
+// Status tells the state of the set. It needs no daemon, never fails, and takes 1.5 s at
+// most, also if daemons hang.
 func (l *Launcher) Status(ctx context.Context) ipc.SetStatus {
 	now := l.lookAll(ctx)
 	return ipc.SetStatus{
@@ -77,8 +77,8 @@ func (l *Launcher) lookAll(ctx context.Context) []sighting {
 	return all
 }
 
-// look finds the state of a daemon. Who proves itself runs; only of others is the
-// lock asked, so that looking does not get in the way of a daemon that takes it.
+// look finds the state of a daemon. A daemon that proves itself runs. Only for others the
+// lock is tried, so that a look does not disturb a daemon that takes its lock.
 func (l *Launcher) look(ctx context.Context, name string) sighting {
 	ctx, cancel := context.WithTimeout(ctx, lookLimit)
 	defer cancel()
@@ -135,9 +135,9 @@ func (l *Launcher) judgeLocked(s *sighting) {
 	}
 }
 
-// judgeFree decides on a daemon that is not there. An endpoint file of this boot was
-// left behind by a crash; one of an earlier boot, by the end of the machine's day. A
-// daemon that never gets as far as its endpoint has crashed, too.
+// judgeFree decides on a daemon that is not there. An endpoint file of this boot was left
+// behind by a crash; one of an earlier boot, by a shutdown of the machine. A daemon that
+// never gets as far as its endpoint has crashed, too.
 func (l *Launcher) judgeFree(s *sighting) {
 	switch {
 	case !l.Config.Enabled(s.status.Name):

@@ -155,8 +155,8 @@ func (c *Client) over(ctx context.Context, conn *Conn, action string, req any, o
 	return line, r, err
 }
 
-// dialError makes an unreachable daemon of whatever kept the dialer from success: no
-// endpoint file, nobody there.
+// dialError turns every failure of a dialer (no endpoint file, no process on the port)
+// into an unreachable daemon.
 func dialError(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return ctx.Err()

@@ -39,8 +39,8 @@ func (f *frames) wait() error {
 	}
 }
 
-// next returns the next object, of at most limit bytes. Going over a limit is an
-// [Error] for the peer; there is no way to go on reading after any error.
+// next returns the next object, of at most limit bytes. An object beyond a limit is an
+// [Error] for the peer. After any error the stream cannot be read on.
 func (f *frames) next(limit int) ([]byte, error) {
 	if err := f.wait(); err != nil {
 		return nil, err

@@ -74,7 +74,7 @@ type RunRequest struct {
 	Jobs    int     `json:"jobs,omitempty"`
 	Timeout float64 `json:"timeout_seconds,omitempty"` // of one process; 0 = none
 	NoCache bool    `json:"no_cache,omitempty"`        // do not look up; still store
-	Trace   bool    `json:"trace,omitempty"`           // fill in UnitResult.Spans
+	Trace   bool    `json:"trace,omitempty"`           // fill in ActionResult.Spans
 	// TimeTrace is a folder into which each unit that is compiled by a clang gets a
 	// file of -ftime-trace, named by [TimeTraceFile]; "" = none.
 	TimeTrace string `json:"time_trace,omitempty"`
@@ -97,20 +97,20 @@ type RunAction struct {
 // to message, so that what the actions share travels once: a number counts from the
 // first entry of the first message.
 type RunProgress struct {
-	Started  []string     `json:"started,omitempty"` // IDs of actions whose process has been started
-	Finished []UnitResult `json:"finished,omitempty"`
-	Track    Track        `json:"track"`
-	// Notices are what somebody should know that happened since the last request: what
-	// the audit of idle hours found.
+	Started  []string       `json:"started,omitempty"` // IDs of actions whose process has been started
+	Finished []ActionResult `json:"finished,omitempty"`
+	Track    Track          `json:"track"`
+	// Notices tell what happened since the last request, such as what the audit of idle
+	// hours found.
 	Notices []Notice `json:"notices,omitempty"`
 }
 
-// UnitResult is what became of one action.
-type UnitResult struct {
+// ActionResult is what became of one action.
+type ActionResult struct {
 	ID          string   `json:"id"`
 	Status      string   `json:"status"`
-	InPlace     bool     `json:"in_place,omitempty"` // the object was there already; nothing was written
-	Changed     bool     `json:"changed,omitempty"`  // the object's bytes differ from what was there before
+	InPlace     bool     `json:"in_place,omitempty"` // the outputs were there already; nothing was written
+	Changed     bool     `json:"changed,omitempty"`  // some output has other bytes than before
 	Reason      Reason   `json:"reason"`
 	Key         string   `json:"key,omitempty"` // action key, hex
 	Seconds     float64  `json:"seconds"`
@@ -121,7 +121,7 @@ type UnitResult struct {
 	Diagnostics string   `json:"diagnostics,omitempty"`   // as the compiler printed them, colours included
 	Exit        int      `json:"exit,omitempty"`          // exit status of a failed compiler, 128+n for signal n
 	Command     []string `json:"command,omitempty"`       // of a failed unit
-	Spans       []Span   `json:"spans,omitempty"`         // where its time went, if that was asked for
+	Spans       []Span   `json:"spans,omitempty"`         // where its time went, if RunRequest.Trace asks
 }
 
 // Names of a [Span] of a unit, link or step, in the order in which they come.

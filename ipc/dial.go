@@ -199,8 +199,8 @@ func (c *Conn) roundTrip(request []byte, onEvent func([]byte) error) ([]byte, re
 	}
 }
 
-// write sends in pieces, each of which has its time, so that a stopped daemon is
-// noticed and a large request to a busy one is not cut off.
+// write sends in pieces, each with its own deadline: a stopped daemon is noticed, and a
+// large request to a busy one is not cut off.
 func (c *Conn) write(request []byte) error {
 	for len(request) > 0 {
 		n := min(len(request), 256<<10)
@@ -234,8 +234,8 @@ type patientReader struct {
 	count   int64 // bytes read
 }
 
-// Read waits twice. After the first wait the bytes may be there all the same: this
-// process itself was stopped (Ctrl-Z), and the clock ran on.
+// Read waits twice. The first deadline may have passed because this process was stopped
+// (Ctrl-Z) while the clock went on; then the bytes are there.
 func (p *patientReader) Read(b []byte) (n int, err error) {
 	if p.until.IsZero() {
 		p.nc.SetReadDeadline(time.Now().Add(p.silence * 3 / 4))

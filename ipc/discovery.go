@@ -2,10 +2,10 @@ package ipc
 
 import "context"
 
-// Discovery knows which of the things it was told about are no longer what they
-// were. It knows nothing of compilers: it keeps [NodeRecord]s (a plan, a step, a
-// unit, a link), each with the files it was made from, the names it looked for in
-// vain, the folders it listed and the files it made.
+// Discovery knows which recorded files have changed. It knows nothing of compilers: it
+// keeps [NodeRecord]s (a plan, a step, a unit, a link), each with the files that it was
+// made from, the names that it missed, the folders that it listed and the files that it
+// made.
 type Discovery interface {
 	// Sync waits until every change made before the call has been digested and
 	// says which nodes are dirty. In doubt (overflow, timeout, no events) it looks
@@ -24,7 +24,7 @@ type Discovery interface {
 
 // SyncRequest asks what is dirty.
 type SyncRequest struct {
-	Full bool `json:"full,omitempty"` // stat everything, whatever the watcher says
+	Full bool `json:"full,omitempty"` // stat everything; do not trust the watcher
 }
 
 // SyncReply is the state of the graph at a moment after the request.
@@ -41,9 +41,9 @@ type SyncReply struct {
 	Scanned    int         `json:"scanned"`
 }
 
-// DirtyNode is a recorded node of which something changed. The first cause is the
-// earliest seen; at most eight are kept. Set is that of its record, given if nothing but
-// outputs changed.
+// DirtyNode is a recorded node whose inputs or outputs changed. Causes are in the order
+// in which they were seen, at most eight. Set is that of the record, if only outputs
+// changed.
 type DirtyNode struct {
 	ID     string  `json:"id"`
 	Causes []Cause `json:"causes"`
@@ -52,9 +52,9 @@ type DirtyNode struct {
 
 // Kinds of a [Cause].
 const (
-	CauseChanged   = "changed"   // an input's signature differs, and its content if that was told
+	CauseChanged   = "changed"   // an input's signature differs, and its content if the record has it
 	CauseRemoved   = "removed"   // an input is gone
-	CauseAppeared  = "appeared"  // a name looked for in vain is there now
+	CauseAppeared  = "appeared"  // a name that was missed is there now
 	CauseListing   = "listing"   // a listed folder has other names in it
 	CauseOutput    = "output"    // an output is gone or was changed by someone else
 	CauseUnsettled = "unsettled" // an input changed while the node was made
@@ -155,7 +155,7 @@ type ChangesReply struct {
 	Truncated bool        `json:"truncated,omitempty"`
 }
 
-// DependentsRequest asks who reads Path (relative to the root, or absolute), or
+// DependentsRequest asks which nodes read Path (relative to the root, or absolute), or
 // what the node with the ID Path read.
 type DependentsRequest struct {
 	Path string `json:"path"`

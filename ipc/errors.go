@@ -10,7 +10,7 @@ import (
 const (
 	CodeBadRequest   = "bad_request"   // not JSON, unknown action or key, wrong type, over a limit
 	CodeUnauthorized = "unauthorized"  // no proof, a wrong proof, another user, a flag not on the allow-list
-	CodeNotFound     = "not_found"     // an id that nobody knows
+	CodeNotFound     = "not_found"     // an id that is not known
 	CodeUnknownFile  = "unknown_file"  // a file or target that is not in the plan
 	CodeConfig       = "config"        // replibuild.toml, daemon_config.toml or a module file is wrong
 	CodeNoProject    = "no_project"    // no replibuild.toml here or above

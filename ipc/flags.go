@@ -14,9 +14,9 @@ import (
 // -imacros, -x, @file, an input file) or reach other tools (-Wl, -Wa, -Wp, -mllvm)
 // are many and grow with each release, so this is a list of what is allowed.
 
-// allowedFlags are flags without an argument of their own; values that some take
-// cannot name a file: there is no slash in them. Compiled when first needed, which in
-// a command is never.
+// allowedFlags are flags without an argument of their own; the values that some take
+// cannot name a file, because they have no slash. Compiled at first use; a command never
+// needs it.
 var allowedFlags = sync.OnceValue(func() *regexp.Regexp {
 	return regexp.MustCompile(`^(` + strings.Join([]string{
 		`-O([0-3sgz]|fast)?`,

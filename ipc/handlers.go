@@ -143,8 +143,8 @@ type envelope struct {
 	keys   []string
 }
 
-// openEnvelope reads action, id and keys of a request. It checks that text is JSON,
-// so that nobody after it has to.
+// openEnvelope reads action, id and keys of a request. It checks that text is JSON, so
+// later steps need not.
 func openEnvelope(text []byte) (envelope, error) {
 	var e envelope
 	if !json.Valid(text) {

@@ -58,11 +58,11 @@ func (s *subscriber) offer(e Event) {
 	}
 }
 
-// Subscribe calls fn with a snapshot and then with every event of the given kinds
-// (none = all), in order, until ctx ends; it returns ctx.Err(). snapshot is called
-// again when events were lost. A snapshot carries the number of the last event that
-// it stands for, and later events may be part of it already. A nil snapshot means
-// that there is none: then a [Notice] tells of a loss.
+// Subscribe calls fn with a snapshot and then with every event of the given kinds (none =
+// all), in order, until ctx ends; it returns ctx.Err(). snapshot is called again when
+// events were lost. A snapshot carries the number of the last event that it includes for
+// sure; it may include later ones too. A nil snapshot means that there is none: then a
+// [Notice] tells of a loss.
 func (h *Hub) Subscribe(ctx context.Context, snapshot func() Event, kinds []string, fn func(Event)) error {
 	s, err := h.join(kinds)
 	if err != nil {

@@ -31,8 +31,8 @@ const (
 	// silence is how long a client waits for any byte: four heartbeats. A stopped
 	// or hung daemon is left for the local service after that.
 	silence = 1200 * time.Millisecond
-	// restEvery and restSilence are the same for "subscribe", which is open all day and
-	// by which nobody is held up: every heartbeat wakes two processes.
+	// restEvery and restSilence are the same for "subscribe". It is open all day and no
+	// build waits for it, while every heartbeat wakes two processes.
 	restEvery   = time.Second
 	restSilence = 4 * time.Second
 	// handshakeTry bounds the first attempt at dial and proof, handshakeRetry the

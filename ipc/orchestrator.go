@@ -278,7 +278,7 @@ type GraphReply struct {
 	Unit    string      `json:"unit"`              // ID of the unit whose inputs these are
 	Files   []GraphFile `json:"files"`             // Subject first, then by distance
 	Readers []string    `json:"readers,omitempty"` // IDs of all nodes that read Subject
-	Missed  []string    `json:"missed,omitempty"`  // IDs of those that looked for it in vain
+	Missed  []string    `json:"missed,omitempty"`  // IDs of those that missed it
 	// Unplaced counts inputs of the unit that no include was found for: those of
 	// flags, of the compiler itself, or behind a macro.
 	Unplaced int `json:"unplaced,omitempty"`

@@ -44,9 +44,9 @@ func newPeerCheck() (*peerCheck, error) {
 
 func (p *peerCheck) close() { unix.Close(p.fd) }
 
-// sameUser reports whether the peer of c is a live socket of our own user. A socket
-// that was closed reads as uid 0 with inode 0, whoever had it, so only an
-// established one with an inode counts; every doubt is a no.
+// sameUser reports whether the peer of c is a live socket of our own user. A closed
+// socket of any user reads as uid 0 with inode 0, so only an established one with an
+// inode counts. In doubt the answer is no.
 func (p *peerCheck) sameUser(c net.Conn) bool {
 	local, ok1 := addrPort(c.LocalAddr())
 	remote, ok2 := addrPort(c.RemoteAddr())

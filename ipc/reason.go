@@ -4,7 +4,7 @@ package ipc
 const (
 	ReasonNew         = "new"           // never compiled before
 	ReasonInput       = "input"         // an input's content changed
-	ReasonAppeared    = "appeared"      // a file that was looked for in vain is there now
+	ReasonAppeared    = "appeared"      // a file that was missed is there now
 	ReasonRemoved     = "removed"       // an input is gone
 	ReasonListing     = "listing"       // a listed folder has other names
 	ReasonFlags       = "flags"         // the command line changed
@@ -12,7 +12,7 @@ const (
 	ReasonCompiler    = "compiler"      // another compiler, or its files changed
 	ReasonEvicted     = "evicted"       // it was stored, but the cache made room
 	ReasonExpired     = "expired"       // it was stored, but cache_ttl is over
-	ReasonDamaged     = "damaged"       // it was stored, but what is there is not what was stored
+	ReasonDamaged     = "damaged"       // the stored file is damaged
 	ReasonCleared     = "cleared"       // the cache was emptied
 	ReasonUncacheable = "uncacheable"   // it may not be stored; Detail says why
 	ReasonOutput      = "output"        // the output was missing or changed by someone else

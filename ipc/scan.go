@@ -7,9 +7,9 @@ import (
 	"unicode/utf8"
 )
 
-// eachMember calls f for each member of the JSON object in text, in order; value is
-// the text of its value. It trusts nothing, but leaves grammar inside values to
-// whoever decodes them.
+// eachMember calls f for each member of the JSON object in text, in order; value is the
+// text of its value. It checks the grammar of the object itself; the values are checked
+// when they are decoded.
 func eachMember(text []byte, f func(key string, value []byte) error) error {
 	c := cursor{text: text}
 	return c.members(func(key string) error {

@@ -61,8 +61,8 @@ func (s *Signature) UnmarshalText(text []byte) error {
 }
 
 // StatSignature signs the file at path, following links. A file that is not there,
-// whatever the errno says (ENOENT, ENOTDIR, EACCES, ELOOP …), has the zero
-// Signature: a compiler that looked for it did not find it either.
+// whatever the errno says (ENOENT, ENOTDIR, EACCES, ELOOP …), has the zero Signature: a
+// compiler cannot find it either.
 func StatSignature(path string) Signature {
 	s, err := statSignature(path)
 	if err != nil {

@@ -18,7 +18,7 @@ func TestClientAndServiceAreInterchangeable(t *testing.T) {
 	want := RunReply{Counts{Cached: 1, Compiled: 2}}
 	progress := []RunProgress{
 		{Started: []string{"a:x.c"}},
-		{Finished: []UnitResult{{ID: "a:x.c", Status: StatusCompiled}}, Track: Track{Files: []FileSig{{Path: "x.c"}}}},
+		{Finished: []ActionResult{{ID: "a:x.c", Status: StatusCompiled}}, Track: Track{Files: []FileSig{{Path: "x.c"}}}},
 	}
 	var service Compilation = fakeCompilation{
 		run: func(_ context.Context, r RunRequest, fn func(RunProgress)) (RunReply, error) {

@@ -17,12 +17,12 @@ import (
 // places are the folders that hold the project besides the one that is built: where it
 // was copied from, or moved away from.
 type places struct {
-	others map[string]place
+	others map[string]projectCopy
 	last   int // makes names unique
 }
 
-// place is a project that must stay as it is.
-type place struct {
+// projectCopy is a project that must stay as it is.
+type projectCopy struct {
 	looks    string // what is in it
 	settings settings
 }
@@ -50,9 +50,9 @@ func (w *world) newPlace() string {
 // leave notes the state of the project at a place.
 func (w *world) leave(name string) {
 	if w.places.others == nil {
-		w.places.others = map[string]place{}
+		w.places.others = map[string]projectCopy{}
 	}
-	w.places.others[name] = place{w.fingerprint(name), w.settings.clone()}
+	w.places.others[name] = projectCopy{w.fingerprint(name), w.settings.clone()}
 }
 
 // enter goes on in another place.
@@ -133,7 +133,7 @@ func (w *world) exchangeProjects() []string {
 	w.must(unix.Renameat2(unix.AT_FDCWD, filepath.Join(w.base, w.at), unix.AT_FDCWD, filepath.Join(w.base, other), unix.RENAME_EXCHANGE))
 	mine, theirs := w.settings.clone(), w.places.others[other]
 	w.settings = theirs.settings.clone()
-	w.places.others[other] = place{w.fingerprint(other), mine}
+	w.places.others[other] = projectCopy{w.fingerprint(other), mine}
 	w.known.forget()
 	return w.changeHere()
 }

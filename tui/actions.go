@@ -48,7 +48,7 @@ func (m *Model) key(k tea.KeyMsg) effect {
 		return cmd
 	}
 	if k.Paste {
-		return nil // what is pasted by mistake is no row of commands
+		return nil // text that is pasted by mistake must not run commands
 	}
 	b, found := m.keys.Find(k.String(), m.arrange.Focus)
 	if !found {
@@ -57,7 +57,7 @@ func (m *Model) key(k tea.KeyMsg) effect {
 	return m.perform(b)
 }
 
-// perform does what a binding stands for, or says why not.
+// perform runs the action of a binding, or says why it cannot.
 func (m *Model) perform(b Binding) effect {
 	if why := m.whyNot(b); why != "" {
 		m.say(toast{text: strings.ReplaceAll(string(b.Action), "_", " ") + ": " + why, idle: true})

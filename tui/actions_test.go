@@ -185,11 +185,11 @@ func TestFactsAreAskedOnceTheSelectionRests(t *testing.T) {
 	m := liveModel(t, f)
 	m.update(eventsMsg(sampleReplay().Events))
 	unit := m.detail.Subject.Unit
-	m.update(settledMsg{"another:unit"})
+	m.update(restedMsg{"another:unit"})
 	if f.was("explain build/libnet.a") || f.was("explain net") {
 		t.Error("facts were asked for what is not selected")
 	}
-	_, cmd := m.Update(settledMsg{unit})
+	_, cmd := m.Update(restedMsg{unit})
 	m.do(cmd)
 	if !f.was("explain net") {
 		t.Errorf("asked: %q", f.asked)

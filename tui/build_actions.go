@@ -15,7 +15,7 @@ func (m *Model) build() effect {
 	return m.buildWith(ipc.BuildRequest{Trigger: ipc.TriggerDashboard})
 }
 
-// buildSelected builds what the cursor is on, with force whatever the cache has.
+// buildSelected builds what the cursor is on; force ignores the cache.
 func (m *Model) buildSelected(force bool) effect {
 	req := ipc.BuildRequest{Trigger: ipc.TriggerDashboard, NoCache: force}
 	switch u := m.detail.Unit; {
@@ -44,8 +44,8 @@ func (m *Model) toggleAuto() effect {
 	return m.buildWith(ipc.BuildRequest{Trigger: ipc.TriggerWatch})
 }
 
-// buildWith starts a build; where there is no orchestrator, or one of another version,
-// the daemons first.
+// buildWith starts a build. Without an orchestrator, or with one of another version, it
+// starts the daemons first.
 func (m *Model) buildWith(req ipc.BuildRequest) effect {
 	up := m.state.Daemon(ipc.NameOrchestrator).Up()
 	if m.state.Link == state.LinkLive || up && m.state.Link != state.LinkDown {

@@ -28,7 +28,7 @@ const quietTime = 20 * time.Millisecond
 
 // Answers to what was asked.
 type (
-	doneMsg struct { // something that daemons were told to do
+	doneMsg struct { // a start, stop or restart of daemons
 		what    string
 		names   []string
 		daemons []ipc.DaemonStatus
@@ -72,7 +72,7 @@ type (
 	}
 	quietMsg    struct{ changes int } // no file changed for a moment
 	editedMsg   struct{ err error }   // the editor has ended
-	settledMsg  struct{ unit string } // the selection has rested a moment
+	restedMsg   struct{ unit string } // the selection has rested a moment
 	noticeMsg   struct{ toast toast }
 	scanMsg     struct{}
 	tickMsg     struct{ at time.Time }
@@ -84,7 +84,7 @@ type (
 // ask runs fn outside of the event loop, with a deadline.
 func ask(limit time.Duration, fn func(context.Context) tea.Msg) effect {
 	return func() (msg tea.Msg) {
-		defer func() { // the terminal is restored before a panic is told
+		defer func() { // the terminal is restored before a panic is printed
 			if r := recover(); r != nil {
 				msg = panicMsg{r}
 			}

@@ -98,7 +98,7 @@ func (m *Model) namesOf(fits func(*state.Daemon) bool) []string {
 	return names
 }
 
-// done takes the answer to something that daemons were told to do.
+// done takes the result of a start, stop or restart of daemons.
 func (m *Model) done(msg doneMsg) effect {
 	m.state.SetDoing("", msg.names...)
 	for _, d := range msg.daemons {

@@ -44,18 +44,18 @@ func (m *Model) firstError() effect {
 	return m.setFocus(PaneDetail)
 }
 
-// place is a position in a file.
-type place struct {
+// location is a position in a file.
+type location struct {
 	file         string
 	line, column int
 }
 
 // placeOf is where to look at a unit: its first error, else its beginning.
-func (m *Model) placeOf(u *state.Unit) place {
+func (m *Model) placeOf(u *state.Unit) location {
 	if d, found := words.FirstError(u.Diagnostics); found && d.File != "" {
-		return place{d.File, d.Line, d.Column}
+		return location{d.File, d.Line, d.Column}
 	}
-	return place{u.Name, 1, 0}
+	return location{u.Name, 1, 0}
 }
 
 // editor is the command line of the user's editor.
@@ -70,7 +70,7 @@ func (m *Model) editor() []string {
 
 // editorCommand is how an editor opens a file at a line. Editors that are not known get
 // +LINE, which vi, emacs, nano and most others understand.
-func editorCommand(editor []string, p place) []string {
+func editorCommand(editor []string, p location) []string {
 	at := p.file
 	switch name := strings.TrimSuffix(filepath.Base(editor[0]), ".exe"); name {
 	case "code", "codium", "cursor":

@@ -213,7 +213,7 @@ func (m *Model) do(cmd tea.Cmd) {
 			return
 		}
 		switch msg.(type) {
-		case nil, tickMsg, settledMsg, tea.QuitMsg:
+		case nil, tickMsg, restedMsg, tea.QuitMsg:
 			return
 		}
 		_, next := m.Update(msg)

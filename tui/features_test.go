@@ -37,7 +37,7 @@ func TestEditorOpensAtTheFirstError(t *testing.T) {
 	if u := m.detail.Unit; u == nil || u.Name != "src/util.cpp" || m.arrange.Focus != PaneDetail {
 		t.Fatalf("! selected %+v", u)
 	}
-	if got := m.placeOf(m.detail.Unit); got != (place{"src/util.cpp", 42, 17}) {
+	if got := m.placeOf(m.detail.Unit); got != (location{"src/util.cpp", 42, 17}) {
 		t.Errorf("the place is %+v", got)
 	}
 	if why := m.whyEdit(); !strings.Contains(why, "EDITOR") {
@@ -46,7 +46,7 @@ func TestEditorOpensAtTheFirstError(t *testing.T) {
 	for editor, want := range map[string]string{
 		"vim": "vim +42 a.cc", "emacs -nw": "emacs -nw +42 a.cc", "code": "code --wait --goto a.cc:42:17", "/usr/bin/hx": "/usr/bin/hx a.cc:42:17",
 	} {
-		if got := strings.Join(editorCommand(strings.Fields(editor), place{"a.cc", 42, 17}), " "); got != want {
+		if got := strings.Join(editorCommand(strings.Fields(editor), location{"a.cc", 42, 17}), " "); got != want {
 			t.Errorf("%s: %q, want %q", editor, got, want)
 		}
 	}

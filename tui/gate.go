@@ -37,7 +37,8 @@ func (g *gate) close() {
 	}
 }
 
-// shut returns when no read goes on, and what opens the gate again.
+// shut waits until no read is under way, and returns the function that opens the gate
+// again.
 func (g *gate) shut() (open func()) {
 	if g == nil {
 		return func() {}

@@ -36,7 +36,8 @@ func (a *answers) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-// split moves to ready what is no answer; last says that nothing more will come.
+// split moves the bytes that are not part of a terminal's answer to ready; last says that
+// no more bytes will come.
 func (a *answers) split(last bool) {
 	for {
 		i := bytes.Index(a.held, []byte(answerPrefix))

@@ -129,8 +129,7 @@ type player struct {
 	held  bool
 }
 
-// maxGap is how long nothing may happen in a replay: nobody wants to wait for the
-// afternoon between two builds.
+// maxGap is the longest pause in a replay: the hours between two builds are cut.
 const maxGap = 2 * time.Second
 
 // Limits of a replay's speed.
@@ -238,7 +237,7 @@ func (r *recording) save(path string, s *state.State, ring *logring.Ring) (int, 
 	}
 	if plan := s.Plan(); plan != nil {
 		shared := *plan
-		shared.Env, shared.Track = nil, ipc.Track{} // a bug report tells nobody's environment
+		shared.Env, shared.Track = nil, ipc.Track{} // a bug report must not contain the environment
 		put(savedPlan{ipc.Schema, eventPlan, &shared, s.Last()})
 	}
 	for _, block := range r.blocks {

@@ -41,7 +41,7 @@ type (
 	logMsg []logring.Line
 )
 
-// How often the sources do what nobody tells them to do.
+// How often the sources look by themselves.
 const (
 	batchEvery  = 33 * time.Millisecond  // events go to the model together
 	lookEvery   = 500 * time.Millisecond // is each daemon's lock held? 40 µs, no socket

@@ -139,8 +139,8 @@ func (m *Model) answer(msg tea.Msg) effect {
 		}
 	case editedMsg:
 		m.edited(msg.err)
-	case settledMsg:
-		return m.settled(msg.unit)
+	case restedMsg:
+		return m.rested(msg.unit)
 	case noticeMsg:
 		m.say(msg.toast)
 	case backdropMsg:
@@ -222,10 +222,10 @@ func (m *Model) pursue(msg tea.Msg) effect {
 		return nil
 	}
 	m.resting = unit
-	return m.cfg.timer(restTime, settledMsg{unit})
+	return m.cfg.timer(restTime, restedMsg{unit})
 }
 
-func (m *Model) settled(unit string) effect {
+func (m *Model) rested(unit string) effect {
 	if unit != m.detail.Subject.Unit || unit == m.asked || m.detail.Unit == nil || m.detail.Unit.Kind == state.KindStep {
 		return nil
 	}

@@ -1,6 +1,6 @@
 // Command man writes the manual pages into a folder, one a command: `make install` runs
-// it. It is not a command of replibuild because every start of that would pay a
-// millisecond for what makes the pages.
+// it. It is not a command of replibuild, because the code that makes the pages would cost
+// each start of replibuild a millisecond.
 package main
 
 import (

@@ -93,7 +93,7 @@ type work struct {
 
 // result is what became of an action, with what to tell discovery.
 type result struct {
-	ipc.UnitResult
+	ipc.ActionResult
 	rec *record // nil if nothing is known
 }
 
@@ -120,7 +120,7 @@ func (w *work) inPlace(ctx context.Context, a *action, rec *record) bool {
 
 // whenInPlace is the result of an action for which nothing was done.
 func whenInPlace(a *action, rec *record) result {
-	return result{rec: rec, UnitResult: ipc.UnitResult{
+	return result{rec: rec, ActionResult: ipc.ActionResult{
 		ID: a.id, Status: ipc.StatusCached, InPlace: true, Key: keyText(rec.Action), Bytes: mainBytes(rec.Outputs),
 		Reason: ipc.Reason{Code: ipc.ReasonUnchanged, Text: "nothing changed"},
 	}}
@@ -192,5 +192,5 @@ func (w *work) complete(ctx context.Context, t *attempt, place *place) result {
 }
 
 func (w *work) skipped(t *attempt, why error) result {
-	return result{UnitResult: ipc.UnitResult{ID: t.id, Status: ipc.StatusSkipped, Reason: cancelledReason(why)}}
+	return result{ActionResult: ipc.ActionResult{ID: t.id, Status: ipc.StatusSkipped, Reason: cancelledReason(why)}}
 }

@@ -24,7 +24,7 @@ func stepProject(t *testing.T) *project {
 }
 
 // expectStep runs a step and compares what became of it.
-func (p *project) expectStep(what, script, status string, outputs ...string) ipc.UnitResult {
+func (p *project) expectStep(what, script, status string, outputs ...string) ipc.ActionResult {
 	p.t.Helper()
 	r := p.generate(script, outputs...)
 	if r.Status != status {
@@ -230,7 +230,7 @@ func TestStepInputEditedMeanwhile(t *testing.T) {
 		t.Error("believed and stored")
 	}
 	const edits = `cat data/one > build/gen/b.h; : > running; while [ -e running ]; do sleep 0.01; done`
-	done := make(chan ipc.UnitResult, 1)
+	done := make(chan ipc.ActionResult, 1)
 	go func() { done <- p.generate(edits, "build/gen/b.h") }()
 	testkit.Until(t, "the step", func() bool { _, err := os.Stat(p.path("running")); return err == nil })
 	if err := os.WriteFile(p.path("data/one"), []byte("3"), 0o644); err != nil {

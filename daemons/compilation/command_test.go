@@ -11,7 +11,7 @@ import (
 )
 
 // generate runs a step of a script.
-func (p *project) generate(script string, outputs ...string) ipc.UnitResult {
+func (p *project) generate(script string, outputs ...string) ipc.ActionResult {
 	p.t.Helper()
 	if s := p.start(); s.tracers.dir != "" {
 		if _, err := s.tracers.library(p.t.Context(), stepShell, p.env); err != nil {

@@ -266,7 +266,7 @@ func (w *work) failed(t *attempt, o process.Outcome, diagnostics string) *result
 	}
 	rec.Set = w.s.tables.Pack(w.refresh(set, t.tool("").also))
 	w.remember(t, rec)
-	return &result{rec: rec, UnitResult: ipc.UnitResult{
+	return &result{rec: rec, ActionResult: ipc.ActionResult{
 		ID: t.id, Status: ipc.StatusFailed, Reason: reason, Seconds: o.Seconds, CPU: o.CPU, Peak: o.Peak,
 		Diagnostics: diagnostics, Exit: o.Exit, Command: t.line,
 	}}

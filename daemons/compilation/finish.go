@@ -59,7 +59,7 @@ func (w *work) finish(t *attempt, p product, out *outputFiles, reason ipc.Reason
 		return *w.failed(t, process.Outcome{Exit: -1}, diagnostics+err.Error()+"\n")
 	}
 	w.recordOutputs(t, rec, made)
-	return result{rec: rec, UnitResult: ipc.UnitResult{
+	return result{rec: rec, ActionResult: ipc.ActionResult{
 		ID: t.id, Status: ipc.StatusCompiled, Changed: t.changed(func(i int) cache.Digest { return made[i].digest }),
 		Reason: reason, Key: keyText(rec.Action), Seconds: p.outcome.Seconds, CPU: p.outcome.CPU, Peak: p.outcome.Peak,
 		Bytes: made[0].info.Size(), Diagnostics: diagnostics,

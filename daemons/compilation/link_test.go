@@ -38,7 +38,7 @@ func (p *project) objects(sources ...string) (objects []string) {
 }
 
 // link makes a target of objects.
-func (p *project) link(target linkTarget, objects ...string) ipc.UnitResult {
+func (p *project) link(target linkTarget, objects ...string) ipc.ActionResult {
 	p.t.Helper()
 	r, err := p.one(p.t.Context(), target.request(p, objects))
 	if err != nil {
@@ -73,7 +73,7 @@ func (l linkTarget) request(p *project, objects []string) ipc.RunRequest {
 }
 
 // one serves a request for one action.
-func (p *project) one(ctx context.Context, req ipc.RunRequest) (r ipc.UnitResult, err error) {
+func (p *project) one(ctx context.Context, req ipc.RunRequest) (r ipc.ActionResult, err error) {
 	p.t.Helper()
 	var all ipc.Track
 	_, err = p.start().Run(ctx, req, func(news ipc.RunProgress) {
@@ -88,7 +88,7 @@ func (p *project) one(ctx context.Context, req ipc.RunRequest) (r ipc.UnitResult
 }
 
 // expectLink links and compares what became of it.
-func (p *project) expectLink(what string, target linkTarget, objects []string, status, code string) ipc.UnitResult {
+func (p *project) expectLink(what string, target linkTarget, objects []string, status, code string) ipc.ActionResult {
 	p.t.Helper()
 	r := p.link(target, objects...)
 	if r.Status != status || r.Reason.Code != code {

@@ -154,7 +154,7 @@ func (w *work) deliver(ctx context.Context, t *attempt, e *cache.Entry, set snap
 	}
 	w.removeLeft(t, rec)
 	w.remember(t, rec)
-	return &result{rec: rec, UnitResult: ipc.UnitResult{
+	return &result{rec: rec, ActionResult: ipc.ActionResult{
 		ID: t.id, Status: ipc.StatusCached, Changed: t.changed(func(i int) cache.Digest { return outputs[i].Blob }),
 		Reason: reason, Key: e.Action.String(), Seconds: time.Since(t.begin).Seconds(), Peak: e.Peak,
 		Bytes: outputs[0].Size, Saved: e.Seconds, Diagnostics: e.Diagnostics,

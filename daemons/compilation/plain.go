@@ -83,7 +83,7 @@ func (s *Service) Compile(ctx context.Context, req ipc.CompileRequest) (ipc.Comp
 }
 
 // runPlain runs a request and returns its first failure, else its last result.
-func (s *Service) runPlain(ctx context.Context, req ipc.RunRequest) (result ipc.UnitResult, err error) {
+func (s *Service) runPlain(ctx context.Context, req ipc.RunRequest) (result ipc.ActionResult, err error) {
 	_, err = s.Run(ctx, req, func(p ipc.RunProgress) {
 		for _, r := range p.Finished {
 			if result.Status != ipc.StatusFailed {

@@ -64,7 +64,7 @@ func (p *project) prove(sources []string) (used int, others []string) {
 }
 
 // all compiles sources that must compile.
-func (p *project) all(sources []string) map[string]ipc.UnitResult {
+func (p *project) all(sources []string) map[string]ipc.ActionResult {
 	p.t.Helper()
 	out, err := p.run(p.t.Context(), p.batch(sources...))
 	if err != nil {

@@ -70,7 +70,7 @@ func (p *project) edited(source, text string) {
 
 // used compiles a source and expects that its preamble helped, and that the object is
 // the plain compile's.
-func (p *project) used(what, source string) ipc.UnitResult {
+func (p *project) used(what, source string) ipc.ActionResult {
 	p.t.Helper()
 	r := p.build(source)
 	if r.Status != ipc.StatusCompiled || r.Reason.Preamble != "used" {
@@ -82,7 +82,7 @@ func (p *project) used(what, source string) ipc.UnitResult {
 
 // plain compiles a source and expects that it is done without a preamble, for a
 // reason that contains why.
-func (p *project) plain(what, source, why string) ipc.UnitResult {
+func (p *project) plain(what, source, why string) ipc.ActionResult {
 	p.t.Helper()
 	r := p.build(source)
 	if r.Status != ipc.StatusCompiled || r.Reason.Preamble == "used" || !strings.Contains(r.Reason.Preamble, why) {

@@ -267,9 +267,9 @@ func unitOf(source string) ipc.Action {
 }
 
 // run serves a batch and returns the results by source.
-func (p *project) run(ctx context.Context, req ipc.RunRequest) (map[string]ipc.UnitResult, error) {
+func (p *project) run(ctx context.Context, req ipc.RunRequest) (map[string]ipc.ActionResult, error) {
 	p.t.Helper()
-	out := make(map[string]ipc.UnitResult)
+	out := make(map[string]ipc.ActionResult)
 	p.ready()
 	var all ipc.Track
 	_, err := p.start().Run(ctx, req, func(b ipc.RunProgress) {
@@ -315,7 +315,7 @@ func (p *project) noteTrack(t ipc.Track) {
 }
 
 // build serves a batch of one source that must not fail.
-func (p *project) build(source string) ipc.UnitResult {
+func (p *project) build(source string) ipc.ActionResult {
 	p.t.Helper()
 	r := p.try(source)
 	if r.Status != ipc.StatusCompiled && r.Status != ipc.StatusCached {
@@ -325,7 +325,7 @@ func (p *project) build(source string) ipc.UnitResult {
 }
 
 // try serves a batch of one source.
-func (p *project) try(source string) ipc.UnitResult {
+func (p *project) try(source string) ipc.ActionResult {
 	p.t.Helper()
 	out, err := p.run(p.t.Context(), p.batch(source))
 	if err != nil || len(out) != 1 {
@@ -335,7 +335,7 @@ func (p *project) try(source string) ipc.UnitResult {
 }
 
 // expect builds a source and compares what became of it.
-func (p *project) expect(what, source, status, code string) ipc.UnitResult {
+func (p *project) expect(what, source, status, code string) ipc.ActionResult {
 	p.t.Helper()
 	r := p.build(source)
 	if r.Status != status || r.Reason.Code != code {

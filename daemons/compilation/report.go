@@ -154,7 +154,7 @@ func (r *reporter) next() (p ipc.RunProgress, ok bool) {
 	n := min(len(r.finished), maxReport)
 	p.Started, r.started = r.started, nil
 	for _, res := range r.finished[:n] {
-		p.Finished = append(p.Finished, res.UnitResult)
+		p.Finished = append(p.Finished, res.ActionResult)
 		if res.rec != nil {
 			r.unsent = append(r.unsent, res)
 		}

@@ -30,7 +30,7 @@ func TestReportsInBulk(t *testing.T) {
 		r := newReporter(v, nil, func(p ipc.RunProgress) { reports = append(reports, p) })
 		const units = 10_000
 		for i := range units {
-			r.finish(result{rec: rec, UnitResult: ipc.UnitResult{ID: fmt.Sprint(i), Status: ipc.StatusCached, InPlace: true}})
+			r.finish(result{rec: rec, ActionResult: ipc.ActionResult{ID: fmt.Sprint(i), Status: ipc.StatusCached, InPlace: true}})
 		}
 		counts := r.close()
 		// Each report of results may cut the records before it short.
@@ -76,14 +76,14 @@ func TestReportOrder(t *testing.T) {
 				got = append(got, "record "+n.ID)
 			}
 		})
-		r.finish(result{rec: &record{}, UnitResult: ipc.UnitResult{ID: "1", Status: ipc.StatusCached, InPlace: true}})
+		r.finish(result{rec: &record{}, ActionResult: ipc.ActionResult{ID: "1", Status: ipc.StatusCached, InPlace: true}})
 		synctest.Wait()
 		if len(got) != 0 {
 			t.Errorf("too early: %q", got)
 		}
 		r.start("2")
 		synctest.Wait()
-		r.finish(result{rec: &record{}, UnitResult: ipc.UnitResult{ID: "2", Status: ipc.StatusFailed}})
+		r.finish(result{rec: &record{}, ActionResult: ipc.ActionResult{ID: "2", Status: ipc.StatusFailed}})
 		synctest.Wait()
 		if want := []string{"start 2", "cached 1", "record 1", "failed 2", "record 2"}; !slices.Equal(got, want) {
 			t.Errorf("got %q, want %q", got, want)

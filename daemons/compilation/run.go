@@ -147,7 +147,7 @@ func (r *run) one(ctx context.Context, i int) {
 	defer r.turns.Pass(i)
 	asked := &r.req.Actions[i]
 	if ctx.Err() != nil {
-		r.reporter.finish(result{UnitResult: ipc.UnitResult{
+		r.reporter.finish(result{ActionResult: ipc.ActionResult{
 			ID: asked.ID, Status: ipc.StatusSkipped, Reason: cancelledReason(context.Cause(ctx)),
 		}})
 		return

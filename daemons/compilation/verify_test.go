@@ -139,7 +139,7 @@ func TestAudit(t *testing.T) {
 	}
 	mu.Unlock()
 	var notices []ipc.Notice
-	var last ipc.UnitResult
+	var last ipc.ActionResult
 	_, err := p.s.Run(t.Context(), p.batch("src/main.cpp"), func(b ipc.RunProgress) {
 		notices = append(notices, b.Notices...)
 		for _, r := range b.Finished {

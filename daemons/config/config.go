@@ -119,7 +119,7 @@ func failure(path string, problems []ipc.Problem) error {
 	return e
 }
 
-// Enabled reports whether the daemon may run; a name that is no daemon's is not.
+// Enabled reports whether the daemon may run; false for a name of no daemon.
 func (c Config) Enabled(name string) bool {
 	switch name {
 	case ipc.NameDiscovery:

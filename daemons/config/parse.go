@@ -13,8 +13,8 @@ import (
 	"github.com/RepliBuild/replibuild/ipc"
 )
 
-// parse reads text as the configuration at path and returns every mistake, in
-// the order of the file. A syntax error hides what comes after it, so it comes alone.
+// parse reads text as the configuration at path and returns every mistake, in the order
+// of the file. After a syntax error nothing can be read, so it is the only mistake.
 func parse(path, text string) (Config, []ipc.Problem) {
 	c := Default()
 	p := &parser{path: path, lines: strings.Split(text, "\n"), known: map[string]setting{}, ports: map[int64]string{}}
@@ -48,7 +48,7 @@ type parser struct {
 	md       toml.MetaData
 	known    map[string]setting
 	order    []string         // keys of known, as documented
-	ports    map[int64]string // who has asked for a port already
+	ports    map[int64]string // the key that has set a port already
 	problems []ipc.Problem
 }
 

@@ -31,13 +31,13 @@ func (s *Service) audit() (cost time.Duration) {
 	s.acquire()
 	begin := time.Now()
 	s.retry()
-	places := make([]*dirNode, 0, len(s.graph.placeOf))
-	for _, p := range s.graph.placeOf {
-		places = append(places, p)
+	dirs := make([]*dirNode, 0, len(s.graph.dirByPath))
+	for _, p := range s.graph.dirByPath {
+		dirs = append(dirs, p)
 	}
-	for len(places) > 0 {
+	for len(dirs) > 0 {
 		before := s.changes.generation
-		places = s.auditSome(places, time.Now().Add(auditStep))
+		dirs = s.auditSome(dirs, time.Now().Add(auditStep))
 		s.counts.late.Add(s.changes.generation - before)
 		cost += time.Since(begin)
 		s.unlock()
@@ -47,7 +47,7 @@ func (s *Service) audit() (cost time.Duration) {
 		s.acquire()
 		begin = time.Now()
 	}
-	s.settle()
+	s.finishScan()
 	s.unlock()
 	s.counts.audits.Add(1)
 	s.counts.auditNanos.Store(int64(cost))
@@ -55,15 +55,15 @@ func (s *Service) audit() (cost time.Duration) {
 }
 
 // auditSome looks at some of the folders until a time, and returns those left.
-func (s *Service) auditSome(places []*dirNode, until time.Time) []*dirNode {
-	for len(places) > 0 && time.Now().Before(until) {
-		p := places[0]
-		places = places[1:]
+func (s *Service) auditSome(dirs []*dirNode, until time.Time) []*dirNode {
+	for len(dirs) > 0 && time.Now().Before(until) {
+		p := dirs[0]
+		dirs = dirs[1:]
 		if !p.gone {
 			s.scan([]*dirNode{p})
 		}
 	}
-	return places
+	return dirs
 }
 
 // retry tries again to watch what could not be watched, and notices mounts.
@@ -97,15 +97,15 @@ func (s *Service) retry() {
 	}
 }
 
-// poller looks every watch_interval at what no event tells of, so that changes there
-// are announced as well.
+// poller looks every watch_interval at files that have no events, so that their changes
+// are published too.
 func (s *Service) poller() {
 	for rest := s.cfg.WatchInterval; pause.For(s.ctx, rest) == nil; {
 		s.acquire()
 		begin := time.Now()
 		nothing := len(s.looseAt) == 0
 		s.scanUncovered()
-		s.settle()
+		s.finishScan()
 		cost := time.Since(begin)
 		s.unlock()
 		rest = max(s.cfg.WatchInterval, pollShare*cost)

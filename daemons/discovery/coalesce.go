@@ -10,11 +10,11 @@ import (
 
 // gathering is how long events may gather in the kernel's queue (16,384 by default) while
 // no Sync waits for them. A compiler that writes makes an event every few hundred
-// microseconds; to wake up for each costs more than all that is done about it.
+// microseconds, and waking up for each costs more than handling it.
 const gathering = 8 * time.Millisecond
 
-// yields is how often fsnotify is let go on before it is taken to have no event: it sends
-// those that it has read one by one.
+// yields is how often the goroutine of fsnotify may run before the queue counts as empty:
+// fsnotify sends the events that it has read one by one.
 const yields = 3
 
 // ready returns an event that is there, without waiting for one.

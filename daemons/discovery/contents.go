@@ -16,12 +16,11 @@ import (
 )
 
 // A file that was touched, written anew by a generator or put back by a switch of
-// branches has another signature and the same content. Where that is all that matters
-// to the nodes that read it, a Sync reads the file once, and they stay clean: nobody
-// has to go through all their inputs only to find that nothing changed.
+// branches has another signature and the same content. If the nodes that read it depend
+// on content only, a Sync reads the file once and they stay clean. Otherwise compilation
+// would look at all inputs of each of them, only to find that nothing changed.
 
-// maxReread is the largest file that is read; a Sync should not take long, and whoever
-// makes the node reads a larger one as well.
+// maxReread is the largest file that is read: a Sync should not take long.
 const maxReread = 16 << 20
 
 // accepts reports whether a file with this packed signature is the one expected.
@@ -77,8 +76,7 @@ func (s *Service) compareContents(ctx context.Context) error {
 	return nil
 }
 
-// unread lists the files that may have the content that somebody expects: they have
-// its size.
+// unread lists the files that may have the expected content, because they have its size.
 func (s *Service) unread() []*file {
 	g := s.graph
 	found := map[*file]bool{}

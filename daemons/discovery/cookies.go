@@ -12,18 +12,18 @@ import (
 	"github.com/RepliBuild/replibuild/internal/rootid"
 )
 
-// cookieLimit is how long a Sync waits for its own event; 80 µs is the rule, and
-// looking at everything instead costs some 50 ms for 10,000 units.
+// cookieLimit is how long a Sync waits for its own event; it usually takes 80 µs. The
+// alternative, looking at everything, costs some 50 ms for 10,000 units.
 const cookieLimit = time.Second
 
-// cookies are files that Syncs write to see their own event come: all events before
-// it have been digested then.
+// cookies are files that Syncs write. When the event of a cookie arrives, all earlier
+// events have been handled.
 type cookies struct {
-	place *dirNode // the folder; nil: there are no events
+	dir *dirNode // the folder; nil: there are no events
 
 	mu      sync.Mutex
 	waiting map[string]chan struct{}
-	hurry   chan struct{} // closed when the next Sync begins to wait; nil if nobody minds
+	hurry   chan struct{} // closed when the next Sync begins to wait; nil if nothing waits for that
 	next    uint64
 	prefix  string
 }
@@ -77,9 +77,9 @@ func (c *cookies) arrive(base string) {
 	}
 }
 
-// pick makes another event of each cookie that is waited for: its first one came
-// before the folder was watched. To take it for seen would be wrong, since what was
-// changed before it may still be in the queue.
+// pick makes another event for each cookie that is waited for, because its first event
+// came before the folder was watched. The cookie must not count as seen: earlier changes
+// may still be in the queue.
 func (c *cookies) pick() {
 	c.mu.Lock()
 	var names []string
@@ -88,7 +88,7 @@ func (c *cookies) pick() {
 	}
 	c.mu.Unlock()
 	for _, base := range names {
-		os.Chmod(c.place.abs+"/"+base, 0o600) // fails if it is not there yet
+		os.Chmod(c.dir.abs+"/"+base, 0o600) // fails if it is not there yet
 	}
 }
 
@@ -98,8 +98,8 @@ func (s *Service) routeCookies() {
 		return
 	}
 	rootid.MakeFolder(s.cfg.CookieDir)
-	s.lead(s.cookies.place)
-	delete(s.looseAt, s.cookies.place)
+	s.lead(s.cookies.dir)
+	delete(s.looseAt, s.cookies.dir)
 	s.cookies.pick()
 }
 
@@ -118,8 +118,8 @@ func (s *Service) byEvents() bool {
 	return s.cfg.Watch && eventsTrusted && s.cfg.Verify != verifyStat
 }
 
-// awaitCookie returns true when everything that happened before the call has been
-// digested. It calls meanwhile once the cookie is there.
+// awaitCookie returns true when all events from before the call have been handled. It
+// calls meanwhile once, after it has written the cookie.
 func (s *Service) awaitCookie(ctx context.Context, meanwhile func()) bool {
 	limit := s.cfg.cookieWait
 	if limit == 0 {

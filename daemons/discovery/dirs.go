@@ -10,7 +10,7 @@ import (
 // It need not exist. Two spellings of one folder are two nodes.
 type dirNode struct {
 	number uint32
-	dir    string // relative to the root ("" for the root itself) or absolute
+	path   string // relative to the root ("" for the root itself) or absolute
 	abs    string // for the system
 
 	files    map[fileKey]*file
@@ -21,11 +21,11 @@ type dirNode struct {
 	branches []*branch       // listings that read its names
 	emptied  signed          // the folder when its names were last compared with missed
 
-	route  *route // how events reach it; nil: they do not
-	traits traits
-	on     uint64 // the device that traits are of
-	gone   bool   // nothing is expected of it any more
-	inMove bool   // it is in graph.moved
+	route   *route // how events reach it; nil: they do not
+	traits  traits
+	on      uint64 // the device that traits are of
+	gone    bool   // nothing is expected of it any more
+	touched bool   // it is in graph.touched
 }
 
 // name is the state of a missed name that is in its folder after all.
@@ -64,26 +64,25 @@ type file struct {
 func (f *file) path() string { return f.dir.join(f.base) }
 func (f *file) abs() string  { return f.dir.abs + "/" + f.base }
 
-// ours reports whether the file is made by a node, so that its changes are most
-// likely our own.
+// ours reports whether a node makes the file: most changes of it are our own.
 func (f *file) ours() bool { return f.makers > 0 }
 
 func (p *dirNode) join(base string) string {
 	switch {
-	case p.dir == "":
+	case p.path == "":
 		return base
-	case strings.HasSuffix(p.dir, "/"):
-		return p.dir + base
+	case strings.HasSuffix(p.path, "/"):
+		return p.path + base
 	}
-	return p.dir + "/" + base
+	return p.path + "/" + base
 }
 
 // shown is the folder as users know it.
 func (p *dirNode) shown() string {
-	if p.dir == "" {
+	if p.path == "" {
 		return "."
 	}
-	return p.dir
+	return p.path
 }
 
 // empty reports whether nothing is expected of the folder.
@@ -141,12 +140,12 @@ func split(p string) (dir, base string) {
 
 // dirAt returns the node of a spelled folder, new if need be.
 func (g *graph) dirAt(dir string) *dirNode {
-	if p := g.placeOf[dir]; p != nil {
+	if p := g.dirByPath[dir]; p != nil {
 		return p
 	}
-	p := &dirNode{number: uint32(len(g.places)), dir: dir, abs: g.absolute(dir)}
-	g.places = append(g.places, p)
-	g.placeOf[dir] = p
+	p := &dirNode{number: uint32(len(g.dirs)), path: dir, abs: g.absolute(dir)}
+	g.dirs = append(g.dirs, p)
+	g.dirByPath[dir] = p
 	return p
 }
 
@@ -200,7 +199,7 @@ func (p *dirNode) filesAt(base string) (out []*file) {
 // knows reports whether something was recorded of the file at a path.
 func (g *graph) knows(path string) bool {
 	dir, base := split(g.spell(path))
-	p := g.placeOf[dir]
+	p := g.dirByPath[dir]
 	return p != nil && len(p.filesAt(base)) > 0
 }
 
@@ -223,7 +222,7 @@ func (g *graph) see(f *file, now []byte) bool {
 	return true
 }
 
-// disappoints reports whether somebody expects another file.
+// disappoints reports whether an expectation of the file is not met.
 func (g *graph) disappoints(f *file) bool {
 	for _, i := range f.expects {
 		if g.expects[i].broken {

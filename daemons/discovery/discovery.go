@@ -28,7 +28,7 @@ type Config struct {
 	Verify        string        // "watch" (or ""), or "stat": look at everything in each Sync
 	Watch         bool          // false: watch nothing, look at everything in each Sync
 
-	Publish func(ipc.EventBody) // FilesChanged and Notice; nil = nobody listens
+	Publish func(ipc.EventBody) // gets FilesChanged and Notice; nil = none
 	Log     *slog.Logger        // nil = discard
 
 	// wrapAdd lets tests fail the adding of watches; nil = fsnotify's own.
@@ -37,7 +37,7 @@ type Config struct {
 	cookieWait time.Duration
 	// gathering replaces the constant of that name; 0 = that.
 	gathering time.Duration
-	// quiet is how long no further change may come before one is published; 0 = settleQuiet.
+	// quiet is how long no further change may come before one is published; 0 = coalesceQuiet.
 	quiet time.Duration
 	// impatient lets Syncs return before the tick of the newest change is over.
 	impatient bool
@@ -143,14 +143,14 @@ func (s *Service) start() {
 		if eventsTrusted {
 			s.rewatchAll()
 		}
-		s.cookies.place = &dirNode{dir: s.cfg.CookieDir, abs: s.cfg.CookieDir}
+		s.cookies.dir = &dirNode{path: s.cfg.CookieDir, abs: s.cfg.CookieDir}
 		s.sweepCookies()
 		s.routeCookies()
 	}
 	s.routeAll()
 	if s.cfg.Watch {
 		s.scanAll()
-		s.settle()
+		s.finishScan()
 	}
 	s.started, s.hintsDue = true, s.watches != nil
 	s.poke()
@@ -210,7 +210,7 @@ func (s *Service) Stats(ctx context.Context) (any, error) {
 	c := &s.counts
 	out := Stats{
 		Nodes: len(s.graph.nodeByID), Dirty: len(s.graph.dirty), Files: s.graph.fileCount(),
-		Folders: len(s.graph.placeOf), Unvouched: len(s.looseAt) + len(s.loose),
+		Folders: len(s.graph.dirByPath), Unvouched: len(s.looseAt) + len(s.loose),
 		Syncs: c.syncs.Load(), CookieTimeouts: c.cookieTimeouts.Load(), Rescans: c.rescans.Load(),
 		Overflows: c.overflows.Load(), Events: c.events.Load(), Bursts: c.bursts.Load(), Looks: c.looks.Load(), Audits: c.audits.Load(),
 		FoundLate: c.late.Load(), AuditSeconds: time.Duration(c.auditNanos.Load()).Seconds(), Saves: c.saves.Load(),

@@ -18,9 +18,9 @@ const (
 	lists              // the names that must be in a folder
 )
 
-// expectation is one thing that nodes rely on. Equal ones are one: it knows all
-// nodes that rely on it, and whether it is met, so that a change costs only what
-// depends on it.
+// expectation is one thing that nodes rely on. Equal expectations are one. It knows all
+// nodes that rely on it and whether it is met, so a change costs only as much as depends
+// on it.
 type expectation struct {
 	// want is the packed signature of a file, the packed numbers of names or the
 	// digest of a listing.
@@ -69,8 +69,8 @@ func (n *node) count(e *expectation, step int32) {
 	}
 }
 
-// graph is everything that was recorded, and what is there now as far as it was
-// looked at. It does no input or output.
+// graph is everything that was recorded, and what the last look at each file showed. It
+// does no input or output.
 type graph struct {
 	root  string        // with forward slashes
 	disks *stamps.Disks // made anew after a mount
@@ -88,8 +88,8 @@ type graph struct {
 
 	files     []*file
 	freeFiles []uint32
-	places    []*dirNode
-	placeOf   map[string]*dirNode // by dir
+	dirs      []*dirNode
+	dirByPath map[string]*dirNode
 	listings  []*listing
 
 	names  []string // that were missed somewhere
@@ -97,9 +97,9 @@ type graph struct {
 	sets   map[string]string // packed sets of them, each kept once
 	prune  int               // how many sets there may be before unused ones are dropped
 
-	owned map[string]bool // folders in the root that hold what nodes made
-	flips uint64          // counts broken expectations, for "the earliest seen"
-	moved []*dirNode      // folders where a missed name came or went
+	owned   map[string]bool // folders in the root that hold what nodes made
+	flips   uint64          // counts broken expectations, for "the earliest seen"
+	touched []*dirNode      // folders where a missed name came or went
 }
 
 func newGraph(root string) *graph {
@@ -110,14 +110,14 @@ func newGraph(root string) *graph {
 		dirty:       map[uint32]struct{}{},
 		suspects:    map[uint32]struct{}{},
 		expectByKey: map[expectationKey]uint32{},
-		placeOf:     map[string]*dirNode{},
+		dirByPath:   map[string]*dirNode{},
 		nameOf:      map[string]uint32{},
 		sets:        map[string]string{},
 	}
 }
 
-// expect returns the number of an expectation, made if nobody had it yet. met tells
-// whether it is met now.
+// expect returns the number of an expectation, which is new if no node has it yet. met
+// tells whether it is met now.
 func (g *graph) expect(key expectationKey, met func() bool) uint32 {
 	k, subject := key.kind, key.subject
 	if i, ok := g.expectByKey[key]; ok {
@@ -141,7 +141,7 @@ func (g *graph) expect(key expectationKey, met func() bool) uint32 {
 			f.makers++
 		}
 	case misses:
-		g.places[subject].missing = append(g.places[subject].missing, i)
+		g.dirs[subject].missing = append(g.dirs[subject].missing, i)
 	case lists:
 		g.listings[subject].expects = append(g.listings[subject].expects, i)
 	}
@@ -240,7 +240,7 @@ func (g *graph) forgetAll() {
 	clear(g.dirty)
 }
 
-// rely makes expects what node n relies on, both ascending, touching only the
+// rely sets what node n relies on to expects, which is ascending. It touches only the
 // differences.
 func (g *graph) rely(n uint32, expects []uint32) {
 	before := g.nodes[n].expects.unpack(nil)
@@ -288,7 +288,7 @@ func (g *graph) leave(n, i uint32) {
 
 // release drops the expectations that no node has any more, and returns the files,
 // folders and listings that nothing is expected of any more.
-func (g *graph) release() (files []*file, places []*dirNode, dropped []*listing) {
+func (g *graph) release() (files []*file, dirs []*dirNode, dropped []*listing) {
 	for _, i := range g.idle {
 		e := &g.expects[i]
 		key := e.key()
@@ -305,14 +305,14 @@ func (g *graph) release() (files []*file, places []*dirNode, dropped []*listing)
 				f.makers--
 			}
 			if len(f.expects) == 0 {
-				files, places = append(files, f), append(places, f.dir)
+				files, dirs = append(files, f), append(dirs, f.dir)
 				g.dropFile(f)
 			}
 		case misses:
-			p := g.places[e.subject]
+			p := g.dirs[e.subject]
 			p.missing = without(p.missing, i)
 			p.released++
-			places = append(places, p)
+			dirs = append(dirs, p)
 		case lists:
 			l := g.listings[e.subject]
 			l.expects = without(l.expects, i)
@@ -325,7 +325,7 @@ func (g *graph) release() (files []*file, places []*dirNode, dropped []*listing)
 	}
 	g.idle = g.idle[:0]
 	g.pruneSets()
-	return files, places, dropped
+	return files, dirs, dropped
 }
 
 func without(list []uint32, x uint32) []uint32 {
@@ -386,9 +386,9 @@ func (g *graph) causesOf(i uint32) []ipc.Cause {
 		}
 		return []ipc.Cause{{Kind: ipc.CauseOutput, Path: f.path(), Text: wrong}}
 	case misses:
-		return g.places[e.subject].appeared(g, packed(e.want))
+		return g.dirs[e.subject].appeared(g, packed(e.want))
 	case lists:
-		return []ipc.Cause{{Kind: ipc.CauseListing, Path: g.listings[e.subject].place.shown()}}
+		return []ipc.Cause{{Kind: ipc.CauseListing, Path: g.listings[e.subject].dir.shown()}}
 	default:
 		f, kind := g.files[e.subject], ipc.CauseChanged
 		if f.now == nothing {

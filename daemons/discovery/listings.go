@@ -14,7 +14,7 @@ import (
 // the folders beneath it. Links to folders are names, but are not entered.
 type listing struct {
 	number   uint32
-	place    *dirNode
+	dir      *dirNode
 	match    string
 	expects  []uint32
 	branches map[string]*branch // by path relative to the folder, "" for itself
@@ -25,7 +25,7 @@ type listing struct {
 // branch is one folder of a listing.
 type branch struct {
 	listing *listing
-	place   *dirNode
+	dir     *dirNode
 	rel     string
 	names   []string // that match, relative to the listing's folder
 	dirs    []string // folders in it that the pattern reaches into
@@ -56,23 +56,23 @@ func (before signed) same(now signed) bool { return before.sure && before.sig ==
 // has been read yet.
 func (g *graph) listingFor(p *dirNode, match string) (l *listing, fresh bool) {
 	for _, b := range p.branches {
-		if b.rel == "" && b.listing.place == p && b.listing.match == match {
+		if b.rel == "" && b.listing.dir == p && b.listing.match == match {
 			return b.listing, false
 		}
 	}
-	l = &listing{number: uint32(len(g.listings)), place: p, match: match, branches: map[string]*branch{}, changed: true}
+	l = &listing{number: uint32(len(g.listings)), dir: p, match: match, branches: map[string]*branch{}, changed: true}
 	g.listings = append(g.listings, l)
 	return l, true
 }
 
 // grow adds the folder rel, as far as it is not there, and returns it.
 func (g *graph) grow(l *listing, rel string) *branch {
-	dir := l.place.dir
+	dir := l.dir.path
 	if rel != "" {
-		dir = l.place.join(rel)
+		dir = l.dir.join(rel)
 	}
-	b := &branch{listing: l, place: g.dirAt(dir), rel: rel, stale: true}
-	b.place.branches = append(b.place.branches, b)
+	b := &branch{listing: l, dir: g.dirAt(dir), rel: rel, stale: true}
+	b.dir.branches = append(b.dir.branches, b)
 	l.branches[rel] = b
 	return b
 }
@@ -85,8 +85,8 @@ func (l *listing) prune(rel string) (left []*dirNode) {
 	}
 	l.changed = l.changed || len(b.names) > 0
 	delete(l.branches, rel)
-	b.place.branches = slices.DeleteFunc(b.place.branches, func(x *branch) bool { return x == b })
-	left = append(left, b.place)
+	b.dir.branches = slices.DeleteFunc(b.dir.branches, func(x *branch) bool { return x == b })
+	left = append(left, b.dir)
 	for _, d := range b.dirs {
 		left = append(left, l.prune(join(rel, d))...)
 	}
@@ -110,7 +110,7 @@ func (b *branch) scan(now signed) (changed, came, went []string) {
 	b.read = now
 	var names, dirs []string
 	if now.sig.IsDir() {
-		names, dirs = b.listing.readNames(b.place.abs, b.rel)
+		names, dirs = b.listing.readNames(b.dir.abs, b.rel)
 	}
 	changed = append(missingIn(b.names, names), missingIn(names, b.names)...)
 	b.listing.changed = b.listing.changed || len(changed) > 0
@@ -170,8 +170,8 @@ func (l *listing) reaches(rel string) bool {
 	return true
 }
 
-// minds reports whether a name that came to or went from the branch's folder can
-// make a difference.
+// minds reports whether a name that appeared in the branch's folder, or left it, can
+// change the listing.
 func (b *branch) minds(base string) bool {
 	rel := join(b.rel, base)
 	return b.listing.lists(rel) || b.listing.reaches(rel)
@@ -180,8 +180,8 @@ func (b *branch) minds(base string) bool {
 // emptyDigest is the digest of a folder without names, or that is not there.
 var emptyDigest = ipc.ListingDigest(nil)
 
-// wanted gives a recorded digest the form in which it is compared: who could not
-// read a folder may have recorded no digest at all.
+// wanted gives a recorded digest the form in which it is compared: if a folder could not
+// be read, the record may have no digest.
 func wanted(digest string) string {
 	if digest == "" {
 		return emptyDigest

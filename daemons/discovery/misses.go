@@ -69,8 +69,8 @@ func (p *dirNode) misses(n uint32) bool {
 	return ok
 }
 
-// trim forgets names that were missed only by what has been released; done when
-// half of the expectations went, so that it costs nothing on average.
+// trim forgets names that only released expectations missed. It runs when half of the
+// expectations are gone, so its cost is constant on average.
 func (p *dirNode) trim(g *graph) {
 	if p.released <= len(p.missing) {
 		return
@@ -135,22 +135,22 @@ func (g *graph) find(p *dirNode, n uint32, s fileStat) bool {
 
 // touch notes that the expectations about missed names have to be looked through.
 func (g *graph) touch(p *dirNode) {
-	if !p.inMove {
-		p.inMove = true
-		g.moved = append(g.moved, p)
+	if !p.touched {
+		p.touched = true
+		g.touched = append(g.touched, p)
 	}
 }
 
-// settle brings the expectations about missed names up to date, one pass a folder
-// however many names came.
-func (g *graph) settle() {
-	for _, p := range g.moved {
-		p.inMove = false
+// updateExpectations brings the expectations about missed names up to date, in one pass
+// for each folder.
+func (g *graph) updateExpectations() {
+	for _, p := range g.touched {
+		p.touched = false
 		for _, i := range p.missing {
 			g.set(i, !p.met(g.expects[i].want))
 		}
 	}
-	g.moved = g.moved[:0]
+	g.touched = g.touched[:0]
 }
 
 // met tells whether none of the names is there.
@@ -190,8 +190,8 @@ func (p *dirNode) appeared(g *graph, set packed) []ipc.Cause {
 	return out
 }
 
-// leadsAway reports whether a missed name is there as a symbolic link: what it leads
-// to may come and go without an event here.
+// leadsAway reports whether a missed name exists as a symbolic link: its target may
+// appear and vanish without an event here.
 func (p *dirNode) leadsAway() bool {
 	for _, s := range p.present {
 		if s.linked {

@@ -23,7 +23,7 @@ const mountTable = "/proc/self/mountinfo"
 func openMounts() *mounts {
 	m := &mounts{fd: -1}
 	// Not os.Open: Go's poller would ask for the table's state too, and the kernel
-	// tells of a change only who asks first.
+	// reports a change only to the first who asks.
 	fd, err := unix.Open(mountTable, unix.O_RDONLY|unix.O_CLOEXEC, 0)
 	if err != nil {
 		return m

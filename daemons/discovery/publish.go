@@ -3,15 +3,16 @@ package discovery
 import (
 	"time"
 
+	"github.com/RepliBuild/replibuild/internal/pause"
 	"github.com/RepliBuild/replibuild/ipc"
 )
 
 const (
-	// settleQuiet is how long no further change may come before one is published:
+	// coalesceQuiet is how long no further change may come before one is published:
 	// an editor's save is several events within a millisecond.
-	settleQuiet = 5 * time.Millisecond
-	// settleLimit is the longest that a stream of changes can put that off.
-	settleLimit = 100 * time.Millisecond
+	coalesceQuiet = 5 * time.Millisecond
+	// coalesceLimit is the longest that a stream of changes can put that off.
+	coalesceLimit = 100 * time.Millisecond
 	// maxNamed is how many paths and units an event names.
 	maxNamed = 100
 )
@@ -24,9 +25,9 @@ type pending struct {
 	notices     []ipc.Notice
 }
 
-// note takes a change that was seen: ctime (ns) is the file's, 0 if it has none. What
-// a node makes is most likely written by ourselves, and never announced: a build that
-// its own outputs start would not end.
+// note takes a change that was seen: ctime (ns) is the file's, 0 if it has none. Files
+// that a node makes are never published: a build would start itself again by its own
+// outputs.
 func (s *Service) note(path string, ours bool, ctime int64) {
 	s.newest = max(s.newest, s.changedAt(ctime))
 	if ours || !s.started {
@@ -46,8 +47,8 @@ func (s *Service) note(path string, ours bool, ctime int64) {
 }
 
 // changedAt is the latest moment (ns) at which a change that is seen now was made. A file
-// that is found elsewhere, because a link was turned or a folder was moved, and one that
-// is gone have no time of that: it may have been a moment ago.
+// that is gone, or that a turned link or moved folder replaced, has no time of that
+// change: it may have been a moment ago.
 func (s *Service) changedAt(ctime int64) int64 {
 	now := time.Now().UnixNano()
 	if now-ctime < int64(s.tick) {
@@ -57,7 +58,7 @@ func (s *Service) changedAt(ctime int64) int64 {
 }
 
 // poke makes the loop publish what is pending.
-func (s *Service) poke() { signal(s.wake) }
+func (s *Service) poke() { pause.Wake(s.wake) }
 
 // publishIn returns when to publish.
 func (s *Service) publishIn() time.Duration {
@@ -69,10 +70,10 @@ func (s *Service) publishIn() time.Duration {
 	}
 	quiet := s.cfg.quiet
 	if quiet == 0 {
-		quiet = settleQuiet
+		quiet = coalesceQuiet
 	}
 	at := p.last.Add(quiet)
-	if limit := p.first.Add(settleLimit); limit.Before(at) {
+	if limit := p.first.Add(coalesceLimit); limit.Before(at) {
 		at = limit
 	}
 	return max(time.Until(at), 0)
@@ -86,7 +87,7 @@ func (s *Service) publish() {
 	s.pending = pending{}
 	var body *ipc.FilesChanged
 	if len(p.paths) > 0 {
-		s.settle()
+		s.finishScan()
 		body = &ipc.FilesChanged{Generation: s.changes.generation, Paths: p.paths, Dirty: len(s.graph.dirty)}
 		for _, n := range s.graph.dirtyNodes() {
 			if len(body.Units) < maxNamed {

@@ -17,7 +17,7 @@ func (s *Service) Dependents(ctx context.Context, req ipc.DependentsRequest) (ip
 	g := s.graph
 	dir, base := split(g.spell(req.Path))
 	var readers, missed []uint32
-	for _, p := range s.placesOf(dir) {
+	for _, p := range s.dirsOf(dir) {
 		for _, f := range p.filesAt(base) {
 			for _, i := range f.expects {
 				if g.expects[i].kind == reads {
@@ -47,9 +47,9 @@ func (g *graph) inputs(id string) (paths []string) {
 	return slices.Compact(paths) // a link may be recorded itself as well
 }
 
-// placesOf returns the nodes that are the same folder as dir.
-func (s *Service) placesOf(dir string) []*dirNode {
-	p := s.graph.placeOf[dir]
+// dirsOf returns the nodes that are the same folder as dir.
+func (s *Service) dirsOf(dir string) []*dirNode {
+	p := s.graph.dirByPath[dir]
 	if s.watches != nil {
 		var at *folder
 		if p == nil {
@@ -58,7 +58,7 @@ func (s *Service) placesOf(dir string) []*dirNode {
 			at = p.route.end
 		}
 		if at != nil {
-			return at.places
+			return at.dirs
 		}
 	}
 	if p == nil {
@@ -98,7 +98,7 @@ func (s *Service) Changes(ctx context.Context, req ipc.ChangesRequest) (ipc.Chan
 		return ipc.ChangesReply{}, err
 	}
 	defer s.unlock()
-	s.settle()
+	s.finishScan()
 	if req.Causes > 0 {
 		return s.dirtyWithCauses(req.Causes), nil
 	}

@@ -9,9 +9,9 @@ import (
 
 // Some changes make no event in the folder of a file: what is written through a mapping
 // while it lives, a hard link that is made in an unwatched folder, and what is written
-// through that link afterwards. stat tells of all of them, so each Sync looks at the
-// files that are most likely to be changed so, although events cover them: those
-// that this user can write, the most recently changed first.
+// through that link afterwards. stat shows all of them. So each Sync also looks at the
+// watched files that are most likely to change in such a way: those that this user can
+// write, the most recently changed first.
 
 // maxRecent is the number of these files: enough for a project like LevelDB. A stat costs
 // some 2 us, so they cost a Sync half a millisecond at most (BenchmarkSync), however large
@@ -110,9 +110,9 @@ func (s *Service) glanceAtRecent(ctx context.Context) glance {
 	return g
 }
 
-// takeGlance looks again at the files that were not as they are known: meanwhile an event
-// may have told of a later change. Of the others it takes nothing down, since a new link,
-// owner or mode changes the signature, too.
+// takeGlance looks again at the files that differ from what is known, because an event
+// may have told of a later change meanwhile. The others need no update: a new link, owner
+// or mode changes the signature, too.
 func (s *Service) takeGlance(g glance) {
 	for i, f := range g.files {
 		if f.recentAt > 0 && !f.shows(g.sights[i]) {

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/RepliBuild/replibuild/internal/pause"
 	"github.com/RepliBuild/replibuild/ipc"
 )
 
@@ -39,13 +40,13 @@ func (s *Service) Record(ctx context.Context, req ipc.RecordRequest) (ipc.Record
 		r.node(n)
 	}
 	s.release()
-	s.settle()
+	s.finishScan()
 	s.token = newToken()
 	if s.watches != nil && s.watches.refusal {
 		s.poke()
 	}
 	s.unsaved = true
-	signal(s.save)
+	pause.Wake(s.save)
 	return ipc.RecordReply{Token: s.token}, nil
 }
 
@@ -127,8 +128,8 @@ func once(slot *uint32, make func() uint32) uint32 {
 	return *slot - 1
 }
 
-// placeFor returns the node of a folder, watched before anything in it is looked at.
-func (s *Service) placeFor(dir string) *dirNode {
+// dirFor returns the node of a folder, watched before anything in it is looked at.
+func (s *Service) dirFor(dir string) *dirNode {
 	p := s.graph.dirAt(dir)
 	if p.route == nil && s.watches != nil {
 		s.lead(p)
@@ -143,7 +144,7 @@ func (r *recording) file(k kind, rec ipc.FileSig, content string) uint32 {
 	s, g := r.s, r.s.graph
 	f := g.fileFor(rec.Path, rec.Link)
 	if f.dir.route == nil || f.now == "" {
-		s.placeFor(f.dir.dir)
+		s.dirFor(f.dir.path)
 	}
 	want := packSignature(rec.Sig)
 	if f.now != want {
@@ -180,7 +181,7 @@ func (r *recording) miss(rec ipc.Miss) []uint32 {
 	for dir, numbers := range byDir {
 		slices.Sort(numbers)
 		numbers = slices.Compact(numbers)
-		p := s.placeFor(dir)
+		p := s.dirFor(dir)
 		if fresh := p.miss(numbers); len(fresh) > 0 {
 			s.seek(p, fresh)
 		}
@@ -208,7 +209,7 @@ func (s *Service) seek(p *dirNode, fresh []uint32) {
 // listing returns the expectation that a folder lists what was recorded.
 func (r *recording) listing(rec ipc.Listing) uint32 {
 	s, g := r.s, r.s.graph
-	p := s.placeFor(g.spell(rec.Dir))
+	p := s.dirFor(g.spell(rec.Dir))
 	l, fresh := g.listingFor(p, rec.Match)
 	want := wanted(rec.Digest)
 	switch {
@@ -219,17 +220,9 @@ func (r *recording) listing(rec ipc.Listing) uint32 {
 			b.stale = true
 		}
 		for _, b := range l.branches {
-			s.scanBranches(b.place, false)
+			s.scanBranches(b.dir, false)
 		}
 	}
 	g.summarize(l)
 	return g.expect(expectationKey{want: want, subject: l.number, kind: lists}, func() bool { return l.digest == want })
-}
-
-// signal wakes whoever waits on c, once.
-func signal(c chan struct{}) {
-	select {
-	case c <- struct{}{}:
-	default:
-	}
 }

@@ -24,7 +24,7 @@ func (s *Service) decode(text []byte) error {
 	}
 	token := r.text()
 	generation := r.number()
-	r.places(s.graph)
+	r.dirs(s.graph)
 	r.files(s.graph)
 	r.listings(s.graph)
 	r.names(s.graph)
@@ -38,8 +38,8 @@ func (s *Service) decode(text []byte) error {
 	return nil
 }
 
-// reader reads what writer wrote. After a mistake, which a matching checksum all but
-// excludes, it returns zeroes.
+// reader reads what writer wrote. After a mistake it returns zeroes; since the checksum
+// matches, that hardly ever happens.
 type reader struct {
 	rest   string
 	failed bool
@@ -87,16 +87,16 @@ func (r *reader) rows(fn func()) {
 	}
 }
 
-func (r *reader) places(g *graph) { r.rows(func() { g.dirAt(r.text()) }) }
+func (r *reader) dirs(g *graph) { r.rows(func() { g.dirAt(r.text()) }) }
 
 func (r *reader) files(g *graph) {
 	r.rows(func() {
-		place := r.below(len(g.places))
+		dir := r.below(len(g.dirs))
 		key := fileKey{base: r.text(), link: r.number() != 0}
 		if r.failed {
 			return
 		}
-		p := g.places[place]
+		p := g.dirs[dir]
 		f := &file{number: uint32(len(g.files)), dir: p, fileKey: key}
 		g.files = append(g.files, f)
 		p.addFile(f)
@@ -105,12 +105,12 @@ func (r *reader) files(g *graph) {
 
 func (r *reader) listings(g *graph) {
 	r.rows(func() {
-		place := r.below(len(g.places))
+		dir := r.below(len(g.dirs))
 		match := r.text()
 		if r.failed {
 			return
 		}
-		l, _ := g.listingFor(g.places[place], match)
+		l, _ := g.listingFor(g.dirs[dir], match)
 		g.grow(l, "")
 	})
 }
@@ -129,7 +129,7 @@ func (r *reader) expects(g *graph) {
 		case lists:
 			subject, want = r.below(len(g.listings)), r.text()
 		case misses:
-			subject = r.below(len(g.places))
+			subject = r.below(len(g.dirs))
 			want = r.set(g, &sets)
 		default:
 			r.failed = true
@@ -139,10 +139,10 @@ func (r *reader) expects(g *graph) {
 		}
 		g.expect(expectationKey{want, content, subject, k}, func() bool { return false })
 		if k == misses {
-			g.touch(g.places[subject]) // settled after the first look
+			g.touch(g.dirs[subject]) // settled after the first look
 		}
 	})
-	for _, p := range g.places {
+	for _, p := range g.dirs {
 		p.gather(g)
 	}
 }

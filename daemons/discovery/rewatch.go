@@ -16,12 +16,12 @@ func (s *Service) lead(p *dirNode) {
 		return
 	}
 	if p.route == nil {
-		p.route = &route{place: p}
+		p.route = &route{dir: p}
 	}
 	hops, end := slices.Clone(p.route.hops), p.route.end
 	s.watches.lead(p.route, s.watches.top, elements(p.abs))
 	if to := p.route.end; to != nil {
-		to.places = append(to.places, p)
+		to.dirs = append(to.dirs, p)
 	}
 	p.on = 0
 	p.emptied = signed{}
@@ -37,7 +37,7 @@ func (s *Service) leadLink(f *file, linked bool) bool {
 		s.giveUp(f.route)
 		f.route = nil
 	case linked && f.route == nil && f.dir.route != nil && f.dir.route.end != nil && f.base != ".":
-		f.route = &route{place: f.dir, file: f}
+		f.route = &route{dir: f.dir, file: f}
 		s.watches.lead(f.route, f.dir.route.end, []string{f.base})
 		return true
 	}
@@ -48,7 +48,7 @@ func (s *Service) leadLink(f *file, linked bool) bool {
 // its end.
 func (s *Service) rewatch(r *route) {
 	if r.file == nil {
-		s.rewatchDir(r.place)
+		s.rewatchDir(r.dir)
 		return
 	}
 	f, from := r.file, r.file.dir.route
@@ -63,7 +63,7 @@ func (s *Service) rewatch(r *route) {
 
 // rewatchDir drops the routes of links too: they begin at the folder.
 func (s *Service) rewatchDir(p *dirNode) {
-	if p == s.cookies.place {
+	if p == s.cookies.dir {
 		s.routeCookies()
 		return
 	}
@@ -98,14 +98,14 @@ func (s *Service) leave(p *dirNode) {
 	s.giveUp(p.route)
 	p.route = nil
 	delete(s.looseAt, p)
-	delete(s.graph.placeOf, p.dir)
-	s.graph.places[p.number] = nil
+	delete(s.graph.dirByPath, p.path)
+	s.graph.dirs[p.number] = nil
 	p.missed, p.present = nil, nil
 }
 
 // release forgets what no node expects any more.
 func (s *Service) release() {
-	files, places, listings := s.graph.release()
+	files, dirs, listings := s.graph.release()
 	for _, f := range files {
 		delete(s.loose, f)
 		s.recent.remove(f)
@@ -116,14 +116,14 @@ func (s *Service) release() {
 		if len(l.expects) > 0 {
 			continue
 		}
-		left := []*dirNode{l.place}
+		left := []*dirNode{l.dir}
 		for _, b := range l.branches {
 			left = append(left, l.prune(b.rel)...)
 		}
-		places = append(places, left...)
+		dirs = append(dirs, left...)
 		s.graph.listings[l.number] = nil
 	}
-	for _, p := range places {
+	for _, p := range dirs {
 		if !p.gone {
 			p.trim(s.graph)
 			s.leave(p)
@@ -134,17 +134,17 @@ func (s *Service) release() {
 // routeAll leads every route, as far as there are events.
 func (s *Service) routeAll() {
 	if s.watches == nil {
-		for _, p := range s.graph.placeOf {
+		for _, p := range s.graph.dirByPath {
 			s.looseAt[p] = struct{}{}
 		}
 		return
 	}
-	for _, p := range s.graph.placeOf {
+	for _, p := range s.graph.dirByPath {
 		s.lead(p)
 	}
 }
 
-// rewatchAll makes a new watcher: nothing that the old one knew is believed.
+// rewatchAll makes a new watcher, which knows nothing of the old one.
 func (s *Service) rewatchAll() {
 	if s.watches != nil {
 		s.watches.notify.Close()
@@ -153,7 +153,7 @@ func (s *Service) rewatchAll() {
 	clear(s.loose)
 	clear(s.looseAt)
 	s.recent.clear()
-	for _, p := range s.graph.placeOf {
+	for _, p := range s.graph.dirByPath {
 		p.route = nil
 		for _, f := range p.files {
 			f.route, f.loose = nil, false
@@ -173,14 +173,14 @@ func (s *Service) rescan() int {
 	s.counts.rescans.Add(1)
 	if s.cfg.Watch && eventsTrusted {
 		s.rewatchAll()
-		if s.cookies.place != nil {
-			s.cookies.place.route = nil
+		if s.cookies.dir != nil {
+			s.cookies.dir.route = nil
 			s.routeCookies()
 		}
 	}
 	s.routeAll()
 	n := s.scanAll()
-	s.settle()
+	s.finishScan()
 	s.hintsDue = s.watches != nil
 	s.poke()
 	return n

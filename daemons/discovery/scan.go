@@ -19,34 +19,34 @@ type dirScan struct {
 	emptied signed
 }
 
-// parallelFrom is how many looks are worth a second core.
+// parallelFrom is the number of looks from which a second core saves time.
 const parallelFrom = 512
 
 // scanAll looks at everything that was recorded, and returns how many files.
 func (s *Service) scanAll() int {
-	places := make([]*dirNode, 0, len(s.graph.placeOf))
-	for _, p := range s.graph.placeOf {
-		places = append(places, p)
+	dirs := make([]*dirNode, 0, len(s.graph.dirByPath))
+	for _, p := range s.graph.dirByPath {
+		dirs = append(dirs, p)
 	}
-	return s.scan(places)
+	return s.scan(dirs)
 }
 
 // scan looks at everything in some folders, and returns how many files it looked at.
-func (s *Service) scan(places []*dirNode) int {
-	glimpses := make([]dirScan, len(places))
+func (s *Service) scan(dirs []*dirNode) int {
+	scans := make([]dirScan, len(dirs))
 	workers, looks := 1, 0
-	for _, p := range places {
+	for _, p := range dirs {
 		looks += len(p.files) + len(p.present) + 1
 	}
 	if looks >= parallelFrom {
-		workers = min(runtime.GOMAXPROCS(0), len(places))
+		workers = min(runtime.GOMAXPROCS(0), len(dirs))
 	}
-	each(len(places), workers, func(i int) { glimpses[i] = s.graph.scanDir(places[i]) })
+	each(len(dirs), workers, func(i int) { scans[i] = s.graph.scanDir(dirs[i]) })
 	n := 0
-	for i := range glimpses {
-		n += s.take(&glimpses[i])
+	for i := range scans {
+		n += s.take(&scans[i])
 	}
-	for _, p := range places {
+	for _, p := range dirs {
 		s.scanBranches(p, true)
 	}
 	s.counts.looks.Add(uint64(n))
@@ -232,11 +232,11 @@ func (r *route) covers() bool {
 func (s *Service) scanUncovered() int {
 	n := 0
 	if len(s.looseAt) > 0 {
-		places := make([]*dirNode, 0, len(s.looseAt))
+		dirs := make([]*dirNode, 0, len(s.looseAt))
 		for p := range s.looseAt {
-			places = append(places, p)
+			dirs = append(dirs, p)
 		}
-		n += s.scan(places)
+		n += s.scan(dirs)
 	}
 	if len(s.loose) == 0 {
 		return n
@@ -266,10 +266,10 @@ func (s *Service) scanBranches(p *dirNode, all bool) {
 // scanBranch reads a folder of a listing and those beneath it that came.
 func (s *Service) scanBranch(b *branch) {
 	first := b.listing.digest == ""
-	names, came, went := b.scan(s.graph.signFolder(b.place))
+	names, came, went := b.scan(s.graph.signFolder(b.dir))
 	for _, rel := range names {
-		if !first && !s.ignores(b.listing.place.join(rel)) {
-			s.note(b.listing.place.join(rel), false, b.read.sig.Ctime)
+		if !first && !s.ignores(b.listing.dir.join(rel)) {
+			s.note(b.listing.dir.join(rel), false, b.read.sig.Ctime)
 		}
 	}
 	for _, d := range went {
@@ -279,17 +279,17 @@ func (s *Service) scanBranch(b *branch) {
 	}
 	for _, d := range came {
 		child := s.graph.grow(b.listing, join(b.rel, d))
-		if child.place.route == nil {
-			s.lead(child.place)
+		if child.dir.route == nil {
+			s.lead(child.dir)
 		}
-		s.noteCoverage(child.place)
+		s.noteCoverage(child.dir)
 		s.scanBranch(child)
 	}
 }
 
-// settle finishes what looks have put off.
-func (s *Service) settle() {
-	s.graph.settle()
+// finishScan finishes what looks have put off.
+func (s *Service) finishScan() {
+	s.graph.updateExpectations()
 	for _, l := range s.graph.listings {
 		if l != nil && l.changed {
 			s.graph.summarize(l)

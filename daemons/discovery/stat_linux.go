@@ -19,9 +19,9 @@ type fileStat struct {
 	writable bool          // this user may change it
 }
 
-// plain reports whether an event must come for every change of what was seen, as
-// long as it comes through its folder's names: nothing at all, a regular file
-// with this name only, or a symbolic link itself, whose text never changes.
+// plain reports whether every change of what was seen makes an event, if it is made by a
+// name in this folder. That is so for a missing file, a regular file without other names,
+// and a symbolic link itself, whose text never changes.
 func (s fileStat) plain() bool {
 	return !s.sig.Exists() || s.sig.IsRegular() && !s.aliased || s.sig.Mode&unix.S_IFMT == unix.S_IFLNK
 }

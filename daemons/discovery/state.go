@@ -17,8 +17,8 @@ import (
 // stateMagic begins the state file and names its version.
 const stateMagic = "replibuild graph 4\n"
 
-// load makes the graph: from the state file, or empty with a new token. All files
-// count as not looked at yet, so every node is dirty until someone does.
+// load makes the graph: from the state file, or empty with a new token. All files count
+// as not looked at yet, so every node is dirty until a look at its files.
 func (s *Service) load() {
 	s.graph, s.token = newGraph(filepath.ToSlash(s.cfg.Root)), newToken()
 	if s.cfg.StateFile == "" {
@@ -91,11 +91,11 @@ func (s *Service) encode() []byte {
 	w.text(string(s.root))
 	w.text(s.token)
 	w.number(s.changes.generation)
-	places := w.places(g)
-	files := w.files(g, places)
-	listings := w.listings(g, places)
+	dirs := w.dirs(g)
+	files := w.files(g, dirs)
+	listings := w.listings(g, dirs)
 	w.names(g)
-	expects := w.expects(g, places, files, listings)
+	expects := w.expects(g, dirs, files, listings)
 	w.nodes(g, expects)
 	sum := sha256.Sum256(w.Bytes())
 	w.Write(sum[:])
@@ -126,21 +126,21 @@ func (w *writer) text(s string) {
 	w.WriteString(s)
 }
 
-func (w *writer) places(g *graph) (numbers []uint32) {
-	numbers = make([]uint32, len(g.places))
-	w.number(uint64(len(g.placeOf)))
+func (w *writer) dirs(g *graph) (numbers []uint32) {
+	numbers = make([]uint32, len(g.dirs))
+	w.number(uint64(len(g.dirByPath)))
 	n := uint32(0)
-	for i, p := range g.places {
+	for i, p := range g.dirs {
 		if p != nil {
 			numbers[i] = n
 			n++
-			w.text(p.dir)
+			w.text(p.path)
 		}
 	}
 	return numbers
 }
 
-func (w *writer) files(g *graph, places []uint32) (numbers []uint32) {
+func (w *writer) files(g *graph, dirs []uint32) (numbers []uint32) {
 	numbers = make([]uint32, len(g.files))
 	w.number(uint64(g.fileCount()))
 	n := uint32(0)
@@ -148,7 +148,7 @@ func (w *writer) files(g *graph, places []uint32) (numbers []uint32) {
 		if f != nil {
 			numbers[i] = n
 			n++
-			w.number(uint64(places[f.dir.number]))
+			w.number(uint64(dirs[f.dir.number]))
 			w.text(f.base)
 			w.flag(f.link)
 		}
@@ -156,7 +156,7 @@ func (w *writer) files(g *graph, places []uint32) (numbers []uint32) {
 	return numbers
 }
 
-func (w *writer) listings(g *graph, places []uint32) (numbers []uint32) {
+func (w *writer) listings(g *graph, dirs []uint32) (numbers []uint32) {
 	numbers = make([]uint32, len(g.listings))
 	live := 0
 	for _, l := range g.listings {
@@ -170,7 +170,7 @@ func (w *writer) listings(g *graph, places []uint32) (numbers []uint32) {
 		if l != nil {
 			numbers[i] = n
 			n++
-			w.number(uint64(places[l.place.number]))
+			w.number(uint64(dirs[l.dir.number]))
 			w.text(l.match)
 		}
 	}
@@ -186,7 +186,7 @@ func (w *writer) names(g *graph) {
 	}
 }
 
-func (w *writer) expects(g *graph, places, files, listings []uint32) (numbers []uint32) {
+func (w *writer) expects(g *graph, dirs, files, listings []uint32) (numbers []uint32) {
 	numbers = make([]uint32, len(g.expects))
 	sets := map[string]uint64{}
 	w.number(uint64(len(g.expectByKey)))
@@ -208,7 +208,7 @@ func (w *writer) expects(g *graph, places, files, listings []uint32) (numbers []
 			w.number(uint64(listings[e.subject]))
 			w.text(e.want)
 		case misses:
-			w.number(uint64(places[e.subject]))
+			w.number(uint64(dirs[e.subject]))
 			w.set(sets, e.want)
 		}
 	}

@@ -34,7 +34,7 @@ func (s *Service) Sync(ctx context.Context, req ipc.SyncRequest) (ipc.SyncReply,
 	default:
 		reply.Scanned = s.scanAll()
 	}
-	s.settle()
+	s.finishScan()
 	if err := s.compareContents(ctx); err != nil {
 		return ipc.SyncReply{}, err
 	}
@@ -59,9 +59,9 @@ func (s *Service) answer(reply *ipc.SyncReply) {
 	}
 }
 
-// untilTick returns how long it takes until the newest change seen is a tick old: a
-// hash taken after that belongs to its signature for sure. A time in the future, which
-// the clock leaves when it is set back, counts as now.
+// untilTick returns how long it takes until the newest change seen is a tick old: a hash
+// taken after that belongs to its signature. A time in the future, as after setting the
+// clock back, counts as now.
 func (s *Service) untilTick() time.Duration {
 	if s.newest == 0 || s.cfg.impatient {
 		return 0
@@ -101,7 +101,7 @@ func (s *Service) remounted() bool {
 func (w *watches) concerns(path string) bool {
 	dir, base := splitEvent(path)
 	f := w.folders[dir]
-	return path == "/" || w.folders[path] != nil || f != nil && (len(f.hooks[base]) > 0 || len(f.places) > 0)
+	return path == "/" || w.folders[path] != nil || f != nil && (len(f.hooks[base]) > 0 || len(f.dirs) > 0)
 }
 
 // Rescan implements [ipc.Discovery].

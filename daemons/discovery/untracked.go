@@ -10,12 +10,12 @@ import (
 	"github.com/fsnotify/fsnotify"
 )
 
-// Hints are files of the project that no node has recorded, because the unit that
-// will read them has never been compiled: they make no answer, but a change of them
-// is a reason to try again.
+// Hints are files of the project that no node has recorded, because the unit that will
+// read them has never been compiled: they are in no answer, but a change of them is a
+// reason to build again.
 
-// maxHints is how many folders are watched for them: enough for a project, not for
-// what a package manager puts beside it.
+// maxHints is how many folders are watched for them: enough for the sources of a project,
+// not for the packages that a package manager puts beside them.
 const maxHints = 1024
 
 // sourceLike are the extensions of files that are worth a build.
@@ -77,7 +77,7 @@ func (s *Service) noteUntracked(f *folder, base string, op fsnotify.Op) {
 
 // recorded reports whether a look has told already what changed.
 func (s *Service) recorded(f *folder, base string) bool {
-	for _, p := range f.places {
+	for _, p := range f.dirs {
 		if len(p.filesAt(base)) > 0 {
 			return true
 		}
@@ -142,7 +142,7 @@ func (w *watches) dropUntracked() bool {
 			continue
 		}
 		f.hint = false
-		if len(f.hooks) == 0 && len(f.places) == 0 && len(f.children) == 0 {
+		if len(f.hooks) == 0 && len(f.dirs) == 0 && len(f.children) == 0 {
 			w.unwatch(f)
 		}
 	}

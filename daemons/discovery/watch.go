@@ -102,7 +102,7 @@ func (s *Service) digest(e fsnotify.Event) {
 	if f == nil {
 		return
 	}
-	if s.cookies.place != nil && slices.Contains(f.places, s.cookies.place) {
+	if s.cookies.dir != nil && slices.Contains(f.dirs, s.cookies.dir) {
 		s.cookies.arrive(base)
 	}
 	var shed *folder
@@ -113,7 +113,7 @@ func (s *Service) digest(e fsnotify.Event) {
 	if e.Op&structural != 0 || len(f.hooks[base]) > 0 {
 		s.leadHooked(f, base)
 	}
-	for _, p := range slices.Clone(f.places) {
+	for _, p := range slices.Clone(f.dirs) {
 		s.lookInto(p, base, e.Op)
 	}
 	for len(w.lost) > 0 && s.watches == w {
@@ -143,7 +143,7 @@ func (s *Service) leadHooked(f *folder, base string) {
 
 // lookInto looks at what is recorded of one name in a folder.
 func (s *Service) lookInto(p *dirNode, base string, op fsnotify.Op) {
-	if p.gone || p == s.cookies.place {
+	if p.gone || p == s.cookies.dir {
 		return
 	}
 	for _, f := range p.filesAt(".") {

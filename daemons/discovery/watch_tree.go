@@ -16,7 +16,7 @@ type folder struct {
 	name     string
 	children map[string]*folder
 	hooks    map[string][]*route // by entry: who has to be led anew when it changes
-	places   []*dirNode          // whose folder it is
+	dirs     []*dirNode          // whose folder it is
 
 	id      fileID
 	watched bool
@@ -48,11 +48,11 @@ const (
 // is a symbolic link leads to: every entry on it is in a watched folder, or the
 // route is not sure.
 type route struct {
-	place *dirNode
-	file  *file // nil: the route is the folder's
-	hops  []hop
-	end   *folder // nil: there is no such folder
-	sure  bool
+	dir  *dirNode
+	file *file // nil: the route is the folder's
+	hops []hop
+	end  *folder // nil: there is no such folder
+	sure bool
 }
 
 type hop struct {
@@ -190,7 +190,7 @@ func (w *watches) unhook(r *route) {
 	}
 	r.hops = r.hops[:0]
 	if r.end != nil && r.file == nil {
-		r.end.places = slices.DeleteFunc(r.end.places, func(p *dirNode) bool { return p == r.place })
+		r.end.dirs = slices.DeleteFunc(r.end.dirs, func(p *dirNode) bool { return p == r.dir })
 	}
 	r.end = nil
 }
@@ -280,7 +280,7 @@ func (w *watches) shed(f *folder) {
 
 // tidy ends the watches of folders that nothing leads through any more.
 func (w *watches) tidy(f *folder) {
-	for f.parent != nil && !f.hint && len(f.children) == 0 && len(f.hooks) == 0 && len(f.places) == 0 {
+	for f.parent != nil && !f.hint && len(f.children) == 0 && len(f.hooks) == 0 && len(f.dirs) == 0 {
 		w.unwatch(f)
 		delete(f.parent.children, f.name)
 		delete(w.folders, f.path)

@@ -17,15 +17,15 @@ type actionGraph struct {
 }
 
 // edge leads to a neighbour. An order-only edge carries no file: the later action runs
-// after the other one, whatever becomes of its outputs.
+// after the other one, whether its outputs change or not.
 type edge struct {
 	to        int
 	input     string // the file that is made and read
 	orderOnly bool
 }
 
-// newActionGraph checks that a plan holds together: a setup daemon of another version
-// must not be able to end this one.
+// newActionGraph checks that a plan is consistent: a bad plan from a setup daemon of
+// another version must not crash this daemon.
 func newActionGraph(p *ipc.Plan) (*actionGraph, error) {
 	g := &actionGraph{
 		plan: p, at: make(map[string]int, len(p.Actions)), makes: make(map[string]int, len(p.Actions)),

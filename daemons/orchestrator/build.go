@@ -16,12 +16,12 @@ import (
 // build is one run of the pipeline. The goroutine that runs it owns everything but
 // what mu guards; services report from goroutines of their own.
 type build struct {
-	s       *Service
-	job     *job
-	started time.Time
-	envHash string
-	memory  *lastBuild // the service's, or an empty one while another process builds
-	outputs *outputLog // nil without the build lock
+	s         *Service
+	job       *job
+	started   time.Time
+	envHash   string
+	lastBuild *lastBuild // the service's, or an empty one while another process builds
+	outputs   *outputLog // nil without the build lock
 
 	discovery   *session[ipc.Discovery]
 	setup       *session[ipc.Setup]
@@ -37,23 +37,23 @@ type build struct {
 	correction float64                // what estimates are multiplied with
 	total      int                    // units of the request
 	learned    bool                   // there is something to write down
-	distrust   bool                   // discovery's stand-in has been asked: it knows nothing of before
+	distrust   bool                   // the local discovery has been asked: it has no earlier records
 	working    atomic.Bool            // compilation was asked for something that can be cancelled
 
 	mu       sync.Mutex
-	outcomes map[string]ipc.UnitResult // units that were not in place from the start
-	made     []ipc.UnitRecord          // what history lists: all that was not in place
-	failed   []string                  // files, targets and steps that failed, for Detail
-	links    int                       // linkers and archivers that ran
-	undone   []string                  // nodes that must be tried again whatever discovery says
+	outcomes map[string]ipc.ActionResult // units that were not in place from the start
+	made     []ipc.UnitRecord            // what history lists: all that was not in place
+	failed   []string                    // files, targets and steps that failed, for Detail
+	links    int                         // linkers and archivers that ran
+	undone   []string                    // nodes that must be tried again whatever discovery says
 }
 
-// run is the life of a build from BuildStarted to what is done after its callers
-// have gone.
+// run does the build, from BuildStarted to what is written after the callers got their
+// result.
 func (s *Service) run(j *job) {
 	b := &build{
-		s: s, job: j, started: time.Now(), envHash: digest(j.req.Env), memory: s.memory,
-		outcomes: map[string]ipc.UnitResult{}, past: sync.OnceValue(s.history.nodes),
+		s: s, job: j, started: time.Now(), envHash: digest(j.req.Env), lastBuild: s.lastBuild,
+		outcomes: map[string]ipc.ActionResult{}, past: sync.OnceValue(s.history.nodes),
 	}
 	b.discovery = newSession(s.discovery, b.takenOver)
 	b.setup = newSession(s.setup, b.takenOver)
@@ -90,7 +90,7 @@ func (b *build) rounds() error {
 	}
 }
 
-// round is design's "A build, step by step".
+// round is one pass: changes, plan, and the actions that the changes need.
 func (b *build) round() error {
 	if err := b.job.ctx.Err(); err != nil {
 		return err
@@ -138,9 +138,9 @@ func (b *build) work(seen changes) error {
 	return err
 }
 
-// makeFolders makes the folders that commands write to, before anything runs. A folder
-// that is searched for headers and comes only later would make the compiles run again that
-// missed it. Where it cannot be made, the command says why.
+// makeFolders makes the folders that commands write to, before anything runs. A compile
+// notes a missing header folder as a miss. If the folder were made later, that compile
+// would run again. If a folder cannot be made, the command that needs it says why.
 func (b *build) makeFolders() {
 	for _, i := range b.scope.actions {
 		a := &b.plan.Actions[i]
@@ -162,11 +162,11 @@ func (b *build) stopReason(err error) ipc.Reason {
 }
 
 // NoticeLocked is the code of notices about another process that builds in the same
-// folder. Who takes over from a daemon that hangs has said so already.
+// folder. A process that takes over from a hung daemon has said so already.
 const NoticeLocked = "build_locked"
 
-// lock waits until no other process builds here. A build folder that cannot be
-// locked is built in all the same, without touching what the holder remembers.
+// lock waits until no other process builds here. If the lock cannot be taken, it builds
+// without it, and leaves the state files of the holder alone.
 func (b *build) lock() *buildLock {
 	if b.s.cfg.BuildLock == "" {
 		return &buildLock{}
@@ -178,7 +178,7 @@ func (b *build) lock() *buildLock {
 		b.outputs = newOutputLog(b.s.cfg.BuildLock, b.s.cfg.Root, b.s.root, b.s.log)
 		return lock
 	}
-	b.memory = openLastBuild("", b.s.root, b.s.log)
+	b.lastBuild = openLastBuild("", b.s.root, b.s.log)
 	switch {
 	case b.job.ctx.Err() != nil:
 	case err != nil:
@@ -212,12 +212,12 @@ func (b *build) stopWork() {
 	}
 }
 
-// learn settles what discovery has taken and what is known to be good.
+// learn notes what discovery has taken and what is known to be good.
 func (b *build) learn(err error) {
-	m, req := b.memory, b.job.req
-	b.settle()
+	m, req := b.lastBuild, b.job.req
+	b.flushRecords()
 	if b.discovery.replaced() {
-		m.token = "" // the daemon has other records than the stand-in
+		m.token = "" // the daemon has other records than the local service
 	}
 	good := err == nil && b.failures() == 0 && b.counts().Skipped == 0
 	if len(req.Files) == 0 {
@@ -234,11 +234,11 @@ func (b *build) learn(err error) {
 	}
 }
 
-// allRecorded reports whether discovery knows all nodes of the scope. It says nothing of
-// a node that it does not know, and that is not the same as nothing to do: a service may
-// die between a result and its record.
+// allRecorded reports whether discovery knows all nodes of the scope. Discovery does not
+// report nodes that it does not know. Such a node is not up to date: a service may die
+// between a result and its record.
 func (b *build) allRecorded() bool {
-	recorded := b.memory.recorded
+	recorded := b.lastBuild.recorded
 	all := recorded[planNode]
 	for _, i := range b.scope.actions {
 		a := &b.plan.Actions[i]
@@ -247,18 +247,18 @@ func (b *build) allRecorded() bool {
 	return all
 }
 
-// settle waits until discovery has all records, and notes which they are. A record
-// that it did not take costs what it said of before: nothing is believed then.
-func (b *build) settle() { b.settled(b.recorder.settle) }
+// flushRecords waits until discovery has all records, and notes which they are. If it did
+// not take one, nothing that it said before is believed.
+func (b *build) flushRecords() { b.takeRecords(b.recorder.flush) }
 
-func (b *build) settled(how func(*lastBuild) error) {
-	if err := how(b.memory); err != nil {
+func (b *build) takeRecords(how func(*lastBuild) error) {
+	if err := how(b.lastBuild); err != nil {
 		b.s.log.Warn("record what was built", "build", b.job.id, "error", err)
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for _, id := range b.undone {
-		delete(b.memory.recorded, id)
+		delete(b.lastBuild.recorded, id)
 	}
 	b.undone = nil
 }
@@ -305,7 +305,7 @@ func (b *build) afterwards() {
 	if !b.learned {
 		return
 	}
-	b.memory.save()
+	b.lastBuild.save()
 	if err := b.s.history.flush(); err != nil {
 		b.s.log.Warn("write down the build", "error", err)
 	}
@@ -321,8 +321,8 @@ func (b *build) phase(name string, start time.Time) {
 func (b *build) emit(body ipc.EventBody) { b.job.events.add(b.job.id, body) }
 
 func (b *build) projectName() string {
-	if b.s.memory.project != "" {
-		return b.s.memory.project
+	if b.s.lastBuild.project != "" {
+		return b.s.lastBuild.project
 	}
 	return filepath.Base(b.s.cfg.Root)
 }

@@ -21,8 +21,8 @@ const (
 // stream broke: its daemon needs some 50 ms to start.
 const changesRetry = 200 * time.Millisecond
 
-// followChanges hands discovery's events on to subscribers, and to the automatic
-// builds where those are asked for.
+// followChanges passes discovery's events to subscribers, and to automatic builds if they
+// are enabled.
 func (s *Service) followChanges() {
 	poke := make(chan struct{}, 1)
 	if s.cfg.AutoBuild {
@@ -35,7 +35,7 @@ func (s *Service) followChanges() {
 				s.tellDirty(s.ctx)
 			}
 			if s.worthBuilding(e) {
-				signal(poke)
+				pause.Wake(poke)
 			}
 		})
 		if s.ctx.Err() != nil {
@@ -44,12 +44,12 @@ func (s *Service) followChanges() {
 		s.log.Warn("changes are not followed", "error", err)
 		if s.awaitDiscovery() == nil {
 			s.log.Info("changes are followed again")
-			signal(poke) // for what changed in between
+			pause.Wake(poke) // for what changed in between
 		}
 	}
 }
 
-// awaitDiscovery returns when discovery answers, after one pause where there is no daemon.
+// awaitDiscovery returns when discovery answers. Without a daemon it pauses once.
 func (s *Service) awaitDiscovery() error {
 	for {
 		if err := pause.For(s.ctx, changesRetry); err != nil {
@@ -61,15 +61,9 @@ func (s *Service) awaitDiscovery() error {
 	}
 }
 
-func signal(c chan<- struct{}) {
-	select {
-	case c <- struct{}{}:
-	default: // it will be looked at anyway
-	}
-}
-
-// worthBuilding reports whether a change calls for an automatic build: something is
-// dirty by it, or the last build failed and discovery may not know of what.
+// worthBuilding reports whether a change calls for an automatic build: it made something
+// dirty, or the last build failed and discovery may not know which files the failed
+// action reads.
 func (s *Service) worthBuilding(e ipc.FilesChanged) bool {
 	return (e.Dirty > 0 || s.lastFailed.Load()) && !s.allOurs(e.Paths)
 }
@@ -103,8 +97,8 @@ func (s *Service) buildAfterChanges(poke <-chan struct{}) {
 	}
 }
 
-// waitForQuiet returns once no poke came for a moment, or for too long there was no
-// such moment.
+// waitForQuiet returns when no poke has come for autoQuiet, at the latest after
+// autoPatience.
 func waitForQuiet(ctx context.Context, poke <-chan struct{}) error {
 	limit := time.NewTimer(autoPatience)
 	defer limit.Stop()
@@ -124,8 +118,8 @@ func waitForQuiet(ctx context.Context, poke <-chan struct{}) error {
 	}
 }
 
-// buildUnattended repeats the last build, for nobody in particular. If that one
-// still runs it looks for changes again.
+// buildUnattended repeats the last build without a caller. If that build still runs, it
+// looks for changes again.
 func (s *Service) buildUnattended() {
 	req := ipc.BuildRequest{Trigger: ipc.TriggerAuto}
 	if last := s.last.Load(); last != nil {

@@ -82,10 +82,10 @@ func replaceFile(path string, data []byte, caller *ipc.Caller) error {
 	return err
 }
 
-// updateCompileCommands brings compile_commands.json up to date beside the compiler
-// and returns how to wait for it. It was written for this plan already, most often.
+// updateCompileCommands brings compile_commands.json up to date beside the compiler and
+// returns how to wait for it. Most often it was already written for this plan.
 func (b *build) updateCompileCommands() (wait func()) {
-	if b.memory.commandsFor == b.plan.ID && !b.commandsLost() {
+	if b.lastBuild.commandsFor == b.plan.ID && !b.commandsLost() {
 		return func() {}
 	}
 	written := make(chan error, 1)
@@ -93,22 +93,22 @@ func (b *build) updateCompileCommands() (wait func()) {
 	go func() { written <- writeCompileCommands(p, b.job.req.Caller) }()
 	return func() {
 		if err := <-written; err != nil {
-			b.memory.commandsFor = ""
+			b.lastBuild.commandsFor = ""
 			b.emit(ipc.Notice{
 				Level: "warning", Message: fmt.Sprintf("cannot write compile_commands.json: %v", err),
 				Hint: "editors that use it will not know new files and flags",
 			})
 			return
 		}
-		b.memory.commandsFor, b.memory.buildDir = p.ID, p.BuildDir
+		b.lastBuild.commandsFor, b.lastBuild.buildDir = p.ID, p.BuildDir
 	}
 }
 
 // commandsLost reports whether compile_commands.json was there and is not any more.
 func (b *build) commandsLost() bool {
-	if b.memory.commandsFor == "" {
+	if b.lastBuild.commandsFor == "" {
 		return false
 	}
-	_, err := os.Stat(compileCommandsPath(b.s.cfg.Root, b.memory.buildDir))
+	_, err := os.Stat(compileCommandsPath(b.s.cfg.Root, b.lastBuild.buildDir))
 	return errors.Is(err, os.ErrNotExist)
 }

@@ -13,17 +13,17 @@ import (
 	"github.com/RepliBuild/replibuild/ipc"
 )
 
-// unitCost is what a unit or link cost when it was really made last.
+// unitCost is what a unit or link cost when a process last made it.
 type unitCost struct {
 	Seconds float64 `json:"seconds"`
 	Peak    int64   `json:"peak_bytes,omitempty"`
-	// Recent are what the last times took of a core, oldest first. Unlike wall time it
-	// hardly depends on what else ran.
+	// Recent are the CPU seconds of the last runs, oldest first. CPU time depends less on
+	// other load than wall time.
 	Recent []float64 `json:"recent,omitempty"`
 }
 
-// maxRecent is how many times are kept: the median of five follows an edit that makes a
-// unit costlier after three builds, and one slow build does not move it.
+// maxRecent is how many times are kept. The median of five follows a lasting change after
+// three builds, and ignores one slow build.
 const maxRecent = 5
 
 // expected is what the node is expected to take: the median of the last times.
@@ -49,11 +49,10 @@ type costLine struct {
 // minCostLines is how many lines the file may have however few nodes there are.
 const minCostLines = 1000
 
-// costs remembers every node's cost for scheduling, for longer than the history
-// remembers builds. It also says which units have been seen before. On disk it is a
-// line for every time that a node was made, the last one counts; the file is
-// rewritten when half of it is out of date, so that a build of one unit in ten
-// thousand writes one line.
+// costs remembers every node's cost for scheduling, for longer than the history remembers
+// builds. It also says which units have been seen before. The file gets a line each time
+// a node is made; the last line of a node counts. It is rewritten when half of its lines
+// are out of date. So a build of one unit in ten thousand writes one line.
 type costs struct {
 	file jsonlFile
 
@@ -83,7 +82,7 @@ func openCosts(dir string, root rootid.ID, log *slog.Logger) *costs {
 }
 
 // add notes a finished node. A node from the cache costs what its hit saved.
-func (c *costs) add(r ipc.UnitResult) {
+func (c *costs) add(r ipc.ActionResult) {
 	cost := unitCost{Seconds: r.Seconds, Peak: r.Peak}
 	switch {
 	case r.Status == ipc.StatusCompiled:

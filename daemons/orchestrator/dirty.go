@@ -22,7 +22,7 @@ func (d *dirtiness) last() ipc.DirtyChanged {
 
 // tellDirty asks discovery what is dirty and tells subscribers if that has changed.
 func (s *Service) tellDirty(ctx context.Context) {
-	s.dirty.mu.Lock() // while it asks, so that a late answer never follows a newer one
+	s.dirty.mu.Lock() // held while asking: a late answer never follows a newer one
 	defer s.dirty.mu.Unlock()
 	now := s.askDirty(ctx)
 	if reflect.DeepEqual(now, s.dirty.now) {

@@ -6,18 +6,18 @@ import (
 	"github.com/RepliBuild/replibuild/ipc"
 )
 
-// An estimate adds up what each unit takes of a core, as if nothing else ran. How long
-// builds like this one took in proportion to their estimates corrects that: the median of
-// the last ones. Few are looked at, because other work comes and goes; three, because one
-// may have been disturbed. Of 150 builds on a machine with 10 to 30 other processes 147
-// were within a factor of two, with nine instead of three 144.
+// An estimate adds up the CPU time of each unit, as if nothing else ran. It is multiplied
+// by the median of how much longer than their estimates the last builds like this one
+// took. Only three builds are looked at, because other load changes; more than one,
+// because one may have been disturbed. Of 150 builds on a machine with 10 to 30 other
+// processes 147 were within a factor of two, with nine instead of three 144.
 const (
 	lastRatios  = 3 // that are looked at
 	similarSize = 3 // by what factor the number of units may differ
 )
 
-// correction is what to multiply an estimate for so many units with. Where history knows
-// no build like it, another one says how busy the machine is.
+// correction is the factor for an estimate of so many units. If history has no similar
+// build, the last build of any size says how busy the machine is.
 func (h *history) correction(units int) float64 {
 	h.mu.Lock()
 	defer h.mu.Unlock()

@@ -12,7 +12,7 @@ import (
 // own pace from the first event on, so nobody waits for a slow one and whoever
 // joins late misses nothing.
 type eventLog struct {
-	publish func(ipc.Event) // also sees every event, in order; must not block
+	publish func(ipc.Event) // gets every event too, in order; must not block
 
 	mu       sync.Mutex
 	events   []ipc.Event
@@ -26,8 +26,8 @@ func newEventLog(publish func(ipc.Event)) *eventLog {
 	return &eventLog{publish: publish, grown: make(chan struct{})}
 }
 
-// add appends an event. BuildFinished closes the log; what comes later, from a
-// service that was given up, is dropped.
+// add appends an event. BuildFinished closes the log. Later events, from a service that
+// was given up, are dropped.
 func (l *eventLog) add(build string, body ipc.EventBody) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -43,8 +43,8 @@ func (l *eventLog) add(build string, body ipc.EventBody) {
 	l.grown = make(chan struct{})
 }
 
-// inOrder notes what body says of the build's life. Places in the queue are told
-// from several goroutines; one that is overtaken by better news is dropped.
+// inOrder notes what body says of the build's life. Places in the queue are told from
+// several goroutines; one that is out of date is dropped.
 func (l *eventLog) inOrder(body ipc.EventBody) bool {
 	switch e := body.(type) {
 	case ipc.BuildQueued:
@@ -60,8 +60,8 @@ func (l *eventLog) inOrder(body ipc.EventBody) bool {
 	return true
 }
 
-// condensed returns the events that say how the build stands: without those that a
-// later one makes superfluous, and without what only a trace shows.
+// condensed returns the events that describe the state of the build: without those that a
+// later one replaces, and without those that only a trace shows.
 func (l *eventLog) condensed() []ipc.Event {
 	l.mu.Lock()
 	events := l.events

@@ -21,8 +21,8 @@ const maxFacts = 20
 // explainTimeout bounds what one explanation asks of the other services.
 const explainTimeout = 5 * time.Second
 
-// Explain implements [ipc.Orchestrator]. It needs no build and starts none: what it
-// says comes from the history, and from discovery as it sees things now.
+// Explain implements [ipc.Orchestrator]. It starts no build. The answer comes from the
+// history and from what discovery knows now.
 func (s *Service) Explain(ctx context.Context, req ipc.ExplainRequest) (ipc.ExplainReply, error) {
 	ctx, cancel := context.WithTimeout(ctx, explainTimeout)
 	defer cancel()
@@ -40,8 +40,8 @@ func (s *Service) Explain(ctx context.Context, req ipc.ExplainRequest) (ipc.Expl
 	return s.explainHeader(ctx, reply, plan)
 }
 
-// planToExplain is the last plan, after a start setup's. A project whose
-// configuration is broken is explained without.
+// planToExplain is the last plan, or setup's after a start. It is nil if the project's
+// configuration is broken.
 func (s *Service) planToExplain(ctx context.Context) *ipc.Plan {
 	if g := s.plan.Load(); g != nil {
 		return g.plan

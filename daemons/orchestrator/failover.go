@@ -22,8 +22,8 @@ type Backend[T any] struct {
 	Local func() (T, func() error, error)
 }
 
-// backend is a Backend with the local service that stands in for a missing remote
-// one, which is made once and kept.
+// backend is a Backend with its local service, which is made once, when the remote one is
+// missing.
 type backend[T any] struct {
 	Backend[T]
 
@@ -107,8 +107,8 @@ func (s *session[T]) call(ctx context.Context, fn func(T) error) error {
 	return fn(service)
 }
 
-// isGone reports whether a service ended or is ending, as against having answered
-// that something is wrong.
+// isGone reports whether an error means that the service ended or is ending. Other errors
+// are answers of the service.
 func isGone(err error) bool {
 	return errors.Is(err, ipc.ErrUnreachable) || ipc.CodeOf(err) == ipc.CodeStopping
 }
@@ -123,7 +123,8 @@ func (s *session[T]) service() (service T, stoodIn bool, err error) {
 	return service, false, err
 }
 
-// takeOver makes the local service; several callers may find the remote one gone.
+// takeOver makes the local service; several callers may find the remote one gone at the
+// same time.
 func (s *session[T]) takeOver(cause error) (T, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -155,9 +156,9 @@ func (s *session[T]) end() error {
 	return s.standIn.closing()
 }
 
-// takenOver tells once that a daemon was given up, and has it replaced for the next
-// build, without waiting: the supervisor also ends one that hangs, which could wake
-// up later and go on where it was.
+// takenOver tells once that a daemon was given up, and starts its replacement for the
+// next build without waiting. The supervisor also ends a daemon that hangs: it could wake
+// up later and continue its work.
 func (b *build) takenOver(name string, cause error) {
 	who := name + " daemon"
 	if pid := b.s.pid(name); pid > 0 {

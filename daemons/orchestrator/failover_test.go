@@ -251,7 +251,7 @@ func TestLateNewsOfAServiceThatWasGivenUp(t *testing.T) {
 	t.Parallel()
 	w := newWorld()
 	s := w.service(t)
-	b := &build{s: s, job: newJob(ipc.BuildRequest{}, "", func(ipc.Event) {}), outcomes: map[string]ipc.UnitResult{}, memory: s.memory, past: s.history.nodes}
+	b := &build{s: s, job: newJob(ipc.BuildRequest{}, "", func(ipc.Event) {}), outcomes: map[string]ipc.ActionResult{}, lastBuild: s.lastBuild, past: s.history.nodes}
 	g, err := newActionGraph(&w.plan)
 	if err != nil {
 		t.Fatal(err)
@@ -268,10 +268,10 @@ func TestLateNewsOfAServiceThatWasGivenUp(t *testing.T) {
 	}
 	asked := newRequest(sched, units[:2])
 	_, old := asked.attempt()
-	done := ipc.UnitResult{ID: units[0].ID, Status: ipc.StatusCompiled}
-	old(ipc.RunProgress{Finished: []ipc.UnitResult{done, done}})
+	done := ipc.ActionResult{ID: units[0].ID, Status: ipc.StatusCompiled}
+	old(ipc.RunProgress{Finished: []ipc.ActionResult{done, done}})
 	req, _ := asked.attempt()
-	old(ipc.RunProgress{Started: []string{units[1].ID}, Finished: []ipc.UnitResult{{ID: units[1].ID, Status: ipc.StatusFailed}}})
+	old(ipc.RunProgress{Started: []string{units[1].ID}, Finished: []ipc.ActionResult{{ID: units[1].ID, Status: ipc.StatusFailed}}})
 	equal(t, "asked again for", len(req.Actions), 1)
 	sched.drain()
 	equal(t, "outcomes", len(b.outcomes), 1)

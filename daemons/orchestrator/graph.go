@@ -75,8 +75,8 @@ func (s *Service) fillGraph(ctx context.Context, reply ipc.GraphReply, p *ipc.Pl
 	return reply, nil
 }
 
-// inputCosts says what files cost, or with none given all that are read; without a
-// compilation that answers only their names are known.
+// inputCosts returns the costs of files, or of all that are read if none are given. If
+// compilation does not answer, only the names are filled in.
 func (s *Service) inputCosts(ctx context.Context, p *ipc.Plan, paths []string) []ipc.InputCost {
 	req := ipc.InputsRequest{Seconds: map[string]float64{}, Paths: paths}
 	costs := s.history.costs.snapshot()
@@ -130,9 +130,8 @@ func (s *Service) slow(ctx context.Context, limit int) *ipc.Slow {
 // asked are the names that files of the project include, by their last element.
 type asked map[string][]string
 
-// namesAsked collects them: of the headers outside of the project, those matter that
-// somebody in it asked for; what they include in turn costs as much and is not the
-// project's choice.
+// namesAsked collects them. Of headers outside the project, only those that the project
+// itself includes are listed: what they include in turn is not the project's choice.
 func namesAsked(root string, inputs []ipc.InputCost) asked {
 	names, texts := asked{}, includes.NewTexts()
 	for _, in := range inputs {

@@ -16,8 +16,8 @@ import (
 	"github.com/RepliBuild/replibuild/ipc"
 )
 
-// Bounds of the history: what half a year of work leaves, in some 10 MB of memory.
-// Units beyond the limit go from the oldest builds, whose counts stay.
+// Bounds of the history: about half a year of work, in some 10 MB of memory. Beyond the
+// limit the oldest builds lose their unit records; their counts stay.
 const (
 	maxBuilds      = 500
 	maxUnitRecords = 20_000
@@ -26,9 +26,9 @@ const (
 	maxHistoryBytes = 32 << 20
 )
 
-// history is the builds that were made, oldest first, and what each unit cost last.
-// On disk it is one JSON line a build, appended, rewritten when twice as long as it
-// may be; a line that cannot be read is skipped.
+// history is the builds that were made, oldest first, and what each unit cost last. The
+// file has one JSON line for each build. Lines are appended; the file is rewritten when
+// it is twice as long as it may be. A line that cannot be read is skipped.
 type history struct {
 	file jsonlFile
 	log  *slog.Logger

@@ -9,8 +9,8 @@ import (
 	"github.com/RepliBuild/replibuild/ipc"
 )
 
-// maxChains bounds the chains of one explanation: more are no answer for people, and
-// each unit more is a question to discovery and some hundred files to read.
+// maxChains bounds the chains of one explanation: people do not read more, and each
+// further unit costs a question to discovery and reading some hundred files.
 const maxChains = 100
 
 // inputsOf lists the files that a node read when it was made last.

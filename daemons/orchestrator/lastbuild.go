@@ -13,9 +13,9 @@ import (
 	"github.com/RepliBuild/replibuild/ipc"
 )
 
-// lastBuild is what one build knows of those before it. It is a belief about
-// discovery's records, and holds only while discovery shows the token of the last
-// record that was made here; [lastBuild.trust] drops it otherwise.
+// lastBuild is what one build knows of those before it. It is true only while discovery
+// shows the token of the last record that was made here; otherwise [lastBuild.trust]
+// drops it.
 type lastBuild struct {
 	path string // of the state file, "" = none
 	root rootid.ID
@@ -93,8 +93,8 @@ func openLastBuild(dir string, root rootid.ID, log *slog.Logger) *lastBuild {
 	return m
 }
 
-// save writes the state file. Failing costs the next process a look at everything,
-// so it is logged only.
+// save writes the state file. A failure is only logged: the next process looks at
+// everything then.
 func (m *lastBuild) save() {
 	if m.path == "" {
 		return
@@ -137,16 +137,16 @@ func (m *lastBuild) trust(token string) bool {
 	return false
 }
 
-// forget drops all that rests on discovery's records. Without the plan's ID no later
-// process can take the records that are missing from now on for complete ones.
+// forget drops all that rests on discovery's records. The plan's ID goes too, so that no
+// later process takes incomplete records for complete ones.
 func (m *lastBuild) forget() {
 	m.token, m.missing, m.plan, m.graph, m.planID, m.restored = "", nil, nil, nil, "", false
 	clear(m.recorded)
 	clear(m.good)
 }
 
-// adopt takes a plan from setup. Records of what is no longer made the same way
-// count no more; forget are the nodes that exist no more.
+// adopt takes a plan from setup. Records of actions that are made in another way now no
+// longer count. forget are the nodes that no longer exist.
 func (m *lastBuild) adopt(g *actionGraph, envHash string, env []string) (forget []string) {
 	p := g.plan
 	nodes := planNodes(p)

@@ -28,9 +28,9 @@ type buildLock struct {
 	done chan struct{}
 }
 
-// lockBuild takes the lock at path. waiting is called once when another process has
-// it; a lock whose holder shows no sign of life is not waited for: the result then
-// is not held, and its owner must keep its state in memory.
+// lockBuild takes the lock at path. waiting is called once if another process has it. If
+// that process shows no sign of life, lockBuild gives up: the lock it returns is not
+// held, and the caller must write no state files.
 func lockBuild(ctx context.Context, path string, waiting func()) (*buildLock, error) {
 	if err := rootid.MakeFolder(filepath.Dir(path)); err != nil {
 		return nil, err
@@ -57,8 +57,8 @@ func lockBuild(ctx context.Context, path string, waiting func()) (*buildLock, er
 	return l, nil
 }
 
-// waitForLock waits while the holder stamps the file. How long ago the last stamp
-// was is measured from seeing it, so that no clock needs to be right.
+// waitForLock waits while the holder stamps the file. The age of a stamp is measured from
+// when it was first seen, so it does not depend on the clock.
 func waitForLock(ctx context.Context, f *os.File) error {
 	var stamp time.Time
 	var seen time.Time
@@ -87,7 +87,7 @@ func (l *buildLock) held() bool { return l.file != nil }
 
 func (l *buildLock) stamp() {
 	now := time.Now()
-	os.Chtimes(l.file.Name(), now, now) // a lost file is nobody's to wait for
+	os.Chtimes(l.file.Name(), now, now) // the file may be gone; then no process waits on it
 }
 
 func (l *buildLock) beat() {

@@ -65,15 +65,15 @@ type Service struct {
 	setup       *backend[ipc.Setup]
 	compilation *backend[ipc.Compilation]
 
-	queue   *queue
-	history *history
-	memory  *lastBuild                  // only the goroutine that builds touches it
-	plan    atomic.Pointer[actionGraph] // the last plan, for those who only look
-	cache   atomic.Pointer[ipc.CacheSummary]
-	last    atomic.Pointer[ipc.BuildRequest] // what an automatic build repeats
-	viewers *subscribers
-	dirty   dirtiness
-	shown   atomic.Pointer[job] // that runs, or ran last; nil = none yet
+	queue     *queue
+	history   *history
+	lastBuild *lastBuild                  // only the goroutine that builds touches it
+	plan      atomic.Pointer[actionGraph] // the last plan, for readers outside the build
+	cache     atomic.Pointer[ipc.CacheSummary]
+	last      atomic.Pointer[ipc.BuildRequest] // what an automatic build repeats
+	viewers   *subscribers
+	dirty     dirtiness
+	shown     atomic.Pointer[job] // that runs, or ran last; nil = none yet
 
 	lastFailed atomic.Bool // the last build of targets did not succeed
 }
@@ -101,9 +101,9 @@ func New(cfg Config) (*Service, error) {
 		}
 	}
 	s.history = openHistory(cfg.StateDir, s.root, s.log)
-	s.memory = openLastBuild(cfg.StateDir, s.root, s.log)
-	if s.memory.envHash != "" {
-		s.last.Store(&ipc.BuildRequest{Env: s.memory.env, Caller: s.memory.caller, Targets: s.memory.targets})
+	s.lastBuild = openLastBuild(cfg.StateDir, s.root, s.log)
+	if s.lastBuild.envHash != "" {
+		s.last.Store(&ipc.BuildRequest{Env: s.lastBuild.env, Caller: s.lastBuild.caller, Targets: s.lastBuild.targets})
 	}
 	if cfg.Changes != nil {
 		s.wg.Go(s.followChanges)

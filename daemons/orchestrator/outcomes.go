@@ -6,8 +6,8 @@ import (
 	"github.com/RepliBuild/replibuild/ipc"
 )
 
-// counts says how the units of the request ended so far. Those that nothing was
-// done for are cached.
+// counts says how the units of the request ended so far. Units for which nothing was done
+// count as cached.
 func (b *build) counts() ipc.Counts {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -64,7 +64,7 @@ func (b *build) actionStarted(a planned) {
 }
 
 // actionDone takes the outcome of an action, once. Those that were in place are no news.
-func (b *build) actionDone(a *ipc.Action, n *actionState, r ipc.UnitResult) {
+func (b *build) actionDone(a *ipc.Action, n *actionState, r ipc.ActionResult) {
 	seen := b.seen(a.ID)
 	r.Reason = completeReason(r.Reason, a.Kind, n.causes, seen)
 	if a.Kind == ipc.ActionCompile {
@@ -98,7 +98,7 @@ func (b *build) actionDone(a *ipc.Action, n *actionState, r ipc.UnitResult) {
 }
 
 // note keeps the outcome of an action for the counts, the history and the costs.
-func (b *build) note(a *ipc.Action, r ipc.UnitResult) {
+func (b *build) note(a *ipc.Action, r ipc.ActionResult) {
 	b.s.history.costs.add(r)
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -146,15 +146,15 @@ func fileOf(a *ipc.Action) string {
 	return ""
 }
 
-func unitRecord(r ipc.UnitResult, file, target string) ipc.UnitRecord {
+func unitRecord(r ipc.ActionResult, file, target string) ipc.UnitRecord {
 	return ipc.UnitRecord{
 		ID: r.ID, File: file, Target: target, Status: r.Status, Reason: r.Reason,
 		Seconds: r.Seconds, CPU: r.CPU, Peak: r.Peak, Bytes: r.Bytes, Saved: r.Saved,
 	}
 }
 
-// keepScope drops the outcomes of units that an earlier round had and this one has
-// not: their source is gone.
+// keepScope drops the outcomes of units of an earlier round that this round does not
+// have: their source is gone.
 func (b *build) keepScope() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -165,7 +165,7 @@ func (b *build) keepScope() {
 	for _, u := range b.scope.units {
 		in[u.ID] = true
 	}
-	maps.DeleteFunc(b.outcomes, func(id string, _ ipc.UnitResult) bool { return !in[id] })
+	maps.DeleteFunc(b.outcomes, func(id string, _ ipc.ActionResult) bool { return !in[id] })
 }
 
 // forgetFailures begins a new round.
@@ -204,5 +204,5 @@ func (b *build) planID() string {
 	if b.plan != nil {
 		return b.plan.ID
 	}
-	return b.memory.planID
+	return b.lastBuild.planID
 }

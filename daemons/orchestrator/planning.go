@@ -13,10 +13,10 @@ type changes struct {
 	sets  map[string]string      // what discovery knows the inputs of dirty nodes by, where they are unchanged
 }
 
-// look asks discovery what has changed, after it has taken all records. A discovery
-// that cannot say makes the build look at everything.
+// look asks discovery what has changed, after it has taken all records. If discovery
+// cannot answer, the build looks at everything.
 func (b *build) look() (changes, error) {
-	b.settled(b.recorder.hold) // requests may be running, whose records would change the token
+	b.takeRecords(b.recorder.flushAndHold) // requests may be running, whose records would change the token
 	defer b.recorder.resume()
 	ctx := b.job.ctx
 	var reply ipc.SyncReply
@@ -49,15 +49,15 @@ func (b *build) look() (changes, error) {
 	return seen, nil
 }
 
-// believe reports whether discovery has every record that lastBuild knows of. A
-// stand-in that took over has none, whatever its token says.
+// believe reports whether discovery has every record that lastBuild knows of. A local
+// service that took over has none, whatever its token says.
 func (b *build) believe(token string) bool {
 	if b.discovery.replaced() && !b.distrust {
 		b.distrust = true
-		b.memory.forget()
+		b.lastBuild.forget()
 		return false
 	}
-	return b.memory.trust(token)
+	return b.lastBuild.trust(token)
 }
 
 // startOver makes discovery forget its nodes with the next record. In mid-build the
@@ -65,7 +65,7 @@ func (b *build) believe(token string) bool {
 func (b *build) startOver() {
 	b.recorder.clear()
 	if b.plan != nil {
-		b.memory.adopt(b.graph, b.envHash, b.job.req.Env)
+		b.lastBuild.adopt(b.graph, b.envHash, b.job.req.Env)
 		b.recorder.add(b.plan.Track)
 	}
 }
@@ -73,16 +73,16 @@ func (b *build) startOver() {
 // nothingToDo reports whether a build of the same scope succeeded and nothing has
 // changed since: neither environment, plan, inputs nor outputs.
 func (b *build) nothingToDo(seen changes) (goodness, bool) {
-	good, known := b.memory.good[scopeKey(b.job.req)]
-	same := len(seen.dirty) == 0 && b.memory.envHash == b.envHash && b.plan == nil
+	good, known := b.lastBuild.good[scopeKey(b.job.req)]
+	same := len(seen.dirty) == 0 && b.lastBuild.envHash == b.envHash && b.plan == nil
 	return good, known && same && !b.job.req.NoCache && !b.commandsLost()
 }
 
-// loadPlan takes the plan from memory while nothing that it was made from has
-// changed, else from setup. What an earlier plan's actions made is removed then; if that
-// was anything, the changes that are returned were asked for again.
+// loadPlan keeps the plan while none of its inputs has changed, else asks setup. Then it
+// removes outputs that only an earlier plan made; if it removed any, it asks for the
+// changes again and returns those.
 func (b *build) loadPlan(seen changes) (changes, error) {
-	m := b.memory
+	m := b.lastBuild
 	_, dirty := seen.dirty[planNode]
 	if m.plan != nil && !dirty && m.recorded[planNode] && m.envHash == b.envHash {
 		b.setPlan(m.graph)
@@ -130,12 +130,12 @@ func (b *build) askForPlan(req ipc.PlanRequest) (reply ipc.PlanReply, err error)
 
 func (b *build) setPlan(g *actionGraph) { b.graph, b.plan = g, g.plan }
 
-// adopt makes p the plan: discovery hears what it was made from and what is no part
-// of it any more. gone are nodes whose files were removed.
+// adopt makes p the plan: discovery hears what it was made from and what is no part of it
+// any more. gone are the nodes whose files were removed.
 func (b *build) adopt(g *actionGraph, seen changes, gone []string) {
 	p := g.plan
-	isNew := b.memory.planID != p.ID
-	gone = append(gone, b.memory.adopt(g, b.envHash, b.job.req.Env)...)
+	isNew := b.lastBuild.planID != p.ID
+	gone = append(gone, b.lastBuild.adopt(g, b.envHash, b.job.req.Env)...)
 	nodes := planNodes(p)
 	for id := range seen.dirty {
 		if !nodes[id] {

@@ -78,7 +78,7 @@ func (p *progress) ends(id string) {
 	delete(p.jobs, id)
 }
 
-// nothingRuns forgets what a service that was given up had begun.
+// nothingRuns forgets the actions that a service had begun before it was given up.
 func (p *progress) nothingRuns() {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -9,9 +9,8 @@ import (
 	"github.com/RepliBuild/replibuild/ipc"
 )
 
-// queue lets one build run at a time, joins equal requests and bounds how many
-// wait. It never adds events while it holds mu: whoever receives them may ask the
-// queue.
+// queue lets one build run at a time, joins equal requests and bounds how many wait. It
+// never adds events while it holds mu, because the receiver may call the queue.
 type queue struct {
 	limit   int
 	publish func(ipc.Event)
@@ -47,9 +46,9 @@ func (q *queue) submit(req ipc.BuildRequest, detach bool) (j *job, joined bool, 
 	return j, position < 0, nil
 }
 
-// enter is submit without the event: position is 0 if j runs at once or in a moment,
-// because the one that runs has told its callers the result already, the place of a
-// new job that waits, -1 if j was there.
+// enter is submit without the event. position is -1 if j existed already, 0 if it runs at
+// once (or in a moment, when the running job has finished for its callers), else its
+// place in the queue.
 func (q *queue) enter(req ipc.BuildRequest, detach bool) (j *job, position int, err error) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -149,8 +148,8 @@ func (q *queue) stop(j *job, why error) {
 	q.stopAndUnlock(j, why)
 }
 
-// stopAndUnlock needs mu and gives it back: what it decides must hold together with
-// what its caller saw, and what it tells must be told without mu.
+// stopAndUnlock needs mu and gives it back: the decision must be taken under the same
+// lock as what the caller saw, and events must be sent without it.
 func (q *queue) stopAndUnlock(j *job, why error) {
 	at := slices.Index(q.waiting, j)
 	if at >= 0 {
@@ -180,8 +179,8 @@ func (q *queue) close() {
 	}
 }
 
-// lookNow notes that j is about to ask what has changed: what joins from now on may
-// know of later changes.
+// lookNow notes that j is about to ask what has changed. A request that joins later may
+// come after a later change.
 func (q *queue) lookNow(j *job) {
 	q.mu.Lock()
 	defer q.mu.Unlock()

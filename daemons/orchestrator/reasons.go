@@ -16,8 +16,8 @@ func (b *build) seen(id string) bool {
 }
 
 // completeReason fills in a reason that compilation did not give: what discovery saw, or
-// that the node was never made. Compilation says "never" of what it has no record of;
-// history (seen) remembers more.
+// that the node was never made. Compilation says "never made" of a node that it has no
+// record of; the history (seen) goes further back.
 func completeReason(r ipc.Reason, kind string, causes []ipc.Cause, seen bool) ipc.Reason {
 	switch {
 	case r.Code == "" && len(causes) > 0:

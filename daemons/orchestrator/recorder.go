@@ -27,11 +27,11 @@ type recorder struct {
 	forget  []string // nodes that exist no more
 	pending []*stretch
 	busy    chan struct{} // closed when the sender is idle; nil if it is
-	hurry   chan struct{} // closed when somebody waits for that; nil if nobody does
+	hurry   chan struct{} // closed when a caller waits for that; nil if none does
 	held    bool          // nothing is sent: discovery is being asked
 	last    time.Time     // when the last request ended
 
-	recorded []string // nodes that discovery has taken since the last settle
+	recorded []string // nodes that discovery has taken since the last flush
 	token    string   // of the last reply, "" if there was none
 	err      error    // the first failure: discovery's state is not known any more
 }
@@ -130,13 +130,13 @@ func (r *recorder) next() (req ipc.RecordRequest, ids []string, more bool) {
 	return req, ids, true
 }
 
-// settle waits until everything has been recorded and puts it into m. After a failure
-// nobody knows what discovery has: m has no token then.
-func (r *recorder) settle(m *lastBuild) error { return r.settled(m, false) }
+// flush waits until discovery has taken all records, and puts them into m. After a failure
+// it is not known what discovery has: m has no token then.
+func (r *recorder) flush(m *lastBuild) error { return r.flushInto(m, false) }
 
-// hold is settle, and nothing more is recorded until resume is called. So the answer to a
-// question that is asked meanwhile has the token that m has.
-func (r *recorder) hold(m *lastBuild) error { return r.settled(m, true) }
+// flushAndHold is flush, and nothing more is recorded until resume is called. So the answer
+// to a question that is asked meanwhile has the token that m has.
+func (r *recorder) flushAndHold(m *lastBuild) error { return r.flushInto(m, true) }
 
 func (r *recorder) resume() {
 	r.mu.Lock()
@@ -145,7 +145,7 @@ func (r *recorder) resume() {
 	r.wake()
 }
 
-func (r *recorder) settled(m *lastBuild, hold bool) error {
+func (r *recorder) flushInto(m *lastBuild, hold bool) error {
 	r.mu.Lock()
 	for r.busy != nil {
 		idle := r.busy

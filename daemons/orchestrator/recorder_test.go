@@ -21,7 +21,7 @@ func TestRecorderHold(t *testing.T) {
 		node := func(id string) { r.add(ipc.Track{Nodes: []ipc.NodeRecord{{ID: id}}}) }
 		m := &lastBuild{recorded: map[string]bool{}}
 		node("a")
-		if err := r.hold(m); err != nil {
+		if err := r.flushAndHold(m); err != nil {
 			t.Fatal(err)
 		}
 		node("b")
@@ -30,7 +30,7 @@ func TestRecorderHold(t *testing.T) {
 			t.Errorf("while it is asked: discovery is at %s, memory at %s, %v", token, m.token, m.recorded)
 		}
 		r.resume()
-		if err := r.settle(m); err != nil {
+		if err := r.flush(m); err != nil {
 			t.Fatal(err)
 		}
 		if token != "b" || m.token != "b" || !m.recorded["a"] || !m.recorded["b"] {

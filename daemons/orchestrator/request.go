@@ -7,9 +7,9 @@ import (
 	"github.com/RepliBuild/replibuild/ipc"
 )
 
-// request is actions that compilation still owes an answer for. If the daemon is gone,
-// the service that takes over is asked for the rest. A service that was given up may go
-// on reporting: only the newest attempt is listened to.
+// request is the actions that compilation has not answered for yet. If the daemon is
+// gone, the service that takes over is asked for the rest. Only the newest attempt
+// counts, because a service that was given up may still report.
 type request struct {
 	s *scheduler
 	b *build
@@ -17,7 +17,7 @@ type request struct {
 	mu       sync.Mutex
 	actions  []planned // in the order in which they are to be made
 	owed     map[string]planned
-	failed   []ipc.UnitResult
+	failed   []ipc.ActionResult
 	attempts int
 }
 
@@ -106,7 +106,7 @@ func (r *request) report(attempt int, stream *tables, news ipc.RunProgress) {
 		return
 	}
 	var started, finished []planned
-	var results []ipc.UnitResult
+	var results []ipc.ActionResult
 	for _, id := range news.Started {
 		if a, owed := r.owed[id]; owed {
 			started = append(started, a)
@@ -152,7 +152,7 @@ func (r *request) close() []planned {
 // unsettleFailed keeps discovery from taking the nodes of failed results for clean:
 // they were not made. Their inputs stay known, so that a change of one of them starts an
 // automatic build.
-func unsettleFailed(t ipc.Track, results ...ipc.UnitResult) ipc.Track {
+func unsettleFailed(t ipc.Track, results ...ipc.ActionResult) ipc.Track {
 	failed := map[string]bool{}
 	for _, r := range results {
 		failed[r.ID] = r.Status == ipc.StatusFailed

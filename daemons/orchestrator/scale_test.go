@@ -31,7 +31,7 @@ type quickCompilation struct{ ipc.Compilation }
 func (quickCompilation) Run(_ context.Context, r ipc.RunRequest, fn func(ipc.RunProgress)) (ipc.RunReply, error) {
 	var news ipc.RunProgress
 	for _, u := range r.Actions {
-		news.Finished = append(news.Finished, ipc.UnitResult{ID: u.ID, Status: ipc.StatusCompiled, Changed: true, Seconds: 1})
+		news.Finished = append(news.Finished, ipc.ActionResult{ID: u.ID, Status: ipc.StatusCompiled, Changed: true, Seconds: 1})
 		news.Track.Nodes = append(news.Track.Nodes, ipc.NodeRecord{ID: u.ID})
 	}
 	fn(news)

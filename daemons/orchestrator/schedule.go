@@ -35,7 +35,7 @@ func newSchedule(g *actionGraph, cost map[string]unitCost) *schedule {
 }
 
 // medians are those of the plan's units. What a unit takes is mostly what the project's
-// headers take, so they say more of a new unit than any constant.
+// headers take, so they are a better guess for a new unit than any constant.
 func medians(p *ipc.Plan, cost map[string]unitCost) (seconds float64, peak int64) {
 	var times []float64
 	var peaks []int64
@@ -91,8 +91,8 @@ type planned struct {
 	at int
 }
 
-// lookAtSize notes how large the source of a unit is: once, for actions are put in order
-// when they are announced and again when they are sent.
+// lookAtSize notes how large the source of a unit is: once, because actions are sorted
+// twice: when they are announced and when they are sent.
 func (s *schedule) lookAtSize(a *planned) {
 	if _, known := s.sizes[a.at]; known {
 		return

@@ -7,8 +7,8 @@ import (
 	"github.com/RepliBuild/replibuild/ipc"
 )
 
-// maxCauses bounds the causes that an action is asked for with: a target of a thousand
-// objects that all changed needs no thousand reasons.
+// maxCauses bounds the causes that are sent with an action: a target whose thousand
+// objects all changed needs no thousand causes.
 const maxCauses = 8
 
 // scheduler brings the actions of a scope up to date. An action is ready when all that it
@@ -82,7 +82,7 @@ func (s *scheduler) look(seen changes) {
 		if n.started || n.done || a.Kind == ipc.ActionPhony {
 			continue
 		}
-		n.known = s.b.memory.recorded[a.ID]
+		n.known = s.b.lastBuild.recorded[a.ID]
 		causes, dirty := seen.dirty[a.ID]
 		if dirty {
 			n.causes = withCauses(n.causes, causes)
@@ -147,7 +147,7 @@ func (s *scheduler) drain() {
 	}
 }
 
-// stop keeps everything that has not been sent from being made.
+// stop ends the build early: what has not been sent is not made.
 func (s *scheduler) stop(why ipc.Reason) {
 	s.stopped = &why
 	for _, p := range s.waiting {
@@ -202,13 +202,13 @@ func (s *scheduler) decide(i int) *planned {
 	}
 	switch {
 	case a.Kind == ipc.ActionPhony:
-		s.done(i, ipc.UnitResult{ID: a.ID, Status: ipc.StatusCached, InPlace: true})
+		s.done(i, ipc.ActionResult{ID: a.ID, Status: ipc.StatusCached, InPlace: true})
 	case s.stopped != nil:
 		s.done(i, skipped(a, *s.stopped))
 	case n.broken != nil:
 		s.done(i, skipped(a, *n.broken))
 	case !n.needed:
-		s.done(i, ipc.UnitResult{ID: a.ID, Status: ipc.StatusCached, InPlace: true})
+		s.done(i, ipc.ActionResult{ID: a.ID, Status: ipc.StatusCached, InPlace: true})
 	default:
 		n.started = true
 		p := planned{RunAction: ipc.RunAction{Action: *a, Causes: n.causes, Set: s.seen.sets[a.ID]}, at: i}
@@ -217,8 +217,8 @@ func (s *scheduler) decide(i int) *planned {
 	return nil
 }
 
-func skipped(a *ipc.Action, why ipc.Reason) ipc.UnitResult {
-	return ipc.UnitResult{ID: a.ID, Status: ipc.StatusSkipped, Reason: why}
+func skipped(a *ipc.Action, why ipc.Reason) ipc.ActionResult {
+	return ipc.ActionResult{ID: a.ID, Status: ipc.StatusSkipped, Reason: why}
 }
 
 // blockedBy returns a failed action that an action comes after and needs: it read one of
@@ -245,7 +245,7 @@ func (s *scheduler) readersOf(i int) map[string]bool {
 }
 
 // done takes the outcome of an action and gives it to those after it.
-func (s *scheduler) done(i int, r ipc.UnitResult) {
+func (s *scheduler) done(i int, r ipc.ActionResult) {
 	n, a := &s.states[i], s.action(i)
 	n.done = true
 	s.open--
@@ -264,7 +264,7 @@ func (s *scheduler) done(i int, r ipc.UnitResult) {
 }
 
 // inputDone tells the action at the end of an edge what became of the one before it.
-func (s *scheduler) inputDone(e edge, from int, r ipc.UnitResult) {
+func (s *scheduler) inputDone(e edge, from int, r ipc.ActionResult) {
 	n, to := &s.states[e.to], s.action(e.to)
 	failed := r.Status == ipc.StatusFailed || r.Status == ipc.StatusSkipped
 	switch {
@@ -293,7 +293,7 @@ func (s *scheduler) inputDone(e edge, from int, r ipc.UnitResult) {
 	}
 }
 
-// breaks keeps the first reason for which an action cannot be made.
+// breaks keeps the first reason why an action cannot be made.
 func (n *actionState) breaks(why ipc.Reason) {
 	if n.broken == nil {
 		n.broken = &why
@@ -314,8 +314,8 @@ func (s *scheduler) send() {
 	go r.run()
 }
 
-// requestDone ends a request. What it did not answer for failed with it; why is nil if it
-// should have.
+// requestDone ends a request. Actions without an answer failed with it. why is nil if the
+// request itself reported no error.
 func (s *scheduler) requestDone(rest []planned, why error) {
 	s.requests--
 	for _, p := range rest {

@@ -69,8 +69,8 @@ func (g *actionGraph) askFiles(asked []bool, files []string) error {
 	return nil
 }
 
-// askTargets asks for targets and those that they depend on: an archive is not linked
-// with what it depends on, but who asks for it expects that too.
+// askTargets asks for targets and those that they depend on: an archive does not contain
+// the libraries that it depends on, but a request for it brings them up to date as well.
 func (g *actionGraph) askTargets(asked []bool, names []string) error {
 	p := g.plan
 	for next := names; len(next) > 0; next = next[1:] {

@@ -65,7 +65,7 @@ func (j *journey) steps() map[string]func() {
 		"restart": j.open,
 		"crash": func() { // what the last build learned is not written down
 			waitIdle(j.s)
-			j.s.history.file.path, j.s.memory.path = "", ""
+			j.s.history.file.path, j.s.lastBuild.path = "", ""
 			j.open()
 		},
 		"discovery forgets": func() {

@@ -20,7 +20,7 @@ const statusTimeout = 300 * time.Millisecond
 // recentBuilds is how many builds a snapshot holds, without their units.
 const recentBuilds = 20
 
-// rssStep is by how much a daemon's memory must have changed to be told: 3 %.
+// rssStep is how much a daemon's memory must change before subscribers are told: 3 %.
 const rssStep = 0.03
 
 // subscribers counts the subscribers. The daemons are watched only while there is one.
@@ -36,7 +36,7 @@ func (v *subscribers) enter() {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	v.count++
-	signal(v.arrived)
+	pause.Wake(v.arrived)
 }
 
 func (v *subscribers) leave() {
@@ -167,8 +167,8 @@ func (s *Service) watchDaemons() {
 	}
 }
 
-// tellDaemons publishes what differs from what was told. What is seen first is part
-// of the subscriber's snapshot.
+// tellDaemons publishes what differs from what was told. The first look is not published:
+// it is part of the subscriber's snapshot.
 func (s *Service) tellDaemons(told map[string]ipc.DaemonStatus) {
 	ctx, cancel := context.WithTimeout(s.ctx, statusTimeout)
 	defer cancel()
@@ -212,8 +212,8 @@ func (s *Service) Restart(ctx context.Context, req ipc.RestartRequest) (ipc.Rest
 	return ipc.RestartReply{Daemons: daemons}, err
 }
 
-// restartable checks names; none are all but the orchestrator, which cannot answer
-// a request and end itself before.
+// restartable checks names. No names means all daemons but the orchestrator, which cannot
+// end itself and still answer.
 func restartable(names []string) ([]string, error) {
 	all := ipc.DaemonNames()
 	if len(names) == 0 {

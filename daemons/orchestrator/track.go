@@ -6,8 +6,8 @@ import (
 	"github.com/RepliBuild/replibuild/ipc"
 )
 
-// maxTrackSize keeps a record request under the 16 MiB that a request may have, with
-// room for the last track that was added.
+// maxTrackSize keeps a record request far below the 64 MiB that a request may have
+// (ipc/limits.go), with room for the last track that was added.
 const maxTrackSize = 6 << 20
 
 // tables are those of a stream of tracks that go on from one to the next.
@@ -75,7 +75,7 @@ func (m *trackMerger) add(s *stretch) {
 }
 
 // renumber maps indices into a table of the stream to those of the merged one. An index
-// outside of its table is a bug of the sender: the node must not be taken for clean.
+// outside its table is a mistake of the sender: the node must not count as clean.
 func renumber[T any](indices []uint32, table []T, known *[]uint32, put func(T) uint32, whole *bool) []uint32 {
 	if n := len(table) - len(*known); n > 0 {
 		*known = append(*known, make([]uint32, n)...)

@@ -5,9 +5,9 @@ import (
 	"strings"
 )
 
-// args are the arguments that compile a target's sources of one language. The
-// project's own flags come after all that they could contradict, and before the
-// folders to search, so that an -I among them is searched first: they win.
+// args are the arguments that compile a target's sources of one language. The project's
+// own flags win: they come after all flags that they could contradict, and before the
+// folders to search, so that an -I among them is searched first.
 func (p *planner) args(t *target, lang string) []string {
 	s, chain := t.table, p.chains[t.chain]
 	own, driver, standard, usual := s.cxxFlags, chain.CXXArgs, s.cxxStandard, defaultCXXStandard
@@ -32,8 +32,9 @@ func (p *planner) args(t *target, lang string) []string {
 	if (s.pic.or(false) || t.pic) && p.goos != "windows" {
 		args = append(args, "-fPIC")
 	}
-	// Always: what is kept with an object is shown later, to a terminal as to a file,
-	// and who shows it takes the colours out where they are not wanted.
+	// Always with colours: the diagnostics are kept with the object and shown later, on a
+	// terminal or in a file. The program that shows them removes the colours if they are
+	// not wanted.
 	args = append(args, "-fdiagnostics-color=always")
 	all := withDependsOf(t)
 	if slices.ContainsFunc(all, func(d *target) bool { return slices.Contains(d.table.linkLibs.texts(), "pthread") }) && p.goos != "windows" {
@@ -97,8 +98,8 @@ func (p *planner) includes(t *target, all []*target) []string {
 	return dirs
 }
 
-// moduleArgs are the flags of modules, those of depends too, whose headers may include
-// the modules': folders to search apart from the rest.
+// moduleArgs are the flags of modules, also of those that depends bring, because their
+// headers may include the modules'. Folders to search are apart from the rest.
 func moduleArgs(all []*target, lang string) (flags, search []string) {
 	for _, m := range modulesOf(all) {
 		own := m.cflags

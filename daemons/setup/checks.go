@@ -90,7 +90,7 @@ func cleanPath(text string) (message, suggestion string) {
 	return oneLine(text)
 }
 
-// localPath is for what we make, and may one day clean away: it lies in the project.
+// localPath is for files that we make and may remove later: they must lie in the project.
 func localPath(text string) (message, suggestion string) {
 	clean := path.Clean(text)
 	if path.IsAbs(text) || clean == ".." || clean == "." || strings.HasPrefix(clean, "../") || strings.ContainsAny(text, "\\\n\r") {
@@ -134,8 +134,8 @@ func macro(text string) (message, suggestion string) {
 	return "", ""
 }
 
-// flagOnly keeps out what would change which files a compile reads as its source and
-// writes as its object: those are the plan's.
+// flagOnly refuses flags that would change the source or the object of a compile: those
+// belong to the plan.
 func flagOnly(text string) (message, suggestion string) {
 	switch {
 	case text == "-c" || text == "-S" || text == "-E" || text == "-fsyntax-only" || strings.HasPrefix(text, "-o"):

@@ -12,7 +12,8 @@ import (
 	"github.com/RepliBuild/replibuild/ipc"
 )
 
-// drivers are the two commands that compile, and what CXX and CC said behind them.
+// drivers are the two compiler commands, and the arguments that CXX and CC had after
+// them.
 type drivers struct {
 	CXX, CC         string // absolute; CC is "" if there is none
 	CXXArgs, CCArgs []string
@@ -20,8 +21,8 @@ type drivers struct {
 	Notices         []string
 }
 
-// wrappers run another compiler. What they do is done here already: objects are
-// cached, and a compiler is kept warm, which a wrapper would hide.
+// wrappers run another compiler. They are not needed here: objects are cached already,
+// and a wrapper would hide the compiler from the warm process.
 var wrappers = map[string]bool{"ccache": true, "sccache": true, "distcc": true, "icecc": true, "buildcache": true, "env": true}
 
 // noCompiler is why there are no drivers, and what to do.
@@ -154,7 +155,7 @@ func settingOfWrapper(name string) bool {
 	})
 }
 
-// unwrapped passes by links to ccache and its like, as in /usr/lib/ccache: the next
+// unwrapped skips links to ccache and similar programs, as in /usr/lib/ccache: the next
 // program of that name on the PATH is the real one.
 func (f finder) unwrapped(program string, d *drivers, origin string) string {
 	if program == "" || !wrappers[programName(realPath(program))] || programName(program) == programName(realPath(program)) {
@@ -253,7 +254,7 @@ func (f finder) sibling(driver string, names map[string]string) string {
 	if file := f.findProgram(f.root, name, f.env); file != "" {
 		return file
 	}
-	// /usr/bin/c++ is a link to g++ where nobody made a link cc.
+	// On some systems /usr/bin/c++ is a link to g++ and there is no link cc.
 	if target := realPath(driver); target != driver {
 		return f.sibling(target, names)
 	}

@@ -14,8 +14,8 @@ import (
 	"github.com/RepliBuild/replibuild/ipc"
 )
 
-// statCache sees each file once: an answer is made from, and judged by, one state of the
-// world. It is not safe for use by several goroutines.
+// statCache sees each file once: an answer is made from one state of the files, and
+// checked against one. It is not safe for use by several goroutines.
 type statCache struct {
 	begun int64 // ns
 	disks stamps.Disks
@@ -47,7 +47,7 @@ func (l *statCache) sign(file string) ipc.Signature {
 }
 
 // isYoung reports whether a file may get another content without getting another
-// signature: its file system does not tell changes apart that are so close.
+// signature: its file system gives changes that are so close the same time.
 func (l *statCache) isYoung(file string, sig ipc.Signature) bool {
 	return l.disks.IsCoarse(file, sig) && !l.disks.IsSettled(file, sig, l.begun)
 }
@@ -63,9 +63,8 @@ func (l *statCache) list(key listKey) listed {
 	return got
 }
 
-// deps is what an answer rests on: files by signature, names that were not there,
-// folders by the names in them. All paths are absolute. It is a value that is
-// written down with the answer.
+// deps is what an answer depends on: files by signature, missing names, folders by the
+// names in them. All paths are absolute. It is saved with the answer.
 type deps struct {
 	Files    map[string]ipc.Signature
 	Misses   map[string]bool
@@ -100,7 +99,7 @@ func (b *deps) holds(l *statCache) bool {
 	return true
 }
 
-// add makes b rest on what other rests on too.
+// add makes b depend on what other depends on, too.
 func (b *deps) add(other *deps) {
 	for file, sig := range other.Files {
 		b.Files[file] = sig
@@ -144,7 +143,7 @@ func (w watcher) exists(file string) bool {
 	return true
 }
 
-// mind notes if the signature of a file cannot be believed yet.
+// mind notes if the signature of a file is too young to be trusted.
 func (w watcher) mind(file string, sig ipc.Signature) {
 	if w.isYoung(file, sig) {
 		w.Doubt = cmp.Or(w.Doubt, file+" was changed less than two seconds before it was read")
@@ -283,6 +282,6 @@ func absolute(root, file string) string {
 	return filepath.Join(root, file)
 }
 
-// planPath cleans a path that somebody wrote and gives it the form of plans: one that
-// leaves the root by ".." becomes absolute, one that comes back does not.
+// planPath cleans a written path and gives it the form of plans: a path that leaves the
+// root by ".." becomes absolute, unless it leads back into the root.
 func planPath(root, file string) string { return relative(root, absolute(root, file)) }

@@ -22,8 +22,8 @@ type document struct {
 	marks map[keyPath]mark
 }
 
-// parseDocument reads a text. A syntax error hides what comes after it, so it comes
-// alone and the document is nil.
+// parseDocument reads a text. After a syntax error nothing can be read, so it is the only
+// mistake and the document is nil.
 func parseDocument(name, text string, ps *problems) *document {
 	d := &document{name: name, tree: map[string]any{}}
 	if _, err := toml.Decode(text, &d.tree); err != nil {
@@ -35,7 +35,7 @@ func parseDocument(name, text string, ps *problems) *document {
 			d.marks[""] = mark{at, at}
 			message = pe.Message
 		}
-		ps.at(place{doc: d}, "", "not valid TOML: %s", message)
+		ps.at(location{doc: d}, "", "not valid TOML: %s", message)
 		return nil
 	}
 	d.marks = locate(text)
@@ -49,26 +49,27 @@ func positionAt(text string, offset int) position {
 	return position{strings.Count(before, "\n") + 1, len(before) - strings.LastIndexByte(before, '\n')}
 }
 
-func (d *document) root() node { return node{place{doc: d}, d.tree} }
+func (d *document) root() node { return node{location{doc: d}, d.tree} }
 
 // node is one value of a document.
 type node struct {
-	place
+	location
 	value any
 }
 
 // word is a string with its place; the zero word was not written.
 type word struct {
 	text string
-	place
+	location
 }
 
 func (w word) given() bool { return w.doc != nil }
 
-// words is a list of strings; one that was written is given even if it is empty.
+// words is a list of strings. given is true for a list that was written, also for an
+// empty one.
 type words struct {
 	items []word
-	place
+	location
 }
 
 func (ws words) given() bool { return ws.doc != nil }
@@ -108,7 +109,7 @@ func (r *reader) table(n node, known fields) {
 		return
 	}
 	for _, key := range slices.Sorted(maps.Keys(tree)) {
-		child := node{place{doc: n.doc, path: n.path.child(key)}, tree[key]}
+		child := node{location{doc: n.doc, path: n.path.child(key)}, tree[key]}
 		if read, ok := known[key]; ok {
 			read(child)
 			continue
@@ -128,7 +129,7 @@ func (r *reader) each(n node, read func(name string, child node)) {
 	children := make([]node, 0, len(tree))
 	names := map[keyPath]string{}
 	for key, value := range tree {
-		child := node{place{doc: n.doc, path: n.path.child(key)}, value}
+		child := node{location{doc: n.doc, path: n.path.child(key)}, value}
 		children = append(children, child)
 		names[child.path] = key
 	}
@@ -152,7 +153,7 @@ func (r *reader) tables(n node, read func(node)) {
 		return
 	}
 	for i, item := range items {
-		child := node{place{doc: n.doc, path: n.path.item(i)}, item}
+		child := node{location{doc: n.doc, path: n.path.item(i)}, item}
 		if _, ok := item.(map[string]any); !ok {
 			r.wrongType(child, "a table", fmt.Sprintf("write [[%s]] and its keys below", n.path))
 			continue
@@ -192,14 +193,14 @@ func (r *reader) word(into *word, checks ...check) func(node) {
 			r.wrongType(n, "a string", suggestion)
 			return
 		}
-		if r.holds(n.place, text, checks) {
-			*into = word{text, n.place}
+		if r.holds(n.location, text, checks) {
+			*into = word{text, n.location}
 		}
 	}
 }
 
 // holds runs checks on a text; the first that fails is reported.
-func (r *reader) holds(at place, text string, checks []check) bool {
+func (r *reader) holds(at location, text string, checks []check) bool {
 	for _, c := range checks {
 		if message, suggestion := c(text); message != "" {
 			r.problems.at(at, suggestion, "%s %s", at.path, message)
@@ -221,9 +222,9 @@ func (r *reader) words(into *words, checks ...check) func(node) {
 			r.wrongType(n, "a list of strings", suggestion)
 			return
 		}
-		into.items, into.place = []word{}, n.place
+		into.items, into.location = []word{}, n.location
 		for i, item := range items {
-			at := place{doc: n.doc, path: n.path.item(i)}
+			at := location{doc: n.doc, path: n.path.item(i)}
 			text, ok := item.(string)
 			if !ok {
 				r.wrongType(node{at, item}, "a string", "")
@@ -254,7 +255,7 @@ func (r *reader) number(into *int, most int64) func(node) {
 		case !ok:
 			r.wrongType(n, "a whole number", "")
 		case value < 0 || value > most:
-			r.problems.at(n.place, "", "%s is %d, which is not between 0 and %d", n.path, value, most)
+			r.problems.at(n.location, "", "%s is %d, which is not between 0 and %d", n.path, value, most)
 		default:
 			*into = int(value)
 		}
@@ -262,5 +263,5 @@ func (r *reader) number(into *int, most int64) func(node) {
 }
 
 func (r *reader) wrongType(n node, want, suggestion string) {
-	r.problems.at(n.place, suggestion, "%s wants %s, not %s", n.path, want, tomlvalue.Describe(n.value))
+	r.problems.at(n.location, suggestion, "%s wants %s, not %s", n.path, want, tomlvalue.Describe(n.value))
 }

@@ -87,7 +87,7 @@ func (l *loader) find(name string, o elfObject) string {
 	return ""
 }
 
-// elfObject is what of a program or library says what it loads.
+// elfObject is the part of a program or library that says what it loads.
 type elfObject struct {
 	class          elf.Class
 	machine        elf.Machine

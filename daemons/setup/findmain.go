@@ -14,9 +14,9 @@ const (
 	certainMain             // outside of any
 )
 
-// scanMain looks for the definition of main in C or C++ text: the name outside of
-// braces, a parameter list, and then a body. Comments, strings and what #if 0 hides
-// do not count; the macros by which test frameworks provide a main do.
+// scanMain looks for the definition of main in C or C++ text: the name outside of braces,
+// a parameter list, and then a body. Comments, strings and the text in #if 0 do not
+// count. Macros by which test frameworks provide a main do.
 func scanMain(text []byte) definesMain {
 	hint := false
 	for _, word := range []string{"main", "Main", "MAIN", "BOOST_TEST_MODULE", "IMPLEMENT_APP", "m\\"} {

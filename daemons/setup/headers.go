@@ -88,8 +88,7 @@ func (l *layout) locateHeader(file string, inc include) (header, dir string) {
 	return path.Join(best, inc.name), best
 }
 
-// rank orders folders by how likely they are meant: the usual ones, then the nearest
-// to the root.
+// rank orders folders by likelihood: usual names first, then those nearest to the root.
 func rank(dir string) int {
 	switch dir {
 	case "include":

@@ -17,8 +17,8 @@ import (
 // libraries, gcc starts cc1plus, as and ld. Its identity is the content of all of
 // them, and of the headers that it brings along.
 
-// hugeFile is the size from which an ELF file is known by its build id, which its
-// linker made from its content, and its signature, instead of a hash: hashing
+// hugeFile is the size from which an ELF file is identified by its build id and its
+// signature instead of a hash. Its linker made the build id from its content. Hashing
 // libLLVM takes half a second.
 const hugeFile = 4 << 20
 

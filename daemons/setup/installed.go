@@ -52,7 +52,7 @@ func (r *resolver) describe(m *module, f *moduleFile) bool {
 	return true
 }
 
-// absent names what of a description is not on this machine, "" if all is there.
+// absent names the part of a description that is not on this machine, "" if all is there.
 func (r *resolver) absent(f *moduleFile) string {
 	for _, header := range f.library.headers.texts() {
 		if r.header(f, header) == "" {
@@ -88,8 +88,8 @@ func (r *resolver) header(f *moduleFile, name string) string {
 	return ""
 }
 
-// hasLibrary looks for a library where the linker will. Without a compiler nobody
-// knows where that is, and its absence has been reported.
+// hasLibrary looks for a library where the linker will. Without a compiler that is not
+// known; the missing compiler has been reported.
 func (r *resolver) hasLibrary(f *moduleFile, name string) bool {
 	if isLibraryFile(name) {
 		return r.store.isFile(absolute(f.dir, name))

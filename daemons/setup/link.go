@@ -17,8 +17,8 @@ func (p *planner) planTarget(t *target) ipc.Target {
 	return out
 }
 
-// link says how a target is put together: the kind of the action, its command, and what
-// goes in after the objects of the target.
+// link says how a target is linked: the kind of the action, its command, and the inputs
+// after the objects of the target.
 func (p *planner) link(t *target, langs map[string]bool) (kind string, c ipc.Command, inputs []string) {
 	c = ipc.Command{Toolchain: t.chain, Args: []string{}}
 	if t.kind == ipc.KindStatic {
@@ -46,9 +46,9 @@ func writtenInCXX(t *target) bool {
 }
 
 // linkedInto lists a target and what is linked with it, each before what it needs. A
-// shared library has what it needs of static ones inside: a second copy of their
-// variables in the program would be a bug that nobody finds. A target that uses such
-// a static library itself depends on it itself.
+// shared library contains the static libraries that it needs. They are not linked into
+// the program again: a second copy of their variables is a bug that is hard to find. A
+// target that uses such a static library itself must depend on it.
 func linkedInto(t *target) []*target {
 	var out []*target
 	seen := map[*target]bool{}

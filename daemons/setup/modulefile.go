@@ -152,7 +152,7 @@ func (s *moduleStore) load(name string) *moduleFile {
 		s.files = append(s.files, shown)
 		text, err := s.read(file)
 		if err != nil {
-			s.problems.at(place{doc: &document{name: shown}}, "", "cannot be read: %v", cause(err))
+			s.problems.at(location{doc: &document{name: shown}}, "", "cannot be read: %v", cause(err))
 			return &moduleFile{source: shown}
 		}
 		m := s.parse(shown, string(text))
@@ -161,7 +161,7 @@ func (s *moduleStore) load(name string) *moduleFile {
 			m.dir = s.root
 		}
 		if m.name.given() && m.name.text != name {
-			s.problems.at(m.name.place, "rename the file or the module", "module.name is %q in a file called %s.toml", m.name.text, name)
+			s.problems.at(m.name.location, "rename the file or the module", "module.name is %q in a file called %s.toml", m.name.text, name)
 		}
 		return m
 	}

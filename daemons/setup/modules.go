@@ -53,7 +53,7 @@ func (r *resolver) module(req requirement, chain []string) *module {
 	name := req.name.text
 	if slices.Contains(chain[1:], name) {
 		loop := append(slices.Clone(chain[slices.Index(chain[1:], name)+1:]), name)
-		r.problems.at(req.name.place, "remove one of these dependencies", "modules need each other in a circle: %s", strings.Join(loop, " → "))
+		r.problems.at(req.name.location, "remove one of these dependencies", "modules need each other in a circle: %s", strings.Join(loop, " → "))
 		return nil
 	}
 	key := "module " + name
@@ -65,7 +65,7 @@ func (r *resolver) module(req requirement, chain []string) *module {
 	return r.used(m, req, chain)
 }
 
-// used notes who asks for a module and checks the version asked for.
+// used notes that a target uses a module, and checks the wanted version.
 func (r *resolver) used(m *module, req requirement, chain []string) *module {
 	if m == nil {
 		return nil
@@ -81,10 +81,10 @@ func (r *resolver) used(m *module, req requirement, chain []string) *module {
 	}
 	names := strings.Join(append(slices.Clone(chain), m.name), " → ")
 	if m.version == "" {
-		r.problems.at(req.version.place, "leave the version out, or give its description [module] version",
+		r.problems.at(req.version.location, "leave the version out, or give its description [module] version",
 			"the version of %s is not known, %q is wanted (%s)", m.name, req.version.text, names)
 	} else {
-		r.problems.at(req.version.place, "install another version, or change what is wanted",
+		r.problems.at(req.version.location, "install another version, or change what is wanted",
 			"%s has version %s, %q is wanted (%s)", m.name, m.version, req.version.text, names)
 	}
 	return m
@@ -143,7 +143,7 @@ func orDefault(text, other string) string {
 
 // missing reports that something cannot be had, and by which way it is needed.
 func (r *resolver) missing(req requirement, chain []string, message, suggestion string) {
-	r.problems.at(req.name.place, suggestion, "%s (%s)", message, strings.Join(chain, " → "))
+	r.problems.at(req.name.location, suggestion, "%s (%s)", message, strings.Join(chain, " → "))
 }
 
 func (r *resolver) query(name string) pkgResult {
@@ -200,7 +200,7 @@ func flatten(modules []*module) []*module {
 	return out
 }
 
-// offer resolves a module that nobody asks for.
+// offer resolves a module that no target uses.
 func (r *resolver) offer(name string) {
 	key := "module " + name
 	if _, known := r.done[key]; !known {

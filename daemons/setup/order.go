@@ -30,7 +30,7 @@ func (n *orderNode) name() string {
 	return n.target.name
 }
 
-// newBuildOrder makes the graph. Without a cycle among the needs it has none.
+// newBuildOrder makes the graph. If the needs have no cycle, the graph has none.
 func newBuildOrder(p *planner) *buildOrder {
 	o := &buildOrder{of: map[any]*orderNode{}}
 	for _, s := range p.steps {
@@ -77,8 +77,9 @@ func (o *buildOrder) needTarget(p *planner, n *orderNode) {
 	}
 }
 
-// orderCompiles puts the compiles of each target after the steps that do not need it. A
-// step that comes first in the file wins where two would have to come after each other.
+// orderCompiles puts the compiles of each target after the steps that do not need it.
+// Where two steps would have to come after each other, the one that comes first in the
+// file wins.
 func (o *buildOrder) orderCompiles(p *planner) {
 	for _, s := range p.steps {
 		n := o.of[s]
@@ -181,5 +182,5 @@ func (p *planner) checkOrder() {
 	for i, n := range found {
 		names[i] = n.name()
 	}
-	p.problems.at(found[0].step.table.place, mend, "%s each other in a circle: %s", what, strings.Join(names, " → "))
+	p.problems.at(found[0].step.table.location, mend, "%s each other in a circle: %s", what, strings.Join(names, " → "))
 }

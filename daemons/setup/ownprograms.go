@@ -11,8 +11,8 @@ import (
 )
 
 // ownPrograms returns which of a toolchain's programs are the tools themselves, links
-// resolved. A driver that a wrapper hides is none: it may read what it likes. Clang's
-// driver is the program that it names as its compiler; gcc's is told by its content.
+// resolved. A driver behind a wrapper is not one of them: the wrapper may read any file.
+// Clang's driver names itself as its compiler; gcc's is recognised by its content.
 func ownPrograms(programs []string, t probed, all []driverFacts) []string {
 	compilers := map[string]bool{}
 	for _, f := range all {

@@ -83,7 +83,7 @@ func absoluteAll(root string, dirs []string) []string {
 	return out
 }
 
-// pkgEnv is what of an environment changes pkg-config's answers.
+// pkgEnv is the part of an environment that changes pkg-config's answers.
 func pkgEnv(env []string) []string {
 	var out []string
 	for _, kv := range env {

@@ -11,7 +11,7 @@ import (
 	"github.com/RepliBuild/replibuild/ipc"
 )
 
-// What is meant by a key that was not written.
+// The values of keys that were not written.
 const (
 	defaultCXXStandard  = "c++17"
 	defaultCStandard    = "c17"
@@ -121,8 +121,8 @@ func (p *planner) assemble() *ipc.Plan {
 	return plan
 }
 
-// addScanned adds the sources that were read to find main. They are kept apart from
-// the deps: one that was edited, and still says the same, changes nothing.
+// addScanned adds the sources that were read to find main. They are not part of the deps:
+// an edit that does not change the answer does not change the plan.
 func (p *planner) addScanned(t *ipc.Track) {
 	for _, file := range sortedKeys(p.scanned) {
 		t.Nodes[0].Inputs = append(t.Nodes[0].Inputs, uint32(len(t.Files)))
@@ -130,7 +130,7 @@ func (p *planner) addScanned(t *ipc.Track) {
 	}
 }
 
-// planID is the hash of all that makes a plan differ for those who use it.
+// planID is the hash of everything in a plan that its users depend on.
 func planID(plan *ipc.Plan) string {
 	bare := *plan
 	bare.ID, bare.Track, bare.Notices = "", ipc.Track{}, nil

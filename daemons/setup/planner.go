@@ -39,7 +39,7 @@ type planner struct {
 // target is a target on its way to the plan.
 type target struct {
 	name    string
-	at      place
+	at      location
 	kind    string // "" until its sources were looked at
 	table   settings
 	library word
@@ -52,8 +52,8 @@ type target struct {
 	pic     bool     // its objects end up in a shared library
 }
 
-// run makes the plan. Mistakes are in p.problems; the error is for what is nobody's
-// mistake.
+// run makes the plan. Mistakes are in p.problems; the error is for failures that are not
+// mistakes in the configuration.
 func (p *planner) run() (*ipc.Plan, error) {
 	if !p.load() {
 		return nil, nil
@@ -84,7 +84,7 @@ func (p *planner) load() bool {
 	file := filepath.Join(p.root, configFile)
 	text, err := p.w.read(file)
 	if err != nil {
-		p.problems.at(place{}, "`replibuild init` writes one", "cannot be read: %v", cause(err))
+		p.problems.at(location{}, "`replibuild init` writes one", "cannot be read: %v", cause(err))
 		return false
 	}
 	if p.doc = parseDocument(configFile, string(text), p.problems); p.doc == nil {
@@ -133,7 +133,7 @@ func fileNameOf(name string) string {
 func (p *planner) makeTargets() {
 	pr := p.project
 	if len(pr.targets) == 0 {
-		at := place{doc: p.doc, path: keyPath("").child("project")}
+		at := location{doc: p.doc, path: keyPath("").child("project")}
 		p.targets = []*target{{name: fileNameOf(p.projectName()), at: at, kind: pr.kind.text, table: pr.base, library: pr.library}}
 		return
 	}
@@ -145,7 +145,7 @@ func (p *planner) makeTargets() {
 	byName := map[string]*target{}
 	var all []*target
 	for _, t := range pr.targets {
-		n := &target{name: t.name.text, at: t.name.place, kind: t.kind.text, table: t.own.over(pr.base), library: t.library, needs: t.dependencies}
+		n := &target{name: t.name.text, at: t.name.location, kind: t.kind.text, table: t.own.over(pr.base), library: t.library, needs: t.dependencies}
 		byName[n.name] = n
 		all = append(all, n)
 	}
@@ -162,9 +162,9 @@ func (p *planner) addDepends(t *target, names words, byName map[string]*target) 
 		d := byName[w.text]
 		switch {
 		case d == nil:
-			p.problems.at(w.place, orList(w.text, sortedKeys(byName), "targets"), "%s depends on %q, which is no target", t.name, w.text)
+			p.problems.at(w.location, orList(w.text, sortedKeys(byName), "targets"), "%s depends on %q, which is no target", t.name, w.text)
 		case d.kind == ipc.KindExecutable:
-			p.problems.at(w.place, "move what both need into a library", "%s depends on %s, which is an executable and cannot be linked", t.name, d.name)
+			p.problems.at(w.location, "move what both need into a library", "%s depends on %s, which is an executable and cannot be linked", t.name, d.name)
 		case seen[w.text]:
 			t.again = append(t.again, d)
 		default:
@@ -218,7 +218,7 @@ func (p *planner) reportCircle(stack []*target, back *target) {
 	for _, t := range p.project.targets {
 		for _, w := range t.depends.items {
 			if t.name.text == back.name && w.text == names[1] {
-				at = w.place
+				at = w.location
 			}
 		}
 	}

@@ -35,7 +35,7 @@ var probeVariables = []string{
 }
 
 // probe returns what is known of drivers with a linker ("auto", "mold", "lld",
-// "default"); from memory while all files that it rests on are what they were.
+// "default"); from memory while none of the files that the answer depends on has changed.
 func (p *prober) probe(ctx context.Context, w watcher, d drivers, linker string, lto bool) (probed, error) {
 	key := []string{d.CXX, d.CC, linker, fmt.Sprint(lto)}
 	key = append(append(append(key, d.CXXArgs...), "\x01"), d.CCArgs...)
@@ -135,9 +135,9 @@ func (p *prober) archiver(w watcher, f driverFacts) string {
 	return ""
 }
 
-// linker chooses the linker and tries it: a driver may know a linker's name and not
-// find it, or find it and not know it. With link-time optimization clang needs lld:
-// other linkers need a plugin that is seldom there.
+// linker chooses the linker and tries it: a driver may know a linker by name and not find
+// it, or be too old to know its name. With link-time optimization clang needs lld: other
+// linkers need a plugin that is seldom there.
 func (p *prober) linker(ctx context.Context, w watcher, d drivers, f driverFacts, wanted string, lto bool) (name, file, why string) {
 	var candidates []string
 	switch {

@@ -8,21 +8,21 @@ import (
 	"github.com/RepliBuild/replibuild/ipc"
 )
 
-// place is where something stands in a document; the zero place is nowhere.
-type place struct {
+// location is where something stands in a document; the zero location is nowhere.
+type location struct {
 	doc   *document
 	path  keyPath
 	asKey bool // the key is meant, not its value
 }
 
-// key is the same place, at the key instead of its value.
-func (p place) key() place {
+// key is the same location, at the key instead of its value.
+func (p location) key() location {
 	p.asKey = true
 	return p
 }
 
-// position is the place of what p names, else of the nearest that contains it.
-func (p place) position() position {
+// position is the line and column of p, or of the nearest table that contains it.
+func (p location) position() position {
 	for path := p.path; ; {
 		m, ok := p.doc.marks[path]
 		switch {
@@ -46,7 +46,7 @@ type problems struct {
 
 // at adds a mistake. A text that is in the list already is not said twice: a missing
 // module that ten targets use is one mistake.
-func (ps *problems) at(p place, suggestion, format string, args ...any) {
+func (ps *problems) at(p location, suggestion, format string, args ...any) {
 	problem := ipc.Problem{File: configFile, Message: fmt.Sprintf(format, args...), Suggestion: suggestion}
 	if p.doc != nil {
 		problem.File = p.doc.name

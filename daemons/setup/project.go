@@ -4,8 +4,8 @@ import (
 	"github.com/RepliBuild/replibuild/ipc"
 )
 
-// settings are the keys of [compilation], which a target may repeat. What was not
-// written is not given, so that tables can be laid over each other.
+// settings are the keys of [compilation], which a target may repeat. A key that was not
+// written is not given, so one table can override another.
 type settings struct {
 	compiler, linker                       word
 	cxxStandard, cStandard, optimization   word
@@ -72,7 +72,7 @@ type targetTable struct {
 
 // stepTable is one [[generate]].
 type stepTable struct {
-	place
+	location
 	command, inputs, outputs words
 }
 
@@ -200,7 +200,7 @@ func (r *projectReader) target(name string, n node) targetTable {
 }
 
 func (r *projectReader) step(n node) stepTable {
-	s := stepTable{place: n.place}
+	s := stepTable{location: n.location}
 	r.table(n, fields{
 		"command": r.words(&s.command),
 		"inputs":  r.words(&s.inputs, notEmpty),
@@ -224,14 +224,14 @@ func (r *reader) requirements(into *[]requirement) func(node) {
 			return
 		}
 		for i, item := range items {
-			child := node{place{doc: n.doc, path: n.path.item(i)}, item}
+			child := node{location{doc: n.doc, path: n.path.item(i)}, item}
 			var req requirement
 			if _, isText := item.(string); isText {
 				r.word(&req.name, notEmpty, moduleName)(child)
 			} else {
 				r.table(child, fields{"name": r.word(&req.name, notEmpty, moduleName), "version": r.word(&req.version, constraint)})
 				if tree, ok := item.(map[string]any); ok && tree["name"] == nil {
-					r.problems.at(child.place, `write { name = "Zlib", version = ">=1.2" }`, "%s has no name", child.path)
+					r.problems.at(child.location, `write { name = "Zlib", version = ">=1.2" }`, "%s has no name", child.path)
 				}
 			}
 			if req.name.given() {

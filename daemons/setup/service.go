@@ -38,7 +38,7 @@ type Service struct {
 
 var _ ipc.Setup = (*Service)(nil)
 
-// New makes a service. It looks at nothing but the root before it is asked.
+// New makes a service. Until the first request it looks at nothing but the root.
 func New(cfg Config) *Service {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
@@ -54,7 +54,7 @@ func (s *Service) Close() error {
 	return nil
 }
 
-// begin waits for the turn to use the state.
+// begin waits until the state is free.
 func (s *Service) begin(ctx context.Context) error {
 	select {
 	case s.turn <- struct{}{}:
@@ -68,9 +68,8 @@ func (s *Service) begin(ctx context.Context) error {
 	return nil
 }
 
-// end lets others have their turn. What is new is written down meanwhile; only its
-// encoding, some 30 ms for 10,000 units, needs the turn, and the caller does not wait
-// for it.
+// end frees the state. New state is written to disk in the background. Only its encoding,
+// some 30 ms for 10,000 units, holds the state, and the caller does not wait for it.
 func (s *Service) end() {
 	if !s.state.changed || s.cfg.StateDir == "" {
 		<-s.turn

@@ -50,10 +50,10 @@ func (p *planner) findSources() {
 				p.addSources(t, w, found)
 			}
 			for _, w := range t.table.sourceDirs.items {
-				p.addFolder(t, w.text, w.place, found)
+				p.addFolder(t, w.text, w.location, found)
 			}
 		default:
-			p.addFolder(t, "src", place{}, found)
+			p.addFolder(t, "src", location{}, found)
 		}
 		t.sources = sortedKeys(found)
 		broken := t.table.sources.given() || t.table.sourceDirs.given()
@@ -79,19 +79,19 @@ func (p *planner) addSources(t *target, w word, found map[string]bool) {
 	file := absolute(p.root, name)
 	switch {
 	case languageOf(name) == "" && !p.w.isDir(file):
-		p.problems.at(w.place, "C and C++ files end in .c, .cc, .cpp, .cxx or .C", "%s is not a C or C++ source", name)
+		p.problems.at(w.location, "C and C++ files end in .c, .cc, .cpp, .cxx or .C", "%s is not a C or C++ source", name)
 	case p.made[name] != nil:
-		p.checkName(name, w.place)
+		p.checkName(name, w.location)
 		found[name] = true
 	case underneath(name, p.genDir()):
-		p.problems.at(w.place, "name it in the outputs of a step", "no step makes %s", name)
+		p.problems.at(w.location, "name it in the outputs of a step", "no step makes %s", name)
 	case p.w.isFile(file):
-		p.checkName(name, w.place)
+		p.checkName(name, w.location)
 		found[name] = true
 	case p.w.isDir(file):
-		p.problems.at(w.place, fmt.Sprintf("write source_dirs = [%q], or %q", name, name+"/**/*.cpp"), "%s is a folder", name)
+		p.problems.at(w.location, fmt.Sprintf("write source_dirs = [%q], or %q", name, name+"/**/*.cpp"), "%s is a folder", name)
 	default:
-		p.problems.at(w.place, p.nearFile(name), "there is no file %s", name)
+		p.problems.at(w.location, p.nearFile(name), "there is no file %s", name)
 	}
 }
 
@@ -99,7 +99,7 @@ func (p *planner) addSources(t *target, w word, found map[string]bool) {
 // matches too are headers and the like.
 func (p *planner) addPattern(t *target, w word, pattern string, found map[string]bool) {
 	dir, match := splitPattern(pattern)
-	excluded := p.addMatches(t, dir, match, found, w.place)
+	excluded := p.addMatches(t, dir, match, found, w.location)
 	switch {
 	case excluded < 0:
 	case excluded == 0:
@@ -107,15 +107,15 @@ func (p *planner) addPattern(t *target, w word, pattern string, found map[string
 		if !p.w.isDir(absolute(p.root, dir)) {
 			suggestion = orDefault(p.nearFile(planPath(p.root, dir)), "there is no folder "+dir)
 		}
-		p.problems.at(w.place, suggestion, "%s matches no C or C++ file", w.text)
+		p.problems.at(w.location, suggestion, "%s matches no C or C++ file", w.text)
 	default:
-		p.problems.at(w.place, "", "%s matches only files that exclude_patterns leave out", w.text)
+		p.problems.at(w.location, "", "%s matches only files that exclude_patterns leave out", w.text)
 	}
 }
 
 // addFolder adds all C and C++ files beneath a folder. A place of nowhere means that
 // the folder was not asked for by name.
-func (p *planner) addFolder(t *target, dir string, at place, found map[string]bool) {
+func (p *planner) addFolder(t *target, dir string, at location, found map[string]bool) {
 	dir = planPath(p.root, p.expand(dir))
 	if at.doc == nil && !p.w.isDir(absolute(p.root, dir)) {
 		p.problems.at(t.at, `name them: [compilation] source_dirs = ["DIR"] or sources = ["*.cpp"]`,
@@ -157,7 +157,7 @@ func (p *planner) makes(dir string) bool {
 // addMatches adds the C and C++ files that match beneath dir, those that steps will
 // make included. It returns -1 if it found one or reported why not, else how many
 // were left out.
-func (p *planner) addMatches(t *target, dir, match string, found map[string]bool, at place) int {
+func (p *planner) addMatches(t *target, dir, match string, found map[string]bool, at location) int {
 	names, err := p.w.files(absolute(p.root, dir), match)
 	if err != nil {
 		if at.doc == nil {
@@ -199,7 +199,7 @@ func (p *planner) addMatches(t *target, dir, match string, found map[string]bool
 }
 
 // checkName refuses a source whose name would not reach the compiler as it is.
-func (p *planner) checkName(file string, at place) {
+func (p *planner) checkName(file string, at location) {
 	switch {
 	case !utf8.ValidString(file):
 		p.problems.at(at, "rename it", "the name of the source %q is not UTF-8", file)
@@ -242,7 +242,7 @@ func (p *planner) nearFile(name string) string {
 }
 
 // warn adds a notice with its place.
-func (p *planner) warn(at place, suggestion, message string) {
+func (p *planner) warn(at location, suggestion, message string) {
 	pos := at.position()
 	text := fmt.Sprintf("%s:%d:%d: %s", at.doc.name, pos.line, pos.column, message)
 	if suggestion != "" {
@@ -264,9 +264,9 @@ func (p *planner) checkFolders() {
 				switch {
 				case underneath(dir, p.genDir()), p.w.isDir(file):
 				case p.w.sign(file).Exists():
-					p.problems.at(w.place, "name the folder that holds it", "%s is not a folder", dir)
+					p.problems.at(w.location, "name the folder that holds it", "%s is not a folder", dir)
 				default: // as compilers and linkers have it; it may come later
-					p.warn(w.place, p.nearFile(dir), "there is no folder "+dir)
+					p.warn(w.location, p.nearFile(dir), "there is no folder "+dir)
 				}
 			}
 		}

@@ -42,23 +42,23 @@ func (p *planner) makeSteps() {
 func (p *planner) stepOutputs(s *step) {
 	if !s.table.outputs.given() || len(s.table.outputs.items) == 0 {
 		if s.table.outputs.given() || !p.complained(s.table.path.child("outputs")) {
-			p.problems.at(s.table.place, `for example outputs = ["api.h"]`, "%s has no outputs", s.table.path)
+			p.problems.at(s.table.location, `for example outputs = ["api.h"]`, "%s has no outputs", s.table.path)
 		}
 		return
 	}
 	for _, w := range s.table.outputs.items {
 		name := path.Clean(strings.TrimPrefix(filepath.ToSlash(p.expand(w.text)), p.genDir()+"/"))
 		if path.IsAbs(name) || name == "." || name == ".." || strings.HasPrefix(name, "../") || hasMeta(name) {
-			p.problems.at(w.place, "outputs are files beneath {out}, which is "+p.genDir(), "%s is %q, which is not beneath {out}", w.path, w.text)
+			p.problems.at(w.location, "outputs are files beneath {out}, which is "+p.genDir(), "%s is %q, which is not beneath {out}", w.path, w.text)
 			continue
 		}
 		output := p.genDir() + "/" + name
 		if other := p.made[output]; other != nil {
-			p.problems.at(w.place, "let one step make it", "%s is made by %s already", output, other.table.path)
+			p.problems.at(w.location, "let one step make it", "%s is made by %s already", output, other.table.path)
 			continue
 		}
 		if inside := p.outputAround(output); inside != "" {
-			p.problems.at(w.place, "", "%s and %s cannot both be outputs: one would be a folder", output, inside)
+			p.problems.at(w.location, "", "%s and %s cannot both be outputs: one would be a folder", output, inside)
 			continue
 		}
 		p.made[output] = s
@@ -89,7 +89,7 @@ func (p *planner) stepCommand(s *step) {
 	words := s.table.command.items
 	if len(words) == 0 {
 		if s.table.command.given() || !p.complained(s.table.path.child("command")) {
-			p.problems.at(s.table.place, `for example command = ["python3", "tools/gen.py", "{out}/api.h"]`, "%s has no command", s.table.path)
+			p.problems.at(s.table.location, `for example command = ["python3", "tools/gen.py", "{out}/api.h"]`, "%s has no command", s.table.path)
 		}
 		return
 	}
@@ -103,13 +103,13 @@ func (p *planner) stepCommand(s *step) {
 	program := p.w.findProgram(p.root, s.command[0], p.env)
 	switch {
 	case underneath(planPath(p.root, s.command[0]), p.buildDir):
-		p.problems.at(words[0].place, `write "{target:NAME}" for the program of a target`, "%s lies in the build folder", s.command[0])
+		p.problems.at(words[0].location, `write "{target:NAME}" for the program of a target`, "%s lies in the build folder", s.command[0])
 	case program == "" && strings.Contains(s.command[0], " ") && len(words) == 1:
-		p.problems.at(words[0].place, "write each argument as a string of its own; for a shell: [\"sh\", \"-c\", …]", "there is no program %q", s.command[0])
+		p.problems.at(words[0].location, "write each argument as a string of its own; for a shell: [\"sh\", \"-c\", …]", "there is no program %q", s.command[0])
 	case program == "":
-		p.problems.at(words[0].place, "install it, or write its path from the project's root", "there is no program %q", s.command[0])
+		p.problems.at(words[0].location, "install it, or write its path from the project's root", "there is no program %q", s.command[0])
 	case !executable(p.w.sign(program)):
-		p.problems.at(words[0].place, "chmod +x it, or name its interpreter first", "%s is not executable", s.command[0])
+		p.problems.at(words[0].location, "chmod +x it, or name its interpreter first", "%s is not executable", s.command[0])
 	default:
 		if shown := relative(p.root, program); strings.Contains(shown, "/") {
 			s.command[0] = shown
@@ -131,7 +131,7 @@ func (p *planner) stepInputs(s *step) {
 		name := planPath(p.root, p.expand(w.text))
 		switch other := p.made[name]; {
 		case other == s:
-			p.problems.at(w.place, "", "%s is made by this step and cannot be its input", name)
+			p.problems.at(w.location, "", "%s is made by this step and cannot be its input", name)
 		case other != nil:
 			s.addInput(name)
 			if !slices.Contains(s.needs, other) {
@@ -140,15 +140,15 @@ func (p *planner) stepInputs(s *step) {
 		case hasMeta(w.text):
 			p.stepPattern(s, w)
 		case underneath(name, p.genDir()):
-			p.problems.at(w.place, "name it in the outputs of a step", "no step makes %s", name)
+			p.problems.at(w.location, "name it in the outputs of a step", "no step makes %s", name)
 		case underneath(name, p.buildDir):
-			p.problems.at(w.place, `write "{target:NAME}" for what a target makes`, "%s lies in the build folder", name)
+			p.problems.at(w.location, `write "{target:NAME}" for what a target makes`, "%s lies in the build folder", name)
 		case p.w.isFile(absolute(p.root, name)):
 			s.addInput(name)
 		case p.w.isDir(absolute(p.root, name)):
-			p.problems.at(w.place, "name its files, for example "+name+"/**", "%s is a folder", name)
+			p.problems.at(w.location, "name its files, for example "+name+"/**", "%s is a folder", name)
 		default:
-			p.problems.at(w.place, p.nearFile(name), "there is no file %s", name)
+			p.problems.at(w.location, p.nearFile(name), "there is no file %s", name)
 		}
 	}
 }
@@ -157,7 +157,7 @@ func (p *planner) stepPattern(s *step, w word) {
 	dir, match := splitPattern(w.text)
 	names, err := p.w.list(absolute(p.root, dir), match)
 	if err != nil {
-		p.problems.at(w.place, "", "%s cannot be listed: %v", dir, cause(err))
+		p.problems.at(w.location, "", "%s cannot be listed: %v", dir, cause(err))
 	}
 	found := false
 	for _, name := range names {
@@ -168,7 +168,7 @@ func (p *planner) stepPattern(s *step, w word) {
 		}
 	}
 	if !found && err == nil {
-		p.problems.at(w.place, "", "%s matches no file", w.text)
+		p.problems.at(w.location, "", "%s matches no file", w.text)
 	}
 }
 
@@ -183,7 +183,7 @@ func (p *planner) stepTargets(s *step, w word) bool {
 		i := slices.IndexFunc(p.targets, func(t *target) bool { return t.name == name })
 		switch {
 		case i < 0:
-			p.problems.at(w.place, orList(name, p.targetNames(), "targets"), "%s names %q, which is no target", w.path, name)
+			p.problems.at(w.location, orList(name, p.targetNames(), "targets"), "%s names %q, which is no target", w.path, name)
 		case !slices.Contains(s.uses, p.targets[i]):
 			s.uses = append(s.uses, p.targets[i])
 		}
@@ -236,7 +236,7 @@ func (p *planner) checkStepProgram(s *step) {
 	for _, name := range targetsNamed(s.command[0]) {
 		for _, t := range s.uses {
 			if t.name == name && t.kind != ipc.KindExecutable {
-				p.problems.at(s.table.command.items[0].place, "name an executable target first", "%s is a %s library and cannot be run", name, t.kind)
+				p.problems.at(s.table.command.items[0].location, "name an executable target first", "%s is a %s library and cannot be run", name, t.kind)
 			}
 		}
 	}

@@ -37,7 +37,7 @@ func (p *planner) chainFor(t *target) (int, error) {
 		return at, nil
 	}
 	p.chainAt[key] = -1
-	at := t.table.compiler.place
+	at := t.table.compiler.location
 	d, no := chooseDrivers(p.w, p.root, wanted, p.env)
 	if no != nil {
 		p.noCompiler(at, no.suggestion, no.message)
@@ -55,7 +55,7 @@ func (p *planner) chainFor(t *target) (int, error) {
 		p.noCompiler(at, installHint, chain.Why)
 		return -1, nil
 	case chain.WhyLinker != "":
-		p.problems.at(t.table.linker.place, `install it, or write linker = "auto"`, "%s", chain.WhyLinker)
+		p.problems.at(t.table.linker.location, `install it, or write linker = "auto"`, "%s", chain.WhyLinker)
 	}
 	for _, n := range chain.Notices {
 		if !slices.Contains(p.notices, n) {
@@ -78,7 +78,7 @@ func (p *planner) addChain(chain probed) int {
 }
 
 // noCompiler reports that a compiler is missing.
-func (p *planner) noCompiler(at place, suggestion, message string) {
+func (p *planner) noCompiler(at location, suggestion, message string) {
 	before := len(p.problems.list)
 	p.problems.at(at, suggestion, "%s", message)
 	p.problems.compiler += len(p.problems.list) - before

@@ -32,8 +32,8 @@ func Nearest(word string, names []string) string {
 func Levenshtein(a, b string) int { return edits(a, b, false) }
 
 // WithSwaps is [Levenshtein] in which two neighbours that change places are one edit: the
-// optimal string alignment distance. Words of more than 128 bytes are no typing mistakes
-// and count as different in every byte.
+// optimal string alignment distance. Words of more than 128 bytes are not compared: they
+// count as different in every byte.
 func WithSwaps(a, b string) int {
 	if longest := max(len(a), len(b)); longest > maxLength {
 		return longest

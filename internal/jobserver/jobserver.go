@@ -1,9 +1,9 @@
 // Package jobserver takes job slots from a `make -j` above us.
 //
-// make holds a pipe with one byte, a token, for each job that may run besides those that
-// do. Who takes a token may run one process more, and writes the token back when that
-// process has ended. The recipe that we are part of has a slot without a token. See
-// "POSIX Jobserver Interaction" in the manual of GNU make.
+// make holds a pipe with one byte, a token, for each further job that may run. A process
+// that takes a token may run one more process, and writes the token back when that has
+// ended. The recipe that we are part of has a slot without a token. See "POSIX Jobserver
+// Interaction" in the manual of GNU make.
 package jobserver
 
 import (

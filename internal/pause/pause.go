@@ -1,4 +1,4 @@
-// Package pause waits for a time, or until a context ends.
+// Package pause waits for a time or until a context ends, and wakes goroutines that wait.
 package pause
 
 import (
@@ -18,5 +18,14 @@ func For(ctx context.Context, d time.Duration) error {
 		return nil
 	case <-ctx.Done():
 		return ctx.Err()
+	}
+}
+
+// Wake wakes the goroutine that waits on c, a channel with room for one. It never blocks:
+// if c is full, the goroutine is going to wake up anyway.
+func Wake(c chan<- struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
 	}
 }

@@ -25,3 +25,16 @@ func TestFor(t *testing.T) {
 		}
 	})
 }
+
+func TestWake(t *testing.T) {
+	t.Parallel()
+	c := make(chan struct{}, 1)
+	Wake(c)
+	Wake(c) // does not block
+	<-c
+	select {
+	case <-c:
+		t.Error("woken twice")
+	default:
+	}
+}

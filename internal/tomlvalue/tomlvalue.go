@@ -3,8 +3,8 @@ package tomlvalue
 
 import "fmt"
 
-// Describe returns a value as github.com/BurntSushi/toml decodes it into any, in words: "the
-// number 3", "a list".
+// Describe says what a value is, in words: "the number 3", "a list". The value is what
+// github.com/BurntSushi/toml decodes into an any.
 func Describe(v any) string {
 	switch v := v.(type) {
 	case bool:

@@ -47,7 +47,7 @@ func Main(c Caller) int {
 	return a.finish(ctx, root.ExecuteContext(ctx))
 }
 
-// Tree returns the commands, for whoever makes manual pages of them.
+// Tree returns all commands, for the manual pages.
 func Tree(version string) *cobra.Command {
 	return (&app{Caller: Caller{Version: version}}).rootCommand()
 }

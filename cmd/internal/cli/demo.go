@@ -29,8 +29,8 @@ func (a *app) demoCommand() *cobra.Command {
 	return c
 }
 
-// demo builds a copy of the embedded project through its own daemons, as a
-// newcomer would by hand, and prints every command that it stands for.
+// demo builds a copy of the embedded project through its own daemons, as a newcomer would
+// by hand, and prints each command that a user would type.
 func (a *app) demo(cmd *cobra.Command, args []string, keep bool) (err error) {
 	dir, remove, err := demoDir(args)
 	if err != nil {

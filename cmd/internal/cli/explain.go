@@ -239,7 +239,8 @@ func (x explanation) inputLines(ours []string) (lines []string) {
 	return slices.Compact(lines)
 }
 
-// dependents prints who reads the subject; a header's readers with the way to it.
+// dependents prints which units read the subject; for a header, with the chain of
+// includes.
 func (x explanation) dependents() {
 	if len(x.Dependents) == 0 {
 		return

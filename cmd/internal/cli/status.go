@@ -47,7 +47,7 @@ func (a *app) status(ctx context.Context, p *replibuild.Project) error {
 }
 
 // lastBuild is the newest build in the history, nil if there is none or the orchestrator
-// hangs: a status is quick whatever hangs.
+// hangs: a status stays quick if a daemon hangs.
 func lastBuild(ctx context.Context, p *replibuild.Project, set ipc.SetStatus) *ipc.BuildRecord {
 	for _, d := range set.Daemons {
 		if d.State == ipc.StateUnresponsive {

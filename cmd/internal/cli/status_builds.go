@@ -13,10 +13,10 @@ import (
 )
 
 // buildWatch prints a line for what happens to builds: queued, started, planned, what
-// fails, how it ended. What is compiled well is counted with its reasons, not listed.
+// fails, how it ended. Successful compiles are counted with their reasons, not listed.
 type buildWatch struct {
 	app     *app
-	told    time.Time      // builds that started before this are told, or older than the watch
+	told    time.Time      // builds that started before this are printed already, or are older than the watch
 	running string         // id
 	reasons map[string]int // of what the running build compiled
 	hits    int            // units that the cache delivered to it

@@ -60,7 +60,8 @@ func followOrchestrator(ctx context.Context, p *replibuild.Project, events chan<
 	}
 }
 
-// orchestratorOf is a project's orchestrator, wherever it is when it is asked.
+// orchestratorOf is a client of a project's orchestrator. It reads the endpoint for each
+// request.
 func orchestratorOf(p *replibuild.Project) *ipc.OrchestratorClient {
 	set := &daemons.Launcher{Paths: p.Paths(), Config: p.Config()}
 	return ipc.NewOrchestratorClient(func(ctx context.Context) (*ipc.Conn, error) {

@@ -9,8 +9,8 @@ import (
 	"github.com/RepliBuild/replibuild/ipc"
 )
 
-// stream is standard output or error as commands write to it. What is written may hold
-// names and output of others: control sequences never get through, colours only to a
+// stream is standard output or error as commands write to it. Names and output of other
+// programs are made safe: control sequences are removed, and colours go only to a
 // terminal that wants them.
 type stream struct {
 	out      io.Writer
@@ -69,8 +69,8 @@ const (
 	bold   = "1"
 )
 
-// printf prints on standard output. A text among args stays on its line: a name with a
-// line end in it cannot look like a line of ours.
+// printf prints on standard output. Texts among args are kept on one line, so a name that
+// contains a line end cannot look like a line of ours.
 func (a *app) printf(format string, args ...any) { fprintf(a.Stdout, format, args...) }
 
 // eprintf is printf on standard error.

@@ -14,8 +14,8 @@ import (
 )
 
 // interrupts are the signals that end a command early: not those that were ignored when
-// it began, as under nohup or in the background of a script. A shell that has SIGINT
-// ignored for a command ignores SIGQUIT as well, which Go takes from it.
+// it began, as under nohup or in the background of a script. A shell that ignores SIGINT
+// for a command ignores SIGQUIT as well, and the Go runtime undoes that.
 func interrupts() []os.Signal {
 	if signal.Ignored(os.Interrupt) {
 		signal.Ignore(syscall.SIGQUIT)

@@ -124,7 +124,7 @@ func firstExample(cmd *cobra.Command) string {
 	return strings.TrimSpace(line)
 }
 
-// subcommand is for a command that does nothing itself: what it got is no command of it.
+// subcommand reports a wrong argument of a command that only has subcommands.
 func subcommand(cmd *cobra.Command, args []string) error {
 	if len(args) == 0 {
 		return nil

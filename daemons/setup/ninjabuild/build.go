@@ -219,8 +219,9 @@ func (b *builder) withdraw(e *ninja.Edge, r *run) error {
 	return b.writeLog(void)
 }
 
-// restore puts the records back, if the command has changed no output. One that was written
-// in the tick in which the command began may have been written twice.
+// restore puts the records back if the command has changed no output. An output that was
+// written in the tick in which the command began counts as changed: it may have been
+// written again.
 func (b *builder) restore(e *ninja.Edge, r *run) error {
 	for _, o := range e.Outputs {
 		if now, err := b.disk.mtime(o.Path); err != nil || now != b.node(o).mtime || now >= r.mtime {
@@ -316,7 +317,8 @@ func (b *builder) finish(r *ended) error {
 	return b.record(e, run, end, mtime, found)
 }
 
-// restat looks at outputs that may be as they were, and returns the time to record.
+// restat looks at outputs that the command may not have changed, and returns the time to
+// record.
 func (b *builder) restat(e *ninja.Edge, r *run) (mtime int64, err error) {
 	if b.opts.dryRun {
 		return 0, nil
@@ -378,7 +380,7 @@ func (b *builder) record(e *ninja.Edge, r *run, end time.Duration, mtime int64, 
 type foundDeps struct{ inputs []string }
 
 // extractDeps takes the inputs from a depfile, or from the output of a compiler of
-// Microsoft's. A mistake there makes the command one that failed.
+// Microsoft's. If that fails, the command counts as failed.
 func (b *builder) extractDeps(r *ended) (*foundDeps, error) {
 	kind := r.edge.Binding("deps")
 	switch {
@@ -462,7 +464,7 @@ func (b *builder) abort(cancel context.CancelFunc) {
 	b.status.end()
 }
 
-// cleanUp removes the file that was written for its time.
+// cleanUp removes the file that was written to learn the time of the file system.
 func (b *builder) cleanUp() {
 	if !b.opts.dryRun {
 		b.disk.remove(b.stamp)

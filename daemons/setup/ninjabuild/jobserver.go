@@ -14,8 +14,8 @@ type slots struct {
 	ownUsed bool // the slot of the recipe that we are part of
 }
 
-// slot is the right to run one command: the one that the recipe of make has which we are
-// part of, or a byte of make's pipe.
+// slot is the right to run one command: the slot of our own recipe, or a token from
+// make's pipe.
 type slot struct {
 	kind  slotKind
 	token []byte

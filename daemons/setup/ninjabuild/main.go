@@ -304,7 +304,7 @@ func (m *program) rebuildManifest(ctx context.Context) (again, check bool, err e
 	if m.opts.dryRun {
 		return false, false, exitNow(exitSuccess) // it would be dirty for ever
 	}
-	// A restat rule may have left it as it was. What was scanned is out of date all the same.
+	// A restat rule may have left it as it was. What was scanned is out of date anyway.
 	return true, b.node(n).dirty, err
 }
 

@@ -268,8 +268,8 @@ func (p *plan) maybeReady(e *ninja.Edge) error {
 	return nil
 }
 
-// clean notes that a node was not changed after all, and drops from the plan what has
-// nothing to do for that.
+// clean notes that a node was not changed after all, and drops the edges that have
+// nothing to do then.
 func (p *plan) clean(n *ninja.Node) {
 	p.node(n).dirty = false
 	for _, e := range n.Out {

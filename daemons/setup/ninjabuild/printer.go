@@ -28,7 +28,8 @@ func (env environment) on(name string) bool {
 	return set && value != "0"
 }
 
-// newPrinter writes to out. width is that of the terminal; nil says that it is none.
+// newPrinter writes to out. width returns the width of the terminal; nil means that out
+// is no terminal.
 func newPrinter(out *bufio.Writer, width func() int, env environment) *printer {
 	term, set := env("TERM")
 	p := &printer{out: out, smart: width != nil && set && term != "dumb", width: width}

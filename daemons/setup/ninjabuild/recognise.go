@@ -12,7 +12,7 @@ import (
 
 // Recognised is a command that the compilation service can run in place of a shell: one
 // compile or one link by a compiler's driver. The service's command has the same
-// arguments in the same order, but for the place of -o and -c.
+// arguments in the same order, except that -o and -c may stand elsewhere.
 type Recognised struct {
 	Program string      // the driver, as the command names it
 	Command ipc.Command // Lang is not filled in
@@ -20,7 +20,7 @@ type Recognised struct {
 }
 
 // Recognise says how the compilation service can run a command, and reports whether it
-// can. What is not certain is left to the shell.
+// can. If it is not certain, the shell runs the command.
 func Recognise(c Command) (r Recognised, ok bool) {
 	if c.Console || c.Generator || c.Rspfile != "" || c.Deps == "msvc" || len(c.Outputs) != 1 {
 		return r, false

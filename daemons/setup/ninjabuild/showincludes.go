@@ -10,7 +10,8 @@ import (
 const defaultIncludePrefix = "Note: including file: "
 
 // showIncludes takes the lines of /showIncludes, and the name of the source, out of the
-// output of a compiler of Microsoft's. It returns the headers, but for the system's.
+// output of a compiler of Microsoft's. It returns the headers, except those of the
+// system.
 func showIncludes(output []byte, prefix string) (headers []string, rest []byte) {
 	if prefix == "" {
 		prefix = defaultIncludePrefix

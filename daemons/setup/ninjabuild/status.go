@@ -165,7 +165,7 @@ func (s *status) predict() {
 	s.done = 0
 	usable := f.knownLeft > 0 && f.left > 0
 	if usable && s.finished > 0 && s.now >= settleTime && float64(s.finished) >= settleShare*float64(s.total) {
-		// A build that a cache served says nothing of one that it does not.
+		// A build from the cache says nothing about the time of a build without it.
 		before, here := float64(f.total)/float64(f.known), float64(s.spent)/float64(s.finished)
 		usable = max(before, here) < maxMismatch*min(before, here)
 	}

@@ -149,8 +149,8 @@ func multiInputs(m *program, args []string) error {
 	return nil
 }
 
-// inputsOf lists all that nodes are made of, each once, what is made first first. Phony
-// outputs are left out.
+// inputsOf lists all that nodes are made of, each once, in the order in which they are
+// made. Phony outputs are left out.
 func inputsOf(nodes []*ninja.Node) []string {
 	var paths []string
 	seen := make(map[*ninja.Node]bool)

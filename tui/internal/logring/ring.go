@@ -136,7 +136,7 @@ func (r *Ring) drop() {
 	r.forget()
 }
 
-// forget takes matches out that are no longer kept.
+// forget removes the matches whose lines are no longer kept.
 func (r *Ring) forget() {
 	r.scanned = max(r.scanned, r.first)
 	i := 0

@@ -15,7 +15,7 @@ type Daemons struct {
 	ui   uint64
 	top  int // line of the first row
 
-	moved bool // somebody chose the row
+	moved bool // the user chose the row
 }
 
 var daemonColumns = []widgets.Column{
@@ -36,7 +36,7 @@ func (d *Daemons) Rev(c *Context) uint64 {
 	return d.ui + c.S.Rev(state.Daemons, state.Clock)
 }
 
-// Refresh puts a cursor that nobody moved on the daemon that crashed.
+// Refresh puts the cursor on the daemon that crashed, unless the user moved it.
 func (d *Daemons) Refresh(c *Context) {
 	if d.moved {
 		return
@@ -128,8 +128,8 @@ func (d *Daemons) row(c *Context, i, width int, widths []int, focused bool) stri
 	return l.String()
 }
 
-// downRow tells of a daemon that has no numbers which key helps, which acts on the row
-// under the cursor, and what is wrong.
+// downRow is the row of a daemon without numbers: what is wrong, and the key that helps,
+// which acts on the row under the cursor.
 func (d *Daemons) downRow(c *Context, s *state.Daemon, l *paint.Line, widths []int, name, word widgets.Cell, selected bool) string {
 	own := []int{widths[0], max(widths[1], min(paint.Width(word.Text), l.Left()-widths[0]-1))} // nothing stands beside the state
 	widgets.Put(c.P, l, daemonColumns[:2], own, []widgets.Cell{name, word})

@@ -36,7 +36,7 @@ type Detail struct {
 	told   told
 }
 
-// told is what content returned, and what from.
+// told is the last result of content, and what it was made from.
 type told struct {
 	rev uint64
 	p   *paint.Painter
@@ -44,8 +44,8 @@ type told struct {
 	content
 }
 
-// content is all lines but for the unit's history, which stands between two parts and
-// is as long as there is room.
+// content is all lines except the unit's history, which stands between the two parts and
+// fills the room that is left.
 type content struct {
 	title         string
 	before, after []rich

@@ -13,7 +13,7 @@ import (
 	"github.com/RepliBuild/replibuild/tui/internal/widgets"
 )
 
-// usualHistory is how many times that a unit was made are told, more where there is
+// usualHistory is how many lines of history a unit has at the least; more if there is
 // room.
 const usualHistory = 5
 

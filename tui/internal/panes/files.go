@@ -80,7 +80,7 @@ func (f *Files) Refresh(c *Context) {
 	f.ui++
 }
 
-// units is what is listed, each in a place that it keeps as a build goes on.
+// units are the listed units. Each keeps its index during a build.
 func (f *Files) units(s *state.State) []*state.Unit {
 	switch {
 	case f.Scope == ScopeAll:
@@ -148,13 +148,13 @@ func (f *Files) Selected() *state.Unit {
 	return nil
 }
 
-// AtTop reports whether nobody chose a row.
+// AtTop reports whether the user has chosen no row.
 func (f *Files) AtTop() bool { return !f.moved }
 
 // Len is the number of rows.
 func (f *Files) Len() int { return len(f.rows()) }
 
-// total counts what is there to be listed, whatever the filter.
+// total counts the units without the filter.
 func (f *Files) total() int {
 	n := 0
 	for _, u := range f.order.units {

@@ -10,8 +10,8 @@ import (
 	"github.com/RepliBuild/replibuild/tui/internal/widgets"
 )
 
-// Header is the line at the top: the project, and everything in five numbers. More
-// stands for what the caller adds: that the view is frozen, how fast a replay runs.
+// Header is the line at the top: the project, and everything in five numbers. More has
+// notes of the caller: that the view is frozen, or how fast a replay runs.
 func Header(c *Context, home string, w int, more []widgets.Note) string {
 	s := c.S
 	l := c.P.Line(w).Skip(1).Put(paint.Strong, "replibuild").Skip(2)

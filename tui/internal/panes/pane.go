@@ -106,8 +106,8 @@ func unitSign(p *paint.Painter, u *state.Unit) (sign, word string, r paint.Role)
 	return p.Wait, word, paint.Dim
 }
 
-// untold is said where nothing is known because the orchestrator lives but does not tell:
-// it hangs, or another version has started it.
+// untold is shown if nothing is known because the orchestrator runs but does not answer:
+// it hangs, or is of another version.
 const untold = "not known: the orchestrator does not answer"
 
 // isUntold reports whether that is so.

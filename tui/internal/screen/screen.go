@@ -18,14 +18,17 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/RepliBuild/replibuild/internal/pause"
 )
 
 // period is the least time between two frames.
 const period = time.Second / 30
 
-// Escape sequences: https://invisible-island.net/xterm/ctlseqs/ctlseqs.html. Line
-// wrap is off so that a character of which terminals disagree how wide it is cannot
-// scroll the screen; 2026 tells those that know it to show a frame in one piece.
+// Escape sequences: https://invisible-island.net/xterm/ctlseqs/ctlseqs.html. Line wrap is
+// off, because terminals disagree about the width of some characters, and a line that is
+// too long would scroll the screen. Mode 2026 asks the terminal to show a frame in one
+// piece.
 const (
 	enter    = "\x1b[?1049h\x1b[?25l\x1b[?7l\x1b[?2004h\x1b[H\x1b[2J"
 	leave    = "\x1b[?2004l\x1b[?7h\x1b[0m\x1b[?25h\x1b[?1049l"
@@ -150,18 +153,11 @@ func (s *Screen) Show(frame string, hurry bool) {
 		s.poke()
 	}
 	if changed && hurry {
-		signal(s.hurry)
+		pause.Wake(s.hurry)
 	}
 }
 
-func (s *Screen) poke() { signal(s.wake) }
-
-func signal(c chan struct{}) {
-	select {
-	case c <- struct{}{}:
-	default:
-	}
-}
+func (s *Screen) poke() { pause.Wake(s.wake) }
 
 func (s *Screen) draw() {
 	for {
@@ -229,7 +225,7 @@ func difference(shown, lines []string) string {
 	return b.String()
 }
 
-// write needs mu. A terminal that is gone is noticed by whoever reads from it.
+// write needs mu. Errors are ignored: the reader notices a terminal that is gone.
 func (s *Screen) write(text string) {
 	n, _ := io.WriteString(s.out, text)
 	s.bytes.Add(int64(n))

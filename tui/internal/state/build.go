@@ -42,8 +42,8 @@ type cause struct{ code, path string }
 
 func causeOf(u *Unit) cause { return cause{u.Reason.Code, u.Reason.Path} }
 
-// SameCause lists the places in Units of what was made for the same reason as u, u
-// included; none if there is no path in the reason.
+// SameCause lists the indices in Units of units that were made for the same reason as u,
+// u included. It is empty if the reason has no path.
 func (b *Build) SameCause(u *Unit) []int { return b.causes[causeOf(u)] }
 
 // note lists the unit at a place with its cause.
@@ -197,8 +197,8 @@ func (s *State) begin(id string, at time.Time) {
 	s.touch(Builds)
 }
 
-// planned takes in what there is to do. It is told again after steps have run, and when
-// the build looks for changes once more because another request joined it.
+// planned takes in what there is to do. It comes again after steps have run, and when the
+// build looks for changes again because another request joined it.
 func (b *Build) planned(p ipc.BuildPlanned) {
 	b.Planned = p
 	b.inPlace(0)
@@ -211,8 +211,8 @@ func (b *Build) planned(p ipc.BuildPlanned) {
 	b.Planned.Nodes = nil
 }
 
-// inPlace sets how many units had nothing done for them. A later look of the same build
-// counts those again that it made before, which are no such units.
+// inPlace sets for how many units nothing was done. A later look of the same build counts
+// the units that it made before; they are subtracted.
 func (b *Build) inPlace(n int) {
 	if b.Planned.Units > 0 {
 		n = max(0, min(n, b.Planned.Units-b.touched()))
@@ -303,7 +303,7 @@ func (s *State) finished(b ipc.BuildFinished, at time.Time) {
 	s.refreshAll()
 }
 
-// endJobs ends what a finished build left running: its end was not told.
+// endJobs ends the jobs of a finished build whose end event is missing.
 func (s *State) endJobs() {
 	c := s.Current
 	for _, u := range c.jobs {

@@ -21,8 +21,8 @@ func (s *State) Last() []ipc.ExplainFact {
 // DirtyRows is how many rows are dirty.
 func (s *State) DirtyRows() int { return s.dirty }
 
-// CleanRows is how many rows are up to date, by the last build or without one; 0 where
-// nobody would tell of a change.
+// CleanRows is how many rows are up to date, by the last build or without one. It is 0 if
+// no daemon would report a change.
 func (s *State) CleanRows() int {
 	if !s.watched() {
 		return 0

@@ -103,8 +103,8 @@ func (s *State) SetNow(t time.Time) {
 }
 
 // SetLink notes how the stream is doing. Without contact every clock of a build stops:
-// whether it goes on is not known. Nor is what waits and what has changed: a command
-// that waited builds by itself.
+// whether it goes on is not known. What waits and what has changed is not known either: a
+// command that waited builds by itself.
 func (s *State) SetLink(link string) {
 	if s.Link == link {
 		return

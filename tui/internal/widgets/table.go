@@ -2,8 +2,8 @@ package widgets
 
 import "github.com/RepliBuild/replibuild/tui/internal/paint"
 
-// Column is a column of a table. Columns are left out, the least wanted first, when
-// there is no room for all; what is left over goes to those with Grow.
+// Column is a column of a table. If there is no room for all, the least important columns
+// are left out. Cells that are left over go to columns with Grow.
 type Column struct {
 	Title string
 	Width int  // cells that it takes at least

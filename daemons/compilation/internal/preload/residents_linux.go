@@ -23,12 +23,12 @@ type Residents struct {
 
 	mu     sync.Mutex
 	closed bool
-	byKey  map[string]*place
+	byKey  map[string]*keptResident
 	all    sync.WaitGroup // residents that are running
 }
 
-// place is where the resident of one program and one start environment is kept.
-type place struct {
+// keptResident is where the resident of one program and one start environment is kept.
+type keptResident struct {
 	mu      sync.Mutex // held while one is started
 	now     *Resident
 	users   *sync.WaitGroup // of now
@@ -40,14 +40,14 @@ type place struct {
 // NewResidents returns an empty set. Close it. Residents inherit files as [StartResident]
 // says.
 func NewResidents(inherited []*os.File) *Residents {
-	return &Residents{inherited: inherited, byKey: make(map[string]*place)}
+	return &Residents{inherited: inherited, byKey: make(map[string]*keptResident)}
 }
 
 // Run is [Resident.Run] with the resident of exe, which is started if there is none,
 // or it has died, or its files have changed; one whose files have changed ends when it
 // has nothing more to do.
 func (s *Residents) Run(ctx context.Context, lib Library, exe string, q Request) (Result, error) {
-	p, err := s.place(lib, exe, q.Env)
+	p, err := s.kept(lib, exe, q.Env)
 	if err != nil {
 		return Result{}, err
 	}
@@ -61,7 +61,7 @@ func (s *Residents) Run(ctx context.Context, lib Library, exe string, q Request)
 	return res, err
 }
 
-func (s *Residents) place(lib Library, exe string, env []string) (*place, error) {
+func (s *Residents) kept(lib Library, exe string, env []string) (*keptResident, error) {
 	start := startEnv(env, lib)
 	key := []string{exe, lib.Path}
 	for _, name := range slices.Sorted(maps.Keys(start)) {
@@ -74,13 +74,13 @@ func (s *Residents) place(lib Library, exe string, env []string) (*place, error)
 	}
 	k := strings.Join(key, "\x00")
 	if s.byKey[k] == nil {
-		s.byKey[k] = new(place)
+		s.byKey[k] = new(keptResident)
 	}
 	return s.byKey[k], nil
 }
 
 // take returns the resident and marks it as used.
-func (p *place) take(ctx context.Context, s *Residents, lib Library, exe string, env []string) (*Resident, *sync.WaitGroup, error) {
+func (p *keptResident) take(ctx context.Context, s *Residents, lib Library, exe string, env []string) (*Resident, *sync.WaitGroup, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.refusal != nil {
@@ -102,7 +102,7 @@ func (p *place) take(ctx context.Context, s *Residents, lib Library, exe string,
 	return p.now, p.users, nil
 }
 
-func (p *place) start(ctx context.Context, s *Residents, lib Library, exe string, env []string) error {
+func (p *keptResident) start(ctx context.Context, s *Residents, lib Library, exe string, env []string) error {
 	sig, err := signatureOf(exe)
 	if err != nil {
 		return fmt.Errorf("start resident: %w: %w", ErrNotResident, err)
@@ -133,7 +133,7 @@ func (p *place) start(ctx context.Context, s *Residents, lib Library, exe string
 
 // count remembers how a request ended; the result of the process is none of its business.
 // A resident dies once, however many requests it had.
-func (p *place) count(r *Resident, err error) {
+func (p *keptResident) count(r *Resident, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if !errors.Is(err, ErrNotResident) {
@@ -149,7 +149,7 @@ func (p *place) count(r *Resident, err error) {
 }
 
 // died counts an end, or a start that failed, and says what came of it; mu is held.
-func (p *place) died(err error, sig signature) error {
+func (p *keptResident) died(err error, sig signature) error {
 	if p.deaths++; p.deaths < maxDeaths {
 		return err
 	}

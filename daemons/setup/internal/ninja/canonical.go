@@ -69,7 +69,7 @@ func ShellEscape(path string) string {
 	return path
 }
 
-// shellSafe are the bytes that no shell gives a meaning.
+// shellSafe are the bytes without a special meaning in a shell.
 var shellSafe = func() (safe [256]bool) {
 	for _, c := range []byte("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_+-./") {
 		safe[c] = true

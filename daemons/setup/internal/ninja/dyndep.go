@@ -208,7 +208,7 @@ func (p *dyndepParser) dyndepInputs() (ins []template, err error) {
 	return ins, p.expect(tokenNewline)
 }
 
-// none fails if a path comes.
+// none fails if the next token is a path.
 func (p *dyndepParser) none(message string) error {
 	t, err := p.path()
 	if err == nil && !t.empty() {

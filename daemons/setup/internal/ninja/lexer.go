@@ -52,7 +52,7 @@ func keyword(word string) token {
 }
 
 // lexer splits one file into tokens, names and values. The text ends with a zero byte, so
-// that no look at the next byte needs a check.
+// reading the next byte needs no bounds check.
 type lexer struct {
 	file string
 	text string
@@ -184,7 +184,7 @@ func (l *lexer) peek(t token) bool {
 // unread takes the last token back.
 func (l *lexer) unread() { l.pos = l.last }
 
-// skipSpace goes on to what is neither a space nor an escaped newline.
+// skipSpace skips spaces and escaped newlines.
 func (l *lexer) skipSpace() {
 	for {
 		switch {
@@ -251,8 +251,8 @@ func (l *lexer) value(path bool) (template, error) {
 	}
 }
 
-// endOfValue ends a value at a byte that is no part of it. plain is its text since the
-// last escape, whole is all of it as written.
+// endOfValue ends a value before a byte that does not belong to it. plain is the text
+// since the last escape, whole is all of it as written.
 func (l *lexer) endOfValue(path bool, plain, whole string) (template, error) {
 	p := l.pos
 	l.last = p

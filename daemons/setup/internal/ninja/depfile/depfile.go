@@ -48,7 +48,7 @@ type parser struct {
 
 func (p *parser) empty() bool { return len(p.rule.Outputs)+len(p.rule.Inputs) == 0 }
 
-// add files a name where it belongs.
+// add adds a name to the outputs or the inputs.
 func (p *parser) add(name string) error {
 	dependency := !p.targets
 	if rest, ok := strings.CutSuffix(name, ":"); ok {
@@ -75,7 +75,7 @@ func (p *parser) add(name string) error {
 	return nil
 }
 
-// plain are the bytes that need no second look.
+// plain are the bytes without a special meaning.
 var plain = func() (set [256]bool) {
 	for _, c := range []byte("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789+?\"'&,/_:.~()}{%=@[]!-") {
 		set[c] = true

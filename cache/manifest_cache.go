@@ -9,9 +9,9 @@ import (
 // on disk.
 const maxManifestBytes = 32 << 20
 
-// manifestMemory keeps decoded manifests, so that a warm daemon reads nothing
+// manifestCache keeps decoded manifests, so that a warm daemon reads nothing
 // twice. The zero value is ready.
-type manifestMemory struct {
+type manifestCache struct {
 	mu    sync.Mutex
 	items map[Digest]*list.Element
 	order list.List // of *manifestItem, most recently used first
@@ -25,7 +25,7 @@ type manifestItem struct {
 	size int
 }
 
-func (m *manifestMemory) get(base Digest, sig signature) ([]InputSet, bool) {
+func (m *manifestCache) get(base Digest, sig signature) ([]InputSet, bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	el := m.items[base]
@@ -36,7 +36,7 @@ func (m *manifestMemory) get(base Digest, sig signature) ([]InputSet, bool) {
 	return el.Value.(*manifestItem).sets, true
 }
 
-func (m *manifestMemory) put(base Digest, sig signature, sets []InputSet, size int) {
+func (m *manifestCache) put(base Digest, sig signature, sets []InputSet, size int) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.items == nil {
@@ -52,7 +52,7 @@ func (m *manifestMemory) put(base Digest, sig signature, sets []InputSet, size i
 	}
 }
 
-func (m *manifestMemory) drop(el *list.Element) {
+func (m *manifestCache) drop(el *list.Element) {
 	it := el.Value.(*manifestItem)
 	m.order.Remove(el)
 	delete(m.items, it.base)
