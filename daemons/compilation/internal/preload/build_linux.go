@@ -2,6 +2,7 @@ package preload
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"debug/elf"
@@ -390,6 +391,35 @@ func (b Builder) check(ctx context.Context, lib Library, exe string) error {
 		return fmt.Errorf("check the tracer: %w", err)
 	}
 	return nil
+}
+
+// TryObserver has the second observer watch a process for a moment, and says why it cannot:
+// it cannot be built, or the kernel refuses ptrace or the filter.
+func (b Builder) TryObserver(ctx context.Context) error {
+	kind, _, err := b.kindFor("/bin/sh")
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(b.Dir, 0o700); err != nil {
+		return fmt.Errorf("make folder for the tracer: %w", err)
+	}
+	var failures []error
+	for _, cc := range b.compilers() {
+		lib, err := b.object(ctx, cc, kind)
+		if err == nil && lib.Observer == "" {
+			err = fmt.Errorf("the second observer cannot be built with %s", cc)
+		}
+		if err != nil {
+			failures = append(failures, err)
+			continue
+		}
+		_, err = run(ctx, checkLimit, nil, b.Dir, lib.Observer, "", "", "", "", "try")
+		if status := (*exec.ExitError)(nil); errors.As(err, &status) && status.Exited() {
+			return syscall.Errno(status.ExitCode())
+		}
+		return err
+	}
+	return cmp.Or(errors.Join(failures...), errors.New("build the tracer: no C compiler found"))
 }
 
 // run starts a program in a process group of its own and returns what it printed.

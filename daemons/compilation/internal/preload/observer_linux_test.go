@@ -262,7 +262,7 @@ int main(int n, char **v) {
 	if (!strcmp(v[1], "signal")) { signal(SIGTERM, SIG_DFL); raise(SIGTERM); }
 	if (!strcmp(v[1], "abort")) abort();
 	signal(SIGUSR1, caught);
-	write(1, "ready\n", 6);
+	close(creat("ready", 0600));
 	for (;;) pause();
 }`)
 	for mode, want := range map[string]func(syscall.WaitStatus) bool{
@@ -277,9 +277,7 @@ int main(int n, char **v) {
 		}
 	}
 	cmd, trace, out := started(t, dir, nil, exe, "wait")
-	until(t, "the start", func() bool {
-		return strings.Contains(processText(cmd.Process.Pid, "wchan")+processText(cmd.Process.Pid, "syscall"), "34 ") || processState(cmd.Process.Pid) == "S" && processText(cmd.Process.Pid, "comm") == "p\n"
-	})
+	until(t, "the start", func() bool { _, err := os.Stat(filepath.Join(dir, "ready")); return err == nil })
 	check(t, unix.Kill(cmd.Process.Pid, unix.SIGSTOP))
 	var info unix.Siginfo
 	check(t, unix.Waitid(unix.P_PID, cmd.Process.Pid, &info, unix.WSTOPPED, nil))
@@ -323,7 +321,7 @@ func check(t testing.TB, err error) {
 	}
 }
 
-// observersOf are the observers that watch a process.
+// tracerOf is the process that traces a process, 0 if there is none.
 func tracerOf(pid int) int {
 	_, rest, _ := strings.Cut(processText(pid, "status"), "TracerPid:\t")
 	n := 0
