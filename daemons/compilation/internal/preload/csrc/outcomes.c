@@ -77,7 +77,8 @@ void note_link(int dirfd, const char *path) {
 	note_stamped(LINK, dirfd, path, &s);
 }
 
-/* followed records a link that was read; EINVAL says that it is none. */
+/* followed records a link that was read. EINVAL says that it is none: that a link comes to its
+ * place matters too, for a program that follows a path part by part. */
 void followed(int good, int dirfd, const char *path) {
 	if (!tracing())
 		return;
@@ -85,7 +86,7 @@ void followed(int good, int dirfd, const char *path) {
 	if (good)
 		note_link(dirfd, path);
 	else if (error == EINVAL)
-		note_existing(dirfd, path, 1);
+		note_existing(dirfd, path, 1), note_link(dirfd, path);
 	else
 		note_failure(dirfd, path, error);
 	errno = error;

@@ -153,8 +153,9 @@ enum program_kind {
 	FOLLOWED,      /* the object can be loaded into it, and sees its calls */
 	UNFOLLOWED     /* static, for another loader, or with code of Go: the second observer's */
 };
-enum program_kind program_kind(int fd, const char *loader);
-int is_unfollowed(const char *path, const char *loader);
+enum { LOADER_BYTES = 256 };
+enum program_kind program_kind(int fd, const char *ours, char loader[LOADER_BYTES]);
+int is_unfollowed(const char *path, const char *ours);
 int notes_of_go(const char *notes, size_t length);
 const char *own_loader(void); /* the dynamic loader of this process */
 

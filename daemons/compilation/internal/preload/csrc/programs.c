@@ -52,20 +52,19 @@ static int is_go_part(int fd, const elf_part *p) {
 	return n > 0 && notes_of_go(notes, (size_t)n);
 }
 
-static int has_text(int fd, const elf_part *p, const char *text) {
-	char found[256];
-	size_t size = p->p_filesz < sizeof found - 1 ? p->p_filesz : sizeof found - 1;
-	long n = syscall(SYS_pread64, fd, found, size, (off_t)p->p_offset);
-	if (n < 0)
-		return 0;
-	found[n] = 0;
-	return !strcmp(found, text);
+static void read_text_part(int fd, const elf_part *p, char text[LOADER_BYTES]) {
+	size_t size = p->p_filesz < LOADER_BYTES - 1 ? p->p_filesz : LOADER_BYTES - 1;
+	long n = syscall(SYS_pread64, fd, text, size, (off_t)p->p_offset);
+	text[n > 0 ? n : 0] = 0;
 }
 
-/* program_kind looks at the head of an executable. loader is the dynamic loader that the
- * object was made for, "" for any. */
-enum program_kind program_kind(int fd, const char *loader) {
+/* program_kind looks at the head of an executable, and finds the dynamic loader that it
+ * names, "" if it names none. The object was made for programs with the loader ours, "" for
+ * any. */
+enum program_kind program_kind(int fd, const char *ours, char loader[LOADER_BYTES]) {
 	char bytes[HEAD_BYTES];
+	int go = 0;
+	loader[0] = 0;
 	elf_head head;
 	long n = syscall(SYS_pread64, fd, bytes, sizeof bytes, (off_t)0);
 	if (n < (long)sizeof head || memcmp(bytes, ELFMAG, SELFMAG))
@@ -75,16 +74,15 @@ enum program_kind program_kind(int fd, const char *loader) {
 		return OTHER_MACHINE;
 	if (head.e_phentsize != sizeof(elf_part) || head.e_phoff + (size_t)head.e_phnum * sizeof(elf_part) > (size_t)n)
 		return UNFOLLOWED;
-	int loaded = 0;
 	for (int i = 0; i < head.e_phnum; i++) {
 		elf_part p;
 		memcpy(&p, bytes + head.e_phoff + (size_t)i * sizeof p, sizeof p);
 		if (p.p_type == PT_NOTE && is_go_part(fd, &p))
-			return UNFOLLOWED;
+			go = 1;
 		if (p.p_type == PT_INTERP)
-			loaded = !*loader || has_text(fd, &p, loader);
+			read_text_part(fd, &p, loader);
 	}
-	return loaded ? FOLLOWED : UNFOLLOWED;
+	return !go && *loader && (!*ours || !strcmp(loader, ours)) ? FOLLOWED : UNFOLLOWED;
 }
 
 /* script_program finds the program of a script in the head of its file. */
@@ -109,8 +107,8 @@ static int script_program(int fd, char *program, size_t size) {
 
 /* is_unfollowed reports whether a path is a program, or a script for one, that the object
  * cannot follow and the second observer can. */
-int is_unfollowed(const char *path, const char *loader) {
-	char program[256];
+int is_unfollowed(const char *path, const char *ours) {
+	char program[256], loader[LOADER_BYTES];
 	for (int depth = 0; depth < MOST_SCRIPTS && path; depth++) {
 		struct stamp s;
 		if (!S_ISREG(look(AT_FDCWD, path, 0, &s)) || s.mode & (S_ISUID | S_ISGID) || syscall(SYS_faccessat, AT_FDCWD, path, X_OK))
@@ -118,7 +116,7 @@ int is_unfollowed(const char *path, const char *loader) {
 		int fd = (int)syscall(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC, 0);
 		if (fd < 0)
 			return 0;
-		enum program_kind kind = program_kind(fd, loader);
+		enum program_kind kind = program_kind(fd, ours, loader);
 		path = kind == NO_PROGRAM && script_program(fd, program, sizeof program) ? program : NULL;
 		syscall(SYS_close, fd);
 		if (kind != NO_PROGRAM)

@@ -152,7 +152,7 @@ int is_this_observer(unsigned pid) {
 
 /* note_program records what begins, as the preloaded object does (attach.c). Its reads of
  * the environment are not seen. */
-static void note_program(const struct thread *t) {
+static void note_program(const struct thread *t, const char *loader) {
 	static char file[4096];
 	char name[40];
 	struct stamp s;
@@ -167,6 +167,8 @@ static void note_program(const struct thread *t) {
 	} else {
 		note_lost();
 	}
+	if (*loader && look(AT_FDCWD, loader, 0, &s))
+		note_stamped(LIBRARY, AT_FDCWD, loader, &s);
 	if (t->text && t->text[0]) {
 		look(AT_FDCWD, t->text, 0, &s);
 		note_stamped(EXECUTED, AT_FDCWD, t->text, &s);
@@ -183,7 +185,8 @@ void executed(struct thread *t) {
 	if (!announced)
 		expect_process(1);
 	int fd = open_program((unsigned)t->tgid), readable = read_stack(t->tid);
-	enum program_kind kind = fd < 0 ? UNFOLLOWED : program_kind(fd, settings.loader);
+	char loader[LOADER_BYTES] = "";
+	enum program_kind kind = fd < 0 ? UNFOLLOWED : program_kind(fd, settings.loader, loader);
 	if (fd >= 0)
 		syscall(SYS_close, (long)fd);
 	t->covered = kind == FOLLOWED && !settings.all && *settings.library && readable && put_settings(t->tid);
@@ -195,5 +198,5 @@ void executed(struct thread *t) {
 		note_lost();
 	else
 		hide_clock(t->tid);
-	note_program(t);
+	note_program(t, loader);
 }
