@@ -92,6 +92,12 @@ PROOF ?= all
 preamble-proof: deps-test real
 	REPLIBUILD_REAL=$(REAL) REPLIBUILD_PREAMBLE_PROOF="$(PROOF)" $(GO) test ./daemons/compilation -run 'TestPreamble(Proof|Gain)' -count 1 -timeout 0 -v
 
+# What the two observers report of every action of the real projects and of a zoo of tools is
+# compared, and what each of them costs is measured. OBSERVE may name projects.
+OBSERVE ?= all
+observe-proof: deps-test real
+	REPLIBUILD_REAL=$(REAL) REPLIBUILD_OBSERVE_PROOF="$(OBSERVE)" $(GO) test ./daemons/compilation/internal/preload -run 'TestTwoObservers(Zoo|Real)' -count 1 -timeout 0 -v
+
 # Seven ways to get a wrong object out of a cache, tried on ccache and on RepliBuild.
 staleness: deps-demo build
 	@command -v ccache >/dev/null 2>&1 || { $(APT) update && $(APT) install -y ccache >/dev/null; }

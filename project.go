@@ -135,6 +135,12 @@ func (p *Project) Untraceable(ctx context.Context, compiler string, env []string
 	return compilation.Untraceable(ctx, p.paths.TracerDir(), compiler, env)
 }
 
+// ObserverRefused says why static programs and programs in Go cannot be traced on this
+// system; nil means that they can. env is the environment of the plan.
+func (p *Project) ObserverRefused(ctx context.Context, env []string) error {
+	return compilation.ObserverRefused(ctx, p.paths.TracerDir(), env)
+}
+
 // Status tells the state of the set; it needs no daemon to answer.
 func (p *Project) Status(ctx context.Context) ipc.SetStatus {
 	return p.supervisor().Status(ctx)

@@ -66,7 +66,7 @@ func (d *traceTracker) track(ctx context.Context, t *process.Task, about *subjec
 	if err != nil {
 		return newWithoutTrace(depfile, t, about, err), nil
 	}
-	t.Env, t.Library = lib.Env(t.Env, trace), &lib
+	t.Env, t.Library, t.Starter = lib.Env(t.Env, trace), &lib, lib.Starter(trace)
 	return &traceTracking{tracking: depfile, tracers: d.tracers, about: about, trace: trace, exe: exe, library: lib.Path}, nil
 }
 

@@ -197,6 +197,13 @@ func Untraceable(ctx context.Context, dir, exe string, env []string) error {
 	return err
 }
 
+// ObserverRefused says why static programs and programs in Go cannot be traced here; nil
+// means that they can. It tries the second observer once, and builds it in dir if it is not
+// there yet.
+func ObserverRefused(ctx context.Context, dir string, env []string) error {
+	return builder(dir, stepShell, env).TryObserver(ctx)
+}
+
 // builder builds the tracer for a program. One that is a compiler by its name serves if
 // the system has no other.
 func builder(dir, exe string, env []string) preload.Builder {

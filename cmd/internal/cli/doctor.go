@@ -152,6 +152,9 @@ func checkConfiguration(ctx context.Context, p *replibuild.Project) []finding {
 		all = append(all, finding{"compiler", levelOK, fmt.Sprintf("%s (%s), linker: %s", t.CXX, t.Version, orDefault(t.Linker)), ""})
 		all = append(all, checkInputs(ctx, p, plan, t.CXX))
 	}
+	if runtime.GOOS == "linux" {
+		all = append(all, checkObserver(ctx, p, plan))
+	}
 	all = append(all, checkDoubts(ctx, p)...)
 	for _, n := range plan.Notices {
 		all = append(all, finding{"configuration", levelWarning, n, ""})
@@ -171,6 +174,19 @@ func checkInputs(ctx context.Context, p *replibuild.Project, plan *ipc.Plan, com
 	return finding{"inputs", levelOK, fmt.Sprintf("every file that %s opens, lists or searches for is traced", compiler), ""}
 }
 
+// checkObserver tries the second observer, for programs into which the tracer cannot be
+// loaded.
+func checkObserver(ctx context.Context, p *replibuild.Project, plan *ipc.Plan) finding {
+	if err := p.ObserverRefused(ctx, plan.Env); err != nil {
+		return finding{
+			"inputs", levelWarning,
+			fmt.Sprintf("static programs, and programs in Go, cannot be traced here, so what they make is not stored: %v", err),
+			"allow ptrace: a container needs a seccomp profile that has it (or --cap-add=SYS_PTRACE), and kernel.yama.ptrace_scope must be 0 or 1",
+		}
+	}
+	return finding{"inputs", levelOK, "static programs, and programs in Go, are traced by ptrace", ""}
+}
+
 // checkDoubts says which units every build compiles, once for each reason.
 func checkDoubts(ctx context.Context, p *replibuild.Project) (all []finding) {
 	doubts, err := p.Doubts(ctx)
@@ -188,7 +204,7 @@ func checkDoubts(ctx context.Context, p *replibuild.Project) (all []finding) {
 		}
 		all = append(all, finding{
 			"inputs", levelWarning, fmt.Sprintf("%s: compiled by every build, because %s", first, why),
-			"a compiler, or a wrapper that runs dynamically linked programs only, can be traced completely",
+			"a compiler, or a wrapper that keeps nothing from one run to the next, can be traced completely",
 		})
 	}
 	return all

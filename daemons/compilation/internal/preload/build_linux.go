@@ -1,6 +1,8 @@
 package preload
 
 import (
+	"bytes"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"debug/elf"
@@ -12,6 +14,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -35,10 +38,20 @@ var flags = []string{
 	"-Wl,-z,noseparate-code", // two mappings fewer in every process
 }
 
+// observerFlags are those of the second observer, a static program without a C library.
+var observerFlags = []string{
+	"-x", "c", "-std=gnu11", "-Og", "-g0", "-ffreestanding", "-fno-stack-protector", "-fno-pie", "-static", "-nostdlib", "-nostartfiles",
+	"-D_GNU_SOURCE", "-U_FORTIFY_SOURCE", "-U_FILE_OFFSET_BITS", "-U_TIME_BITS", "-Wall", "-Wextra",
+}
+
+// shared are the parts of the object that the second observer has too.
+var shared = []string{"trace.c", "outcomes.c", "bynumber.c", "programs.c"}
+
 // Build returns the object for an executable, given by its path, and has made sure that
-// it records there. The error wraps [ErrUntraceable] if the executable is the reason.
+// it records there. For one into which it cannot be loaded, the second observer has to
+// record. The error wraps [ErrUntraceable] if the executable is the reason.
 func (b Builder) Build(ctx context.Context, exe string) (Library, error) {
-	kind, err := kindOf(exe)
+	kind, observed, err := b.kindFor(exe)
 	if err != nil {
 		return Library{}, err
 	}
@@ -48,6 +61,10 @@ func (b Builder) Build(ctx context.Context, exe string) (Library, error) {
 	var failures []error
 	for _, cc := range b.compilers() {
 		lib, err := b.object(ctx, cc, kind)
+		lib.Observed = observed
+		if err == nil && observed && lib.Observer == "" {
+			err = fmt.Errorf("%s: %w: it is static or in Go, and the second observer cannot be built", exe, ErrUntraceable)
+		}
 		if err == nil {
 			err = b.check(ctx, lib, exe)
 		}
@@ -64,6 +81,25 @@ func (b Builder) Build(ctx context.Context, exe string) (Library, error) {
 	}
 	return Library{}, errors.Join(failures...)
 }
+
+// kindFor is the kind of object for an executable. observed says that the object cannot be
+// loaded into it: then it is the kind for the programs that it starts, those of the system.
+func (b Builder) kindFor(exe string) (kind binaryKind, observed bool, err error) {
+	kind, err = kindOf(exe)
+	if !errors.Is(err, errUnfollowed) {
+		return kind, false, err
+	}
+	for _, other := range append([]string{"/bin/sh"}, b.compilers()...) {
+		if kind, other := kindOf(other); other == nil {
+			return kind, true, nil
+		}
+	}
+	return kind, true, err
+}
+
+// errUnfollowed is wrapped by the errors of programs that only the second observer can
+// follow.
+var errUnfollowed = fmt.Errorf("%w by the object", ErrUntraceable)
 
 // binaryKind is what the object must have in common with an executable.
 type binaryKind struct {
@@ -89,16 +125,30 @@ func kindOf(exe string) (binaryKind, error) {
 		return binaryKind{}, fmt.Errorf("%s: %w: not an ELF executable (%w)", exe, ErrUntraceable, err)
 	}
 	defer f.Close()
+	kind := binaryKind{class: f.Class, machine: f.Machine}
 	for _, p := range f.Progs {
+		text := make([]byte, min(p.Filesz, 4096))
+		if p.Type != elf.PT_INTERP && p.Type != elf.PT_NOTE {
+			continue
+		}
+		if _, err := p.ReadAt(text, 0); err != nil {
+			continue
+		}
 		if p.Type == elf.PT_INTERP {
-			name := make([]byte, min(p.Filesz, 4096))
-			if _, err := p.ReadAt(name, 0); err == nil {
-				return binaryKind{f.Class, f.Machine, strings.TrimRight(string(name), "\x00")}, nil
-			}
+			kind.loader = strings.TrimRight(string(text), "\x00")
+		} else if bytes.Contains(text, goNote) {
+			return binaryKind{}, fmt.Errorf("%s: %w: it is a program in Go", exe, errUnfollowed)
 		}
 	}
-	return binaryKind{}, fmt.Errorf("%s: %w: it is linked statically", exe, ErrUntraceable)
+	if kind.loader == "" {
+		return binaryKind{}, fmt.Errorf("%s: %w: it is linked statically", exe, errUnfollowed)
+	}
+	return kind, nil
 }
+
+// goNote is the beginning of the note of Go's linker: the length of its name, any length of
+// text, its type and its name (cmd/link/internal/ld/elf.go).
+var goNote = []byte("\x04\x00\x00\x00Go\x00\x00")
 
 // interpreter is the program that runs a script, "" for anything else.
 func interpreter(exe string) string {
@@ -156,19 +206,31 @@ func (b Builder) compilers() []string {
 // object returns the object that cc makes for a kind of executable.
 func (b Builder) object(ctx context.Context, cc string, kind binaryKind) (Library, error) {
 	h := sha256.New()
-	fmt.Fprintln(h, flags, kind)
+	fmt.Fprintln(h, flags, observerFlags, kind)
 	if err := errors.Join(hashSource(h), hashFile(h, cc)); err != nil {
 		return Library{}, fmt.Errorf("build the tracer: %w", err)
 	}
-	lib := Library{Path: filepath.Join(b.Dir, hex.EncodeToString(h.Sum(nil)[:16])+".so")}
-	if dir, err := filepath.Abs(lib.Path); err == nil {
-		lib.Path = dir
+	name := filepath.Join(b.Dir, hex.EncodeToString(h.Sum(nil)[:16]))
+	if abs, err := filepath.Abs(name); err == nil {
+		name = abs
 	}
-	if _, err := os.Stat(lib.Path); err == nil {
-		return lib, nil
+	lib := Library{Path: name + objectEnding, loader: kind.loader}
+	if _, err := os.Stat(lib.Path); err != nil {
+		if err := b.compile(ctx, cc, kind, name); err != nil {
+			return lib, err
+		}
 	}
-	return lib, b.compile(ctx, cc, kind, lib.Path)
+	if _, err := os.Stat(name + observerEnding); err == nil {
+		lib.Observer = name + observerEnding
+	}
+	return lib, nil
 }
+
+// Endings of what is built; csrc/processes.c has the same.
+const (
+	objectEnding   = ".so"
+	observerEnding = ".observer"
+)
 
 func hashSource(h hash.Hash) error {
 	return fs.WalkDir(source, ".", func(p string, d fs.DirEntry, err error) error {
@@ -207,9 +269,10 @@ func signatureOf(path string) (signature, error) {
 	return signature{uint64(st.Dev), st.Ino, st.Size, st.Mtim.Nano(), st.Ctim.Nano()}, nil
 }
 
-// compile builds into a folder of its own and gives the result its name at last: others
+// compile builds into a folder of its own and gives the results their names at last: others
 // may build the same. The first one stays, because a program that is being started with
-// an object that is replaced meanwhile seems to have changed.
+// an object that is replaced meanwhile seems to have changed. The object comes last: where it
+// is, the second observer is too, unless this system cannot have one.
 func (b Builder) compile(ctx context.Context, cc string, kind binaryKind, to string) error {
 	work, err := os.MkdirTemp(b.Dir, "build-")
 	if err != nil {
@@ -219,7 +282,19 @@ func (b Builder) compile(ctx context.Context, cc string, kind binaryKind, to str
 	if err := os.CopyFS(work, source); err != nil {
 		return fmt.Errorf("build the tracer: %w", err)
 	}
-	made := filepath.Join(work, "preload.so")
+	observer := make(chan error, 1)
+	go func() { observer <- b.compileObserver(ctx, cc, kind, work) }()
+	err = b.compileObject(ctx, cc, kind, work)
+	if noObserver := <-observer; err == nil && noObserver == nil {
+		err = moveThere(filepath.Join(work, "observer"), to+observerEnding)
+	}
+	if err != nil {
+		return err
+	}
+	return moveThere(filepath.Join(work, "preload.so"), to+objectEnding)
+}
+
+func (b Builder) compileObject(ctx context.Context, cc string, kind binaryKind, work string) error {
 	args := append([]string(nil), flags...)
 	if kind.machine == elf.EM_386 {
 		args = append(args, "-m32")
@@ -228,17 +303,9 @@ func (b Builder) compile(ctx context.Context, cc string, kind binaryKind, to str
 	if err != nil {
 		return fmt.Errorf("build the tracer: %w", err)
 	}
-	var all strings.Builder // one translation unit: the compiler starts once
-	for _, file := range files {
-		fmt.Fprintf(&all, "#include \"csrc/%s\"\n", filepath.Base(file))
-	}
-	if err := os.WriteFile(filepath.Join(work, "all.c"), []byte(all.String()), 0o600); err != nil {
-		return fmt.Errorf("build the tracer: %w", err)
-	}
-	args = append(args, "all.c", "-o", made, "-x", "none", "-ldl")
-	out, err := run(ctx, buildLimit, b.Env, work, cc, args...)
-	if err != nil {
-		return fmt.Errorf("build the tracer with %s: %w\n%s", cc, err, out)
+	made := filepath.Join(work, "preload.so")
+	if err := b.compileC(ctx, cc, work, "object.c", files, append(args, "-o", made), "-ldl"); err != nil {
+		return err
 	}
 	f, err := elf.Open(made)
 	if err != nil {
@@ -248,11 +315,52 @@ func (b Builder) compile(ctx context.Context, cc string, kind binaryKind, to str
 	if f.Machine != kind.machine || f.Class != kind.class {
 		return fmt.Errorf("build the tracer with %s: it makes code for %v, the program is for %v", cc, f.Machine, kind.machine)
 	}
-	err = unix.Renameat2(unix.AT_FDCWD, made, unix.AT_FDCWD, to, unix.RENAME_NOREPLACE)
+	return nil
+}
+
+// compileObserver builds the second observer. An error means that this system has none.
+func (b Builder) compileObserver(ctx context.Context, cc string, kind binaryKind, work string) error {
+	if kind.machine != elf.EM_X86_64 && kind.machine != elf.EM_AARCH64 {
+		return fmt.Errorf("there is no second observer for %v", kind.machine)
+	}
+	files, err := filepath.Glob(filepath.Join(work, "csrc", "observer", "*.c"))
+	if err != nil {
+		return fmt.Errorf("build the second observer: %w", err)
+	}
+	for _, name := range shared {
+		files = append(files, filepath.Join(work, "csrc", name))
+	}
+	return b.compileC(ctx, cc, work, "observer.c", files, append(observerFlags, "-o", filepath.Join(work, "observer")))
+}
+
+// compileC compiles files as one unit of that name: the compiler starts once.
+func (b Builder) compileC(ctx context.Context, cc, work, unit string, files, args []string, libraries ...string) error {
+	var all strings.Builder
+	for _, file := range files {
+		name, err := filepath.Rel(work, file)
+		if err != nil {
+			return fmt.Errorf("build the tracer: %w", err)
+		}
+		fmt.Fprintf(&all, "#include \"%s\"\n", name)
+	}
+	if err := os.WriteFile(filepath.Join(work, unit), []byte(all.String()), 0o600); err != nil {
+		return fmt.Errorf("build the tracer: %w", err)
+	}
+	args = append(slices.Clone(args), unit, "-x", "none")
+	out, err := run(ctx, buildLimit, b.Env, work, cc, append(args, libraries...)...)
+	if err != nil {
+		return fmt.Errorf("build the tracer with %s: %w\n%s", cc, err, out)
+	}
+	return nil
+}
+
+// moveThere renames a file to a name that may be taken.
+func moveThere(from, to string) error {
+	err := unix.Renameat2(unix.AT_FDCWD, from, unix.AT_FDCWD, to, unix.RENAME_NOREPLACE)
 	if err == nil || errors.Is(err, unix.EEXIST) {
 		return nil
 	}
-	return os.Rename(made, to) // a file system that cannot
+	return os.Rename(from, to) // a file system that cannot
 }
 
 // check runs the executable once with the object, unless a note says that this was done.
@@ -271,7 +379,11 @@ func (b Builder) check(ctx context.Context, lib Library, exe string) error {
 		return err
 	}
 	defer t.Close()
-	out, err := run(ctx, checkLimit, lib.Env(b.Env, t), b.Dir, exe, "--version")
+	command := []string{exe, "--version"}
+	if starter := lib.Starter(t); starter != nil {
+		command = append(append(starter, exe), command...)
+	}
+	out, err := run(ctx, checkLimit, lib.Env(b.Env, t), b.Dir, command[0], command[1:]...)
 	if why := t.complete(); why != "" {
 		return fmt.Errorf("%s: %w: %s (%v)\n%s", exe, ErrUntraceable, why, err, out)
 	}
@@ -279,6 +391,35 @@ func (b Builder) check(ctx context.Context, lib Library, exe string) error {
 		return fmt.Errorf("check the tracer: %w", err)
 	}
 	return nil
+}
+
+// TryObserver has the second observer watch a process for a moment, and says why it cannot:
+// it cannot be built, or the kernel refuses ptrace or the filter.
+func (b Builder) TryObserver(ctx context.Context) error {
+	kind, _, err := b.kindFor("/bin/sh")
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(b.Dir, 0o700); err != nil {
+		return fmt.Errorf("make folder for the tracer: %w", err)
+	}
+	var failures []error
+	for _, cc := range b.compilers() {
+		lib, err := b.object(ctx, cc, kind)
+		if err == nil && lib.Observer == "" {
+			err = fmt.Errorf("the second observer cannot be built with %s", cc)
+		}
+		if err != nil {
+			failures = append(failures, err)
+			continue
+		}
+		_, err = run(ctx, checkLimit, nil, b.Dir, lib.Observer, "", "", "", "", "try")
+		if status := (*exec.ExitError)(nil); errors.As(err, &status) && status.Exited() {
+			return syscall.Errno(status.ExitCode())
+		}
+		return err
+	}
+	return cmp.Or(errors.Join(failures...), errors.New("build the tracer: no C compiler found"))
 }
 
 // run starts a program in a process group of its own and returns what it printed.

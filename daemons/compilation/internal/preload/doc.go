@@ -5,8 +5,10 @@
 // listed, asked about, looked for in vain or wrote. A [Trace] is one recording: its
 // variable goes into the environment of the process ([Library.Env]), and when the
 // process has ended a [Reader] makes an [Observation] of it. An observation that is not
-// Complete must not be relied on, and says why: a program that cannot be preloaded
-// (static, setuid, of another machine) took part, or the recording overflowed. Not
+// Complete must not be relied on, and says why: a program that cannot be seen (setuid, of
+// another machine) took part, ptrace was refused, or the recording overflowed. Static
+// programs and programs in Go are started by the second observer (csrc/observer), which sees
+// their system calls by ptrace and writes the same records. Not
 // recorded is what the dynamic loader and the C library open on their own account: the
 // libraries a program is linked with, locales, character conversions. They belong to
 // the identity of the toolchain.

@@ -10,7 +10,7 @@ import (
 // source is the C code of the shared object. It lies in a folder without Go files so
 // that cgo leaves it alone.
 //
-//go:embed csrc/*.c csrc/*.h
+//go:embed csrc/*.c csrc/*.h csrc/observer/*.c csrc/observer/*.h
 var source embed.FS
 
 const (
@@ -26,14 +26,41 @@ var ErrUnsupported = errors.New("preloading works on Linux only")
 // preloaded: static, setuid, for another machine, or the object does not load.
 var ErrUntraceable = errors.New("cannot be preloaded")
 
-// Library is the shared object as built for one executable.
+// Library is the shared object as built for one executable, and the second observer beside
+// it.
 type Library struct {
 	Path string // absolute
+	// Observer is the program of the second observer, "" if it could not be built.
+	Observer string
+	// Observed: the object cannot be loaded into the executable, and the second observer
+	// starts it: see [Library.Starter].
+	Observed bool
+	// loader is the dynamic loader of programs that the object can be loaded into.
+	loader string
+}
+
+// Starter is what goes before the path and the arguments of a process (its own name
+// included) that the second observer starts, nil for a process that loads the object.
+func (l Library) Starter(trace *Trace) []string {
+	if !l.Observed || trace == nil {
+		return nil
+	}
+	return l.observe(trace, "")
+}
+
+// observe is the command line of the second observer up to the path of the program. Its mode
+// is "all" to watch programs too that the object can be loaded into.
+func (l Library) observe(trace *Trace, mode string) []string {
+	return []string{l.Observer, l.Path, traceVariable + "=" + trace.name, l.loader, mode}
 }
 
 // Env returns env (NAME=value) with what a process needs to be traced: the library in
-// front of what LD_PRELOAD has already, and the trace, unless it is nil.
+// front of what LD_PRELOAD has already, and the trace, unless it is nil. The second observer
+// needs nothing of that.
 func (l Library) Env(env []string, trace *Trace) []string {
+	if l.Observed {
+		return env
+	}
 	out := make([]string, 0, len(env)+2)
 	list := l.Path
 	for _, kv := range env {

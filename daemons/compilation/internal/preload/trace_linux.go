@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync/atomic"
+	"syscall"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -16,7 +17,7 @@ const (
 	// traceSize is the room of a trace. It takes memory only where it is written: a unit
 	// with 5,000 misses needs half a megabyte.
 	traceSize  = 64 << 20
-	traceMagic = 0x32454341525452
+	traceMagic = 0x33454341525452
 )
 
 // traceHead is struct head of csrc/trace.c.
@@ -27,7 +28,8 @@ type traceHead struct {
 	expected uint32
 	attached uint32
 	flags    uint32
-	_        [7]uint32
+	refused  uint32 // an errno
+	_        [6]uint32
 }
 
 const headSize = int(unsafe.Sizeof(traceHead{}))
@@ -37,6 +39,7 @@ const (
 	overflowed = 1
 	lost       = 2
 	rawCalls   = 4
+	refused    = 8
 )
 
 // Trace is one recording: a file in memory that the traced processes open by way of our
@@ -126,6 +129,8 @@ func (t *Trace) complete() string {
 		return "a path or pattern could not be recorded"
 	case flags&rawCalls != 0:
 		return "a program made system calls that the tracer does not see, as programs in Go do"
+	case flags&refused != 0:
+		return fmt.Sprintf("a static program, or one in Go, cannot be traced here: %v", syscall.Errno(h.refused))
 	case attached == 0:
 		return "the program did not load the tracer"
 	case attached < expected:

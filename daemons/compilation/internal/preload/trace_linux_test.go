@@ -32,8 +32,8 @@ func TestParallelProcesses(t *testing.T) {
 func TestIncomplete(t *testing.T) {
 	t.Parallel()
 	dir := write(t, "x.c", "int main(void) { return 0; }")
-	static := compileC(t, dir, "static", "-static", "x.c")
-	if o := observe(t, dir, nil, "sh", "-c", "./static; exit 0"); o.Complete || !strings.Contains(o.WhyNot, "1 of 2 programs") {
+	compileC(t, dir, "static", "-static", "x.c")
+	if o := withoutObserver(t, dir, "sh", "-c", "./static; exit 0"); o.Complete || !strings.Contains(o.WhyNot, "1 of 2 programs") {
 		t.Errorf("static child: %+v", o)
 	}
 	if o := traced(t, dir, nil, "sh", "-c", "env -i /bin/cat x.c; exit 0"); !slices.Contains(o.Read, "x.c") {
@@ -45,12 +45,28 @@ func TestIncomplete(t *testing.T) {
 		t.Fatal(err)
 	}
 	for exe, why := range map[string]string{
-		static: "statically", setuid: "setuid", filepath.Join(dir, "x.c"): "not an ELF", filepath.Join(dir, "none"): "no such file",
+		setuid: "setuid", filepath.Join(dir, "x.c"): "not an ELF", filepath.Join(dir, "none"): "no such file",
 	} {
 		if _, err := b.Build(t.Context(), exe); err == nil || !strings.Contains(err.Error(), why) {
 			t.Errorf("%s: %v, want %q", exe, err, why)
 		}
 	}
+}
+
+// withoutObserver is observe as it is where the second observer could not be built.
+func withoutObserver(t *testing.T, dir, name string, args ...string) Observation {
+	t.Helper()
+	text, err := os.ReadFile(libraryFor(t, program(t, name)).Path)
+	check(t, err)
+	lib := Library{Path: filepath.Join(t.TempDir(), "alone.so")}
+	check(t, os.WriteFile(lib.Path, text, 0o700))
+	trace, err := NewTrace()
+	check(t, err)
+	defer trace.Close()
+	if out, err := run(t.Context(), time.Minute, lib.Env(testEnv(), trace), dir, program(t, name), args...); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	return NewReader(dir).Observe(trace, nil, nil)
 }
 
 func TestOverflow(t *testing.T) {
@@ -106,14 +122,24 @@ func TestSourceHasNoWarnings(t *testing.T) {
 		if err != nil || len(files) == 0 {
 			t.Fatal(files, err)
 		}
-		args := append(append([]string{"-Werror", "-Wshadow", "-Wstrict-prototypes"}, flags...), files...)
+		strict := []string{"-Werror", "-Wshadow", "-Wstrict-prototypes"}
+		args := append(append(slices.Clone(strict), flags...), files...)
 		dir, err := os.Getwd()
 		if err != nil {
 			t.Fatal(err)
 		}
-		out, err := run(t.Context(), buildLimit, testEnv(), dir, cc, append(args, "-o", os.DevNull)...)
-		if err != nil {
-			t.Errorf("%v\n%s", err, out)
+		observer, err := filepath.Glob("csrc/observer/*.c")
+		if err != nil || len(observer) == 0 {
+			t.Fatal(observer, err)
+		}
+		for _, name := range shared {
+			observer = append(observer, "csrc/"+name)
+		}
+		for _, args := range [][]string{args, append(append(strict, observerFlags...), append(observer, "-DREPLIBUILD_OBSERVER")...)} {
+			out, err := run(t.Context(), buildLimit, testEnv(), dir, cc, append(args, "-o", os.DevNull)...)
+			if err != nil {
+				t.Errorf("%v\n%s", err, out)
+			}
 		}
 	})
 }

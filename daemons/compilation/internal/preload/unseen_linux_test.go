@@ -77,7 +77,7 @@ func TestGoIsNoticed(t *testing.T) {
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
-	if o := observe(t, dir, nil, "sh", "-c", "./p; exit 0"); o.Complete {
+	if o := withoutObserver(t, dir, "sh", "-c", "./p; exit 0"); o.Complete {
 		t.Errorf("%+v", o)
 	}
 }

@@ -13,6 +13,11 @@ func (b Builder) Build(context.Context, string) (Library, error) {
 	return Library{}, fmt.Errorf("build the tracer: %w", ErrUnsupported)
 }
 
+// TryObserver reports that there is no second observer here.
+func (b Builder) TryObserver(context.Context) error {
+	return fmt.Errorf("start the second observer: %w", ErrUnsupported)
+}
+
 // Trace is a recording; there are none here.
 type Trace struct{ name string }
 

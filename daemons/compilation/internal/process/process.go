@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os/exec"
 	"runtime"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -35,7 +36,9 @@ var ErrTimeout = errors.New("took longer than it may")
 
 // Task is a process to run.
 type Task struct {
-	Args    []string // args[0] is the path of the program
+	Args []string // args[0] is the path of the program
+	// Starter is the second observer with its settings, if it starts the program.
+	Starter []string
 	Dir     string
 	Env     []string
 	Timeout time.Duration // 0 = none
@@ -44,6 +47,14 @@ type Task struct {
 	// resident whether the program is one to keep resident.
 	Library  *preload.Library
 	Resident bool
+}
+
+// line is the command line that is executed.
+func (t Task) line() []string {
+	if len(t.Starter) == 0 {
+		return t.Args
+	}
+	return slices.Concat(t.Starter, t.Args[:1], t.Args)
 }
 
 // limit bounds a context by the task's timeout.
@@ -121,8 +132,9 @@ func (r *Runner) Run(ctx context.Context, t Task, started func(pid int)) (Outcom
 		return Outcome{Stopped: context.Cause(ctx)}, nil
 	}
 	out := &boundedBuffer{limit: maxOutput}
+	line := t.line()
 	cmd := &exec.Cmd{
-		Path: t.Args[0], Args: t.Args, Dir: t.Dir, Env: append([]string{}, t.Env...),
+		Path: line[0], Args: line, Dir: t.Dir, Env: append([]string{}, t.Env...),
 		Stdout: out, Stderr: out, // the same value: one pipe, so the order is kept
 		ExtraFiles:  r.lease.inherited(),
 		SysProcAttr: groupAttributes(),

@@ -90,7 +90,7 @@ func (w *Warm) Run(ctx context.Context, t Task, started func(pid int)) (Outcome,
 
 // resident returns the resident for a task, if one waits, and begins to start one.
 func (w *Warm) resident(t Task) (key residentKey, ok bool) {
-	if !t.Resident || t.Library == nil || !caller.SameResources(w.plain.own, t.Caller) {
+	if !t.Resident || t.Library == nil || len(t.Starter) > 0 || !caller.SameResources(w.plain.own, t.Caller) {
 		return key, false
 	}
 	exe, err := filepath.EvalSymlinks(t.Args[0])

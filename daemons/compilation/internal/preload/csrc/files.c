@@ -6,45 +6,6 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-/* look_before_open looks at a file that a call may open for writing: afterwards it cannot
- * be told from a new one, and what was in it matters if it is kept. */
-void look_before_open(int dirfd, const char *path, int flags, struct stamp *before) {
-	before->mode = 0;
-	int may_write = (flags & O_ACCMODE) != O_RDONLY || flags & O_CREAT;
-	if (!may_write || flags & (O_EXCL | O_DIRECTORY) || !path || !*path || !tracing())
-		return;
-	int error = errno;
-	look(dirfd, path, 0, before);
-	errno = error;
-}
-
-/* opened records an open. before is what was there, mode 0 if nothing was. A file that is
- * written gets its stamp after the open, so that it is known which file it is. */
-void opened(int fd, int dirfd, const char *path, int flags, const struct stamp *before) {
-	if (!tracing())
-		return;
-	int error = errno;
-	struct stamp s;
-	if (fd < 0) {
-		note_failure(dirfd, path, error);
-	} else if (flags & O_DIRECTORY) { /* O_TMPFILE too: a file without a name */
-		note(FOLDER, dirfd, path);
-	} else if ((flags & O_ACCMODE) != O_RDONLY || (flags & O_CREAT && !before->mode)) {
-		int kept = before->mode && !(flags & O_TRUNC);
-		if (kept && (flags & O_ACCMODE) == O_RDWR)
-			note_stamped(READ, dirfd, path, before);
-		look(fd, "", AT_EMPTY_PATH, &s);
-		note_stamped(kept ? UPDATED : before->mode ? REPLACED : WRITTEN, dirfd, path, &s);
-		if (flags & O_APPEND)
-			note(APPENDED, dirfd, path);
-	} else if (first_note(READ, dirfd, path) && first_note(FOLDER, dirfd, path)) {
-		/* gcc opens what may be a header before it asks whether it is a folder */
-		look(fd, "", AT_EMPTY_PATH, &s);
-		note_stamped(S_ISDIR(s.mode) ? FOLDER : READ, dirfd, path, &s);
-	}
-	errno = error;
-}
-
 static int has_mode(int flags) {
 #ifdef O_TMPFILE
 	if ((flags & O_TMPFILE) == O_TMPFILE)
@@ -212,34 +173,6 @@ WRAP_XSTAT(__lxstat64, 1)
 WRAP_FXSTATAT(__fxstatat)
 WRAP_FXSTATAT(__fxstatat64)
 
-/* exists records the answer of a call that says no more than whether a path is there. */
-void exists(int result, int dirfd, const char *path, int nofollow) {
-	if (!tracing())
-		return;
-	int error = errno;
-	if (result == 0)
-		note_existing(dirfd, path, nofollow);
-	else
-		note_failure(dirfd, path, error);
-	errno = error;
-}
-
-/* allowed records the answer of a call that says whether a file may be used: it depends on
- * the mode and the owner, and never on the times. */
-void allowed(int result, int dirfd, const char *path, int nofollow) {
-	struct stamp s;
-	if (!tracing() || result != 0 || !first_note(SEEN, dirfd, path) || !first_note(ALLOWED, dirfd, path)) {
-		exists(result, dirfd, path, nofollow);
-		return;
-	}
-	int error = errno;
-	if (S_ISREG(look(dirfd, path, nofollow ? AT_SYMLINK_NOFOLLOW : 0, &s)))
-		note_stamped(ALLOWED, dirfd, path, &s);
-	else
-		note_existing(dirfd, path, nofollow);
-	errno = error;
-}
-
 WRAP(int, statx, (int dirfd, const char *path, int flags, unsigned mask, void *buffer)) {
 	int result = REAL(statx)(dirfd, path, flags, mask, buffer);
 	exists(result, dirfd, path, flags & AT_SYMLINK_NOFOLLOW);
@@ -260,28 +193,6 @@ WRAP(int, faccessat, (int dirfd, const char *path, int mode, int flags)) {
 	int result = REAL(faccessat)(dirfd, path, mode, flags);
 	allowed(result, dirfd, path, flags & AT_SYMLINK_NOFOLLOW);
 	return result;
-}
-
-static void note_link(int dirfd, const char *path) {
-	struct stamp s;
-	if (!path || !*path || !first_note(LINK, dirfd, path))
-		return;
-	look(dirfd, path, AT_SYMLINK_NOFOLLOW, &s);
-	note_stamped(LINK, dirfd, path, &s);
-}
-
-/* followed records a link that was read; EINVAL says that it is none. */
-void followed(int good, int dirfd, const char *path) {
-	if (!tracing())
-		return;
-	int error = errno;
-	if (good)
-		note_link(dirfd, path);
-	else if (error == EINVAL)
-		note_existing(dirfd, path, 1);
-	else
-		note_failure(dirfd, path, error);
-	errno = error;
 }
 
 WRAP(ssize_t, readlink, (const char *path, char *buffer, size_t size)) {
@@ -338,22 +249,6 @@ WRAP(char *, canonicalize_file_name, (const char *path)) {
 	resolved(result, path);
 	return result;
 }
-
-void listed(int good, int dirfd, const char *path) {
-	if (!tracing())
-		return;
-	int error = errno;
-	struct stamp s;
-	if (good) {
-		look(dirfd, path, 0, &s);
-		note_stamped(LISTED, dirfd, path, &s);
-	} else {
-		note_failure(dirfd, path, error);
-	}
-	errno = error;
-}
-
-void listed_descriptor(int fd) { listed(1, fd, "."); }
 
 WRAP(DIR *, opendir, (const char *path)) {
 	DIR *d = REAL(opendir)(path);

@@ -16,28 +16,29 @@ static int count(struct dl_phdr_info *info, size_t size, void *n) {
 
 __attribute__((constructor)) static void count_libraries(void) { dl_iterate_phdr(count, &first_libraries); }
 
-/* is_go reports whether an object holds code that Go's own compiler made, by the note that
- * its linker writes (cmd/link/internal/ld/elf.go, ELFNOTENAME "Go\0\0"). Such code makes
- * system calls of its own. */
+/* is_go reports whether an object holds code that Go's own compiler made. */
 static int is_go(const struct dl_phdr_info *info) {
 	for (int i = 0; i < info->dlpi_phnum; i++) {
 		const ElfW(Phdr) *p = &info->dlpi_phdr[i];
-		const char *at = (const char *)(info->dlpi_addr + p->p_vaddr);
-		if (p->p_type != PT_NOTE)
-			continue;
-		for (size_t left = p->p_memsz; left >= sizeof(ElfW(Nhdr));) {
-			ElfW(Nhdr) n;
-			memcpy(&n, at, sizeof n);
-			size_t whole = sizeof n + ((n.n_namesz + 3u) & ~3u) + ((n.n_descsz + 3u) & ~3u);
-			if (whole > left)
-				break;
-			if (n.n_namesz == 4 && !memcmp(at + sizeof n, "Go\0", 4))
-				return 1;
-			at += whole;
-			left -= whole;
-		}
+		if (p->p_type == PT_NOTE && notes_of_go((const char *)(info->dlpi_addr + p->p_vaddr), p->p_memsz))
+			return 1;
 	}
 	return 0;
+}
+
+/* first_loader takes the dynamic loader's name from the program itself, the first object. */
+static int first_loader(struct dl_phdr_info *info, size_t size, void *name) {
+	(void)size;
+	for (int i = 0; i < info->dlpi_phnum; i++)
+		if (info->dlpi_phdr[i].p_type == PT_INTERP)
+			*(const char **)name = (const char *)(info->dlpi_addr + info->dlpi_phdr[i].p_vaddr);
+	return 1;
+}
+
+const char *own_loader(void) {
+	const char *name = "";
+	dl_iterate_phdr(first_loader, &name);
+	return name;
 }
 
 static int note_at_start(struct dl_phdr_info *info, size_t size, void *unused) {

@@ -2,32 +2,6 @@
  * process made is no input of its, whatever was there before. */
 #include "preload.h"
 
-void made(int good, int dirfd, const char *path) {
-	if (good)
-		note(WRITTEN, dirfd, path);
-}
-
-/* what_is_at looks at a name that is about to be given to another file. */
-static void what_is_at(int dirfd, const char *path, struct stamp *before) {
-	before->mode = 0;
-	if (!tracing())
-		return;
-	int error = errno;
-	look(dirfd, path, AT_SYMLINK_NOFOLLOW, before);
-	errno = error;
-}
-
-/* placed records that a finished file got a name, and which file that is. */
-void placed(int good, int dirfd, const char *path, const struct stamp *before) {
-	if (!good || !tracing())
-		return;
-	int error = errno;
-	struct stamp s;
-	look(dirfd, path, AT_SYMLINK_NOFOLLOW, &s);
-	note_stamped(before->mode ? REPLACED : WRITTEN, dirfd, path, &s);
-	errno = error;
-}
-
 #define WRAP_MAKE(name, ok, path, parameters, arguments)                                              \
 	WRAP(int, name, parameters) {                                                                 \
 		int result = REAL(name) arguments;                                                    \
@@ -49,14 +23,6 @@ WRAP(char *, mkdtemp, (char *template)) {
 	char *result = REAL(mkdtemp)(template);
 	made(result != NULL, AT_FDCWD, result);
 	return result;
-}
-
-/* A folder that is there already is one whether or not we wanted to make it. */
-static void folder_made(int result, int dirfd, const char *path) {
-	if (result == 0)
-		note(WRITTEN, dirfd, path);
-	else if (tracing())
-		note_failure(dirfd, path, errno);
 }
 
 WRAP(int, mkdir, (const char *path, unsigned mode)) {

@@ -1,4 +1,5 @@
-/* What the parts of the preloaded object share. See doc.go for what it promises.
+/* What the parts of the preloaded object share, and, without WRAP, the second observer
+ * (observer/). See doc.go for what both promise.
  *
  * Rules for everything here: no allocation and no lock (wrappers run in the child of
  * a vfork, in signal handlers and in many threads at once), errno is left as the
@@ -7,7 +8,6 @@
 #ifndef REPLIBUILD_PRELOAD_H
 #define REPLIBUILD_PRELOAD_H
 
-#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stddef.h>
@@ -16,6 +16,9 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+
+#ifndef REPLIBUILD_OBSERVER
+#include <dlfcn.h>
 
 /* WRAP defines a function of the C library. Its name in C differs from its symbol,
  * so that no declaration of a header, with its attributes and macros, is in the way. */
@@ -47,6 +50,7 @@
 		}                                                                                     \
 		((long (*)(long, ...))real_)(__VA_ARGS__);                                            \
 	}))
+#endif
 
 /* Kinds of record; observe.go has the same. */
 enum {
@@ -72,7 +76,8 @@ enum {
 enum {
 	OVERFLOWED = 1,
 	LOST = 2,
-	RAW_CALLS = 4 /* code that makes system calls past the C library ran */
+	RAW_CALLS = 4, /* code that makes system calls past the C library ran */
+	REFUSED = 8    /* the second observer could not trace a program; why is in refused */
 };
 
 /* What a file was when it was looked at; preload.Stamp in Go. */
@@ -85,6 +90,24 @@ struct stamp {
 #define TRACE_VARIABLE "REPLIBUILD_TRACE="
 #define RESIDENT_VARIABLE "REPLIBUILD_RESIDENT="
 #define PRELOAD_VARIABLE "LD_PRELOAD="
+
+#define MAGIC 0x33454341525452ull /* "RTRACE3" */
+#define MAX_PATH 8192             /* longer ones the kernel refuses, folder included */
+
+struct head {
+	uint64_t magic;
+	uint64_t size;     /* of the whole file */
+	uint64_t tail;     /* where the next record goes; may pass size */
+	uint32_t expected; /* processes that were started */
+	uint32_t attached; /* processes that record */
+	uint32_t flags;
+	uint32_t refused; /* an errno */
+	uint32_t padding[6];
+};
+
+extern struct head *trace;      /* of this process */
+extern uint32_t process;        /* its number among those that attached */
+extern uint64_t folder_changes; /* how often the working folder changed */
 
 int tracing(void);          /* whether this process records; attaches it the first time */
 void attach_again(void);    /* after the environment was replaced */
@@ -101,6 +124,9 @@ void note_new_libraries(void);
 void note_search(const char *variable, const char *otherwise, const char *file, int access_mode);
 const char *own_path(void);              /* of this object */
 void forget_folder(void);                /* the working folder changed */
+const char *working_folder(size_t *length); /* where relative paths begin; NULL if unknown */
+const char *proc_folder(void);           /* the kernel's folder about the process */
+unsigned own_pid(void);                  /* of the process that is recorded */
 void expect_process(int count);          /* count more processes are about to attach */
 const char *trace_setting(void);         /* "REPLIBUILD_TRACE=...", of a process that records */
 
@@ -117,7 +143,21 @@ static inline void stamp_of(const struct stat *st, struct stamp *s) {
 /* look asks the kernel for a stamp and returns the mode, 0 if there is none; sets errno.
  * flags are those of fstatat; with AT_EMPTY_PATH and "" it is about dirfd itself. */
 int look(int dirfd, const char *path, int flags, struct stamp *s);
+int look_open(int fd, struct stamp *s); /* at an open file */
 int kernel_mode(int dirfd, const char *path, int nofollow);
+
+/* programs.c */
+enum program_kind {
+	NO_PROGRAM,    /* no ELF file */
+	OTHER_MACHINE, /* for another machine than ours */
+	FOLLOWED,      /* the object can be loaded into it, and sees its calls */
+	UNFOLLOWED     /* static, for another loader, or with code of Go: the second observer's */
+};
+enum { LOADER_BYTES = 256 };
+enum program_kind program_kind(int fd, const char *ours, char loader[LOADER_BYTES]);
+int is_unfollowed(const char *path, const char *ours);
+int notes_of_go(const char *notes, size_t length);
+const char *own_loader(void); /* the dynamic loader of this process */
 
 /* What became of a call, by kind of call. Each leaves errno alone. */
 void opened(int fd, int dirfd, const char *path, int flags, const struct stamp *before);
@@ -130,6 +170,13 @@ void listed_descriptor(int fd);
 void globbed(const char *pattern);
 void made(int good, int dirfd, const char *path);
 void placed(int good, int dirfd, const char *path, const struct stamp *before);
+void what_is_at(int dirfd, const char *path, struct stamp *before);
+void note_link(int dirfd, const char *path);
+void folder_made(int result, int dirfd, const char *path);
+
+/* The same for a system call by its number. */
+void before_call(long n, long a, long b, long c, long d, struct stamp *before);
+void after_call(long n, long result, long a, long b, long c, long d, const struct stamp *before);
 
 int start_program(const char *path, char *const argv[], char *const envp[]); /* our execve */
 

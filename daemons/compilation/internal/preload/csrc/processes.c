@@ -38,8 +38,8 @@ static const char *find(char *const *env, const char *variable) {
 
 /* preloaded reports whether the environment has all that a child needs. */
 static int preloaded(char *const *env, const char *own) {
-	const char *list = find(env, PRELOAD_VARIABLE), *trace = find(env, TRACE_VARIABLE);
-	return list && trace && strstr(list, own) && !strcmp(trace, trace_setting());
+	const char *list = find(env, PRELOAD_VARIABLE), *record = find(env, TRACE_VARIABLE);
+	return list && record && strstr(list, own) && !strcmp(record, trace_setting());
 }
 
 /* complete copies env into room (two more pointers and a zero) and text. */
@@ -77,6 +77,53 @@ static void complete(char **room, char *text, char *const *env, const char *own)
 		}                                                                                     \
 	} while (0)
 
+/* OBSERVER_ENDING is that of the second observer's file, which lies beside this object. */
+#define OBJECT_ENDING ".so"
+#define OBSERVER_ENDING ".observer"
+
+/* BY_OBSERVER has the second observer start a program that this object cannot follow: path
+ * and argv become its own. Its arguments: observer/observer.c. It is a macro because of
+ * alloca. */
+#define BY_OBSERVER(path, argv)                                                                       \
+	do {                                                                                          \
+		const char *own_ = own_path();                                                        \
+		size_t n_ = own_ ? strlen(own_) : 0, count_ = length_of(argv);                        \
+		if (tracing() && n_ > sizeof OBJECT_ENDING && (path) && is_unfollowed(path, own_loader())) { \
+			char *file_ = alloca(n_ + sizeof OBSERVER_ENDING);                            \
+			strcpy(file_, own_);                                                          \
+			strcpy(file_ + n_ - (sizeof OBJECT_ENDING - 1), OBSERVER_ENDING);             \
+			char **room_ = alloca((count_ + 7) * sizeof *room_);                          \
+			const char *const first_[] = {file_, own_, trace_setting(), own_loader(), "", path}; \
+			memcpy(room_, first_, sizeof first_);                                         \
+			memcpy(room_ + 6, argv, (count_ + 1) * sizeof *room_);                        \
+			if (syscall(SYS_faccessat, AT_FDCWD, file_, X_OK) == 0) {                     \
+				(path) = file_;                                                       \
+				(argv) = room_;                                                       \
+			}                                                                             \
+		}                                                                                     \
+	} while (0)
+
+/* found finds a program as execvp does; file itself if it is not found. */
+static const char *found(const char *file, char *path, size_t size) {
+	const char *list = find(environ, "PATH=");
+	if (!file || !*file || strchr(file, '/'))
+		return file;
+	for (list = list ? list + 5 : "/bin:/usr/bin";; list++) {
+		size_t n = strcspn(list, ":"), name = strlen(file);
+		struct stamp s;
+		if (n + name + 2 <= size) {
+			memcpy(path, list, n);
+			path[n] = '/';
+			memcpy(path + n + (n > 0), file, name + 1);
+			if (S_ISREG(look(AT_FDCWD, path, 0, &s)) && syscall(SYS_faccessat, AT_FDCWD, path, X_OK) == 0)
+				return path;
+		}
+		list += n;
+		if (!*list)
+			return file;
+	}
+}
+
 /* not_started takes back what was announced. */
 static void not_started(const char *path) {
 	int error = errno;
@@ -88,9 +135,11 @@ static void not_started(const char *path) {
 
 WRAP(int, execve, (const char *path, char *const argv[], char *const envp[])) {
 	char *const *env = envp;
+	const char *program = path;
 	WITH_ENVIRONMENT(env);
+	BY_OBSERVER(program, argv);
 	expect_process(1);
-	REAL(execve)(path, argv, env);
+	REAL(execve)(program, argv, env);
 	not_started(path);
 	return -1;
 }
@@ -99,6 +148,8 @@ int start_program(const char *path, char *const argv[], char *const envp[]) { re
 
 WRAP(int, execveat, (int dirfd, const char *path, char *const argv[], char *const envp[], int flags)) {
 	char *const *env = envp;
+	if (dirfd == AT_FDCWD && !flags)
+		return wrapped_execve(path, argv, envp);
 	WITH_ENVIRONMENT(env);
 	expect_process(1);
 	REAL(execveat)(dirfd, path, argv, env, flags);
@@ -107,11 +158,17 @@ WRAP(int, execveat, (int dirfd, const char *path, char *const argv[], char *cons
 }
 
 WRAP(int, execvpe, (const char *file, char *const argv[], char *const envp[])) {
-	char *const *env = envp;
+	char *const *env = envp, *const *given = argv;
 	WITH_ENVIRONMENT(env);
 	note_search("PATH=", "/bin:/usr/bin", file, X_OK);
+	char room[4096];
+	const char *program = found(file, room, sizeof room);
+	BY_OBSERVER(program, argv);
 	expect_process(1);
-	REAL(execvpe)(file, argv, env);
+	if (argv != given)
+		REAL(execve)(program, argv, env);
+	else
+		REAL(execvpe)(file, argv, env);
 	not_started(file);
 	return -1;
 }
@@ -165,9 +222,11 @@ WRAP(int, execle, (const char *path, const char *first, ...)) {
 WRAP(int, posix_spawn, (pid_t *pid, const char *path, const void *actions, const void *attributes,
 			char *const argv[], char *const envp[])) {
 	char *const *env = envp;
+	const char *program = path;
 	WITH_ENVIRONMENT(env);
+	BY_OBSERVER(program, argv);
 	expect_process(1);
-	int error = REAL(posix_spawn)(pid, path, actions, attributes, argv, env);
+	int error = REAL(posix_spawn)(pid, program, actions, attributes, argv, env);
 	if (error) {
 		expect_process(-1);
 		note_failure(AT_FDCWD, path, error);
@@ -177,11 +236,14 @@ WRAP(int, posix_spawn, (pid_t *pid, const char *path, const void *actions, const
 
 WRAP(int, posix_spawnp, (pid_t *pid, const char *file, const void *actions, const void *attributes,
 			 char *const argv[], char *const envp[])) {
-	char *const *env = envp;
+	char *const *env = envp, *const *given = argv;
 	WITH_ENVIRONMENT(env);
 	note_search("PATH=", "/bin:/usr/bin", file, X_OK);
+	char room[4096];
+	const char *program = found(file, room, sizeof room);
+	BY_OBSERVER(program, argv);
 	expect_process(1);
-	int error = REAL(posix_spawnp)(pid, file, actions, attributes, argv, env);
+	int error = REAL(posix_spawnp)(pid, argv != given ? program : file, actions, attributes, argv, env);
 	if (error)
 		expect_process(-1);
 	return error;

@@ -1,36 +1,17 @@
-/* The trace: a file mapped by every process of a compile, to which each appends.
+/* The trace: a file mapped by every process of a command, to which each appends.
  *
  * Head of 64 bytes, then records: a word of kind << 24 | STAMPED | length, the number of
  * the process, a struct stamp if STAMPED, the path's bytes, zeros up to a multiple of 4.
  * The word is stored last, so a word of 0 before the tail means that a process was killed
- * while it wrote. trace_linux.go reads it. */
+ * while it wrote. trace_linux.go reads it. The second observer writes in the same way. */
 #include "preload.h"
 
-#include <elf.h>
-#include <sys/auxv.h>
-#include <sys/mman.h>
 #include <sys/sysmacros.h>
-
-#define MAGIC 0x32454341525452ull /* "RTRACE2" */
-#define MAX_PATH 8192             /* longer ones the kernel refuses, folder included */
-
-struct head {
-	uint64_t magic;
-	uint64_t size;     /* of the whole file */
-	uint64_t tail;     /* where the next record goes; may pass size */
-	uint32_t expected; /* processes that were started */
-	uint32_t attached; /* processes that record */
-	uint32_t flags;
-	uint32_t padding[7];
-};
-
-enum { UNKNOWN, ON, OFF };
 
 #define STAMPED (1u << 23)
 
-static int state;
-static uint32_t process; /* our number among those that attached */
-static struct head *trace;
+uint32_t process;
+struct head *trace;
 
 /* What this process has written, by a hash of kind and path: a compiler asks about
  * the same folders again and again. A full neighbourhood means that something is
@@ -39,100 +20,6 @@ static struct head *trace;
 #define SET_SIZE (1u << 14)
 #define SET_PROBES 8
 static uint64_t noted[SET_SIZE];
-
-/* The working folder, and how often it changed. */
-static char folder[MAX_PATH];
-static size_t folder_length;
-static uint64_t folder_changes;
-
-static char **environment(void) {
-	extern char **environ;
-	return environ;
-}
-
-static const char *setting(const char *variable) {
-	size_t n = strlen(variable);
-	for (char **e = environment(); e && *e; e++)
-		if (!strncmp(*e, variable, n))
-			return *e;
-	return NULL;
-}
-
-/* The setting as it was when we attached: programs like env clear their environment. */
-static char kept_setting[128];
-
-const char *trace_setting(void) { return kept_setting; }
-
-/* attach maps the trace that the environment names. */
-static int attach(void) {
-	const char *s = setting(TRACE_VARIABLE);
-	if (!s || strlen(s) >= sizeof kept_setting)
-		return OFF;
-	int fd = (int)syscall(SYS_openat, AT_FDCWD, s + sizeof TRACE_VARIABLE - 1, O_RDWR | O_CLOEXEC, 0);
-	if (fd < 0)
-		return OFF;
-	off_t size = lseek(fd, 0, SEEK_END);
-	void *m = size < (off_t)sizeof(struct head) ? MAP_FAILED
-		: mmap(NULL, (size_t)size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-	syscall(SYS_close, fd);
-	if (m == MAP_FAILED)
-		return OFF;
-	struct head *h = m;
-	if (h->magic != MAGIC || h->size != (uint64_t)size) {
-		munmap(m, (size_t)size);
-		return OFF;
-	}
-	trace = h;
-	strcpy(kept_setting, s);
-	process = __atomic_fetch_add(&h->attached, 1, __ATOMIC_RELAXED);
-	return ON;
-}
-
-/* note_program records what runs here: the program file first, by which the reader tells
- * compilers from other programs; then the name that it was started by, a script's own. */
-static void note_program(void) {
-	char file[MAX_PATH];
-	long n = syscall(SYS_readlinkat, AT_FDCWD, "/proc/self/exe", file, sizeof file - 1);
-	struct stamp s;
-	if (n > 0) {
-		file[n] = 0;
-		look(AT_FDCWD, file, 0, &s);
-		note_stamped(PROGRAM, AT_FDCWD, file, &s);
-	} else {
-		note_lost();
-	}
-	const char *name = (const char *)getauxval(AT_EXECFN);
-	if (name) {
-		look(AT_FDCWD, name, 0, &s);
-		note_stamped(EXECUTED, AT_FDCWD, name, &s);
-	}
-	note_libraries_at_start();
-}
-
-/* begin decides once whether to record. It may run before our constructor, from the
- * static initialisation of a library, but then there is one thread only. */
-static int begin(void) {
-	int saved = errno;
-	int s = attach();
-	__atomic_store_n(&state, s, __ATOMIC_RELEASE);
-	if (s == ON)
-		note_program();
-	errno = saved;
-	return s == ON;
-}
-
-int tracing(void) {
-	int s = __atomic_load_n(&state, __ATOMIC_ACQUIRE);
-	return s == UNKNOWN ? begin() : s == ON;
-}
-
-void attach_again(void) {
-	state = UNKNOWN;
-	forget_folder();
-	tracing();
-}
-
-__attribute__((constructor)) static void at_start(void) { tracing(); }
 
 void note_flags(uint32_t flags) {
 	if (tracing() && (__atomic_load_n(&trace->flags, __ATOMIC_RELAXED) & flags) != flags)
@@ -216,25 +103,11 @@ static int known(uint64_t h, int add) {
 	return 0;
 }
 
-void forget_folder(void) {
-	folder_length = 0;
-	folder_changes++;
-}
-
-/* working_folder finds out where relative paths begin. */
-static int working_folder(void) {
-	if (folder_length)
-		return 1;
-	long n = syscall(SYS_getcwd, folder, sizeof folder); /* counts the final zero */
-	if (n < 2 || folder[0] != '/')
-		return 0;
-	folder_length = (size_t)n - 1;
-	return 1;
-}
-
 /* descriptor_folder is the path of an open folder. */
 static size_t descriptor_folder(int fd, char *path, size_t size) {
-	char name[40] = "/proc/self/fd/", digits[12];
+	char name[64], digits[12];
+	strcpy(name, proc_folder());
+	strcat(name, "/fd/");
 	size_t n = 0, at = strlen(name);
 	for (unsigned f = (unsigned)fd; n == 0 || f; f /= 10)
 		digits[n++] = (char)('0' + f % 10);
@@ -270,7 +143,7 @@ static const char *own_proc(const char *path) {
 	if (!p)
 		return NULL;
 	if (!(rest = end_of(p, "self")) && !(rest = end_of(p, "thread-self")) &&
-	    (!(rest = number(p, &pid)) || pid != (unsigned)syscall(SYS_getpid)))
+	    (!(rest = number(p, &pid)) || pid != own_pid()))
 		return NULL;
 	while (*rest == '/')
 		rest++;
@@ -293,7 +166,7 @@ static const char *own_descriptor(const char *path, const char *proc, unsigned *
 static int by_process(const char *path) { return own_proc(path) || after(path, "/dev/fd/") || after(path, "/dev/std"); }
 
 static uint64_t key(char kind, const char *path, size_t n) {
-	uint64_t seed = (uint64_t)(unsigned char)kind << 56;
+	uint64_t seed = (uint64_t)(unsigned char)kind << 56 | (uint64_t)process << 24;
 	if (path[0] != '/' || own_proc(path))
 		seed ^= folder_changes + 1;
 	return hash(path, n, seed);
@@ -324,11 +197,12 @@ static void note_under_descriptor(char kind, const struct stamp *s, int dirfd, c
 static void note_by_process(char kind, const struct stamp *s, const char *path) {
 	const char *proc = own_proc(path), *rest;
 	char prefix[MAX_PATH];
+	const char *folder;
 	size_t length;
 	unsigned fd;
 	if (proc && (rest = end_of(proc, "cwd"))) {
-		if (working_folder())
-			append_below(kind, s, folder, folder_length, rest);
+		if ((folder = working_folder(&length)))
+			append_below(kind, s, folder, length, rest);
 		else
 			note_lost();
 	} else if (proc && (rest = end_of(proc, "root"))) {
@@ -342,15 +216,16 @@ static void note_by_process(char kind, const struct stamp *s, const char *path) 
 void note_stamped(char kind, int dirfd, const char *path, const struct stamp *s) {
 	if (!tracing() || !path || !*path)
 		return;
-	size_t n = strlen(path);
+	size_t n = strlen(path), length;
+	const char *folder;
 	int saved = errno;
 	note_new_libraries();
 	if (path[0] != '/' && dirfd != AT_FDCWD)
 		note_under_descriptor(kind, s, dirfd, path);
 	else if (known(key(kind, path, n), 1))
 		;
-	else if (path[0] != '/' && working_folder())
-		append_below(kind, s, folder, folder_length, path);
+	else if (path[0] != '/' && (folder = working_folder(&length)))
+		append_below(kind, s, folder, length, path);
 	else if (path[0] != '/')
 		note_lost();
 	else if (by_process(path))
@@ -456,25 +331,3 @@ void note_failure(int dirfd, const char *path, int error) {
 	errno = saved;
 }
 
-void note_search(const char *variable, const char *otherwise, const char *file, int access_mode) {
-	if (!tracing() || !file || !*file || strchr(file, '/'))
-		return;
-	const char *p = setting(variable);
-	p = p ? p + strlen(variable) : otherwise;
-	int saved = errno;
-	size_t name = strlen(file);
-	while (*p) {
-		size_t n = strcspn(p, ":");
-		char path[4096];
-		if (n + name + 2 <= sizeof path) {
-			memcpy(path, p, n);
-			path[n] = '/';
-			memcpy(path + n + (n > 0), file, name + 1); /* an empty one is the working folder */
-			if (syscall(SYS_faccessat, AT_FDCWD, path, access_mode) == 0)
-				break; /* what it is shows when it has been loaded */
-			note_failure(AT_FDCWD, path, errno);
-		}
-		p += n + (p[n] == ':');
-	}
-	errno = saved;
-}
