@@ -59,8 +59,8 @@ func (b Builder) Build(ctx context.Context, exe string) (Library, error) {
 		return Library{}, fmt.Errorf("make folder for the tracer: %w", err)
 	}
 	var failures []error
-	for _, cc := range b.compilers() {
-		lib, err := b.object(ctx, cc, kind)
+	for _, get := range b.sources(ctx, kind) {
+		lib, err := get()
 		lib.Observed = observed
 		if err == nil && observed && lib.Observer == "" {
 			err = fmt.Errorf("%s: %w: it is static or in Go, and the second observer cannot be built", exe, ErrUntraceable)
@@ -80,6 +80,18 @@ func (b Builder) Build(ctx context.Context, exe string) (Library, error) {
 		return Library{}, errors.New("build the tracer: no C compiler found")
 	}
 	return Library{}, errors.Join(failures...)
+}
+
+// sources are the ways to get the object for a kind of executables, the best first: the
+// program brings it along, or one of the compilers makes it.
+func (b Builder) sources(ctx context.Context, kind binaryKind) (ways []func() (Library, error)) {
+	if lib, err := b.unpacked(kind); err == nil {
+		ways = append(ways, func() (Library, error) { return lib, nil })
+	}
+	for _, cc := range b.compilers() {
+		ways = append(ways, func() (Library, error) { return b.object(ctx, cc, kind) })
+	}
+	return ways
 }
 
 // kindFor is the kind of object for an executable. observed says that the object cannot be
@@ -404,10 +416,10 @@ func (b Builder) TryObserver(ctx context.Context) error {
 		return fmt.Errorf("make folder for the tracer: %w", err)
 	}
 	var failures []error
-	for _, cc := range b.compilers() {
-		lib, err := b.object(ctx, cc, kind)
+	for _, get := range b.sources(ctx, kind) {
+		lib, err := get()
 		if err == nil && lib.Observer == "" {
-			err = fmt.Errorf("the second observer cannot be built with %s", cc)
+			err = errors.New("the second observer cannot be built")
 		}
 		if err != nil {
 			failures = append(failures, err)

@@ -18,6 +18,11 @@ func (b Builder) TryObserver(context.Context) error {
 	return fmt.Errorf("start the second observer: %w", ErrUnsupported)
 }
 
+// Prebuild reports that there is no preloading here.
+func Prebuild(context.Context, string, []string) error {
+	return fmt.Errorf("build the tracer: %w", ErrUnsupported)
+}
+
 // Trace is a recording; there are none here.
 type Trace struct{ name string }
 
