@@ -55,7 +55,7 @@ func TestEachCall(t *testing.T) {
 	o := traced(t, dir, nil, exe, "all")
 	expect(t, "read", slices.DeleteFunc(o.Read, filepath.IsAbs), "read-open read-open64 dir/read-openat dir/read-openat64 read-fopen read-fopen64 read-freopen read-write calls") // calls by fexecve
 	expect(t, "seen", o.Seen, "seen-stat seen-stat64 seen-lstat dir/seen-fstatat seen-statx seen-access seen-faccessat seen-euidaccess seen-readlink")
-	expect(t, "links", o.Links, "link-lstat link-readlink link-readlinkat link-realpath link-canonical")
+	expect(t, "links", o.Links, "link-lstat link-readlink link-readlinkat link-realpath link-canonical seen-readlink")
 	expect(t, "listed", o.Listed, "listed-opendir listed-fdopendir listed-scandir listed-glob")
 	expect(t, "folders", o.Folders, "dir folder-stat folder-open folder-access dir/..")
 	expect(t, "missed", o.Missed, `no-open dir/no-openat read-open/no-enotdir loop no-fopen no-freopen no-stat no-lstat dir/no-fstatat

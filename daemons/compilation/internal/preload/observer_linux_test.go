@@ -119,6 +119,14 @@ func TestObserverSeesEachCall(t *testing.T) {
 	checkWritten(t, o.Written)
 }
 
+// A static program that the kernel places anywhere is one as well.
+func TestObserverSeesStaticPIE(t *testing.T) {
+	t.Parallel()
+	dir := write(t, "read", "", "p.c", posixHeaders+`int main(void) { return open("read", O_RDONLY) < 0; }`)
+	compileC(t, dir, "p", "-static-pie", "p.c")
+	expect(t, "read", traced(t, dir, nil, "sh", "-c", "./p; exit 0").Read, "read")
+}
+
 // What a static program starts is seen: by the object where that can be loaded, which sees
 // more, else by the observer.
 func TestObserverFollowsChildren(t *testing.T) {
@@ -170,6 +178,7 @@ import (
 	"os/exec"
 	"runtime"
 	"sync"
+	"syscall"
 )
 
 func main() {
@@ -187,11 +196,22 @@ func main() {
 		}()
 	}
 	all.Wait()
+	for range 4 { // one of these is not the first thread of the process
+		go func() {
+			runtime.LockOSThread()
+			if syscall.Gettid() != os.Getpid() {
+				syscall.Exec("/bin/cat", []string{"cat", "f0", "last"}, os.Environ())
+			}
+			select {}
+		}()
+	}
+	select {}
 }
 `, false)
+	add(t, dir, "last", "")
 	o := traced(t, dir, nil, "sh", "-c", "./p")
-	expect(t, "read", o.Read, want)
-	if len(o.Executed) != 42 {
+	expect(t, "read", slices.Compact(o.Read), want+"last")
+	if len(o.Executed) != 43 {
 		t.Errorf("%d programs: %q", len(o.Executed), o.Executed)
 	}
 }
@@ -240,7 +260,8 @@ func started(t *testing.T, dir string, before []string, exe string, args ...stri
 	trace, err := NewTrace()
 	check(t, err)
 	t.Cleanup(func() { trace.Close() })
-	lib := libraryFor(t, exe)
+	lib := libraryFor(t, program(t, "sh"))
+	lib.Observed = true
 	line := append(slices.Concat(before, lib.Starter(trace), []string{exe, exe}), args...)
 	cmd := exec.Command(line[0], line[1:]...)
 	var out bytes.Buffer
@@ -395,7 +416,7 @@ func TestObserverWithoutRights(t *testing.T) {
 		check(t, os.Chmod(d, 0o755))
 	}
 	exe := static(t, dir, "p", `int main(void) { return open("read", O_RDONLY) < 0 ? 1 : 42; }`)
-	lib := libraryFor(t, exe)
+	lib := libraryFor(t, program(t, "sh"))
 	copied := filepath.Join(dir, "theirs.observer")
 	text, err := os.ReadFile(lib.Observer)
 	check(t, err)

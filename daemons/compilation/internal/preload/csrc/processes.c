@@ -134,12 +134,14 @@ static void not_started(const char *path) {
 }
 
 WRAP(int, execve, (const char *path, char *const argv[], char *const envp[])) {
-	char *const *env = envp;
+	char *const *env = envp, *const *given = argv;
 	const char *program = path;
 	WITH_ENVIRONMENT(env);
 	BY_OBSERVER(program, argv);
 	expect_process(1);
-	REAL(execve)(program, argv, env);
+	if (argv != given)
+		REAL(execve)(program, argv, env); /* comes back if the arguments are too long with ours */
+	REAL(execve)(path, given, env);
 	not_started(path);
 	return -1;
 }
@@ -167,8 +169,7 @@ WRAP(int, execvpe, (const char *file, char *const argv[], char *const envp[])) {
 	expect_process(1);
 	if (argv != given)
 		REAL(execve)(program, argv, env);
-	else
-		REAL(execvpe)(file, argv, env);
+	REAL(execvpe)(file, given, env);
 	not_started(file);
 	return -1;
 }

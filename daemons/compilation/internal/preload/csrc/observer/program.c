@@ -114,17 +114,19 @@ static int put_settings(pid_t tid) {
 	size_t list_size = strlen(list) + 1, trace_size = strlen(settings.trace) + 1;
 	uint64_t text = (stack.at - list_size - trace_size) & ~(uint64_t)15;
 	uint64_t base = (text - (stack.count + 2) * 8) & ~(uint64_t)15;
-	uint64_t moved = base, replaced = old ? first + (uint64_t)(old - strings) : 0;
-	static uint64_t pair[3];
-	size_t kept = stack.envp;
-	for (size_t i = stack.envp; i + 1 < stack.auxv; i++) /* without the old list */
-		if (stack.words[i] != replaced)
-			stack.words[kept++] = stack.words[i];
-	pair[0] = text, pair[1] = text + list_size, pair[2] = 0;
-	size_t rest = stack.count - stack.auxv;
+	uint64_t added[3] = {text + list_size}; /* and zeros */
+	size_t more = 2, end = stack.auxv - 1, rest = stack.count - stack.auxv;
+	if (old) { /* the list takes the place of the old one */
+		for (size_t i = stack.envp; i < end; i++)
+			if (stack.words[i] == first + (uint64_t)(old - strings))
+				stack.words[i] = text;
+	} else {
+		added[1] = text;
+		more = 3;
+	}
 	return write_memory(tid, text, list, list_size) && write_memory(tid, text + list_size, settings.trace, trace_size) &&
-	       write_memory(tid, moved, stack.words, kept * 8) && write_memory(tid, moved + kept * 8, pair, sizeof pair) &&
-	       write_memory(tid, moved + kept * 8 + sizeof pair, stack.words + stack.auxv, rest * 8) && set_stack(tid, base);
+	       write_memory(tid, base, stack.words, end * 8) && write_memory(tid, base + end * 8, added, more * 8) &&
+	       write_memory(tid, base + (end + more) * 8, stack.words + stack.auxv, rest * 8) && set_stack(tid, base);
 }
 
 /* hide_clock takes the kernel's own code for the time out of a program's sight, so that it
