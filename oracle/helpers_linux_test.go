@@ -48,14 +48,14 @@ int main(int c, char **v) {
 
 var helpers = []helper{
 	{name: "file", command: "cat tools/f", change: (*world).editFlagFile},
-	{name: "static", command: "BASE/bin/helper", program: printsFile, flags: []string{"-static"}, change: (*world).editFlagFile, unseen: true},
+	{name: "static", command: "BASE/bin/helper", program: printsFile, flags: []string{"-static"}, change: (*world).editFlagFile},
 	{name: "static-wrapper", script: noScript, prepare: func(w *world) {
 		w.compileHelper(callsDriver, w.abs(wrapperFile), "-static")
-	}, change: (*world).editFlagFile, unseen: true},
+	}, change: (*world).editFlagFile},
 	{name: "compiled-wrapper", script: noScript, prepare: func(w *world) {
 		w.compileHelper(callsDriver, w.abs(wrapperFile))
 	}, change: (*world).editFlagFile},
-	{name: "go", command: "BASE/bin/helper", prepare: (*world).buildGoHelper, change: (*world).editFlagFile, unseen: true, cannot: noGo},
+	{name: "go", command: "BASE/bin/helper", prepare: (*world).buildGoHelper, change: (*world).editFlagFile, cannot: noGo},
 	{name: "ccache", script: "#!/bin/sh\nCCACHE_DIR=BASE/ccache exec ccache DRIVER -DWRAPPED=$(cat tools/f) \"$@\"\n",
 		change: func(w *world) { w.removeCache(); w.known.forget(); w.fromNothing(); w.build(nil); w.editFlagFile() }, unseen: true, stale: true, cannot: noCcache},
 	{name: "counter", script: "#!/bin/sh\nn=$(cat BASE/count 2>/dev/null); echo $((n+1)) >BASE/count; exec DRIVER -DWRAPPED=$(cat tools/f) \"$@\"\n",

@@ -7,6 +7,7 @@ struct open_how_head { /* of struct open_how, openat2(2) */
 };
 
 static int open_flags(long n, long b, long c) {
+	(void)b; /* is that of SYS_open only, which arm64 does not have */
 	switch (n) {
 #ifdef SYS_open
 	case SYS_open:
