@@ -64,7 +64,7 @@ type RunRequest struct {
 	Build      string      `json:"build"` // ID of the build, for Cancel
 	Root       string      `json:"root"`
 	BuildDir   string      `json:"build_dir"`
-	Env        []string    `json:"env"`
+	Env        []string    `json:"env"` // the caller's whole environment
 	Caller     *Caller     `json:"caller,omitempty"`
 	Toolchains []Toolchain `json:"toolchains"`
 	Commands   []Command   `json:"commands"`
@@ -208,6 +208,8 @@ type CacheRestoreReply struct {
 type CacheVerifyRequest struct {
 	Sample int   `json:"sample,omitempty"` // 0 = all
 	Plan   *Plan `json:"plan,omitempty"`   // nil: only read back
+	// Env is the environment in which to compile again.
+	Env []string `json:"env,omitempty"`
 }
 
 // CacheVerifyReply reports what was read and what was wrong. Damaged entries are
