@@ -15,14 +15,15 @@ import (
 
 // addVariables adds what a trace has of the environment. Programs of the toolchain ask by
 // name. A foreign program that may read all variables is taken to have read them, but for
-// those of the session. A driver of gcc, which a wrapper runs, hands all of them on.
+// those of the session; so is one that was not seen. A driver of gcc, which a wrapper runs,
+// hands all of them on.
 func (w *traceTracking) addVariables(o preload.Observation, seen *observation) {
 	names := slices.DeleteFunc(slices.Clone(o.Variables), func(name string) bool { return !environment.Counts(name) })
 	names = append(names, environment.Loader, "GLIBC_TUNABLES")
 	if seen.foreign = o.Foreign != ""; seen.foreign {
 		names = append(names, "PATH")
 	}
-	if slices.ContainsFunc(o.WholeBy, w.asksMore) {
+	if !o.Complete || slices.ContainsFunc(o.WholeBy, w.asksMore) {
 		names = append(names, environment.Whole)
 	}
 	w.about.view.AddVariables(&seen.listings, names)

@@ -101,6 +101,10 @@ func (r *Reader) mayReadAll(files []string) bool {
 	})
 }
 
+// goBuildInfo is in every program in Go, whose runtime copies the environment without a
+// call (runtime/debug.ReadBuildInfo).
+const goBuildInfo = ".go.buildinfo"
+
 // namesEnviron looks at the symbols that a file exports or needs. A file that has none of
 // these, such as a static program, may do anything.
 func namesEnviron(file string) bool {
@@ -113,7 +117,7 @@ func namesEnviron(file string) bool {
 		return false
 	}
 	symbols, err := f.DynamicSymbols()
-	if err != nil {
+	if err != nil || f.Section(goBuildInfo) != nil {
 		return true
 	}
 	return slices.ContainsFunc(symbols, func(s elf.Symbol) bool { return slices.Contains(environNames[:], s.Name) })
