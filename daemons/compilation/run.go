@@ -52,6 +52,9 @@ func (s *Service) Run(ctx context.Context, req ipc.RunRequest, report func(ipc.R
 	if err := checkRun(&req); err != nil {
 		return ipc.RunReply{}, err
 	}
+	if err := s.environments.Complete(&req); err != nil {
+		return ipc.RunReply{}, err
+	}
 	ctx, w, end, err := s.newWork(ctx, req.Build, req.Root, req.Env, req.Caller, req.Timeout)
 	if err != nil {
 		return ipc.RunReply{}, err
