@@ -132,7 +132,7 @@ func TestLists(t *testing.T) {
 			t.Errorf("%s does not count", name)
 		}
 	}
-	for _, name := range []string{"SHLVL", "_", "SSH_TTY", "DISPLAY", "VSCODE_PID", "TMUX_PANE", "PS1", "INVOCATION_ID", "XDG_SESSION_ID", "TERM_PROGRAM", "TMPDIR", "OLDPWD"} {
+	for _, name := range []string{"SHLVL", "_", "SSH_TTY", "DISPLAY", "VSCODE_PID", "TMUX_PANE", "PS1", "INVOCATION_ID", "XDG_SESSION_ID", "TERM_PROGRAM", "TMPDIR", "OLDPWD", "/", "1"} {
 		if !IsSession(name) {
 			t.Errorf("%s counts", name)
 		}

@@ -3,6 +3,7 @@ package environment
 import (
 	"slices"
 	"strings"
+	"unicode"
 )
 
 // normalised are variables that say how output is to look, or belong to a make or ninja
@@ -43,8 +44,10 @@ var session = []string{
 }
 
 // IsSession reports variables that say from where a build is asked for. Of the whole
-// environment they do not count.
-func IsSession(name string) bool { return matches(session, name) }
+// environment they do not count; nor do names without a letter, which some shells drop.
+func IsSession(name string) bool {
+	return matches(session, name) || !strings.ContainsFunc(name, unicode.IsLetter)
+}
 
 // Session lists the patterns of [IsSession], Normalised the variables that commands do not
 // get, for the documentation.
