@@ -47,7 +47,7 @@ func (p *Project) Compile(ctx context.Context, o CompileOptions) (Result, error)
 		defer to.client.Close()
 	}
 	request := ipc.BuildRequest{
-		Env: ipc.CallerEnv(p.env), Caller: caller.Own(), Targets: o.Targets, Files: o.Files, Jobs: o.Jobs,
+		Env: p.env, Caller: caller.Own(), Targets: o.Targets, Files: o.Files, Jobs: o.Jobs,
 		NoCache: o.NoCache, Trigger: o.Trigger, Detach: o.Detach, Trace: o.Trace, TimeTrace: o.TimeTrace,
 	}
 	p.tellHome(onEvent)

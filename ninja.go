@@ -192,7 +192,7 @@ func (r *NinjaRunner) toolchain(ctx context.Context, c ninjabuild.Command, drive
 	}
 	setup := r.wiring.setup()
 	defer setup.Close()
-	reply, err := setup.Toolchain(ctx, ipc.ToolchainRequest{Env: ipc.CallerEnv(c.Env), Compiler: driver})
+	reply, err := setup.Toolchain(ctx, ipc.ToolchainRequest{Env: c.Env, Compiler: driver})
 	if err == nil && len(reply.Toolchains) == 1 {
 		chain = &reply.Toolchains[0]
 	}

@@ -63,7 +63,7 @@ func askCompilation[R any](p *Project, call func(ipc.Compilation) (R, error)) (R
 // Plan returns how every file is compiled, for the caller's environment.
 func (p *Project) Plan(ctx context.Context) (*ipc.Plan, error) {
 	reply, err := askSetup(p, func(s ipc.Setup) (ipc.PlanReply, error) {
-		return s.Plan(ctx, ipc.PlanRequest{Env: ipc.CallerEnv(p.env)})
+		return s.Plan(ctx, ipc.PlanRequest{Env: p.env})
 	})
 	return reply.Plan, err
 }
@@ -71,14 +71,14 @@ func (p *Project) Plan(ctx context.Context) (*ipc.Plan, error) {
 // Validate reports every mistake in the configuration.
 func (p *Project) Validate(ctx context.Context) (ipc.ValidateReply, error) {
 	return askSetup(p, func(s ipc.Setup) (ipc.ValidateReply, error) {
-		return s.Validate(ctx, ipc.ValidateRequest{Env: ipc.CallerEnv(p.env)})
+		return s.Validate(ctx, ipc.ValidateRequest{Env: p.env})
 	})
 }
 
 // Modules lists the modules that can be found, and those that the project uses.
 func (p *Project) Modules(ctx context.Context) ([]ipc.Module, error) {
 	reply, err := askSetup(p, func(s ipc.Setup) (ipc.ModulesReply, error) {
-		return s.Modules(ctx, ipc.ModulesRequest{Env: ipc.CallerEnv(p.env)})
+		return s.Modules(ctx, ipc.ModulesRequest{Env: p.env})
 	})
 	return reply.Modules, err
 }
@@ -148,7 +148,7 @@ func (p *Project) RestoreCache(ctx context.Context, token string) (ipc.CacheRest
 // compile it also compiles again, plainly, what the cache has for the units of the
 // project as they are now, and compares.
 func (p *Project) VerifyCache(ctx context.Context, sample int, compile bool) (ipc.CacheVerifyReply, error) {
-	req := ipc.CacheVerifyRequest{Sample: sample}
+	req := ipc.CacheVerifyRequest{Sample: sample, Env: p.env}
 	if compile {
 		plan, err := p.Plan(ctx)
 		if err != nil {

@@ -5,19 +5,40 @@ import "context"
 var _ Compilation = (*CompilationClient)(nil)
 
 // CompilationClient is the compilation service over a connection.
-type CompilationClient struct{ *Client }
+type CompilationClient struct {
+	*Client
+	environment sentEnvironment
+}
 
 // NewCompilationClient makes a client; it connects when it is first used.
-func NewCompilationClient(dial Dialer) *CompilationClient { return &CompilationClient{newClient(dial)} }
+func NewCompilationClient(dial Dialer) *CompilationClient {
+	return &CompilationClient{Client: newClient(dial)}
+}
 
 // Compile implements [Compilation].
 func (c *CompilationClient) Compile(ctx context.Context, req CompileRequest) (CompileReply, error) {
 	return call[CompileReply](ctx, c.Client, "compile", req)
 }
 
-// Run implements [Compilation].
+// Run implements [Compilation]. The environment is sent once, and only named in the requests
+// that follow, as long as the service knows it.
 func (c *CompilationClient) Run(ctx context.Context, req RunRequest, fn func(RunProgress)) (RunReply, error) {
-	return stream[RunProgress, RunReply](ctx, c.Client, "run", req, fn)
+	env, sent := req.Env, false
+	if len(env) > 0 {
+		req.EnvID, sent = c.environment.name(env)
+	}
+	if sent {
+		req.Env = nil
+	}
+	reply, err := stream[RunProgress, RunReply](ctx, c.Client, "run", req, fn)
+	if sent && CodeOf(err) == CodeNotFound {
+		req.Env = env
+		reply, err = stream[RunProgress, RunReply](ctx, c.Client, "run", req, fn)
+	}
+	if err == nil && !sent {
+		c.environment.was(env, req.EnvID)
+	}
+	return reply, err
 }
 
 // Cancel implements [Compilation].

@@ -61,10 +61,14 @@ type CompileReply struct {
 
 // RunRequest is actions to bring up to date. Action.Command is an index into Commands.
 type RunRequest struct {
-	Build      string      `json:"build"` // ID of the build, for Cancel
-	Root       string      `json:"root"`
-	BuildDir   string      `json:"build_dir"`
-	Env        []string    `json:"env"`
+	Build    string `json:"build"` // ID of the build, for Cancel
+	Root     string `json:"root"`
+	BuildDir string `json:"build_dir"`
+	// Env is the caller's whole environment. A request that names one by EnvID that the
+	// service got before may leave it out; if the service does not know it, the error is
+	// "not_found".
+	Env        []string    `json:"env,omitempty"`
+	EnvID      string      `json:"env_id,omitempty"`
 	Caller     *Caller     `json:"caller,omitempty"`
 	Toolchains []Toolchain `json:"toolchains"`
 	Commands   []Command   `json:"commands"`
@@ -208,6 +212,8 @@ type CacheRestoreReply struct {
 type CacheVerifyRequest struct {
 	Sample int   `json:"sample,omitempty"` // 0 = all
 	Plan   *Plan `json:"plan,omitempty"`   // nil: only read back
+	// Env is the environment in which to compile again.
+	Env []string `json:"env,omitempty"`
 }
 
 // CacheVerifyReply reports what was read and what was wrong. Damaged entries are

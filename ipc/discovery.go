@@ -58,12 +58,15 @@ const (
 	CauseListing   = "listing"   // a listed folder has other names in it
 	CauseOutput    = "output"    // an output is gone or was changed by someone else
 	CauseUnsettled = "unsettled" // an input changed while the node was made
+	// CauseEnvironment: a variable that was asked for has another value. Discovery does not
+	// know of them; see [NodeRecord].Variables.
+	CauseEnvironment = "environment"
 )
 
 // Cause is one change that makes a node dirty.
 type Cause struct {
 	Kind string `json:"kind"`
-	Path string `json:"path,omitempty"`
+	Path string `json:"path,omitempty"` // of "environment": the name of the variable
 	Text string `json:"text,omitempty"` // of "unsettled": why the record cannot be trusted; of "output": what is wrong with it
 }
 
@@ -99,10 +102,18 @@ type FileSig struct {
 // Track is a batch of tables that [NodeRecord]s point into, so that what a
 // thousand units share travels once. A Plan's Track has exactly one node, "plan".
 type Track struct {
-	Files    []FileSig    `json:"files,omitempty"`
-	Misses   []Miss       `json:"misses,omitempty"`
-	Listings []Listing    `json:"listings,omitempty"`
-	Nodes    []NodeRecord `json:"nodes,omitempty"`
+	Files     []FileSig    `json:"files,omitempty"`
+	Misses    []Miss       `json:"misses,omitempty"`
+	Listings  []Listing    `json:"listings,omitempty"`
+	Variables []Variable   `json:"variables,omitempty"`
+	Nodes     []NodeRecord `json:"nodes,omitempty"`
+}
+
+// Variable is a variable of the environment as it was when a node was made, or all whose
+// names fit Name if that ends in "*". Text is what it was: equal texts mean equal values.
+type Variable struct {
+	Name string `json:"name"`
+	Text string `json:"text"`
 }
 
 // NodeRecord is what one node was made from and made; numbers are indices into
@@ -113,10 +124,13 @@ type NodeRecord struct {
 	Outputs  []uint32 `json:"outputs,omitempty"`
 	Misses   []uint32 `json:"misses,omitempty"`
 	Listings []uint32 `json:"listings,omitempty"`
+	// Variables are those of the environment that the node was made from. Discovery, which
+	// knows nobody's environment, keeps none of them: who asks for a build compares.
+	Variables []uint32 `json:"variables,omitempty"`
 	// Unsettled says that the node must not be taken for clean although it was
 	// made: an input changed meanwhile, or it can never be trusted (__TIME__).
 	Unsettled string `json:"unsettled,omitempty"`
-	// Set names the inputs, misses and listings, for a later record with Same, which
+	// Set names the inputs, misses, listings and variables, for a later record with Same, which
 	// leaves them out: they are those that were recorded under that name. "" = no name.
 	Set  string `json:"set,omitempty"`
 	Same bool   `json:"same,omitempty"`

@@ -39,8 +39,8 @@ const (
 	TriggerDashboard = "dashboard"
 )
 
-// BuildRequest asks for a build. Env is the caller's environment cut to the
-// allow-list ([CallerEnv]).
+// BuildRequest asks for a build. Env is the caller's whole environment, KEY=VALUE; nil
+// means that of the last build. It travels once for each build.
 type BuildRequest struct {
 	Env     []string `json:"env,omitempty"`
 	Caller  *Caller  `json:"caller,omitempty"`  // nil: the daemon's own settings

@@ -9,19 +9,24 @@ import (
 // replibuild.toml. All paths inside are relative to Root with forward slashes unless they
 // lie outside it, then absolute.
 type Plan struct {
-	ID         string      `json:"id"`      // hex SHA-256 of all that follows but Track and Notices
-	Project    string      `json:"project"` // [project] name
-	Version    string      `json:"version,omitempty"`
-	Root       string      `json:"root"`      // absolute, symlinks resolved; every command runs here
-	BuildDir   string      `json:"build_dir"` // "build"
-	Env        []string    `json:"env"`       // KEY=VALUE, sorted: the whole environment of compilers, linkers and steps
-	Toolchains []Toolchain `json:"toolchains"`
-	Commands   []Command   `json:"commands"`       // argument lists that actions share
-	Actions    []Action    `json:"actions"`        // an action comes after those that it needs
-	Targets    []Target    `json:"targets"`        // a target comes after those it depends on
-	Jobs       int         `json:"jobs,omitempty"` // num_jobs; 0 = the daemon's parallel_jobs
-	Track      Track       `json:"track"`          // what the plan itself was made from
-	Notices    []string    `json:"notices,omitempty"`
+	ID       string `json:"id"`      // hex SHA-256 of all that follows but Track and Notices
+	Project  string `json:"project"` // [project] name
+	Version  string `json:"version,omitempty"`
+	Root     string `json:"root"`      // absolute, symlinks resolved; every command runs here
+	BuildDir string `json:"build_dir"` // "build"
+	// Env is the variables that the plan depends on, KEY=VALUE, sorted. Commands get the
+	// whole environment of who asks for a build.
+	Env []string `json:"env"`
+	// WholeEnvironment says that the plan depends on all variables but those of the
+	// session: a compiler is a script, or another program that may read any of them.
+	WholeEnvironment bool        `json:"whole_environment,omitempty"`
+	Toolchains       []Toolchain `json:"toolchains"`
+	Commands         []Command   `json:"commands"`       // argument lists that actions share
+	Actions          []Action    `json:"actions"`        // an action comes after those that it needs
+	Targets          []Target    `json:"targets"`        // a target comes after those it depends on
+	Jobs             int         `json:"jobs,omitempty"` // num_jobs; 0 = the daemon's parallel_jobs
+	Track            Track       `json:"track"`          // what the plan itself was made from
+	Notices          []string    `json:"notices,omitempty"`
 }
 
 // Toolchain is one compiler with what belongs to it. Paths are absolute.

@@ -17,8 +17,8 @@ type Setup interface {
 	Modules(context.Context, ModulesRequest) (ModulesReply, error)
 }
 
-// PlanRequest carries the caller's environment, already cut to the allow-list
-// ([CallerEnv]). A nil Env means that of the last request, else a bare PATH.
+// PlanRequest carries the caller's whole environment, KEY=VALUE. A nil Env means that of
+// the last request, else a bare PATH.
 type PlanRequest struct {
 	Env   []string `json:"env,omitempty"`
 	Known string   `json:"known,omitempty"` // the ID of a plan the caller holds
@@ -29,6 +29,8 @@ type PlanReply struct {
 	ID        string `json:"plan_id"`
 	Unchanged bool   `json:"unchanged,omitempty"`
 	Plan      *Plan  `json:"plan,omitempty"`
+	// Env is the environment that was used, if the request has none.
+	Env []string `json:"env,omitempty"`
 }
 
 // ValidateRequest asks about the project's files as they are now.

@@ -61,7 +61,7 @@ func (m *Model) buildWith(req ipc.BuildRequest) effect {
 // submit asks for a build and does not wait for its end: the stream tells.
 func (m *Model) submit(req ipc.BuildRequest) effect {
 	o := m.cfg.Orchestrator
-	req.Env, req.Caller, req.Detach = ipc.CallerEnv(m.cfg.Env), m.cfg.Caller, true
+	req.Env, req.Caller, req.Detach = m.cfg.Env, m.cfg.Caller, true
 	return ask(askLimit, func(ctx context.Context) tea.Msg {
 		reply, err := o.Build(ctx, req, func(ipc.Event) {})
 		return buildMsg{reply, err}

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/RepliBuild/replibuild/internal/environment"
 	"github.com/RepliBuild/replibuild/ipc"
 )
 
@@ -83,7 +84,7 @@ func (p *project) plainFiles(source string) map[string]string {
 	}
 	line := p.plainLine(source, unitOf(source).Output())
 	cmd := exec.CommandContext(p.t.Context(), line[0], line[1:]...)
-	cmd.Dir, cmd.Env = p.root, processEnv(p.env, p.root)
+	cmd.Dir, cmd.Env = p.root, environment.ForCommands(p.env, p.root)
 	if text, err := cmd.CombinedOutput(); err != nil {
 		p.t.Fatalf("plain compile: %v\n%s", err, text)
 	}
@@ -170,7 +171,7 @@ func TestNamedFlags(t *testing.T) {
 		}
 		line := p.plainLine(source, p.path(other))
 		cmd := exec.CommandContext(t.Context(), line[0], line[1:]...)
-		cmd.Dir, cmd.Env = p.root, processEnv(p.env, p.root)
+		cmd.Dir, cmd.Env = p.root, environment.ForCommands(p.env, p.root)
 		if text, err := cmd.CombinedOutput(); err != nil {
 			t.Fatalf("plain compile: %v\n%s", err, text)
 		}
@@ -263,7 +264,7 @@ func (p *project) plainLink(target linkTarget, objects []string) (map[string]str
 	req := target.request(p, objects)
 	line := req.Commands[0].Line(p.tool, &req.Actions[0].Action, target.Output)
 	cmd := exec.CommandContext(p.t.Context(), line[0], line[1:]...)
-	cmd.Dir, cmd.Env = p.root, processEnv(p.env, p.root)
+	cmd.Dir, cmd.Env = p.root, environment.ForCommands(p.env, p.root)
 	if text, err := cmd.CombinedOutput(); err != nil {
 		return nil, fmt.Errorf("%w: %s", err, text)
 	}

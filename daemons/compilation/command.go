@@ -25,14 +25,12 @@ type command struct {
 
 // newCommand makes the action of a command.
 func newCommand(w *work, req *ipc.RunRequest, asked *ipc.RunAction) *action {
-	env := slices.Clone(req.Env)
-	slices.Sort(env)
 	c := &command{name: asked.Args[0], search: ipc.EnvValue(req.Env, "PATH")}
 	a := &action{
 		id: asked.ID, outputs: asked.Outputs, causes: asked.Causes, forced: req.NoCache, exact: true, rank: rankOf(asked), line: asked.Args,
 		writing: overOld, command: c,
 	}
-	a.recipe = &recipe{Kind: asked.Kind, Args: asked.Args, Env: env, Root: w.root}
+	a.recipe = &recipe{Kind: asked.Kind, Args: asked.Args, Root: w.root}
 	a.recipeID = a.recipe.digest()
 	a.base = func() (cache.Digest, error) {
 		return cache.NewKey("command").Digest("recipe", a.recipeID).Field("inputs", asked.Inputs...).

@@ -138,14 +138,21 @@ func TestGenerate(t *testing.T) {
 		t.Errorf("other command: %+v", r)
 	}
 	p.env = append(p.env, "EXTRA=1")
-	if r = p.generate(script+" ", out); r.Reason.Code != ipc.ReasonEnvironment || r.Reason.Path != "EXTRA" {
+	if r = p.generate(script+" ", out); !r.InPlace {
+		t.Errorf("a variable that nothing reads: %+v", r)
+	}
+	if r = p.generate(script+"; : $EXTRA", out); r.Reason.Code != ipc.ReasonFlags {
+		t.Errorf("a line that reads it: %+v", r)
+	}
+	p.env = append(p.env, "EXTRA=2")
+	if r = p.generate(script+"; : $EXTRA", out); r.Reason.Code != ipc.ReasonEnvironment || r.Reason.Path != "EXTRA" {
 		t.Errorf("other environment: %+v", r)
 	}
 	p.stop()
-	if r = p.generate(script+" ", out); !r.InPlace {
+	if r = p.generate(script+"; : $EXTRA", out); !r.InPlace {
 		t.Errorf("restarted: %+v", r)
 	}
-	if runs := strings.Count(p.read("runs"), "x"); runs != 6 {
+	if runs := strings.Count(p.read("runs"), "x"); runs != 7 {
 		t.Errorf("%d runs", runs)
 	}
 }

@@ -62,7 +62,7 @@ func (k *compiler) unit(w *work, u *ipc.RunAction, forced bool) *action {
 				tracker: w.s.compiles, resident: k.toolchain.Family == "clang",
 				also: []string{source},
 				subject: subject{
-					recipe: k.recipe, key: k.recipeID.String(), tool: k.tool, gcc: k.toolchain.Family == "gcc",
+					recipe: k.recipe, key: k.recipeID.String() + w.compilerVariables(), tool: k.tool, gcc: k.toolchain.Family == "gcc",
 					flags: k.flags, source: source, programs: k.programs,
 				},
 			}

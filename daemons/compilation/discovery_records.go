@@ -17,14 +17,15 @@ var noNames = ipc.ListingDigest(nil)
 // recordBuilder makes the records that discovery gets, with tables that hold once
 // what units share.
 type recordBuilder struct {
-	view   *snapshot.Tree
-	track  ipc.Track // what is not handed over yet
-	handed struct{ files, misses, listings uint32 }
-	files  []recordedFile      // by path number
-	texts  []recordedFile      // by file number, of files whose content alone matters
-	misses map[string][]uint32 // packed misses to indices
-	groups map[string]uint32   // folder and names to index
-	folder map[ipc.Listing]uint32
+	view    *snapshot.Tree
+	track   ipc.Track // what is not handed over yet
+	handed  struct{ files, misses, listings, variables uint32 }
+	files   []recordedFile      // by path number
+	texts   []recordedFile      // by file number, of files whose content alone matters
+	misses  map[string][]uint32 // packed misses to indices
+	groups  map[string]uint32   // folder and names to index
+	folder  map[ipc.Listing]uint32
+	environ map[ipc.Variable]uint32
 }
 
 // recordedFile is where a file is in the table of files, plus one, and as what.
@@ -36,7 +37,7 @@ type recordedFile struct {
 func newRecordBuilder(v *snapshot.Tree) *recordBuilder {
 	return &recordBuilder{
 		view: v, misses: make(map[string][]uint32),
-		groups: make(map[string]uint32), folder: make(map[ipc.Listing]uint32),
+		groups: make(map[string]uint32), folder: make(map[ipc.Listing]uint32), environ: make(map[ipc.Variable]uint32),
 	}
 }
 
@@ -46,6 +47,7 @@ func (b *recordBuilder) news() ipc.Track {
 	b.handed.files += uint32(len(t.Files))
 	b.handed.misses += uint32(len(t.Misses))
 	b.handed.listings += uint32(len(t.Listings))
+	b.handed.variables += uint32(len(t.Variables))
 	b.track = ipc.Track{}
 	return t
 }
@@ -63,6 +65,7 @@ func (b *recordBuilder) add(id, known string, rec *record) {
 		node.Outputs = append(node.Outputs, b.put(ipc.FileSig{Path: o.Path, Sig: o.Sig}))
 	}
 	folders := b.folders(rec.Set)
+	b.variables(&node, folders)
 	if node.Unsettled == "" {
 		node.Set = b.name(rec, folders)
 		node.Same = node.Set == known
@@ -88,6 +91,25 @@ func (b *recordBuilder) folders(set snapshot.PackedSet) (out []recordedFolder) {
 		out = append(out, recordedFolder{l, b.signed(l)})
 	}
 	return out
+}
+
+// variables adds the variables of the environment that count.
+func (b *recordBuilder) variables(node *ipc.NodeRecord, folders []recordedFolder) {
+	for _, l := range folders {
+		if l.Match == snapshot.Variable {
+			node.Variables = append(node.Variables, b.variable(ipc.Variable{Name: l.Dir, Text: l.Digest}))
+		}
+	}
+}
+
+func (b *recordBuilder) variable(v ipc.Variable) uint32 {
+	i, known := b.environ[v]
+	if !known {
+		i = b.handed.variables + uint32(len(b.track.Variables))
+		b.track.Variables = append(b.track.Variables, v)
+		b.environ[v] = i
+	}
+	return i
 }
 
 // name names all of a record that discovery gets but for its outputs.
@@ -146,7 +168,7 @@ func (b *recordBuilder) signed(l cache.Listing) bool {
 	case "":
 		return l.Digest == noNames // which a file in its place has, too
 	case snapshot.Variable, snapshot.LinkText:
-		return false // with another environment all units are looked at
+		return false // who asks for a build compares variables
 	case snapshot.LeadsTo:
 		return l.Digest != l.Dir || !b.view.Signature(l.Dir).IsDir()
 	}

@@ -18,6 +18,7 @@ import (
 // records all that, and has stored what is safe to store.
 func (w *work) finish(t *attempt, p product, out *outputFiles, reason ipc.Reason) result {
 	t.use.addPreamble(w.view, p.seen)
+	w.completeVariables(t.action, p.seen, p.outcome.Output)
 	set, doubt := w.inputsOf(p.seen, p.since)
 	if t.block != nil {
 		w.addStamps(p.seen, &set, t.tool("").subject.gcc)

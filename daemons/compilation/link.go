@@ -28,7 +28,7 @@ func newLink(w *work, req *ipc.RunRequest, asked *ipc.RunAction) *action {
 	}
 	a.recipe = &recipe{
 		Kind: asked.Kind, Identity: l.toolchain.Identity, Version: l.toolchain.Version, Root: w.root,
-		Args: l.recipeArgs(), Env: keyEnv(req.Env),
+		Args: l.recipeArgs(),
 	}
 	a.recipeID = a.recipe.digest()
 	a.line = l.args(a.outputs[0])
@@ -104,7 +104,7 @@ func (l *linker) tool(a *action, output string) tool {
 	t := tool{
 		args: l.args(output), tracker: l.w.s.links, resident: l.toolchain.Family == "clang", hasLinker: l.hasLinker(),
 		subject: subject{
-			recipe: a.recipe, key: a.recipeID.String(), tool: a.recipe.Args, inputs: l.asked.Inputs,
+			recipe: a.recipe, key: a.recipeID.String() + l.w.compilerVariables(), tool: a.recipe.Args, inputs: l.asked.Inputs,
 			gcc: l.toolchain.Family == "gcc", programs: programSet(l.toolchain),
 		},
 	}

@@ -48,7 +48,7 @@ func (w *work) linkDirectly(ctx context.Context, t *attempt, use *tool, output s
 	if at < 0 {
 		return nil
 	}
-	given := slices.Concat(w.env, []string{"", t.recipeID.String()}, use.args[:at], use.args[at+1:])
+	given := slices.Concat([]string{t.recipeID.String()}, use.args[:at], use.args[at+1:])
 	line := w.s.lines.get(strings.Join(given, "\x00"), func(old *linkLine) *linkLine {
 		if old != nil && w.view.CompareSet(old.set) == nil {
 			return old

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/RepliBuild/replibuild/internal/environment"
 	"github.com/RepliBuild/replibuild/internal/testkit"
 	"github.com/RepliBuild/replibuild/ipc"
 )
@@ -189,7 +190,7 @@ func (p *project) plainFilesOver(source string) map[string]string {
 	ours := p.read(object)
 	line := p.plainLine(source, object)
 	cmd := exec.CommandContext(p.t.Context(), line[0], line[1:]...)
-	cmd.Dir, cmd.Env = p.root, processEnv(p.env, p.root)
+	cmd.Dir, cmd.Env = p.root, environment.ForCommands(p.env, p.root)
 	if text, err := cmd.CombinedOutput(); err != nil {
 		p.t.Fatalf("plain compile: %v\n%s", err, text)
 	}

@@ -79,7 +79,10 @@ type observation struct {
 	writes  map[string]preload.Write
 	ownRead []string
 	way     string // byTrace or byDepfile
-	clock   string // which word in which text stands for the time of the compile
+	foreign bool   // a program ran that does not belong to the toolchain
+	// environment: listings has the variables that the process asked for.
+	environment bool
+	clock       string // which word in which text stands for the time of the compile
 	// doubt says why the list may not be what was read, "" if it is.
 	doubt string
 	// uncacheable says why the result may depend on more than was read, "" if not.

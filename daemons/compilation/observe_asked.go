@@ -55,7 +55,6 @@ func (w *traceTracking) addAsked(o preload.Observation, seen *observation) {
 		return
 	}
 	v := w.about.view
-	seen.listings = append(seen.listings, v.Predicate("PATH", snapshot.Variable))
 	for _, program := range w.foreignPrograms(o) {
 		addLoaderSearch(v, program, seen)
 	}

@@ -240,6 +240,7 @@ func (w *traceTracking) translate(o preload.Observation, seen *observation) {
 	w.addLinks(o, seen)
 	w.addClock(o, seen)
 	w.addAsked(o, seen)
+	w.addVariables(o, seen)
 }
 
 // foreignPrograms are the programs that ran and are not the toolchain's own.

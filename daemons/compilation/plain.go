@@ -23,10 +23,10 @@ type planMemory struct {
 	plan *ipc.Plan
 }
 
-// get asks setup for the plan of its last caller's environment.
-func (m *planMemory) get(ctx context.Context, setup ipc.Setup) (*ipc.Plan, error) {
+// get asks setup for the plan of its last caller's environment, and for that.
+func (m *planMemory) get(ctx context.Context, setup ipc.Setup) (*ipc.Plan, []string, error) {
 	if setup == nil {
-		return nil, ipc.Errorf(ipc.CodeUnavailable, "the plain compile needs the setup service, and this process has none").
+		return nil, nil, ipc.Errorf(ipc.CodeUnavailable, "the plain compile needs the setup service, and this process has none").
 			WithHint("start the daemons, or use `replibuild compile FILE`")
 	}
 	m.mu.Lock()
@@ -39,23 +39,23 @@ func (m *planMemory) get(ctx context.Context, setup ipc.Setup) (*ipc.Plan, error
 	reply, err := setup.Plan(ctx, req)
 	switch {
 	case err != nil:
-		return nil, err
+		return nil, nil, err
 	case reply.Unchanged && held != nil:
-		return held, nil
+		return held, reply.Env, nil
 	case reply.Plan == nil:
-		return nil, ipc.Errorf(ipc.CodeInternal, "setup answered without a plan")
+		return nil, nil, ipc.Errorf(ipc.CodeInternal, "setup answered without a plan")
 	}
 	m.mu.Lock()
 	m.plan = reply.Plan
 	m.mu.Unlock()
-	return reply.Plan, nil
+	return reply.Plan, reply.Env, nil
 }
 
 // Compile implements [ipc.Compilation]: the unit of the plan with more flags, or a
 // file outside of the plan with the default toolchain. With flags the object lies
 // beneath obj/_, so that the plan's own object stays what the plan says.
 func (s *Service) Compile(ctx context.Context, req ipc.CompileRequest) (ipc.CompileReply, error) {
-	plan, err := s.plans.get(ctx, s.cfg.Setup)
+	plan, env, err := s.plans.get(ctx, s.cfg.Setup)
 	if err != nil {
 		return ipc.CompileReply{}, err
 	}
@@ -63,13 +63,13 @@ func (s *Service) Compile(ctx context.Context, req ipc.CompileRequest) (ipc.Comp
 	if err != nil {
 		return ipc.CompileReply{}, err
 	}
-	request, err := plainRequest(plan, file, req.Flags)
+	request, err := plainRequest(plan, env, file, req.Flags)
 	if err != nil {
 		return ipc.CompileReply{}, err
 	}
 	reply := ipc.CompileReply{File: file, Object: request.Actions[0].Output()}
 	for _, wave := range wavesBefore(plan, request.Actions[0].ID) {
-		before := newPlainRequest(plan)
+		before := newPlainRequest(plan, env)
 		before.Build, before.Commands, before.Actions = request.Build, plan.Commands, wave
 		failed, err := s.runPlain(ctx, before)
 		if err != nil || failed.Status == ipc.StatusFailed {
@@ -162,13 +162,13 @@ func planPath(root, file string) (string, error) {
 }
 
 // newPlainRequest is an empty request for commands of a plan.
-func newPlainRequest(plan *ipc.Plan) ipc.RunRequest {
-	return ipc.RunRequest{Root: plan.Root, BuildDir: plan.BuildDir, Env: plan.Env, Toolchains: plan.Toolchains}
+func newPlainRequest(plan *ipc.Plan, env []string) ipc.RunRequest {
+	return ipc.RunRequest{Root: plan.Root, BuildDir: plan.BuildDir, Env: env, Toolchains: plan.Toolchains}
 }
 
 // plainRequest makes the request for one file.
-func plainRequest(plan *ipc.Plan, file string, flags []string) (*ipc.RunRequest, error) {
-	r := newPlainRequest(plan)
+func plainRequest(plan *ipc.Plan, env []string, file string, flags []string) (*ipc.RunRequest, error) {
+	r := newPlainRequest(plan, env)
 	r.Build = "plain-" + rand.Text()
 	unit := firstUnit(plan, file)
 	if unit != nil && len(flags) == 0 {

@@ -13,15 +13,16 @@ import (
 type fixedSetup struct {
 	ipc.Setup
 	plan *ipc.Plan
+	env  []string
 	sent int
 }
 
 func (f *fixedSetup) Plan(_ context.Context, req ipc.PlanRequest) (ipc.PlanReply, error) {
 	if req.Known == f.plan.ID {
-		return ipc.PlanReply{ID: f.plan.ID, Unchanged: true}, nil
+		return ipc.PlanReply{ID: f.plan.ID, Unchanged: true, Env: f.env}, nil
 	}
 	f.sent++
-	return ipc.PlanReply{ID: f.plan.ID, Plan: f.plan}, nil
+	return ipc.PlanReply{ID: f.plan.ID, Plan: f.plan, Env: f.env}, nil
 }
 
 func TestPlainCompile(t *testing.T) {
@@ -38,7 +39,7 @@ func TestPlainCompile(t *testing.T) {
 	}
 	app := batch.Actions[0].Action
 	app.After = after
-	setup := &fixedSetup{plan: &ipc.Plan{
+	setup := &fixedSetup{env: p.env, plan: &ipc.Plan{
 		ID: "1", Root: p.root, BuildDir: "build", Env: p.env, Toolchains: batch.Toolchains, Commands: batch.Commands,
 		Actions: []ipc.Action{{
 			ID: after[0], Kind: ipc.ActionCommand, Args: []string{"sh", "-c", "echo '#ifndef LEVEL\n#define LEVEL 1\n#endif' > build/gen/made.h"},

@@ -204,7 +204,7 @@ func (m *preambles) trackedOnce(ctx context.Context, w *work, job *preambleJob, 
 	virtual := job.block.source + preambleSuffix
 	hidden := &hiddenFiles{root: w.root, dir: snapshot.Spell(w.root, p.dir), block: &source{virtual, snapshot.ScanText(job.stub.text)}}
 	about := subject{
-		view: w.view, since: since, recipe: k.recipe, key: k.recipeID.String(), tool: k.tool, env: w.env,
+		view: w.view, since: since, recipe: k.recipe, key: k.recipeID.String() + w.compilerVariables(), tool: k.tool, env: w.env,
 		flags: k.flags, source: virtual, output: p.pch(), hidden: hidden, programs: k.programs,
 	}
 	t := process.Task{Args: args, Dir: w.root, Env: w.env, Timeout: w.timeout}

@@ -14,6 +14,7 @@ import (
 	"testing"
 
 	"github.com/RepliBuild/replibuild/cache"
+	"github.com/RepliBuild/replibuild/internal/environment"
 	"github.com/RepliBuild/replibuild/internal/stamps"
 	"github.com/RepliBuild/replibuild/internal/testkit"
 	"github.com/RepliBuild/replibuild/ipc"
@@ -372,7 +373,7 @@ func (p *project) oracle(source string) string {
 	out := filepath.Join(p.t.TempDir(), "plain.o")
 	line := p.plainLine(source, out)
 	cmd := exec.CommandContext(p.t.Context(), line[0], line[1:]...)
-	cmd.Dir, cmd.Env = p.root, processEnv(p.env, p.root)
+	cmd.Dir, cmd.Env = p.root, environment.ForCommands(p.env, p.root)
 	if text, err := cmd.CombinedOutput(); err != nil {
 		p.t.Fatalf("plain compile: %v\n%s", err, text)
 	}

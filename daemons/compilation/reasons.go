@@ -10,6 +10,7 @@ import (
 
 	"github.com/RepliBuild/replibuild/cache"
 	"github.com/RepliBuild/replibuild/daemons/compilation/internal/snapshot"
+	"github.com/RepliBuild/replibuild/internal/environment"
 	"github.com/RepliBuild/replibuild/internal/words"
 	"github.com/RepliBuild/replibuild/ipc"
 )
@@ -129,6 +130,9 @@ func (w *work) outputReason(t *attempt, rec *record) ipc.Reason {
 }
 
 func (w *work) differenceReason(d *snapshot.Difference) ipc.Reason {
+	if d.Kind == ipc.CauseEnvironment {
+		return words.Environment(environment.Difference(d.Path, d.Was, d.Is))
+	}
 	path := w.view.Tidy(d.Path)
 	r := words.Cause(ipc.Cause{Kind: d.Kind, Path: path})
 	r.Old, r.New = keyText(d.Old), keyText(d.New)
@@ -142,8 +146,6 @@ func compareRecipes(old, new *recipe) ipc.Reason {
 		return compilerReason(old, new)
 	case old.CPU != new.CPU:
 		return ipc.Reason{Code: ipc.ReasonCompiler, Text: "the processor is another one, and the flags ask for code for this machine"}
-	case !slices.Equal(old.Env, new.Env):
-		return environmentReason(old.Env, new.Env)
 	case !slices.Equal(old.Args, new.Args):
 		return flagsReason(old.Args, new.Args)
 	case old.Root != new.Root:
@@ -163,27 +165,6 @@ func compilerReason(old, new *recipe) ipc.Reason {
 		r.Text = "files of the compiler changed"
 	}
 	return r
-}
-
-func environmentReason(old, new []string) ipc.Reason {
-	gone, come := without(old, new), without(new, old)
-	name, _, _ := strings.Cut(first(append(slices.Clone(come), gone...)), "=")
-	r := ipc.Reason{Code: ipc.ReasonEnvironment, Path: name}
-	r.Old, r.New = ipc.EnvValue(old, name), ipc.EnvValue(new, name)
-	was, is := hasVariable(old, name), hasVariable(new, name)
-	switch {
-	case !was:
-		r.Text = fmt.Sprintf("the environment has %s=%s, it had none", name, r.New)
-	case !is:
-		r.Text = fmt.Sprintf("the environment has no %s, it was %q", name, r.Old)
-	default:
-		r.Text = fmt.Sprintf("%s in the environment is %q, it was %q", name, r.New, r.Old)
-	}
-	return r
-}
-
-func hasVariable(env []string, name string) bool {
-	return slices.ContainsFunc(env, func(kv string) bool { return strings.HasPrefix(kv, name+"=") })
 }
 
 func flagsReason(old, new []string) ipc.Reason {

@@ -8,7 +8,7 @@ import (
 
 func TestCompareRecipes(t *testing.T) {
 	t.Parallel()
-	base := recipe{Kind: "c++", Identity: "1", Version: "clang 19", Args: []string{"/bin/c++", "-O2", "-Wall"}, Env: []string{"LANG=C"}, Root: "/p"}
+	base := recipe{Kind: "c++", Identity: "1", Version: "clang 19", Args: []string{"/bin/c++", "-O2", "-Wall"}, Root: "/p"}
 	with := func(change func(*recipe)) recipe {
 		r := base
 		change(&r)
@@ -26,9 +26,6 @@ func TestCompareRecipes(t *testing.T) {
 		{with(func(r *recipe) { r.Args = []string{"/bin/g++", "-O2", "-Wall"} }), ipc.ReasonCompiler, "the compiler is /bin/g++, it was /bin/c++", "/bin/g++"},
 		{with(func(r *recipe) { r.Identity, r.Version = "2", "clang 20" }), ipc.ReasonCompiler, "the compiler is clang 20, it was clang 19", "/bin/c++"},
 		{with(func(r *recipe) { r.Identity = "2" }), ipc.ReasonCompiler, "files of the compiler changed", "/bin/c++"},
-		{with(func(r *recipe) { r.Env = []string{"CPATH=/x", "LANG=C"} }), ipc.ReasonEnvironment, "the environment has CPATH=/x, it had none", "CPATH"},
-		{with(func(r *recipe) { r.Env = nil }), ipc.ReasonEnvironment, "the environment has no LANG, it was \"C\"", "LANG"},
-		{with(func(r *recipe) { r.Env = []string{"LANG=de"} }), ipc.ReasonEnvironment, "LANG in the environment is \"de\", it was \"C\"", "LANG"},
 		{with(func(r *recipe) { r.Root = "/q" }), ipc.ReasonFlags, "the project was moved", "/q"},
 		{with(func(r *recipe) { r.CPU = "x" }), ipc.ReasonCompiler, "the processor is another one, and the flags ask for code for this machine", ""},
 	} {

@@ -1,14 +1,13 @@
 package compilation
 
 import (
-	"strings"
-
 	"github.com/RepliBuild/replibuild/cache"
 	"github.com/RepliBuild/replibuild/daemons/compilation/internal/snapshot"
 	"github.com/RepliBuild/replibuild/ipc"
 )
 
-// recipe is everything that an action's result depends on but its inputs: what
+// recipe is everything that an action's result depends on but its inputs (files and
+// variables): what
 // thousands of units share. It is kept with their records, to tell later what has
 // changed.
 type recipe struct {
@@ -16,7 +15,6 @@ type recipe struct {
 	Identity string   // of the toolchain
 	Version  string   // of the toolchain, for people
 	Args     []string // the command without its files, the driver first
-	Env      []string // the variables that matter
 	Root     string
 	CPU      string // with -march=native
 }
@@ -27,48 +25,7 @@ const observationVersion = "4"
 
 func (r *recipe) digest() cache.Digest {
 	return cache.NewKey("recipe").Field("observation", observationVersion).Field("kind", r.Kind).Field("identity", r.Identity).Field("args", r.Args...).
-		Field("env", r.Env...).Field("root", r.Root).Field("cpu", r.CPU).Sum()
-}
-
-// keyVariables change what a compiler or linker makes or prints; a trailing * takes
-// any rest, a leading one any beginning. PATH and the like only decide which program
-// runs, and the toolchain's identity says that. TZ and TMPDIR matter for __TIME__
-// and -save-temps only, which are never stored. See rule 5 of docs/correctness.md.
-var keyVariables = [...]string{
-	"CPATH", "C_INCLUDE_PATH", "CPLUS_INCLUDE_PATH", "OBJC_INCLUDE_PATH", "OBJCPLUS_INCLUDE_PATH",
-	"LIBRARY_PATH", "LD_LIBRARY_PATH", "LD_RUN_PATH", "COMPILER_PATH", "GCC_EXEC_PREFIX", "GCC_COMPARE_DEBUG",
-	"GCC_COLORS", "LANG", "LANGUAGE", "LC_*", "SOURCE_DATE_EPOCH", "SDKROOT", "*_DEPLOYMENT_TARGET",
-	"CCC_OVERRIDE_OPTIONS", "CLANG_CONFIG_FILE_*", "DEPENDENCIES_OUTPUT", "SUNPRO_DEPENDENCIES",
-}
-
-// keyEnv cuts an environment to the variables that matter.
-func keyEnv(env []string) []string {
-	var out []string
-	for _, kv := range env {
-		name, _, _ := strings.Cut(kv, "=")
-		for _, v := range keyVariables {
-			prefix, open := strings.CutSuffix(v, "*")
-			suffix, openLeft := strings.CutPrefix(v, "*")
-			if name == v || open && strings.HasPrefix(name, prefix) || openLeft && strings.HasSuffix(name, suffix) {
-				out = append(out, kv)
-				break
-			}
-		}
-	}
-	return out
-}
-
-// processEnv is the environment of what we run: the request's, and the folder it
-// runs in, which compilers take from PWD if that names it (it ends up in debug
-// information).
-func processEnv(env []string, root string) []string {
-	out := make([]string, 0, len(env)+1)
-	for _, kv := range env {
-		if !strings.HasPrefix(kv, "PWD=") {
-			out = append(out, kv)
-		}
-	}
-	return append(out, "PWD="+root)
+		Field("root", r.Root).Field("cpu", r.CPU).Sum()
 }
 
 // actionKey names the result of a base key with a set of inputs.
@@ -91,7 +48,7 @@ func compileRecipe(req *ipc.RunRequest, c ipc.Command, flags flagFacts) *recipe 
 	driver := c.Program(t)
 	r := &recipe{
 		Kind: c.Lang, Identity: t.Identity, Version: t.Version, Root: req.Root,
-		Args: append([]string{driver}, flags.args...), Env: keyEnv(req.Env),
+		Args: append([]string{driver}, flags.args...),
 	}
 	if flags.native {
 		r.CPU = cpu()

@@ -13,6 +13,7 @@ import (
 
 	"github.com/RepliBuild/replibuild/daemons/compilation/internal/process"
 	"github.com/RepliBuild/replibuild/daemons/compilation/internal/snapshot"
+	"github.com/RepliBuild/replibuild/internal/environment"
 	"github.com/RepliBuild/replibuild/ipc"
 )
 
@@ -32,7 +33,7 @@ func (s *Service) newWork(ctx context.Context, build, root string, env []string,
 		root = s.cfg.Root
 	}
 	w := &work{
-		s: s, build: build, pin: build + "/" + rand.Text(), root: root, env: processEnv(env, root), caller: cmp.Or(caller, s.runner.Settings()),
+		s: s, build: build, pin: build + "/" + rand.Text(), root: root, env: environment.ForCommands(env, root), caller: cmp.Or(caller, s.runner.Settings()),
 		timeout: s.cfg.Timeout, view: snapshot.New(root, env, s.tables, s.digests),
 	}
 	if timeout > 0 {
@@ -49,6 +50,9 @@ func (s *Service) newWork(ctx context.Context, build, root string, env []string,
 // Run implements [ipc.Compilation].
 func (s *Service) Run(ctx context.Context, req ipc.RunRequest, report func(ipc.RunProgress)) (ipc.RunReply, error) {
 	if err := checkRun(&req); err != nil {
+		return ipc.RunReply{}, err
+	}
+	if err := s.environments.Complete(&req); err != nil {
 		return ipc.RunReply{}, err
 	}
 	ctx, w, end, err := s.newWork(ctx, req.Build, req.Root, req.Env, req.Caller, req.Timeout)

@@ -84,6 +84,7 @@ type Service struct {
 	sweeper      sweeper
 	outputLocks  outputLocks
 	plans        planMemory
+	environments ipc.Environments
 	auditor      *auditor
 	preambles    *preambles // nil = off
 	close        func() error

@@ -25,13 +25,14 @@ func (s *Service) CacheVerify(ctx context.Context, req ipc.CacheVerifyRequest) (
 	if err != nil || req.Plan == nil {
 		return reply, err
 	}
-	return reply, s.recomputePlan(ctx, req.Plan, req.Sample, &reply)
+	return reply, s.recomputePlan(ctx, &req, &reply)
 }
 
 // recomputePlan makes again what the cache has for the actions of a plan, and takes out of
 // use what differs. What the cache has for other states of the sources cannot be made again.
-func (s *Service) recomputePlan(ctx context.Context, p *ipc.Plan, sample int, reply *ipc.CacheVerifyReply) error {
-	req := newPlainRequest(p)
+func (s *Service) recomputePlan(ctx context.Context, asked *ipc.CacheVerifyRequest, reply *ipc.CacheVerifyReply) error {
+	p, sample := asked.Plan, asked.Sample
+	req := newPlainRequest(p, asked.Env)
 	req.Build, req.Commands = "verify-"+rand.Text(), p.Commands
 	for i := range p.Actions {
 		if p.Actions[i].Kind != ipc.ActionPhony {
@@ -41,7 +42,7 @@ func (s *Service) recomputePlan(ctx context.Context, p *ipc.Plan, sample int, re
 	if err := checkRun(&req); err != nil {
 		return err
 	}
-	ctx, w, end, err := s.newWork(ctx, req.Build, p.Root, p.Env, nil, 0)
+	ctx, w, end, err := s.newWork(ctx, req.Build, p.Root, asked.Env, nil, 0)
 	if err != nil {
 		return err
 	}

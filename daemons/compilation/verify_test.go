@@ -48,7 +48,7 @@ func (p *project) spoil(source string) {
 
 func (p *project) verify(sample int, sources ...string) ipc.CacheVerifyReply {
 	p.t.Helper()
-	r, err := p.start().CacheVerify(p.t.Context(), ipc.CacheVerifyRequest{Sample: sample, Plan: p.plan(sources...)})
+	r, err := p.start().CacheVerify(p.t.Context(), ipc.CacheVerifyRequest{Sample: sample, Plan: p.plan(sources...), Env: p.env})
 	if err != nil {
 		p.t.Fatal(err)
 	}

@@ -14,6 +14,7 @@ import (
 
 	"github.com/RepliBuild/replibuild/daemons/compilation/internal/process"
 	"github.com/RepliBuild/replibuild/daemons/compilation/internal/snapshot"
+	"github.com/RepliBuild/replibuild/internal/environment"
 	"github.com/RepliBuild/replibuild/internal/testkit"
 	"github.com/RepliBuild/replibuild/ipc"
 )
@@ -280,7 +281,7 @@ func compileOnce(b *testing.B, p *project, by process.Spawner, trace bool) proce
 	out := p.path("unit.o")
 	job := process.Task{
 		Args: []string{p.tool.CXX, "-std=c++17", "-O0", "-c", "unit.cpp", "-o", out}, Dir: p.root,
-		Env: processEnv(p.env, p.root), Resident: true,
+		Env: environment.ForCommands(p.env, p.root), Resident: true,
 	}
 	if trace {
 		about := &subject{view: snapshot.New(p.root, nil, p.s.tables, p.s.digests), recipe: &recipe{Kind: "c++"}, gcc: p.tool.Family == "gcc", output: out}

@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/RepliBuild/replibuild/internal/environment"
 	"github.com/RepliBuild/replibuild/internal/words"
 	"github.com/RepliBuild/replibuild/ipc"
 )
@@ -19,9 +20,9 @@ type build struct {
 	s         *Service
 	job       *job
 	started   time.Time
-	envHash   string
-	lastBuild *lastBuild // the service's, or an empty one while another process builds
-	outputs   *outputLog // nil without the build lock
+	variables *environment.Variables // of the request
+	lastBuild *lastBuild             // the service's, or an empty one while another process builds
+	outputs   *outputLog             // nil without the build lock
 
 	discovery   *session[ipc.Discovery]
 	setup       *session[ipc.Setup]
@@ -52,7 +53,7 @@ type build struct {
 // result.
 func (s *Service) run(j *job) {
 	b := &build{
-		s: s, job: j, started: time.Now(), envHash: digest(j.req.Env), lastBuild: s.lastBuild,
+		s: s, job: j, started: time.Now(), variables: environment.New(j.req.Env), lastBuild: s.lastBuild,
 		outcomes: map[string]ipc.ActionResult{}, past: sync.OnceValue(s.history.nodes),
 	}
 	b.discovery = newSession(s.discovery, b.takenOver)
@@ -219,9 +220,12 @@ func (b *build) learn(err error) {
 	if b.discovery.replaced() {
 		m.token = "" // the daemon has other records than the local service
 	}
+	if b.plan != nil {
+		m.asked.onlyOf(m.recorded)
+	}
 	good := err == nil && b.failures() == 0 && b.counts().Skipped == 0
 	if len(req.Files) == 0 {
-		m.targets, m.caller = req.Targets, req.Caller
+		m.targets, m.caller, m.env = req.Targets, req.Caller, req.Env
 		b.s.last.Store(&ipc.BuildRequest{Env: req.Env, Caller: req.Caller, Targets: req.Targets})
 		b.s.lastFailed.Store(!good)
 	}

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/RepliBuild/replibuild/internal/environment"
 	"github.com/RepliBuild/replibuild/internal/pause"
 	"github.com/RepliBuild/replibuild/ipc"
 )
@@ -121,9 +122,17 @@ func waitForQuiet(ctx context.Context, poke <-chan struct{}) error {
 // buildUnattended repeats the last build without a caller. If that build still runs, it
 // looks for changes again.
 func (s *Service) buildUnattended() {
+	last := s.last.Load()
+	if last == nil && s.withheld {
+		s.log.Info("no automatic build: the environment of the last one is not kept in files, for it holds secrets")
+		return
+	}
 	req := ipc.BuildRequest{Trigger: ipc.TriggerAuto}
-	if last := s.last.Load(); last != nil {
+	if last != nil {
 		req.Env, req.Caller, req.Targets = last.Env, last.Caller, last.Targets
+	}
+	if req.Env == nil {
+		req.Env = environment.Bare()
 	}
 	if _, _, err := s.queue.submit(req, true); err != nil && s.ctx.Err() == nil {
 		s.log.Warn("no automatic build", "error", err)

@@ -9,6 +9,7 @@ import (
 	"slices"
 
 	"github.com/RepliBuild/replibuild/internal/atomicfile"
+	"github.com/RepliBuild/replibuild/internal/environment"
 	"github.com/RepliBuild/replibuild/internal/rootid"
 	"github.com/RepliBuild/replibuild/ipc"
 )
@@ -24,9 +25,11 @@ type lastBuild struct {
 	plan     *ipc.Plan // nil after a start: only its id is known then
 	graph    *actionGraph
 	planID   string
-	project  string // name
-	envHash  string // of the environment that the plan was asked for with
-	env      []string
+	project  string              // name
+	envHash  string              // of the variables that the plan depends on
+	whole    bool                // these are all
+	env      []string            // of the last build without files, for automatic ones
+	asked    nodeVariables       // variables that the nodes were made from
 	caller   *ipc.Caller         // of the last build without files, for automatic ones
 	targets  []string            // of the last build without files, for automatic ones
 	token    string              // of the last record; "" = believe nothing
@@ -55,7 +58,9 @@ type savedLastBuild struct {
 	PlanID  string              `json:"plan_id"`
 	Project string              `json:"project"`
 	EnvHash string              `json:"env_hash"`
+	Whole   bool                `json:"whole_environment,omitempty"`
 	Env     []string            `json:"env"`
+	Asked   []savedVariables    `json:"asked,omitempty"`
 	Caller  *ipc.Caller         `json:"caller,omitempty"`
 	Targets []string            `json:"targets,omitempty"`
 	Token   string              `json:"token"`
@@ -86,7 +91,7 @@ func openLastBuild(dir string, root rootid.ID, log *slog.Logger) *lastBuild {
 	m.planID, m.project, m.token, m.restored = saved.PlanID, saved.Project, saved.Token, true
 	m.commandsFor, m.buildDir = saved.CommandsFor, saved.BuildDir
 	m.envHash, m.env, m.targets, m.missing = saved.EnvHash, saved.Env, saved.Targets, saved.Missing
-	m.caller = saved.Caller
+	m.caller, m.whole, m.asked = saved.Caller, saved.Whole, restoreVariables(saved.Asked)
 	if saved.Good != nil {
 		m.good = saved.Good
 	}
@@ -100,7 +105,7 @@ func (m *lastBuild) save() {
 		return
 	}
 	text, err := json.Marshal(savedLastBuild{
-		Schema: ipc.Schema, Root: m.root, PlanID: m.planID, Project: m.project, EnvHash: m.envHash, Env: m.env,
+		Schema: ipc.Schema, Root: m.root, PlanID: m.planID, Project: m.project, EnvHash: m.envHash, Whole: m.whole, Env: m.keptEnv(), Asked: m.savedAsked(),
 		Caller: m.caller, Targets: m.targets, Token: m.token, Missing: m.notRecorded(), Good: m.good,
 		CommandsFor: m.commandsFor, BuildDir: m.buildDir,
 	})
@@ -110,6 +115,24 @@ func (m *lastBuild) save() {
 	if err != nil {
 		m.log.Warn("remember the last build", "error", err)
 	}
+}
+
+// keptEnv is the environment as the state file has it: none if a part of it is secret. Then
+// automatic builds begin again after the next build that somebody asks for.
+func (m *lastBuild) keptEnv() []string {
+	kept, all := environment.WithoutSecrets(m.env)
+	if !all {
+		return nil
+	}
+	return kept
+}
+
+// savedAsked is what the nodes asked for. Without the plan it is what was restored.
+func (m *lastBuild) savedAsked() []savedVariables {
+	if m.plan == nil {
+		return m.asked.saveAll()
+	}
+	return m.asked.save(m.recorded)
 }
 
 // notRecorded lists the plan's nodes that discovery has no record of.
@@ -141,13 +164,14 @@ func (m *lastBuild) trust(token string) bool {
 // later process takes incomplete records for complete ones.
 func (m *lastBuild) forget() {
 	m.token, m.missing, m.plan, m.graph, m.planID, m.restored = "", nil, nil, nil, "", false
+	m.asked = nodeVariables{}
 	clear(m.recorded)
 	clear(m.good)
 }
 
 // adopt takes a plan from setup. Records of actions that are made in another way now no
 // longer count. forget are the nodes that no longer exist.
-func (m *lastBuild) adopt(g *actionGraph, envHash string, env []string) (forget []string) {
+func (m *lastBuild) adopt(g *actionGraph, env []string) (forget []string) {
 	p := g.plan
 	nodes := planNodes(p)
 	switch {
@@ -170,8 +194,18 @@ func (m *lastBuild) adopt(g *actionGraph, envHash string, env []string) (forget 
 		clear(m.good)
 	}
 	m.plan, m.graph, m.planID, m.project, m.missing = p, g, p.ID, p.Project, nil
-	m.envHash, m.env, m.restored = envHash, env, false
+	m.restored = false
+	m.whole = p.WholeEnvironment
+	m.madeFor(env)
 	return forget
+}
+
+// madeFor notes that the plan is that of an environment.
+func (m *lastBuild) madeFor(env []string) { m.envHash = environment.PlanDigest(env, m.whole) }
+
+// planFits reports whether the plan is that of an environment.
+func (m *lastBuild) planFits(env []string) bool {
+	return m.envHash == environment.PlanDigest(env, m.whole)
 }
 
 // remember notes that everything a request covers is up to date.

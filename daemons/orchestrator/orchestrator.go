@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/RepliBuild/replibuild/internal/environment"
 	"github.com/RepliBuild/replibuild/internal/rootid"
 	"github.com/RepliBuild/replibuild/ipc"
 )
@@ -54,12 +55,14 @@ type Supervisor interface {
 
 // Service is the orchestrator as a value.
 type Service struct {
-	cfg    Config
-	root   rootid.ID
-	log    *slog.Logger
-	ctx    context.Context // ends with Close
-	cancel context.CancelFunc
-	wg     sync.WaitGroup // everything started by the service
+	cfg  Config
+	root rootid.ID
+	// withheld: the environment of the last build was not kept in the state file.
+	withheld bool
+	log      *slog.Logger
+	ctx      context.Context // ends with Close
+	cancel   context.CancelFunc
+	wg       sync.WaitGroup // everything started by the service
 
 	discovery   *backend[ipc.Discovery]
 	setup       *backend[ipc.Setup]
@@ -102,7 +105,8 @@ func New(cfg Config) (*Service, error) {
 	}
 	s.history = openHistory(cfg.StateDir, s.root, s.log)
 	s.lastBuild = openLastBuild(cfg.StateDir, s.root, s.log)
-	if s.lastBuild.envHash != "" {
+	s.withheld = s.lastBuild.envHash != "" && s.lastBuild.env == nil
+	if s.lastBuild.env != nil {
 		s.last.Store(&ipc.BuildRequest{Env: s.lastBuild.env, Caller: s.lastBuild.caller, Targets: s.lastBuild.targets})
 	}
 	if cfg.Changes != nil {
@@ -163,13 +167,16 @@ func cancelled(build, why string) *ipc.Error {
 }
 
 // completed fills in what a request may leave out. A request without environment
-// means that of the last build.
+// means that of the last build, if there was one.
 func (s *Service) completed(req ipc.BuildRequest) ipc.BuildRequest {
 	if req.Trigger == "" {
 		req.Trigger = ipc.TriggerCommand
 	}
 	if last := s.last.Load(); req.Env == nil && last != nil {
 		req.Env = last.Env
+	}
+	if req.Env == nil {
+		req.Env = environment.Bare()
 	}
 	req.Files = slices.Clone(req.Files)
 	for i, f := range req.Files {

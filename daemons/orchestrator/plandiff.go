@@ -39,7 +39,7 @@ func keepUnchanged(recorded map[string]bool, old, next *ipc.Plan) {
 	}
 	d := planDiff{old: old, next: next, sameCommand: map[[2]int]bool{}}
 	same := map[string]bool{planNode: true}
-	if slices.Equal(old.Env, next.Env) && old.Root == next.Root && old.BuildDir == next.BuildDir {
+	if old.Root == next.Root && old.BuildDir == next.BuildDir {
 		d.actions(same)
 	}
 	for id := range recorded {

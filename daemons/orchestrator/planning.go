@@ -9,8 +9,9 @@ import (
 
 // changes is what discovery said.
 type changes struct {
-	dirty map[string][]ipc.Cause // by node
-	sets  map[string]string      // what discovery knows the inputs of dirty nodes by, where they are unchanged
+	dirty     map[string][]ipc.Cause // by node
+	variables map[int]ipc.Cause      // by the set of variables that a node has: the one that changed
+	sets      map[string]string      // what discovery knows the inputs of dirty nodes by, where they are unchanged
 }
 
 // look asks discovery what has changed, after it has taken all records. If discovery
@@ -46,6 +47,7 @@ func (b *build) look() (changes, error) {
 			seen.sets[n.ID] = n.Set
 		}
 	}
+	seen.variables = b.lastBuild.asked.changed(b.variables)
 	return seen, nil
 }
 
@@ -65,7 +67,7 @@ func (b *build) believe(token string) bool {
 func (b *build) startOver() {
 	b.recorder.clear()
 	if b.plan != nil {
-		b.lastBuild.adopt(b.graph, b.envHash, b.job.req.Env)
+		b.lastBuild.adopt(b.graph, b.job.req.Env)
 		b.recorder.add(b.plan.Track)
 	}
 }
@@ -74,7 +76,7 @@ func (b *build) startOver() {
 // changed since: neither environment, plan, inputs nor outputs.
 func (b *build) nothingToDo(seen changes) (goodness, bool) {
 	good, known := b.lastBuild.good[scopeKey(b.job.req)]
-	same := len(seen.dirty) == 0 && b.lastBuild.envHash == b.envHash && b.plan == nil
+	same := len(seen.dirty) == 0 && len(seen.variables) == 0 && b.lastBuild.planFits(b.job.req.Env) && b.plan == nil
 	return good, known && same && !b.job.req.NoCache && !b.commandsLost()
 }
 
@@ -84,7 +86,7 @@ func (b *build) nothingToDo(seen changes) (goodness, bool) {
 func (b *build) loadPlan(seen changes) (changes, error) {
 	m := b.lastBuild
 	_, dirty := seen.dirty[planNode]
-	if m.plan != nil && !dirty && m.recorded[planNode] && m.envHash == b.envHash {
+	if m.plan != nil && !dirty && m.recorded[planNode] && m.planFits(b.job.req.Env) {
 		b.setPlan(m.graph)
 		return seen, nil
 	}
@@ -98,7 +100,7 @@ func (b *build) loadPlan(seen changes) (changes, error) {
 	}
 	if reply.Unchanged && req.Known != "" {
 		b.setPlan(m.graph)
-		m.envHash, m.env = b.envHash, b.job.req.Env
+		m.madeFor(b.job.req.Env)
 		return seen, nil
 	}
 	if reply.Plan == nil {
@@ -135,7 +137,7 @@ func (b *build) setPlan(g *actionGraph) { b.graph, b.plan = g, g.plan }
 func (b *build) adopt(g *actionGraph, seen changes, gone []string) {
 	p := g.plan
 	isNew := b.lastBuild.planID != p.ID
-	gone = append(gone, b.lastBuild.adopt(g, b.envHash, b.job.req.Env)...)
+	gone = append(gone, b.lastBuild.adopt(g, b.job.req.Env)...)
 	nodes := planNodes(p)
 	for id := range seen.dirty {
 		if !nodes[id] {

@@ -12,6 +12,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/RepliBuild/replibuild/internal/environment"
 	"github.com/RepliBuild/replibuild/ipc"
 )
 
@@ -44,6 +45,7 @@ func newBuildID() string {
 func requestKey(req ipc.BuildRequest) string {
 	req.Trigger = ""
 	req.Targets, req.Files = sorted(req.Targets), sorted(req.Files)
+	req.Env = []string{environment.New(req.Env).Text(environment.Whole)} // the session is no matter
 	return digest(req)
 }
 

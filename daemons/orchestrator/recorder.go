@@ -2,6 +2,7 @@ package orchestrator
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -31,9 +32,9 @@ type recorder struct {
 	held    bool          // nothing is sent: discovery is being asked
 	last    time.Time     // when the last request ended
 
-	recorded []string // nodes that discovery has taken since the last flush
-	token    string   // of the last reply, "" if there was none
-	err      error    // the first failure: discovery's state is not known any more
+	recorded map[string]variables // nodes that discovery has taken since the last flush, with what they asked for
+	token    string               // of the last reply, "" if there was none
+	err      error                // the first failure: discovery's state is not known any more
 }
 
 // clear makes the next request forget all nodes that discovery has.
@@ -77,7 +78,7 @@ func (r *recorder) sendAll(idle, hurry chan struct{}) {
 	defer close(idle)
 	for {
 		r.rest(hurry)
-		req, ids, more := r.next()
+		req, nodes, more := r.next()
 		if !more {
 			return
 		}
@@ -89,7 +90,11 @@ func (r *recorder) sendAll(idle, hurry chan struct{}) {
 		if err != nil {
 			r.err = err
 		} else {
-			r.token, r.recorded = reply.Token, append(r.recorded, ids...)
+			r.token = reply.Token
+			if r.recorded == nil {
+				r.recorded = map[string]variables{}
+			}
+			maps.Copy(r.recorded, nodes)
 		}
 		r.mu.Unlock()
 	}
@@ -109,7 +114,7 @@ func (r *recorder) rest(hurry chan struct{}) {
 }
 
 // next takes as many pending tracks as fit one request.
-func (r *recorder) next() (req ipc.RecordRequest, ids []string, more bool) {
+func (r *recorder) next() (req ipc.RecordRequest, nodes map[string]variables, more bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.err != nil || len(r.pending) == 0 && len(r.forget) == 0 {
@@ -124,10 +129,7 @@ func (r *recorder) next() (req ipc.RecordRequest, ids []string, more bool) {
 	r.pending = slices.Delete(r.pending, 0, n)
 	req = ipc.RecordRequest{Track: merged.track, Forget: r.forget, Reset: r.reset}
 	r.forget, r.reset = nil, false
-	for _, node := range req.Nodes {
-		ids = append(ids, node.ID)
-	}
-	return req, ids, true
+	return req, merged.asked, true
 }
 
 // flush waits until discovery has taken all records, and puts them into m. After a failure
@@ -159,8 +161,9 @@ func (r *recorder) flushInto(m *lastBuild, hold bool) error {
 	}
 	defer r.mu.Unlock()
 	r.held = hold
-	for _, id := range r.recorded {
+	for id, v := range r.recorded {
 		m.recorded[id] = true
+		m.asked.put(id, v)
 	}
 	r.recorded = nil
 	if r.token != "" {

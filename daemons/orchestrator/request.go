@@ -52,7 +52,7 @@ func (r *request) attempt() (ipc.RunRequest, func(ipc.RunProgress)) {
 	mine, stream := r.attempts, &tables{}
 	p, req := r.b.plan, r.b.job.req
 	out := ipc.RunRequest{
-		Build: r.b.job.id, Root: p.Root, BuildDir: p.BuildDir, Env: p.Env, Caller: req.Caller,
+		Build: r.b.job.id, Root: p.Root, BuildDir: p.BuildDir, Env: req.Env, Caller: req.Caller,
 		Jobs: r.b.jobs(), Timeout: r.b.s.cfg.Timeout.Seconds(), NoCache: req.NoCache,
 		Trace: req.Trace, TimeTrace: req.TimeTrace,
 	}

@@ -19,7 +19,8 @@ func (t *tables) join(news ipc.Track) *stretch {
 	all.Files = append(all.Files, news.Files...)
 	all.Misses = append(all.Misses, news.Misses...)
 	all.Listings = append(all.Listings, news.Listings...)
-	return &stretch{of: t, Track: ipc.Track{Files: all.Files, Misses: all.Misses, Listings: all.Listings, Nodes: news.Nodes}}
+	all.Variables = append(all.Variables, news.Variables...)
+	return &stretch{of: t, Track: ipc.Track{Files: all.Files, Misses: all.Misses, Listings: all.Listings, Variables: all.Variables, Nodes: news.Nodes}}
 }
 
 // stretch is some nodes of a stream.
@@ -39,7 +40,8 @@ type trackMerger struct {
 	misses   map[string]uint32
 	listings map[ipc.Listing]uint32
 	known    map[*tables]*numbering
-	size     int // estimate of the JSON in bytes
+	asked    map[string]variables // by node
+	size     int                  // estimate of the JSON in bytes
 }
 
 // numbering maps numbers of a stream to those of the merged track, plus one; 0 = not yet.
@@ -51,6 +53,7 @@ func newTrackMerger() *trackMerger {
 		misses:   map[string]uint32{},
 		listings: map[ipc.Listing]uint32{},
 		known:    map[*tables]*numbering{},
+		asked:    map[string]variables{},
 	}
 }
 
@@ -66,12 +69,26 @@ func (m *trackMerger) add(s *stretch) {
 		n.Outputs = renumber(n.Outputs, s.Files, &k.files, m.file, &whole)
 		n.Misses = renumber(n.Misses, s.Misses, &k.misses, m.miss, &whole)
 		n.Listings = renumber(n.Listings, s.Listings, &k.listings, m.listing, &whole)
+		m.asked[n.ID] = pick(n.Variables, s.Variables, &whole)
+		n.Variables = nil // which are no question for discovery
 		if !whole {
 			n.Unsettled = "its record is not whole"
 		}
 		m.track.Nodes = append(m.track.Nodes, n)
 		m.size += 80 + len(n.ID) + len(n.Unsettled) + 6*(len(n.Inputs)+len(n.Outputs)+len(n.Misses)+len(n.Listings))
 	}
+}
+
+// pick returns entries of a table.
+func pick[T any](indices []uint32, table []T, whole *bool) (out []T) {
+	for _, i := range indices {
+		if int(i) >= len(table) {
+			*whole = false
+			continue
+		}
+		out = append(out, table[i])
+	}
+	return out
 }
 
 // renumber maps indices into a table of the stream to those of the merged one. An index

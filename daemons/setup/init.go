@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"runtime"
 
+	"github.com/RepliBuild/replibuild/internal/environment"
 	"github.com/RepliBuild/replibuild/ipc"
 )
 
@@ -62,10 +63,7 @@ func propose(ctx context.Context, root string, env []string) (string, error) {
 		return "", ipc.Errorf(ipc.CodeConfig, "there is no C or C++ file in %s", root).
 			WithHint("write one, for example src/main.cpp, and run `replibuild init` again")
 	}
-	env = ipc.CallerEnv(env)
-	if ipc.EnvValue(env, "PATH") == "" {
-		env = append(env, barePath)
-	}
+	env = environment.WithPath(env)
 	p := &planner{
 		ctx: ctx, root: root, goos: runtime.GOOS, env: env, state: newState(), w: newWatcher(newStatCache()),
 		problems: &problems{}, project: &project{},

@@ -32,6 +32,12 @@ func ownPrograms(programs []string, t probed, all []driverFacts) []string {
 	return own
 }
 
+// readsAnything reports whether a driver is not the tool itself: what a wrapper does may
+// depend on any variable of the environment.
+func (t *probed) readsAnything() bool {
+	return !slices.Contains(t.Programs, realPath(t.CXX)) || !slices.Contains(t.Programs, realPath(t.CC))
+}
+
 // isAppleShim reports whether a driver is one of the programs in /usr/bin by which macOS
 // starts the compilers of Xcode. The system protects that folder.
 func isAppleShim(file string) bool {

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/RepliBuild/replibuild/internal/environment"
 	"github.com/RepliBuild/replibuild/ipc"
 )
 
@@ -108,11 +109,12 @@ func (p *planner) output(t *target) string {
 func (p *planner) assemble() *ipc.Plan {
 	plan := &ipc.Plan{
 		Project: p.projectName(), Version: p.project.version.text, Root: p.root, BuildDir: p.buildDir,
-		Env: p.env, Jobs: p.project.jobs, Notices: p.notices,
+		Env: environment.ForPlan(p.env), Jobs: p.project.jobs, Notices: p.notices,
 		Commands: []ipc.Command{}, Actions: []ipc.Action{}, Targets: []ipc.Target{},
 	}
 	for _, c := range p.chains {
 		plan.Toolchains = append(plan.Toolchains, c.Toolchain)
+		plan.WholeEnvironment = plan.WholeEnvironment || c.readsAnything()
 	}
 	p.addActions(plan)
 	plan.ID = planID(plan)

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/RepliBuild/replibuild/internal/environment"
 	"github.com/RepliBuild/replibuild/ipc"
 )
 
@@ -28,31 +29,26 @@ type prober struct {
 	state *state
 }
 
-// probeVariables are the variables that change what a compiler answers.
-var probeVariables = []string{
-	"PATH", "COMPILER_PATH", "GCC_EXEC_PREFIX", "LD_LIBRARY_PATH", "CPATH", "C_INCLUDE_PATH", "CPLUS_INCLUDE_PATH",
-	"LIBRARY_PATH", "SDKROOT", "CCC_OVERRIDE_OPTIONS", "AR",
-}
-
 // probe returns what is known of drivers with a linker ("auto", "mold", "lld",
 // "default"); from memory while none of the files that the answer depends on has changed.
 func (p *prober) probe(ctx context.Context, w watcher, d drivers, linker string, lto bool) (probed, error) {
 	key := []string{d.CXX, d.CC, linker, fmt.Sprint(lto)}
 	key = append(append(append(key, d.CXXArgs...), "\x01"), d.CCArgs...)
-	for _, kv := range p.env {
-		name, _, _ := strings.Cut(kv, "=")
-		if slices.Contains(probeVariables, name) || strings.HasPrefix(name, "CLANG_CONFIG_FILE_") || strings.HasSuffix(name, "_DEPLOYMENT_TARGET") {
-			key = append(key, kv)
-		}
-	}
+	key = append(key, environment.ForPlan(p.env)...)
 	name := strings.Join(key, "\x00")
-	if t, ok := p.state.Toolchains.get(name, p.state.Now, w); ok {
-		return t, nil
+	whole := name + "\x00" + environment.PlanDigest(p.env, true)
+	for _, name := range []string{name, whole} {
+		if t, ok := p.state.Toolchains.get(name, p.state.Now, w); ok {
+			return t, nil
+		}
 	}
 	own := w.with(newDeps())
 	t, err := p.ask(ctx, own, d, linker, lto)
 	w.deps.add(own.deps)
 	if err == nil && t.Why == "" {
+		if t.readsAnything() {
+			name = whole
+		}
 		p.state.Toolchains.put(name, p.state.Now, t, own.deps)
 		p.state.changed = true
 	}

@@ -2,16 +2,14 @@ package setup
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"log/slog"
 	"path/filepath"
 	"runtime"
 	"slices"
-	"strings"
 	"sync"
 
 	"github.com/RepliBuild/replibuild/internal/atomicfile"
+	"github.com/RepliBuild/replibuild/internal/environment"
 	"github.com/RepliBuild/replibuild/internal/rootid"
 	"github.com/RepliBuild/replibuild/ipc"
 )
@@ -32,6 +30,7 @@ type Service struct {
 	goos   string        // tests make plans for other systems
 	turn   chan struct{} // holds a value while the state is in use
 	state  *state        // nil until first used
+	env    []string      // of the last request
 	saving sync.WaitGroup
 	files  sync.Mutex // of the state file
 }
@@ -93,22 +92,19 @@ func (s *Service) end() {
 	})
 }
 
-// barePath is the PATH of a caller who brings no environment.
-const barePath = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-
 // environment is what a request's compilers run with: its own, else that of the last
 // request, else a bare PATH. The state is in use.
 func (s *Service) environment(env []string) []string {
 	if len(env) == 0 {
+		env = s.env
+	}
+	if len(env) == 0 {
 		env = s.state.Env
 	}
-	env = ipc.CallerEnv(env)
-	if ipc.EnvValue(env, "PATH") == "" && !slices.Contains(env, "PATH=") {
-		env = append(env, barePath)
-		slices.Sort(env)
-	}
-	if !slices.Equal(env, s.state.Env) {
-		s.state.Env = env
+	env = environment.WithPath(env)
+	s.env = env
+	if kept, _ := environment.WithoutSecrets(env); !slices.Equal(kept, s.state.Env) {
+		s.state.Env = kept
 		s.state.changed = true
 	}
 	return env
@@ -127,22 +123,29 @@ func (s *Service) Plan(ctx context.Context, req ipc.PlanRequest) (ipc.PlanReply,
 		return ipc.PlanReply{}, err
 	}
 	defer s.end()
-	plan, err := s.plan(ctx, s.environment(req.Env))
+	env := s.environment(req.Env)
+	plan, err := s.plan(ctx, env)
 	if err != nil {
 		return ipc.PlanReply{}, err
 	}
-	if plan.ID == req.Known {
-		return ipc.PlanReply{ID: plan.ID, Unchanged: true}, nil
+	reply := ipc.PlanReply{ID: plan.ID, Unchanged: plan.ID == req.Known}
+	if !reply.Unchanged {
+		reply.Plan = plan
 	}
-	return ipc.PlanReply{ID: plan.ID, Plan: plan}, nil
+	if len(req.Env) == 0 {
+		reply.Env = env
+	}
+	return reply, nil
 }
 
 // plan returns the known plan if it holds, else makes one.
 func (s *Service) plan(ctx context.Context, env []string) (*ipc.Plan, error) {
-	hash := envHash(env)
 	p := s.planner(ctx, env)
-	if plan := s.state.plan(hash, p.w.statCache); plan != nil {
-		return plan, nil
+	for _, whole := range []bool{false, true} {
+		plan := s.state.plan(environment.PlanDigest(env, whole), p.w.statCache)
+		if plan != nil && plan.WholeEnvironment == whole {
+			return plan, nil
+		}
 	}
 	plan, err := p.run()
 	if err != nil {
@@ -151,13 +154,8 @@ func (s *Service) plan(ctx context.Context, env []string) (*ipc.Plan, error) {
 	if err := p.problems.err(); err != nil {
 		return nil, err
 	}
-	s.state.keep(hash, plan, p.w.deps, p.scanned)
+	s.state.keep(environment.PlanDigest(env, plan.WholeEnvironment), plan, p.w.deps, p.scanned)
 	return plan, nil
-}
-
-func envHash(env []string) string {
-	sum := sha256.Sum256([]byte(strings.Join(env, "\x00")))
-	return hex.EncodeToString(sum[:])
 }
 
 // Validate implements [ipc.Setup].

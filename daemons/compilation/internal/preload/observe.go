@@ -23,6 +23,9 @@ const (
 	kindLibrary  = 'B'
 	kindClock    = 'C'
 	kindZone     = 'Z'
+	kindVariable = 'V'
+	kindWhole    = 'N'
+	kindLine     = 'H'
 )
 
 // What was done to a path, as bits.
@@ -88,13 +91,14 @@ type ledger struct {
 	links    map[string]Stamp
 	files    map[string]Stamp // the last that was written at a path
 	strange  string           // the first program that is not known
+	environ  environLedger
 	asked    Observation
 }
 
 func newLedger() *ledger {
 	return &ledger{
 		foreign: make(map[uint32]string), deeds: make(map[string]deeds, 1024),
-		askers: make(map[string]*Asked),
+		askers: make(map[string]*Asked), environ: newEnvironLedger(),
 		stamps: make(map[string]Stamp, 256), links: make(map[string]Stamp), files: make(map[string]Stamp),
 	}
 }
@@ -124,10 +128,14 @@ func (l *ledger) add(e entry) {
 		l.asked.Zone = true
 		l.asked.FileTimes = l.asked.FileTimes || l.foreign[e.process] == ""
 		return
+	case kindVariable, kindWhole, kindLine:
+		l.environ.add(e)
+		return
 	case kindLibrary:
 		if l.foreign[e.process] == "" {
 			return // part of a known program's identity
 		}
+		l.environ.libraries[e.process] = append(l.environ.libraries[e.process], e.path)
 	case kindFolder, kindListed, kindLink:
 		e.path = withoutSlash(e.path)
 	}

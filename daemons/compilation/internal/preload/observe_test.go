@@ -90,7 +90,7 @@ func TestLibraryEnv(t *testing.T) {
 	lib := Library{Path: "/l/p.so"}
 	for _, tt := range []struct{ env, want string }{
 		{"A=1", "A=1 LD_PRELOAD=/l/p.so"},
-		{"LD_PRELOAD=/x.so A=1", "A=1 LD_PRELOAD=/l/p.so:/x.so"},
+		{"LD_PRELOAD=/x.so A=1", "LD_PRELOAD=/l/p.so:/x.so A=1"},
 		{"LD_PRELOAD=/l/p.so", "LD_PRELOAD=/l/p.so"},
 		{"LD_PRELOAD= REPLIBUILD_TRACE=/old REPLIBUILD_RESIDENT=3", "LD_PRELOAD=/l/p.so"},
 	} {

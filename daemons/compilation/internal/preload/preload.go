@@ -55,31 +55,46 @@ func (l Library) observe(trace *Trace, mode string) []string {
 }
 
 // Env returns env (NAME=value) with what a process needs to be traced: the library in
-// front of what LD_PRELOAD has already, and the trace, unless it is nil. The second observer
-// needs nothing of that.
+// front of what LD_PRELOAD has already, in its place, and the trace, unless it is nil. The
+// second observer needs nothing of that.
 func (l Library) Env(env []string, trace *Trace) []string {
 	if l.Observed {
 		return env
 	}
 	out := make([]string, 0, len(env)+2)
-	list := l.Path
+	at := -1
 	for _, kv := range env {
 		name, value, _ := strings.Cut(kv, "=")
 		switch name {
 		case preloadVariable:
-			if value != "" && !slices.Contains(strings.FieldsFunc(value, isListSeparator), l.Path) {
-				list += ":" + value
+			if at < 0 {
+				at = len(out)
+				out = append(out, "")
 			}
+			out[at] = preloadVariable + "=" + l.before(value)
 		case traceVariable, residentVariable:
 		default:
 			out = append(out, kv)
 		}
 	}
-	out = append(out, preloadVariable+"="+list)
+	if at < 0 {
+		out = append(out, preloadVariable+"="+l.Path)
+	}
 	if trace != nil {
 		out = append(out, traceVariable+"="+trace.name)
 	}
 	return out
+}
+
+// before puts the library in front of a list of others, if it is not in it.
+func (l Library) before(list string) string {
+	switch {
+	case list == "":
+		return l.Path
+	case slices.Contains(strings.FieldsFunc(list, isListSeparator), l.Path):
+		return list
+	}
+	return l.Path + ":" + list
 }
 
 // isListSeparator is what the loader splits LD_PRELOAD at (ld.so(8)).
@@ -149,6 +164,14 @@ type Observation struct {
 	Asked []Asked
 	// Foreign is the first program that is not known to the caller, "" if there is none.
 	Foreign string
+	// Variables are the names that processes asked the environment for, each once. A shell
+	// whose line is transparent asked for what it may read by itself. A name may end in "*",
+	// which stands for any rest.
+	Variables []string
+	// WholeBy are the files of foreign programs that may have read every variable: the
+	// kernel's file about it, or a program that names the array of all variables
+	// (environ(7)) and is no shell with a transparent line.
+	WholeBy []string
 	// Stamps are what files and listed folders were when they were first opened or asked
 	// about, by path; LinkStamps the same of symbolic links themselves.
 	Stamps, LinkStamps map[string]Stamp

@@ -60,7 +60,13 @@ const (
 )
 
 // stages names what a child could not do.
-var stages = [...]string{"", "read the request", "take descriptors", "enter the working folder", "set limits", "get a place", "fork"}
+var stages = [...]string{"", "read the request", "take descriptors", "enter the working folder", "set limits", "find its own start in the environment", "get a place", "fork"}
+
+// Stages of csrc/resident.c from which on something else follows than the end of a child.
+const (
+	stageOtherStart = 5 // what was asked for before main has another answer
+	stageNoRoom     = 6
+)
 
 // Resident is a program that waits after dynamic linking, and forks for each request.
 // It may run many at once. It ends with our process.
@@ -371,7 +377,10 @@ func (r *Resident) await(ctx context.Context, id uint64, reports <-chan reportMe
 				}
 			case whatFailed:
 				failure = fmt.Errorf("%s: %w", stages[min(int(m.stage), len(stages)-1)], syscall.Errno(m.status))
-				if m.stage >= 5 { // it was not started, so no end will follow
+				if m.stage == stageOtherStart {
+					failure = fmt.Errorf("%w: the program asked for a variable before main that has another value now", ErrUnsuitable)
+				}
+				if m.stage >= stageNoRoom { // it was not started, so no end will follow
 					return Result{}, fmt.Errorf("%w: %w", ErrNotResident, failure)
 				}
 			case whatEnded:

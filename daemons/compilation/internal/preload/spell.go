@@ -16,11 +16,13 @@ type Reader struct {
 
 	mu    sync.Mutex
 	paths map[string]string
+	// environ says which program files name the array of all variables, as they were.
+	environ map[string]environUse
 }
 
 // NewReader returns a reader that spells paths relative to root, an absolute path.
 func NewReader(root string) *Reader {
-	r := &Reader{root: filepath.Clean(root), paths: make(map[string]string)}
+	r := &Reader{root: filepath.Clean(root), paths: make(map[string]string), environ: make(map[string]environUse)}
 	if r.real = r.root; root != "" {
 		if real, err := filepath.EvalSymlinks(root); err == nil {
 			r.real = real

@@ -99,7 +99,9 @@ func (r *Reader) Observe(t *Trace, outputs []string, known map[string]bool) Obse
 	for _, p := range outputs {
 		declared[r.Spell(r.abs(p))] = true
 	}
-	return l.observation(declared, func(p string) (Stamp, bool) { return stampOf(r.abs(p)) }).incomplete(whyNot)
+	o := l.observation(declared, func(p string) (Stamp, bool) { return stampOf(r.abs(p)) }).incomplete(whyNot)
+	l.environ.observe(&o, l.foreign, r.mayReadAll)
+	return o
 }
 
 // stampOf looks at a file, and at a link itself if it leads nowhere.
@@ -167,7 +169,11 @@ func (r *Reader) read(t *Trace, l *ledger, known map[string]bool) error {
 		}
 		path = append(path[:0], t.data[from:from+n]...)
 		e.known = e.kind == kindProgram && known[string(path)]
-		e.path = r.intern(path)
+		if e.isText() {
+			e.path = string(path)
+		} else {
+			e.path = r.intern(path)
+		}
 		l.add(e)
 		at = (from + n + 3) &^ 3
 	}

@@ -6,7 +6,6 @@ import (
 	"path"
 	"path/filepath"
 	"slices"
-	"strings"
 
 	"github.com/RepliBuild/replibuild/cache"
 	"github.com/RepliBuild/replibuild/ipc"
@@ -23,7 +22,8 @@ const (
 	ModeOnly = "%"
 	// LinkText: Digest is the text of the symbolic link Dir, wherever that leads.
 	LinkText = "'"
-	// Variable: Digest is the value of the environment variable Dir.
+	// Variable: Digest is the text of the environment variable Dir, or of all whose names
+	// fit Dir ([environment.Variables.Text]).
 	Variable = "$"
 	// IsFolder: Dir is a folder. A folder in the place of a header is passed over, so
 	// a file that takes its place is found; what else is in it does not matter.
@@ -61,6 +61,9 @@ func (v *Tree) Differs(l cache.Listing) (kind string) {
 		if isAsked(l) && v.Value(l) == l.Digest {
 			return ""
 		}
+		if l.Match == Variable {
+			return ipc.CauseEnvironment
+		}
 	}
 	return ipc.CauseChanged
 }
@@ -81,12 +84,7 @@ const IsText = "->"
 func (v *Tree) Value(l cache.Listing) string {
 	switch l.Match {
 	case Variable:
-		for _, kv := range slices.Backward(v.Env) {
-			if name, value, _ := strings.Cut(kv, "="); name == l.Dir {
-				return "=" + value
-			}
-		}
-		return "unset"
+		return v.Variables.Text(l.Dir)
 	case LinkText:
 		text, err := os.Readlink(v.Abs(l.Dir))
 		if err != nil {
@@ -123,4 +121,21 @@ func (v *Tree) Predicate(path, match string) cache.Listing {
 	l := cache.Listing{Dir: path, Match: match}
 	l.Digest = v.Value(l)
 	return l
+}
+
+// AddVariables adds variables of the environment, by name or pattern, as they are, that are
+// not there yet.
+func (v *Tree) AddVariables(to *[]cache.Listing, names []string) {
+	known := make(map[string]bool, len(*to))
+	for _, l := range *to {
+		if l.Match == Variable {
+			known[l.Dir] = true
+		}
+	}
+	for _, name := range names {
+		if !known[name] {
+			known[name] = true
+			*to = append(*to, v.Predicate(name, Variable))
+		}
+	}
 }

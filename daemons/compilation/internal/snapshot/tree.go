@@ -9,6 +9,7 @@ import (
 	"sync"
 
 	"github.com/RepliBuild/replibuild/cache"
+	"github.com/RepliBuild/replibuild/internal/environment"
 	"github.com/RepliBuild/replibuild/internal/stamps"
 	"github.com/RepliBuild/replibuild/ipc"
 )
@@ -18,11 +19,12 @@ import (
 // world. What changes after the look is the next build's; discovery gets the
 // signatures seen here and notices.
 type Tree struct {
-	Root     string
-	Env      []string // of the request
-	Interner *Interner
-	hashes   *HashCache
-	Disks    stamps.Disks
+	Root      string
+	Env       []string               // of the request
+	Variables *environment.Variables // the same
+	Interner  *Interner
+	hashes    *HashCache
+	Disks     stamps.Disks
 
 	mu      sync.Mutex
 	seen    []seenPath        // by path number
@@ -44,14 +46,16 @@ type seenPath struct {
 
 // Difference is why a set of inputs is not what is there now.
 type Difference struct {
-	Kind     string // one of ipc.CauseChanged, CauseRemoved, CauseAppeared, CauseListing
-	Path     string
+	Kind     string // one of ipc.CauseChanged, CauseRemoved, CauseAppeared, CauseListing, CauseEnvironment
+	Path     string // of CauseEnvironment: the name or pattern
 	Old, New cache.Digest
+	// Was and Is are the texts of CauseEnvironment.
+	Was, Is string
 }
 
 // New makes the snapshot of a request, which begins empty.
 func New(root string, env []string, t *Interner, d *HashCache) *Tree {
-	return &Tree{Root: root, Env: env, Interner: t, hashes: d, folders: make(map[string]string)}
+	return &Tree{Root: root, Env: env, Variables: environment.New(env), Interner: t, hashes: d, folders: make(map[string]string)}
 }
 
 // at returns the entry of a path number. v.mu is held.
@@ -199,7 +203,11 @@ func (v *Tree) CompareFile(id uint32, want cache.Digest) *Difference {
 func (v *Tree) CompareListings(listings []cache.Listing) *Difference {
 	for _, l := range listings {
 		if kind := v.Differs(l); kind != "" {
-			return &Difference{Kind: kind, Path: l.Dir}
+			d := &Difference{Kind: kind, Path: l.Dir}
+			if l.Match == Variable {
+				d.Was, d.Is = l.Digest, v.Value(l)
+			}
+			return d
 		}
 	}
 	return nil

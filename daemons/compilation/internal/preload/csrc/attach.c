@@ -53,6 +53,7 @@ static int attach(void) {
 	}
 	trace = h;
 	strcpy(kept_setting, s);
+	hide_settings();
 	process = __atomic_fetch_add(&h->attached, 1, __ATOMIC_RELAXED);
 	return ON;
 }

@@ -23,6 +23,8 @@ void opened(int fd, int dirfd, const char *path, int flags, const struct stamp *
 	struct stamp s;
 	if (fd < 0) {
 		note_failure(dirfd, path, error);
+	} else if (took_environment(fd, path)) {
+		/* which is an input as such */
 	} else if (flags & O_DIRECTORY) { /* O_TMPFILE too: a file without a name */
 		note(FOLDER, dirfd, path);
 	} else if ((flags & O_ACCMODE) != O_RDONLY || (flags & O_CREAT && !before->mode)) {

@@ -69,7 +69,10 @@ enum {
 	PROGRAM = 'P',  /* the program file of a process, links resolved */
 	LIBRARY = 'B',  /* loaded before the program began */
 	CLOCK = 'C',    /* the time of now was turned into a date; the path says nothing */
-	ZONE = 'Z'      /* the time zone was asked for; the path says nothing */
+	ZONE = 'Z',     /* the time zone was asked for; the path says nothing */
+	VARIABLE = 'V', /* a variable was asked for; the path is its name */
+	WHOLE = 'N',    /* all variables were read; the path says nothing */
+	LINE = 'H'      /* the path is the line of a shell that was started with -c */
 };
 
 /* Flags in the head of a trace, why it cannot be relied on; trace_linux.go has the same. */
@@ -112,6 +115,7 @@ extern uint64_t folder_changes; /* how often the working folder changed */
 int tracing(void);          /* whether this process records; attaches it the first time */
 void attach_again(void);    /* after the environment was replaced */
 void note(char kind, int dirfd, const char *path);
+void note_text(char kind, const char *text); /* what is no path */
 void note_stamped(char kind, int dirfd, const char *path, const struct stamp *s);
 int first_note(char kind, int dirfd, const char *path); /* whether note would write it */
 void note_failure(int dirfd, const char *path, int error);
@@ -123,6 +127,7 @@ void note_new_libraries(void);
 /* the folders of a variable like "PATH=" in front of the first one that has the file */
 void note_search(const char *variable, const char *otherwise, const char *file, int access_mode);
 const char *own_path(void);              /* of this object */
+const char *own_proc(const char *path);  /* what follows in a path below /proc/self */
 void forget_folder(void);                /* the working folder changed */
 const char *working_folder(size_t *length); /* where relative paths begin; NULL if unknown */
 const char *proc_folder(void);           /* the kernel's folder about the process */
@@ -177,6 +182,15 @@ void folder_made(int result, int dirfd, const char *path);
 /* The same for a system call by its number. */
 void before_call(long n, long a, long b, long c, long d, struct stamp *before);
 void after_call(long n, long result, long a, long b, long c, long d, const struct stamp *before);
+
+/* environment.c */
+void hide_settings(void);
+/* whether an open file was what the kernel tells of this process's environment: it is
+ * another file now, without what is ours */
+int took_environment(int fd, const char *path);
+void end_early(void);
+int same_early(char **before, char **now);
+void note_all_early(void);
 
 int start_program(const char *path, char *const argv[], char *const envp[]); /* our execve */
 

@@ -47,10 +47,12 @@ static void complete(char **room, char *text, char *const *env, const char *own)
 	size_t n = 0;
 	const char *list = NULL;
 	for (; env && *env; env++) {
-		if (!strncmp(*env, PRELOAD_VARIABLE, sizeof PRELOAD_VARIABLE - 1))
+		if (!list && !strncmp(*env, PRELOAD_VARIABLE, sizeof PRELOAD_VARIABLE - 1)) {
 			list = *env + sizeof PRELOAD_VARIABLE - 1;
-		else if (strncmp(*env, TRACE_VARIABLE, sizeof TRACE_VARIABLE - 1))
+			room[n++] = text; /* in its place: programs show their variables in this order */
+		} else if (strncmp(*env, TRACE_VARIABLE, sizeof TRACE_VARIABLE - 1)) {
 			room[n++] = *env;
+		}
 	}
 	strcpy(text, PRELOAD_VARIABLE);
 	strcat(text, own);
@@ -58,7 +60,8 @@ static void complete(char **room, char *text, char *const *env, const char *own)
 		strcat(text, ":");
 		strcat(text, list);
 	}
-	room[n++] = text;
+	if (!list)
+		room[n++] = text;
 	room[n++] = (char *)(uintptr_t)trace_setting();
 	room[n] = NULL;
 }
@@ -250,16 +253,34 @@ WRAP(int, posix_spawnp, (pid_t *pid, const char *file, const void *actions, cons
 	return error;
 }
 
-/* system and popen start a shell with our environment, past all of the above. */
+/* system and popen start a shell with our environment, past all of the above. It has what
+ * a child needs while they do. */
+#define WITH_OWN_ENVIRONMENT(call)                                                                    \
+	do {                                                                                          \
+		char **before_ = environ;                                                             \
+		char *const *env_ = before_;                                                          \
+		WITH_ENVIRONMENT(env_);                                                               \
+		environ = (char **)(uintptr_t)env_;                                                   \
+		call;                                                                                 \
+		if (environ == env_)                                                                  \
+			environ = before_;                                                            \
+		else /* another thread has changed a variable: it copied what is ours */            \
+			hide_settings();                                                              \
+	} while (0)
+
 WRAP(int, system, (const char *command)) {
-	if (command)
-		expect_process(1);
-	return REAL(system)(command);
+	int result;
+	if (!command)
+		return REAL(system)(command);
+	expect_process(1);
+	WITH_OWN_ENVIRONMENT(result = REAL(system)(command));
+	return result;
 }
 
 WRAP(FILE *, popen, (const char *command, const char *mode)) {
+	FILE *f;
 	expect_process(1);
-	FILE *f = REAL(popen)(command, mode);
+	WITH_OWN_ENVIRONMENT(f = REAL(popen)(command, mode));
 	if (!f)
 		expect_process(-1);
 	return f;

@@ -17,6 +17,8 @@
 #include <sys/socket.h>
 #include <sys/wait.h>
 
+extern char **environ;
+
 int (*program_main)(int, char **, char **);
 
 enum { RUN = 1, KILL = 2 };                            /* requests */
@@ -64,7 +66,7 @@ static void report(struct report r) {
 }
 
 /* stages at which a child can fail before it is the program; resident_linux.go names them */
-enum { NO_REQUEST = 1, NO_DESCRIPTOR = 2, NO_FOLDER = 3, NO_LIMIT = 4, NO_ROOM = 5, NO_FORK = 6 };
+enum { NO_REQUEST = 1, NO_DESCRIPTOR = 2, NO_FOLDER = 3, NO_LIMIT = 4, OTHER_START = 5, NO_ROOM = 6, NO_FORK = 7 };
 
 static void fail(uint64_t id, uint32_t stage) {
 	report((struct report){.id = id, .what = FAILED, .status = errno, .stage = stage});
@@ -141,6 +143,8 @@ static int become(uint64_t id, const int fds[DESCRIPTORS], int signals, pid_t pa
 	char **envp = strings(&next, end, call->variables);
 	if (!argv || !envp || call->arguments == 0)
 		give_up(id, NO_REQUEST);
+	if (!same_early(environ, envp))
+		give_up(id, OTHER_START);
 	if (chdir(where) < 0)
 		give_up(id, NO_FOLDER);
 	set_limits(id, limits, call->limits);
@@ -149,13 +153,13 @@ static int become(uint64_t id, const int fds[DESCRIPTORS], int signals, pid_t pa
 	ignore_signals(call->ignored);
 	take_descriptors(id, fds);
 	close(control);
-	extern char **environ;
 	environ = envp;
 	name_program(argv[0]);
 	sigset_t none;
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	attach_again();
+	note_all_early();
 	return program_main((int)call->arguments, argv, envp);
 }
 
@@ -280,6 +284,7 @@ static int threads(void) {
 int resident_main(int argc, char **argv, char **envp) {
 	(void)argc, (void)argv;
 	control = resident_wanted(envp);
+	end_early();
 	int signals = prepare_signals();
 	report((struct report){.what = READY, .pid = threads()});
 	struct pollfd wait[2] = {{.fd = control, .events = POLLIN}, {.fd = signals, .events = POLLIN}};
@@ -312,10 +317,21 @@ int resident_wanted(char **envp) {
 	return -1;
 }
 
+/* note_line records the line of `sh -c LINE`. What else the arguments say decides how it is
+ * read, so they must be these. */
+static void note_line(int argc, char **argv) {
+	if (argc == 3 && argv[1] && argv[2] && (!strcmp(argv[1], "-c") || !strcmp(argv[1], "-ec")))
+		note_text(LINE, argv[2]);
+}
+
 WRAP(int, __libc_start_main, (int (*program)(int, char **, char **), int argc, char **argv, void (*init)(void),
 			      void (*fini)(void), void (*loader_fini)(void), void *stack)) {
 	program_main = program;
+	if (tracing())
+		note_line(argc, argv);
 	if (resident_wanted(argv + argc + 1) >= 0)
 		program = resident_main;
+	else
+		end_early();
 	return REAL(__libc_start_main)(program, argc, argv, init, fini, loader_fini, stack);
 }

@@ -137,7 +137,7 @@ static const char *number(const char *s, unsigned *n) {
 }
 
 /* own_proc returns what follows in a path below the kernel's folder about this process. */
-static const char *own_proc(const char *path) {
+const char *own_proc(const char *path) {
 	const char *p = after(path, "/proc/"), *rest;
 	unsigned pid;
 	if (!p)
@@ -233,6 +233,12 @@ void note_stamped(char kind, int dirfd, const char *path, const struct stamp *s)
 	else
 		append(kind, s, NULL, 0, path, n);
 	errno = saved;
+}
+
+void note_text(char kind, const char *text) {
+	size_t n = strlen(text);
+	if (tracing() && !known(hash(text, n, (uint64_t)(unsigned char)kind << 56), 1))
+		append(kind, NULL, NULL, 0, text, n);
 }
 
 void note(char kind, int dirfd, const char *path) { note_stamped(kind, dirfd, path, NULL); }

@@ -56,6 +56,12 @@ static void without_ours(char **env) {
 	*to = NULL;
 }
 
+/* A watched program has nothing of ours in its environment. */
+int took_environment(int fd, const char *path) {
+	(void)fd, (void)path;
+	return 0;
+}
+
 /* let_go closes what the program has open: a pipe must end when the program closes it. */
 static void let_go(int kept) {
 	if (kept > 0)
