@@ -209,3 +209,25 @@ func TestUnfollowedGenerators(t *testing.T) {
 		})
 	}
 }
+
+// How a program without the preloaded object reads its environment is not seen, so all of it
+// is an input.
+func TestUnfollowedEnvironment(t *testing.T) {
+	t.Parallel()
+	for _, linked := range []string{"-static", "-static-pie"} {
+		t.Run(linked, func(t *testing.T) {
+			t.Parallel()
+			p := stepProject(t)
+			p.write("tools/x", "")
+			p.helperProgram("tools/gen", "#include <stdlib.h>\nint main(void) { FILE *f = fopen(\"build/gen/a.h\", \"w\"); fprintf(f, \"// %s\\n\", getenv(\"GEN\")); return fclose(f); }\n", linked)
+			for _, value := range []string{"1", "2"} {
+				p.env = withVariable(p.env, "GEN", value)
+				p.expectStep("GEN="+value, "tools/gen", ipc.StatusCompiled, "build/gen/a.h")
+				if text := p.read("build/gen/a.h"); text != "// "+value+"\n" {
+					t.Errorf("%q", text)
+				}
+				p.expectStep("again", "tools/gen", ipc.StatusCached, "build/gen/a.h")
+			}
+		})
+	}
+}

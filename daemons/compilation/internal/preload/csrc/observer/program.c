@@ -201,4 +201,5 @@ void executed(struct thread *t) {
 	else
 		hide_clock(t->tid);
 	note_program(t, loader);
+	note_text(WHOLE, "/proc/self/environ"); /* how a program reads its environment is not seen */
 }
