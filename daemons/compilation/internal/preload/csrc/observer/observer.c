@@ -16,8 +16,6 @@
  * what it watches. */
 #include "calls.h"
 
-#include <linux/close_range.h>
-
 struct settings settings;
 
 static int set_up_trace(void) {
@@ -62,11 +60,14 @@ int took_environment(int fd, const char *path) {
 	return 0;
 }
 
+#ifndef SYS_close_range
+#define SYS_close_range 436
+#endif
+
 /* let_go closes what the program has open: a pipe must end when the program closes it. */
 static void let_go(int kept) {
-	if (kept > 0)
-		syscall(SYS_close_range, 0L, (long)kept - 1, 0L);
-	if (syscall(SYS_close_range, (long)kept + 1, (long)~0u, 0L) && errno == ENOSYS)
+	int below = kept > 0 ? (int)syscall(SYS_close_range, 0L, (long)kept - 1, 0L) : 0;
+	if (below || syscall(SYS_close_range, (long)kept + 1, (long)~0u, 0L)) /* an old kernel, or a container that refuses it */
 		for (int fd = 0; fd < 1 << 16; fd++)
 			if (fd != kept)
 				syscall(SYS_close, (long)fd);
