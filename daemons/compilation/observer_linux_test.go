@@ -114,14 +114,17 @@ func TestUnfollowedWrappers(t *testing.T) {
 				if r := p.build("main.cpp"); r.Status != ipc.StatusCached {
 					t.Errorf("deleted: %s, %s", r.Status, r.Reason.Text)
 				}
-				for what, change := range map[string]func(){
-					"its own file":            func() { p.write("tools/f", "2\n") },
-					"a header":                func() { p.write("include/a.h", "#define A 2\n") },
-					"a header in front of it": func() { p.write("first/a.h", "#define A 3\n") },
+				for _, change := range []struct {
+					what string
+					make func()
+				}{ // in this order: the last one hides the one before
+					{"its own file", func() { p.write("tools/f", "2\n") }},
+					{"a header", func() { p.write("include/a.h", "#define A 2\n") }},
+					{"a header in front of it", func() { p.write("first/a.h", "#define A 3\n") }},
 				} {
-					change()
+					change.make()
 					if r := p.build("main.cpp"); r.Status != ipc.StatusCompiled {
-						t.Errorf("%s changed: %s, %s", what, r.Status, r.Reason.Text)
+						t.Errorf("%s changed: %s, %s", change.what, r.Status, r.Reason.Text)
 					}
 					p.sameAsPlain("main.cpp")
 				}
