@@ -21,6 +21,7 @@ type part struct {
 	name string
 	tool string // of a step: what it runs; "" for a tool, "sh" for a script
 
+	static  bool     // of a tool: it is linked without the C library's shared object
 	uses    []string // of a tool: the headers that it includes
 	sources []string // of a tool: sources that steps make, by their place beneath build/gen
 	inputs  []string // of a step
@@ -36,7 +37,11 @@ var sideFlags = [][]string{nil, nil, {"-fstack-usage"}, {"-save-temps=obj"}, {"-
 var data = []string{"data/d0.txt", "data/d1.txt", "data/d2.txt"}
 
 // undeclared are lines of data files: what a tool reads without the plan's knowledge.
-var undeclared = []string{"include data/u0.txt", "include data/u1.txt", "include data/maybe.txt", "list data/dir", "list data/none"}
+var undeclared = []string{"include data/u0.txt", "include data/u1.txt", "include data/maybe.txt", "list data/dir", "list data/none", "env GRAPH_A", "env GRAPH_B"}
+
+// variables are what the environment of a build may have; tools ask for those of the lines
+// "env NAME", a shell has all of them. The last two belong to a session and never count.
+var variables = []string{"GRAPH_A", "GRAPH_B", "GRAPH_C", "SSH_TTY", "WINDOWID"}
 
 // draw makes a graph of two to four tools and some steps between them.
 func (g *graph) draw(w *world) {
@@ -63,7 +68,7 @@ func (g *graph) made(ending string) (all []string) {
 }
 
 func (g *graph) addTool(w *world, name string) {
-	p := part{name: name, uses: some(w, g.made(".h"), 50)}
+	p := part{name: name, uses: some(w, g.made(".h"), 50), static: w.chance(30)}
 	for _, source := range g.made(".c") {
 		if w.chance(30) && !g.compiled(source) {
 			p.sources = append(p.sources, source)
@@ -143,6 +148,7 @@ func stem(file string) string { return strings.TrimSuffix(path.Base(file), path.
 func commonText(seed int) string {
 	return fmt.Sprintf("#define SEED %d\n", seed) + `#include <dirent.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 unsigned long salt(void);
 static unsigned long h = SEED;
@@ -163,6 +169,7 @@ static void input(const char *name) {
 		line[strcspn(line, "\n")] = 0;
 		if (!strncmp(line, "include ", 8)) input(line + 8);
 		else if (!strncmp(line, "list ", 5)) list(line + 5);
+		else if (!strncmp(line, "env ", 4)) mix(getenv(line + 4) ? getenv(line + 4) : "?");
 		else mix(line);
 	}
 	fclose(f);
@@ -202,7 +209,7 @@ while [ "$1" != -- ]; do
 	shift
 done
 shift
-n=$(cat /dev/null $files 2>/dev/null | cksum | cut -d' ' -f1)$salt
+n=$( { cat /dev/null $files 2>/dev/null; echo "$GRAPH_A $GRAPH_B $GRAPH_C"; } | cksum | cut -d' ' -f1)$salt
 for out; do
 	base=${out##*/}
 	case $out in
@@ -250,6 +257,9 @@ func (g *graph) toml() string {
 				sources = append(sources, "{out}/"+s)
 			}
 			fmt.Fprintf(&b, "[targets.%s]\nkind = \"executable\"\nsources = %s\n", p.name, list(sources))
+			if p.static {
+				b.WriteString("link_flags = [\"-static\"]\n")
+			}
 			continue
 		}
 		command := []string{"{target:" + p.tool + "}"}

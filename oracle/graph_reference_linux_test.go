@@ -19,6 +19,7 @@ import (
 // the other, from nothing.
 type scratch struct {
 	dir    string
+	env    []string
 	plan   *ipc.Plan
 	states map[string]digest // of what ran: its command and all that it may read
 	failed map[string]string // what the commands that failed printed, by action
@@ -27,7 +28,7 @@ type scratch struct {
 
 // runFromNothing makes the copy and runs every action of the plan.
 func (w *world) runFromNothing(plan *ipc.Plan) *scratch {
-	s := &scratch{dir: w.abs("scratch"), plan: plan, states: map[string]digest{}, failed: map[string]string{}, absent: map[string]bool{}}
+	s := &scratch{dir: w.abs("scratch"), env: w.environ(), plan: plan, states: map[string]digest{}, failed: map[string]string{}, absent: map[string]bool{}}
 	w.must(os.RemoveAll(s.dir))
 	for file, n := range w.tree() {
 		rel, inside := strings.CutPrefix(file, "p/")
@@ -89,7 +90,7 @@ func (s *scratch) run(w *world, a *ipc.Action) {
 	}
 	s.states[a.ID] = s.state(a, line)
 	cmd := exec.Command(line[0], line[1:]...)
-	cmd.Dir, cmd.Env = s.dir, s.plan.Env
+	cmd.Dir, cmd.Env = s.dir, append(slices.Clone(s.env), "PWD="+s.dir)
 	if text, err := cmd.CombinedOutput(); err != nil {
 		s.failed[a.ID], s.absent[a.ID] = fmt.Sprintf("%s%v", text, err), true
 	}
@@ -103,6 +104,11 @@ func (s *scratch) state(a *ipc.Action, line []string) digest {
 		s.reach(a.Source, read)
 	case ipc.ActionCommand:
 		read[line[0]] = s.text(line[0])
+		if strings.HasSuffix(line[0], "sh") { // the whole environment counts, but for the session's
+			for _, name := range variables[:3] {
+				read["env "+name] = ipc.EnvValue(s.env, name)
+			}
+		}
 		for _, in := range a.Inputs {
 			s.inputs(in, read)
 		}
@@ -154,6 +160,8 @@ func (s *scratch) inputs(file string, read map[string]string) {
 		} else if dir, ok := strings.CutPrefix(line, "list "); ok {
 			entries, err := os.ReadDir(filepath.Join(s.dir, dir))
 			read[dir] = fmt.Sprint(entries, err)
+		} else if name, ok := strings.CutPrefix(line, "env "); ok {
+			read[line] = ipc.EnvValue(s.env, name)
 		}
 	}
 }

@@ -88,6 +88,7 @@ var graphTurns = []struct {
 	{6, (*graphWorld).revertFile},
 	{6, (*graphWorld).deleteOutput},
 	{4, (*graphWorld).otherBranch},
+	{5, (*graphWorld).otherEnvironment},
 	{3, (*graphWorld).otherFlags},
 	{4, (*graphWorld).otherParts},
 	{2, (*graphWorld).breakTool},
@@ -210,6 +211,15 @@ func (g *graphWorld) otherBranch() {
 		kept.parts = slices.Clone(g.parts)
 		g.branches[name] = graphBranch{g.snapshot(), kept}
 	}
+}
+
+// otherEnvironment builds from another terminal, with other variables or without them.
+func (g *graphWorld) otherEnvironment() {
+	g.extra = nil
+	for _, name := range some(g.world, variables, 50) {
+		g.extra = append(g.extra, fmt.Sprintf("%s=%d", name, g.between(3)))
+	}
+	g.note("environment %q", g.extra)
 }
 
 func (g *graphWorld) otherFlags() {

@@ -80,27 +80,6 @@ type environUse struct {
 // environNames are the symbols of that array (environ(7)).
 var environNames = [...]string{"environ", "__environ", "_environ"}
 
-// mayReadAll reports whether a program, given by its file and its libraries, may read
-// every variable. The C library itself has the array, and reads what it is asked for.
-func (r *Reader) mayReadAll(files []string) bool {
-	return slices.ContainsFunc(files, func(file string) bool {
-		stamp, there := stampOf(r.abs(file))
-		if !there {
-			return true
-		}
-		r.mu.Lock()
-		use, known := r.environ[file]
-		r.mu.Unlock()
-		if !known || use.stamp != stamp {
-			use = environUse{stamp, namesEnviron(r.abs(file))}
-			r.mu.Lock()
-			r.environ[file] = use
-			r.mu.Unlock()
-		}
-		return use.names
-	})
-}
-
 // goBuildInfo is in every program in Go, whose runtime copies the environment without a
 // call (runtime/debug.ReadBuildInfo).
 const goBuildInfo = ".go.buildinfo"

@@ -104,11 +104,15 @@ func (d *deadService) holdsLease(pid int) bool {
 	return false
 }
 
-// isTraced reports whether a process has our variable in its environment: one whose
-// parent closed its descriptors is known by it, within a group of the service.
+// tracePart is in the name of the memory that a traced process shares with us; see
+// [preload.NewTrace].
+const tracePart = "/memfd:replibuild-trace"
+
+// isTraced reports whether a process has a trace in its memory: one whose parent closed its
+// descriptors is known by it, within a group of the service.
 func isTraced(pid int) bool {
-	env, _ := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/environ")
-	return bytes.Contains(env, []byte("REPLIBUILD_TRACE="))
+	maps, _ := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/maps")
+	return bytes.Contains(maps, []byte(tracePart))
 }
 
 // process is what the kernel says of a process.
