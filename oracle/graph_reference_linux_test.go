@@ -89,7 +89,7 @@ func (s *scratch) run(w *world, a *ipc.Action) {
 	}
 	s.states[a.ID] = s.state(a, line)
 	cmd := exec.Command(line[0], line[1:]...)
-	cmd.Dir, cmd.Env = s.dir, s.plan.Env
+	cmd.Dir, cmd.Env = s.dir, append(w.environ(), "PWD="+s.dir)
 	if text, err := cmd.CombinedOutput(); err != nil {
 		s.failed[a.ID], s.absent[a.ID] = fmt.Sprintf("%s%v", text, err), true
 	}
