@@ -114,14 +114,14 @@ func TestUnfollowedWrappers(t *testing.T) {
 				if r := p.build("main.cpp"); r.Status != ipc.StatusCached {
 					t.Errorf("deleted: %s, %s", r.Status, r.Reason.Text)
 				}
-				for what, change := range map[string]func(){
-					"its own file":            func() { p.write("tools/f", "2\n") },
-					"a header":                func() { p.write("include/a.h", "#define A 2\n") },
-					"a header in front of it": func() { p.write("first/a.h", "#define A 3\n") },
+				for _, change := range []struct{ what, file, text string }{
+					{"its own file", "tools/f", "2\n"},
+					{"a header", "include/a.h", "#define A 2\n"},
+					{"a header in front of it", "first/a.h", "#define A 3\n"}, // the other one is not read from here on
 				} {
-					change()
+					p.write(change.file, change.text)
 					if r := p.build("main.cpp"); r.Status != ipc.StatusCompiled {
-						t.Errorf("%s changed: %s, %s", what, r.Status, r.Reason.Text)
+						t.Errorf("%s changed: %s, %s", change.what, r.Status, r.Reason.Text)
 					}
 					p.sameAsPlain("main.cpp")
 				}
