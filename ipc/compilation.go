@@ -212,7 +212,7 @@ type CacheRestoreReply struct {
 type CacheVerifyRequest struct {
 	Sample int   `json:"sample,omitempty"` // 0 = all
 	Plan   *Plan `json:"plan,omitempty"`   // nil: only read back
-	// Env is the environment in which to compile again.
+	// Env is the environment in which to compile again; nil: that of the plan.
 	Env []string `json:"env,omitempty"`
 }
 

@@ -143,7 +143,7 @@ func (w *world) precompileStamp() {
 	}
 	w.note("precompile %s", stampHeader)
 	cmd := exec.Command(line[0], append(line[1:], "-x", "c++-header", "stamp/stamp.h", "-o", "stamp/stamp.h.gch")...)
-	cmd.Dir, cmd.Env = plan.Root, plan.Env
+	cmd.Dir, cmd.Env = plan.Root, w.environ()
 	if text, err := cmd.CombinedOutput(); err != nil {
 		w.note("  %v: %s", err, text)
 	}

@@ -47,9 +47,9 @@ func (w *world) unitState(plan *ipc.Plan, u *ipc.Action, r plainResult) state {
 	line := plan.Line(u)
 	source, err := os.ReadFile(inRoot(plan.Root, u.Source))
 	w.must(err)
-	base := digestOf(strings.Join(line[:len(line)-2], "\x00"), strings.Join(plan.Env, "\x00"), string(source), w.beside(),
+	base := digestOf(strings.Join(line[:len(line)-2], "\x00"), strings.Join(w.environ(), "\x00"), string(source), w.beside(),
 		w.sourceTime(inRoot(plan.Root, u.Source)), strings.Join(w.settings.assigned(), "\x00"))
-	search := searchDirs(line, slices.Concat(plan.Env, w.settings.assigned()))
+	search := searchDirs(line, slices.Concat(w.environ(), w.settings.assigned()))
 	parts := []string{string(base[:])}
 	looked := map[string]bool{}
 	look := func(p string) {
@@ -117,7 +117,7 @@ func twins(root string, inputs []string) (parts []string) {
 // linkState is the state of a target: how it is linked, and the content of what.
 func (w *world) linkState(plan *ipc.Plan, a *ipc.Action) state {
 	c := plan.Commands[a.Command]
-	parts := []string{a.ID, a.Kind, a.Output(), strings.Join(plan.Env, "\x00"), c.Program(plan.Toolchains[c.Toolchain]), w.beside()}
+	parts := []string{a.ID, a.Kind, a.Output(), strings.Join(w.environ(), "\x00"), c.Program(plan.Toolchains[c.Toolchain]), w.beside()}
 	parts = append(parts, slices.Concat(c.Args, c.Libs)...)
 	for _, m := range a.Inputs {
 		text, err := os.ReadFile(inRoot(plan.Root, m))

@@ -137,7 +137,7 @@ func (c *plainCompiler) compile(plan *ipc.Plan, u *ipc.Action, byName forest, te
 	if !filepath.IsAbs(source) {
 		source = plan.Root + "/" + source
 	}
-	key := digestOf(strings.Join(line, "\x00"), strings.Join(plan.Env, "\x00"), c.w.reach(byName, texts, source), c.w.beside(),
+	key := digestOf(strings.Join(line, "\x00"), strings.Join(c.w.environ(), "\x00"), c.w.reach(byName, texts, source), c.w.beside(),
 		c.w.sourceTime(source), c.w.caller.prefix)
 	return c.remember(u.ID, key, func() plainResult {
 		dep := c.w.abs("plain/dep")
@@ -186,7 +186,7 @@ func (c *plainCompiler) run(plan *ipc.Plan, line []string, what string) plainRes
 	var text []byte
 	for tries := 0; ; tries++ {
 		cmd := c.w.caller.command(append(slices.Clone(line), "-o", out))
-		cmd.Dir, cmd.Env = plan.Root, slices.Concat(plan.Env, c.w.settings.assigned(), []string{"PWD=" + plan.Root})
+		cmd.Dir, cmd.Env = plan.Root, slices.Concat(c.w.environ(), c.w.settings.assigned(), []string{"PWD=" + plan.Root})
 		var err error
 		if text, err = cmd.CombinedOutput(); err == nil {
 			break
@@ -209,7 +209,7 @@ func (c *plainCompiler) link(plan *ipc.Plan, a *ipc.Action) plainResult {
 	command, members := plan.Commands[a.Command], a.Inputs
 	chain := plan.Toolchains[command.Toolchain]
 	line := slices.Concat([]string{command.Program(chain)}, command.Args, members, command.Libs)
-	parts := []string{a.Kind, c.w.caller.prefix, strings.Join(line, "\x00"), strings.Join(plan.Env, "\x00")}
+	parts := []string{a.Kind, c.w.caller.prefix, strings.Join(line, "\x00"), strings.Join(c.w.environ(), "\x00")}
 	for _, m := range members {
 		text, err := os.ReadFile(plan.Root + "/" + m)
 		c.w.must(err)
@@ -227,7 +227,7 @@ func (c *plainCompiler) archive(plan *ipc.Plan, chain ipc.Toolchain, members []s
 	out := c.w.abs("plain/archive.a")
 	_ = os.Remove(out)
 	cmd := c.w.caller.command(append([]string{chain.AR, "qcsD", out}, members...))
-	cmd.Dir, cmd.Env = plan.Root, plan.Env
+	cmd.Dir, cmd.Env = plan.Root, c.w.environ()
 	if text, err := cmd.CombinedOutput(); err != nil {
 		return plainResult{text: string(text)}
 	}

@@ -31,8 +31,11 @@ func (s *Service) CacheVerify(ctx context.Context, req ipc.CacheVerifyRequest) (
 // recomputePlan makes again what the cache has for the actions of a plan, and takes out of
 // use what differs. What the cache has for other states of the sources cannot be made again.
 func (s *Service) recomputePlan(ctx context.Context, asked *ipc.CacheVerifyRequest, reply *ipc.CacheVerifyReply) error {
-	p, sample := asked.Plan, asked.Sample
-	req := newPlainRequest(p, asked.Env)
+	p, sample, env := asked.Plan, asked.Sample, asked.Env
+	if len(env) == 0 {
+		env = p.Env
+	}
+	req := newPlainRequest(p, env)
 	req.Build, req.Commands = "verify-"+rand.Text(), p.Commands
 	for i := range p.Actions {
 		if p.Actions[i].Kind != ipc.ActionPhony {
@@ -42,7 +45,7 @@ func (s *Service) recomputePlan(ctx context.Context, asked *ipc.CacheVerifyReque
 	if err := checkRun(&req); err != nil {
 		return err
 	}
-	ctx, w, end, err := s.newWork(ctx, req.Build, p.Root, asked.Env, nil, 0)
+	ctx, w, end, err := s.newWork(ctx, req.Build, p.Root, env, nil, 0)
 	if err != nil {
 		return err
 	}

@@ -9,7 +9,6 @@ package environment
 import (
 	"crypto/sha256"
 	"encoding/hex"
-	"path"
 	"slices"
 	"strings"
 	"sync"
@@ -167,10 +166,27 @@ func group(text string) map[string]string {
 	return m
 }
 
-// matches reports whether a name fits one of some patterns, by the rules of [path.Match].
-func matches(patterns []string, name string) bool {
-	return slices.ContainsFunc(patterns, func(p string) bool {
-		ok, _ := path.Match(p, name)
-		return ok || p == name
-	})
+// patterns are names, of which one may begin or end in "*", which stands for any text.
+type patterns struct {
+	names              map[string]bool
+	prefixes, suffixes []string
+}
+
+func newPatterns(list []string) patterns {
+	p := patterns{names: make(map[string]bool, len(list))}
+	for _, one := range list {
+		if prefix, ok := strings.CutSuffix(one, "*"); ok {
+			p.prefixes = append(p.prefixes, prefix)
+		} else if suffix, ok := strings.CutPrefix(one, "*"); ok {
+			p.suffixes = append(p.suffixes, suffix)
+		} else {
+			p.names[one] = true
+		}
+	}
+	return p
+}
+
+func (p *patterns) match(name string) bool {
+	return p.names[name] || slices.ContainsFunc(p.prefixes, func(prefix string) bool { return strings.HasPrefix(name, prefix) }) ||
+		slices.ContainsFunc(p.suffixes, func(suffix string) bool { return strings.HasSuffix(name, suffix) })
 }

@@ -124,7 +124,7 @@ func TestPlanDigest(t *testing.T) {
 	}
 }
 
-// Patterns are those of path.Match, and none takes what builds are made of.
+// No pattern takes what builds are made of.
 func TestLists(t *testing.T) {
 	t.Parallel()
 	for _, name := range []string{"HOME", "USER", "PATH", "CC", "CXX", "CFLAGS", "CPATH", "LANG", "LC_ALL", "TZ", "SOURCE_DATE_EPOCH", "PYTHONPATH", "QTDIR", "JAVA_HOME", "CI", "VERSION", "BUILD_ID", "VIRTUAL_ENV"} {
@@ -136,5 +136,15 @@ func TestLists(t *testing.T) {
 		if !IsSession(name) {
 			t.Errorf("%s counts", name)
 		}
+	}
+}
+
+func BenchmarkWhole(b *testing.B) {
+	var env []string
+	for i := range 80 {
+		env = append(env, "SOME_VARIABLE_"+string(rune('A'+i%26))+string(rune('a'+i/26))+"=/usr/share/some/value")
+	}
+	for b.Loop() {
+		New(env).Text(Whole)
 	}
 }

@@ -21,7 +21,7 @@ func isNormalised(name string) bool { return slices.Contains(normalised, name) }
 // name does.
 var session = []string{
 	// the shell itself
-	"_", "PWD", "OLDPWD", "SHLVL", "PS[0-9]", "PROMPT", "PROMPT_COMMAND", "PROMPT_DIRTRIM", "HISTFILE", "HISTSIZE", "HISTFILESIZE", "HISTCONTROL", "HISTIGNORE", "HISTTIMEFORMAT", "MAIL", "MAILCHECK", "MAILPATH", "MOTD_SHOWN", "TMOUT", "BASH_EXECUTION_STRING",
+	"_", "PWD", "OLDPWD", "SHLVL", "PS0", "PS1", "PS2", "PS3", "PS4", "PROMPT", "PROMPT_COMMAND", "PROMPT_DIRTRIM", "HISTFILE", "HISTSIZE", "HISTFILESIZE", "HISTCONTROL", "HISTIGNORE", "HISTTIMEFORMAT", "MAIL", "MAILCHECK", "MAILPATH", "MOTD_SHOWN", "TMOUT", "BASH_EXECUTION_STRING",
 	"LS_COLORS", "LSCOLORS", "LESS*", "MORE", "PAGER", "MANPAGER", "GIT_PAGER", "MANPATH", "INFOPATH", "STARSHIP_*", "POWERLINE_*", "DIRENV_*", "ZSH", "ZSH_*", "FISH_*", "OMP_CACHE_DIR", "__fish_*",
 	// terminals
 	"TERM_*", "TERMCAP", "TERMINFO*", "VTE_VERSION", "WINDOWID", "WINDOWPATH", "KONSOLE_*", "PROFILEHOME", "ITERM_*", "LC_TERMINAL*", "ALACRITTY_*", "KITTY_*", "WEZTERM_*", "GHOSTTY_*",
@@ -43,10 +43,17 @@ var session = []string{
 	"TMPDIR", "TMP", "TEMP", "TEMPDIR", "REPLIBUILD_*",
 }
 
+// These are never changed.
+var (
+	sessionPatterns  = newPatterns(session)
+	planPatterns     = newPatterns(ofPlans)
+	compilerPatterns = newPatterns(ofCompilers)
+)
+
 // IsSession reports variables that say from where a build is asked for. Of the whole
 // environment they do not count; nor do names without a letter, which some shells drop.
 func IsSession(name string) bool {
-	return matches(session, name) || !strings.ContainsFunc(name, unicode.IsLetter)
+	return sessionPatterns.match(name) || !strings.ContainsFunc(name, unicode.IsLetter)
 }
 
 // Session lists the patterns of [IsSession], Normalised the variables that commands do not
@@ -106,7 +113,7 @@ var ofPlans = []string{
 func ForPlan(env []string) []string {
 	last := make(map[string]string)
 	for _, kv := range env {
-		if name, _, ok := strings.Cut(kv, "="); ok && (matches(ofPlans, name) || matches(ofCompilers, name)) {
+		if name, _, ok := strings.Cut(kv, "="); ok && (planPatterns.match(name) || compilerPatterns.match(name)) {
 			last[name] = kv
 		}
 	}

@@ -8,8 +8,8 @@
 // Complete must not be relied on, and says why: a program that cannot be seen (setuid, of
 // another machine) took part, ptrace was refused, or the recording overflowed. Static
 // programs and programs in Go are started by the second observer (csrc/observer), which sees
-// their system calls by ptrace and writes the same records. Not
-// recorded is what the dynamic loader and the C library open on their own account: the
+// their system calls by ptrace and writes the same records. The tracer also records which
+// variables of the environment a program asked for, and hides its own. Not recorded is what the dynamic loader and the C library open on their own account: the
 // libraries a program is linked with, locales, character conversions. They belong to
 // the identity of the toolchain.
 //

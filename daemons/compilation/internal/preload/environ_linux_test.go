@@ -143,6 +143,7 @@ char *first(void) { return environ[0]; }`, "byLib.c", `char *first(void); int ma
 	if out, err := exec.CommandContext(t.Context(), program(t, "g++"), "-o", early, filepath.Join(dir, "early.cc")).CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
+	static := compileC(t, dir, "static", "-static", "asks.c")
 	sh, bash := program(t, "sh"), program(t, "bash")
 	for _, tt := range []struct {
 		args  []string
@@ -154,6 +155,7 @@ char *first(void) { return environ[0]; }`, "byLib.c", `char *first(void); int ma
 		{[]string{all}, "", true},
 		{[]string{byLib}, "", true},
 		{[]string{file}, "", true},
+		{[]string{sh, "-c", static}, "", true},
 		{[]string{sh, "-c", asks + " a b"}, "ASKED OTHER SHELLOPTS BASH_*", false},
 		{[]string{bash, "-c", ": && cd . && " + asks + " >/dev/null && :"}, "ASKED OTHER CDPATH BASH_*", false},
 		{[]string{sh, "-c", asks + " $ASKED"}, "ASKED OTHER", true},

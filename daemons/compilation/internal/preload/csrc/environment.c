@@ -96,7 +96,7 @@ static int only_theirs(char *setting, const char *own) {
 	return *value != 0;
 }
 
-/* hide takes what is ours out of the environment, in place: the array is the one that
+/* hide_settings takes what is ours out of the environment, in place: the array is the one that
  * main gets. Behind it lies what the kernel tells the program (getauxval(3)), and some
  * programs find that by its end; they pass over what is left between. */
 void hide_settings(void) {
