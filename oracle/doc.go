@@ -16,6 +16,11 @@
 // ORACLE_ONLY has projects with some kinds and more of their turns:
 // ORACLE_ONLY=wrappers,clock, or ORACLE_ONLY=clock/pasted for one turn.
 //
+// TestGraphs does the same for random graphs (graph_linux_test.go): tools that the project
+// builds and runs, steps of several outputs that read what nobody declared, variables of the
+// environment, files beside objects. There the whole build folder is compared.
+// `make oracle-graphs STEPS=3000 SEED=1` makes as many steps as wanted.
+//
 // holes_linux_test.go says what each kind found before it was mended, and what it finds
 // when its mend is taken out, with seed and steps. To repeat that, take the mend out and
 // run its row by `ORACLE_HOLES=all go test ./oracle -run TestHoles`.
