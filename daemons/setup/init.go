@@ -12,9 +12,9 @@ import (
 	"github.com/RepliBuild/replibuild/ipc"
 )
 
-// Init looks at the C and C++ files in dir and writes a replibuild.toml that builds
-// them with the compilers and libraries of env; it returns the path of the file. A
-// file that is there is never overwritten.
+// Init writes a replibuild.toml for dir and returns its path. Where CMake or Meson builds
+// the folder, the file says so. Else it builds the C and C++ files in dir with the
+// compilers and libraries of env. A file that is there is never overwritten.
 func Init(ctx context.Context, dir string, env []string) (string, error) {
 	root, err := filepath.Abs(dir)
 	if err == nil {
@@ -27,9 +27,11 @@ func Init(ctx context.Context, dir string, env []string) (string, error) {
 	if _, err := os.Lstat(file); err == nil {
 		return "", ipc.Errorf(ipc.CodeConfig, "there is a %s in %s already", configFile, root).WithHint("it was left as it is; `replibuild compile` builds it")
 	}
-	text, err := propose(ctx, root, env)
-	if err != nil {
-		return "", err
+	text := proposeBuild(root)
+	if text == "" {
+		if text, err = propose(ctx, root, env); err != nil {
+			return "", err
+		}
 	}
 	if err := writeNew(file, text); err != nil {
 		return "", ipc.Errorf(ipc.CodeConfig, "cannot write %s: %v", file, cause(err)).WithHint("is the folder yours to write to?")

@@ -59,9 +59,6 @@ func TestInitNeverOverwrites(t *testing.T) {
 func TestInitBuilds(t *testing.T) {
 	withCompilers(t, []string{"g++"}, func(t *testing.T, _ string, newWorld func(string) *world) {
 		w := newWorld(`
--- CMakeLists.txt --
-cmake_minimum_required(VERSION 3.10)
-project(tooling VERSION 2.1 LANGUAGES C)
 -- include/tooling/sum.h --
 int sum(int a, int b);
 -- src/sum.c --
@@ -89,8 +86,8 @@ int main() {}
 		w.build(p)
 		w.runs(p, "add", "42\n")
 		w.runs(p, "sum_test", "")
-		if p.Project != "tooling" || p.Version != "2.1" || !slices.ContainsFunc(p.Targets, func(t ipc.Target) bool { return t.Kind == ipc.KindStatic }) {
-			t.Errorf("%s %s: %+v", p.Project, p.Version, p.Targets)
+		if !slices.ContainsFunc(p.Targets, func(t ipc.Target) bool { return t.Kind == ipc.KindStatic }) {
+			t.Errorf("%+v", p.Targets)
 		}
 	})
 }

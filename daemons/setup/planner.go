@@ -52,10 +52,14 @@ type target struct {
 	pic     bool     // its objects end up in a shared library
 }
 
-// run makes the plan. Mistakes are in p.problems; the error is for failures that are not
-// mistakes in the configuration.
+// run makes the plan, none for a project with [build]. Mistakes are in p.problems; the error
+// is for failures that are not mistakes in the configuration.
 func (p *planner) run() (*ipc.Plan, error) {
 	if !p.load() {
+		return nil, nil
+	}
+	if build := p.project.build; build != nil {
+		build.check(build.resolve(p.root), p.env, p.problems)
 		return nil, nil
 	}
 	p.makeTargets()

@@ -59,6 +59,7 @@ type project struct {
 	targets               []targetTable
 	steps                 []stepTable
 	dependencies          dependencies
+	build                 *buildTable // nil = a build of our own
 }
 
 // targetTable is one [targets.NAME].
@@ -111,6 +112,7 @@ func readProject(d *document, goos string, ps *problems) *project {
 		},
 		"generate":     func(n node) { r.tables(n, func(n node) { p.steps = append(p.steps, r.step(n)) }) },
 		"dependencies": func(n node) { p.dependencies = r.dependencies(n) },
+		"build":        func(n node) { p.build = r.readBuild(n) },
 	})
 	return p
 }

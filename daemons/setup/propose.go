@@ -14,9 +14,6 @@ import (
 func (l *layout) text() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "[project]\nname = %s\n", tomlString(l.name))
-	if l.version != "" {
-		fmt.Fprintf(&b, "version = %s\n", tomlString(l.version))
-	}
 	one := len(l.targets) == 1
 	l.writeCompilation(&b, one)
 	if !one {

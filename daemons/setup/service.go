@@ -154,6 +154,9 @@ func (s *Service) plan(ctx context.Context, env []string) (*ipc.Plan, error) {
 	if err := p.problems.err(); err != nil {
 		return nil, err
 	}
+	if plan == nil {
+		return nil, p.project.build.errOtherSystem(p.root)
+	}
 	s.state.keep(environment.PlanDigest(env, plan.WholeEnvironment), plan, p.w.deps, p.scanned)
 	return plan, nil
 }

@@ -16,7 +16,6 @@ import (
 type survey struct {
 	root     string
 	name     string // of the project
-	version  string
 	standard string // C++ standard that another build file asks for
 	sources  []*foundSource
 	headers  map[string]bool // paths from the root
@@ -52,7 +51,7 @@ const maxSurvey = 200_000
 
 // takeSurvey walks a folder.
 func takeSurvey(ctx context.Context, root string) (*survey, error) {
-	s := &survey{root: root, headers: map[string]bool{}}
+	s := &survey{root: root, name: filepath.Base(root), headers: map[string]bool{}}
 	files := 0
 	err := filepath.WalkDir(root, func(file string, d fs.DirEntry, err error) error {
 		if err != nil {
@@ -78,9 +77,6 @@ func takeSurvey(ctx context.Context, root string) (*survey, error) {
 	})
 	if err == nil {
 		err = ctx.Err()
-	}
-	if s.name == "" {
-		s.name = filepath.Base(root)
 	}
 	s.readMains()
 	return s, err
@@ -114,24 +110,15 @@ func isHeader(name string) bool {
 }
 
 var (
-	projectCall  = lazyregexp.New(`(?im)^\s*project\s*\(\s*['"]?([A-Za-z0-9_.+-]+)`)
-	versionWord  = lazyregexp.New(`(?is)^\s*project\s*\([^)]*?\bversion\s*:?\s*['"]?([0-9][0-9A-Za-z.+-]*)`)
+	projectCall  = lazyregexp.New(`(?im)^\s*project\s*\(`) // without one it is a part of another project
 	standardWord = lazyregexp.New(`(?i)\bCMAKE_CXX_STANDARD\s+(\d\d)\b|\bcxx_std_(\d\d)\b|cpp_std\s*=\s*(?:c|gnu)\+\+(\d\d)`)
 )
 
-// readBuildFile takes name, version and standard from another build system's file.
+// readBuildFile takes the C++ standard from another build system's file.
 func (s *survey) readBuildFile(rel string) {
 	text, err := os.ReadFile(absolute(s.root, rel))
 	if err != nil {
 		return
-	}
-	if m := projectCall().FindSubmatch(text); m != nil && s.name == "" {
-		s.name = string(m[1])
-	}
-	if at := projectCall().FindIndex(text); at != nil && s.version == "" {
-		if m := versionWord().FindSubmatch(text[at[0]:]); m != nil {
-			s.version = string(m[1])
-		}
 	}
 	if m := standardWord().FindSubmatch(text); m != nil {
 		s.standard = "c++" + string(slices.Concat(m[1], m[2], m[3]))

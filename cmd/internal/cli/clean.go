@@ -12,12 +12,19 @@ func (a *app) cleanCommand() *cobra.Command {
 		Short:   "Remove what builds have made; the cache stays",
 		Example: "  replibuild clean",
 		Long: "Remove the objects, targets and generated files of the project. Nothing ever needs this:\n" +
-			"it is for disk space. The cache stays, so the next build delivers from it.",
+			"it is for disk space. The cache stays, so the next build delivers from it. If [build] names\n" +
+			"another build system, its own clean is run.",
 		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			p, err := a.open()
+			p, err := a.find()
 			if err != nil {
 				return err
+			}
+			switch b, err := p.BuildSystem(); {
+			case err != nil:
+				return err
+			case b != nil:
+				return a.cleanForeign(cmd.Context(), b)
 			}
 			removed, err := p.Clean(cmd.Context())
 			if err != nil {

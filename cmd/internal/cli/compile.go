@@ -55,7 +55,14 @@ func (a *app) compile(cmd *cobra.Command, f compileFlags, files []string) error 
 	case f.trace != "" && f.options.Detach:
 		return ipc.Errorf(ipc.CodeBadRequest, "--trace needs to see the build, which --detach leaves alone")
 	}
-	p, err := a.open()
+	p, err := a.find()
+	if err == nil {
+		if b, err := p.BuildSystem(); err != nil {
+			return err
+		} else if b != nil {
+			return a.compileForeign(cmd.Context(), b, f, files)
+		}
+	}
 	if dir, err := a.ninjaFolder(p, err); err != nil {
 		return err
 	} else if dir != "" {

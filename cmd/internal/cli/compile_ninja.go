@@ -44,13 +44,20 @@ func isFile(path string) bool {
 	return err == nil && info.Mode().IsRegular()
 }
 
+// refuseOwn refuses the flags that need a plan of our own; dir is the build folder.
+func (f compileFlags) refuseOwn(a *app, dir string) error {
+	if !a.json && f.trace == "" && f.record == "" && !f.options.Detach && !f.options.NoCache {
+		return nil
+	}
+	return ipc.Errorf(ipc.CodeBadRequest, "%s is the folder of another build system: --json, --trace, --record, --detach and --no-cache are for projects of our own", dir).
+		WithHint("`replibuild ninja -C %s` has ninja's flags", dir)
+}
+
 // compileNinja builds a folder with a build.ninja, with the flags that `compile` and ninja
 // share.
 func (a *app) compileNinja(dir string, f compileFlags, files []string) error {
-	switch {
-	case a.json, f.trace != "", f.record != "", f.options.Detach, f.options.NoCache:
-		return ipc.Errorf(ipc.CodeBadRequest, "%s has a build.ninja and no replibuild.toml: --json, --trace, --record, --detach and --no-cache are for projects of our own", dir).
-			WithHint("`replibuild ninja -C %s` has ninja's flags", dir)
+	if err := f.refuseOwn(a, dir); err != nil {
+		return err
 	}
 	args := []string{"-C", dir}
 	if f.verbose {

@@ -38,7 +38,7 @@ func completion(suggest completer) cobra.CompletionFunc {
 
 // plan is the project's plan, nil if it cannot be had.
 func (a *app) plan(ctx context.Context) *ipc.Plan {
-	p, err := a.open()
+	p, err := a.openOwn()
 	if err != nil {
 		return nil
 	}

@@ -46,7 +46,7 @@ func (a *app) configShowCommand() *cobra.Command {
 		Use: "show", Short: "Print what the project comes to: compilers, targets, flags, modules, daemon settings", Args: noArguments,
 		Example: "  replibuild config show",
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			p, err := a.open()
+			p, err := a.find()
 			if err != nil {
 				return err
 			}
@@ -143,7 +143,7 @@ func (a *app) configCheckCommand() *cobra.Command {
 		Use: "check", Short: "Report every mistake in the configuration; exit 4 if there is one", Args: noArguments,
 		Example: "  replibuild config check",
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			p, err := a.open()
+			p, err := a.find()
 			if err != nil {
 				return err
 			}

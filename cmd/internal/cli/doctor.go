@@ -85,7 +85,7 @@ func (a *app) printFindings(findings []finding) {
 // there is one.
 func (a *app) examine(ctx context.Context) []finding {
 	all := []finding{checkPlatform(), a.checkHome()}
-	p, err := a.open()
+	p, err := a.find()
 	if err != nil {
 		return append(all, finding{"project", levelProblem, err.Error(), hintOf(err)})
 	}

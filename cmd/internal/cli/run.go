@@ -29,17 +29,23 @@ func (a *app) runCommand() *cobra.Command {
 }
 
 func (a *app) run(cmd *cobra.Command, f compileFlags, args []string) error {
-	p, err := a.open()
-	if err != nil {
-		return err
-	}
-	plan, err := p.Plan(cmd.Context())
+	p, err := a.find()
 	if err != nil {
 		return err
 	}
 	name := args
 	if dash := cmd.ArgsLenAtDash(); dash >= 0 {
 		name = args[:dash]
+	}
+	switch b, err := p.BuildSystem(); {
+	case err != nil:
+		return err
+	case b != nil:
+		return a.runForeign(cmd, b, f, name, args)
+	}
+	plan, err := p.Plan(cmd.Context())
+	if err != nil {
+		return err
 	}
 	target, err := program(plan, name)
 	if err != nil {
@@ -60,22 +66,33 @@ func (a *app) run(cmd *cobra.Command, f compileFlags, args []string) error {
 // program is the executable target that name[0] names, or the only one if name is empty.
 func program(plan *ipc.Plan, name []string) (*ipc.Target, error) {
 	all := executables(plan)
-	switch {
-	case len(all) == 0:
+	if len(all) == 0 {
 		return nil, ipc.Errorf(ipc.CodeUnknownFile, "the project has no program to run").
 			WithHint("give a target kind = \"executable\" in replibuild.toml")
+	}
+	found, err := pickProgram(all, name)
+	if err != nil {
+		return nil, err
+	}
+	return plan.Target(found), nil
+}
+
+// pickProgram returns the one of all, which is not empty, that name[0] names, or the only
+// one if name is empty.
+func pickProgram(all, name []string) (string, error) {
+	switch {
 	case len(name) == 0 && len(all) > 1:
-		return nil, usageError("run needs a TARGET: %s", strings.Join(all, ", ")).WithHint("for example: replibuild run %s", all[0])
+		return "", usageError("run needs a TARGET: %s", strings.Join(all, ", ")).WithHint("for example: replibuild run %s", all[0])
 	case len(name) == 0:
-		return plan.Target(all[0]), nil
+		return all[0], nil
 	case !slices.Contains(all, name[0]):
 		hint := "the programs are " + strings.Join(all, ", ")
 		if near := suggestion(name[0], all); near != "" {
 			hint = "did you mean " + near + "?"
 		}
-		return nil, ipc.Errorf(ipc.CodeUnknownFile, "there is no program %s", name[0]).WithHint("%s", hint)
+		return "", ipc.Errorf(ipc.CodeUnknownFile, "there is no program %s", name[0]).WithHint("%s", hint)
 	}
-	return plan.Target(name[0]), nil
+	return name[0], nil
 }
 
 func executables(plan *ipc.Plan) []string {

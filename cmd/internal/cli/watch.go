@@ -26,7 +26,7 @@ func (a *app) watchCommand() *cobra.Command {
 // watch builds until it is interrupted. A build that fails is waited out: the next
 // save may mend it.
 func (a *app) watch(cmd *cobra.Command, f compileFlags) error {
-	p, err := a.open()
+	p, err := a.openOwn()
 	if err != nil {
 		return err
 	}

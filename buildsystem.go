@@ -1,0 +1,58 @@
+package replibuild
+
+import (
+	"context"
+
+	"github.com/RepliBuild/replibuild/daemons"
+	"github.com/RepliBuild/replibuild/daemons/setup"
+	"github.com/RepliBuild/replibuild/daemons/setup/buildsystem"
+	"github.com/RepliBuild/replibuild/ipc"
+)
+
+// BuildSystem is what [build] in a replibuild.toml says: CMake, Meson, ninja or make builds
+// the project, in a build folder. The set of daemons belongs to that folder.
+type BuildSystem struct {
+	setup.BuildSystem
+	env []string
+	exe string
+}
+
+// BuildCaller is what the programs of a build system get: environment and streams.
+type BuildCaller = buildsystem.Caller
+
+// BuildSystem reads [build] of the project's replibuild.toml, nil if it has none. With
+// mistakes in the file, what could be read is returned beside the error.
+func (p *Project) BuildSystem() (*BuildSystem, error) {
+	b, err := setup.ReadBuildSystem(p.Root(), p.env)
+	if b == nil {
+		return nil, err
+	}
+	return &BuildSystem{*b, p.env, p.exe}, err
+}
+
+// ByMake reports whether make builds the project, not build.ninja.
+func (b *BuildSystem) ByMake() bool { return b.System == setup.SystemMake }
+
+// Open opens the set of the build folder, which need not exist.
+func (b *BuildSystem) Open() (*Project, error) {
+	return openRoot(b.BuildDir, Options{Env: b.env, Executable: b.exe})
+}
+
+// Configure makes the build folder ready if it is not. say is called with a line before
+// the build system starts.
+func (b *BuildSystem) Configure(ctx context.Context, c BuildCaller, say func(string)) error {
+	exe := b.exe
+	if exe == "" {
+		found, err := daemons.Executable(func(key string) string { return ipc.EnvValue(b.env, key) })
+		if err != nil {
+			return err
+		}
+		exe = found
+	}
+	return buildsystem.Configure(ctx, &b.BuildSystem, c, exe, say)
+}
+
+// Make runs make in the build folder and returns its exit code; jobs is its -j, 0 for none.
+func (b *BuildSystem) Make(ctx context.Context, c BuildCaller, jobs int, targets []string) (int, error) {
+	return buildsystem.Make(ctx, &b.BuildSystem, c, jobs, targets)
+}

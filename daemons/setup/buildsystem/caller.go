@@ -1,0 +1,85 @@
+package buildsystem
+
+import (
+	"context"
+	"errors"
+	"io"
+	"os"
+	"os/exec"
+	"runtime"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/RepliBuild/replibuild/daemons/setup"
+	"github.com/RepliBuild/replibuild/ipc"
+)
+
+// Caller is what a build system's program gets from the command that runs it.
+type Caller struct {
+	Env            []string // KEY=VALUE, without that of [build]
+	Stdin          io.Reader
+	Stdout, Stderr io.Writer
+}
+
+// patience is how long a program may take to end after an interrupt.
+const patience = 10 * time.Second
+
+// run runs the build system's program. It inherits keep, if that is not nil.
+func (c Caller) run(ctx context.Context, b *setup.BuildSystem, args []string, keep *os.File) error {
+	program, err := b.Program(c.Env)
+	if err != nil {
+		return err
+	}
+	cmd := c.command(ctx, b, program, args)
+	if keep != nil && runtime.GOOS != "windows" {
+		cmd.ExtraFiles = []*os.File{keep}
+	}
+	err = cmd.Run()
+	var exit *exec.ExitError
+	if err == nil || ctx.Err() != nil {
+		return ctx.Err()
+	}
+	if errors.As(err, &exit) && exit.ExitCode() > 0 {
+		return ipc.Errorf(ipc.CodeBuildFailed, "%s ended with exit code %d while it configured %s", b.System, exit.ExitCode(), b.BuildDir).
+			WithHint("its messages are above; change what they name, or [build] in replibuild.toml, and run `replibuild compile` again")
+	}
+	return ipc.Errorf(ipc.CodeBuildFailed, "%s failed while it configured %s: %v", b.System, b.BuildDir, err).
+		WithHint("run `replibuild compile` again")
+}
+
+func (c Caller) command(ctx context.Context, b *setup.BuildSystem, program string, args []string) *exec.Cmd {
+	cmd := exec.CommandContext(ctx, program, args...)
+	cmd.Env = append(b.Env(c.Env), "NINJA="+ninjaLink(b))
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = c.Stdin, c.Stdout, c.Stderr
+	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
+	cmd.WaitDelay = patience
+	if b.System == setup.SystemMake {
+		cmd.Env = b.Env(c.Env)
+	}
+	return cmd
+}
+
+// Make runs make in the build folder and returns its exit code. jobs is its -j, 0 for what
+// make_options and MAKEFLAGS say.
+func Make(ctx context.Context, b *setup.BuildSystem, c Caller, jobs int, targets []string) (int, error) {
+	program, err := b.Program(c.Env)
+	if err != nil {
+		return 0, err
+	}
+	args := append([]string{"-C", b.BuildDir}, b.Options...)
+	if jobs > 0 {
+		args = append(args, "-j"+strconv.Itoa(jobs))
+	}
+	err = c.command(ctx, b, program, append(args, targets...)).Run()
+	var exit *exec.ExitError
+	switch {
+	case ctx.Err() != nil:
+		return 0, ctx.Err()
+	case errors.As(err, &exit) && exit.ExitCode() > 0:
+		return exit.ExitCode(), nil
+	case err != nil:
+		return 0, ipc.Errorf(ipc.CodeBuildFailed, "make %s: %v", strings.Join(targets, " "), err)
+	}
+	return 0, nil
+}
