@@ -33,6 +33,12 @@ func (p *Project) BuildSystem() (*BuildSystem, error) {
 // ByMake reports whether make builds the project, not build.ninja.
 func (b *BuildSystem) ByMake() bool { return b.System == setup.SystemMake }
 
+// PlainNinja reports whether the build.ninja is not made by CMake or Meson.
+func (b *BuildSystem) PlainNinja() bool { return b.System == setup.SystemNinja }
+
+// Env returns env with what [build] adds to it.
+func (b *BuildSystem) Env(env []string) []string { return buildsystem.Env(&b.BuildSystem, env) }
+
 // Open opens the set of the build folder, which need not exist.
 func (b *BuildSystem) Open() (*Project, error) {
 	return openRoot(b.BuildDir, Options{Env: b.env, Executable: b.exe})

@@ -25,6 +25,7 @@ const (
 // BuildSystem is the table [build] of a replibuild.toml: the project is built by the
 // files of another build system, in a build folder.
 type BuildSystem struct {
+	Root        string   // the project's folder, in which the system's programs run
 	System      string   // SystemCMake, SystemMeson, SystemNinja or SystemMake; "" if the table has a mistake there
 	SourceDir   string   // with CMakeLists.txt or meson.build: absolute, symlinks resolved
 	BuildDir    string   // absolute, symlinks resolved as far as it exists
@@ -123,7 +124,7 @@ func (t *buildTable) resolve(root string) *BuildSystem {
 		return resolveExisting(absolute(root, w.text))
 	}
 	b := &BuildSystem{
-		System: t.system.text, SourceDir: folder(t.sourceDir, "."), BuildDir: folder(t.buildDir, "build"),
+		Root: root, System: t.system.text, SourceDir: folder(t.sourceDir, "."), BuildDir: folder(t.buildDir, "build"),
 		Targets: t.targets.texts(), Environment: t.environment,
 	}
 	if b.System == SystemMake && !t.buildDir.given() {

@@ -64,7 +64,10 @@ func (a *app) cleanForeign(ctx context.Context, b *replibuild.BuildSystem) error
 		return nil
 	}
 	c := a.inBuild(b).Caller
-	c.Args = []string{"-C", b.BuildDir, "-t", "clean"}
+	c.Args = []string{"-C", b.BuildDir, "clean"} // a target of CMake's and Meson's
+	if b.PlainNinja() {
+		c.Args = []string{"-C", b.BuildDir, "-t", "clean"}
+	}
 	if code := runNinja(c); code != exitDone {
 		return exitStatus(code)
 	}

@@ -92,11 +92,24 @@ func (a *app) examine(ctx context.Context) []finding {
 	if notice := p.HomeNotice(); notice != "" {
 		all = append(all, finding{"folder", levelWarning, notice, "set HOME, or REPLIBUILD_HOME to a folder of your own"})
 	}
-	all = append(all, checkConfiguration(ctx, p)...)
+	configuration, p, folder := a.checkProject(ctx, p)
+	all = append(all, configuration...)
 	all = append(all, checkDaemons(p.Status(ctx))...)
 	all = append(all, checkPorts(p, p.Status(ctx))...)
-	all = append(all, checkCache(ctx, p), checkFolder("build folder", filepath.Join(p.Root(), "build")))
+	all = append(all, checkCache(ctx, p), checkFolder("build folder", folder))
 	return all
+}
+
+// checkProject checks a project's configuration. It returns the project to which its set
+// belongs, and the build folder.
+func (a *app) checkProject(ctx context.Context, p *replibuild.Project) ([]finding, *replibuild.Project, string) {
+	b, err := p.BuildSystem()
+	if err == nil && b != nil {
+		if of, err := b.Open(); err == nil {
+			return []finding{{"configuration", levelOK, b.System + " builds the project in " + b.BuildDir, ""}}, of, b.BuildDir
+		}
+	}
+	return checkConfiguration(ctx, p), p, filepath.Join(p.Root(), "build")
 }
 
 func checkPlatform() finding {

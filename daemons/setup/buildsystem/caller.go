@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -50,14 +51,21 @@ func (c Caller) run(ctx context.Context, b *setup.BuildSystem, args []string, ke
 
 func (c Caller) command(ctx context.Context, b *setup.BuildSystem, program string, args []string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, program, args...)
-	cmd.Env = append(b.Env(c.Env), "NINJA="+ninjaLink(b))
+	cmd.Dir = b.Root // options may name files
+	cmd.Env = append(Env(b, c.Env), "PWD="+b.Root)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = c.Stdin, c.Stdout, c.Stderr
 	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
 	cmd.WaitDelay = patience
-	if b.System == setup.SystemMake {
-		cmd.Env = b.Env(c.Env)
-	}
 	return cmd
+}
+
+// Env returns env for a build in the folder: with the table's variables, and with our ninja
+// for Meson, which looks for one whenever it configures.
+func Env(b *setup.BuildSystem, env []string) []string {
+	if b.System == setup.SystemMeson {
+		env = append(slices.Clip(env), "NINJA="+ninjaLink(b))
+	}
+	return b.Env(env)
 }
 
 // Make runs make in the build folder and returns its exit code. jobs is its -j, 0 for what
