@@ -80,7 +80,7 @@ func TestDaemonSettingsAreDocumented(t *testing.T) {
 func TestProjectKeysAreDocumented(t *testing.T) {
 	t.Parallel()
 	documented := tableKeys(t, "configuration.md")
-	tables := []string{"project", "compilation", "output", "dependencies", "targets.a", "generate"}
+	tables := []string{"project", "build", "compilation", "output", "dependencies", "targets.a", "generate"}
 	known := make(map[string][]string)
 	var toml strings.Builder
 	for _, table := range tables {

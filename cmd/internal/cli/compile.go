@@ -33,8 +33,9 @@ func (a *app) compileCommand() *cobra.Command {
 		Use:   "compile [FILE…]",
 		Short: "Build the project, or compile only the files named",
 		Long: "Builds all targets, the targets that -t names, or compiles only the files named. The daemons\n" +
-			"are started if they do not run. Without a replibuild.toml, a build.ninja in this folder or in\n" +
-			"one folder build* beneath it is built, as `replibuild ninja` does.",
+			"are started if they do not run. If [build] of replibuild.toml names CMake or Meson, the build\n" +
+			"folder is configured when that is needed. Without a replibuild.toml, a build.ninja in this\n" +
+			"folder or in one folder build* beneath it is built, as `replibuild ninja` does.",
 		Example: "  replibuild compile\n  replibuild compile -t hello -v\n  replibuild compile src/main.cpp\n" +
 			"  replibuild compile --trace t.json    # for ui.perfetto.dev",
 		RunE: func(cmd *cobra.Command, files []string) error { return a.compile(cmd, f, files) },

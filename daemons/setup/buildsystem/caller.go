@@ -6,7 +6,6 @@ import (
 	"io"
 	"os"
 	"os/exec"
-	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -26,16 +25,14 @@ type Caller struct {
 // patience is how long a program may take to end after an interrupt.
 const patience = 10 * time.Second
 
-// run runs the build system's program. It inherits keep, if that is not nil.
-func (c Caller) run(ctx context.Context, b *setup.BuildSystem, args []string, keep *os.File) error {
+// configure runs the build system's program with args.
+func (c Caller) configure(ctx context.Context, b *setup.BuildSystem, args []string) error {
 	program, err := b.Program(c.Env)
 	if err != nil {
 		return err
 	}
 	cmd := c.command(ctx, b, program, args)
-	if keep != nil && runtime.GOOS != "windows" {
-		cmd.ExtraFiles = []*os.File{keep}
-	}
+	defer endWithParent(cmd)()
 	err = cmd.Run()
 	var exit *exec.ExitError
 	if err == nil || ctx.Err() != nil {

@@ -43,7 +43,7 @@ func Configure(ctx context.Context, b *setup.BuildSystem, c Caller, exe string, 
 	if why == "" {
 		return linkNinja(b, exe)
 	}
-	return configure(ctx, b, c, exe, lock, fresh, func() { say(fmt.Sprintf("🔧 Configuring %s by %s: %s", b.BuildDir, b.System, why)) })
+	return configure(ctx, b, c, exe, fresh, func() { say(fmt.Sprintf("🔧 Configuring %s by %s: %s", b.BuildDir, b.System, why)) })
 }
 
 func checkManifest(b *setup.BuildSystem) error {
@@ -80,8 +80,7 @@ func need(b *setup.BuildSystem) (why string, fresh bool) {
 	return "", false
 }
 
-// acquire takes the lock under which a folder is configured. The build system inherits it:
-// one that outlives a killed replibuild is waited for.
+// acquire takes the lock under which a folder is configured. It waits until ctx ends.
 func acquire(ctx context.Context, b *setup.BuildSystem, say func(string)) (*os.File, error) {
 	f, err := os.OpenFile(stateFile(b, "configure.lock"), os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
@@ -105,7 +104,7 @@ func acquire(ctx context.Context, b *setup.BuildSystem, say func(string)) (*os.F
 	}
 }
 
-func configure(ctx context.Context, b *setup.BuildSystem, c Caller, exe string, lock *os.File, fresh bool, begin func()) error {
+func configure(ctx context.Context, b *setup.BuildSystem, c Caller, exe string, fresh bool, begin func()) error {
 	if !fresh {
 		if err := checkForeign(b); err != nil {
 			return err
@@ -124,7 +123,7 @@ func configure(ctx context.Context, b *setup.BuildSystem, c Caller, exe string, 
 	if err := linkNinja(b, exe); err != nil {
 		return err
 	}
-	err := c.run(ctx, b, arguments(b), lock)
+	err := c.configure(ctx, b, arguments(b))
 	if ctx.Err() != nil {
 		return ctx.Err() // the record says that it did not come to an end
 	}
