@@ -32,12 +32,16 @@ type built struct {
 	said   []string
 }
 
+func newBuilt() *built {
+	return &built{units: map[string]ipc.UnitFinished{}, linked: map[string]ipc.LinkFinished{}, steps: map[string]ipc.StepFinished{}}
+}
+
 // build builds the project; m may happen meanwhile, or be nil.
 func (w *world) build(m *moment) *built {
 	w.t.Helper()
 	w.builds++
 	w.inPlace, w.starts = w.objects(), time.Now()
-	b := &built{units: map[string]ipc.UnitFinished{}, linked: map[string]ipc.LinkFinished{}, steps: map[string]ipc.StepFinished{}}
+	b := newBuilt()
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	p := w.project()

@@ -146,7 +146,7 @@ func (j *judgement) checkMode(what, file string, want fs.FileMode) {
 // shell; started is called when the first compiler starts.
 func (w *world) buildByCommand(started func(*exec.Cmd)) *built {
 	w.builds++
-	b := &built{units: map[string]ipc.UnitFinished{}, linked: map[string]ipc.LinkFinished{}}
+	b := newBuilt()
 	exe, err := os.Executable()
 	w.must(err)
 	how := "process"

@@ -26,7 +26,13 @@ func stepProject(t *testing.T) *project {
 // expectStep runs a step and compares what became of it.
 func (p *project) expectStep(what, script, status string, outputs ...string) ipc.ActionResult {
 	p.t.Helper()
-	r := p.generate(script, outputs...)
+	return p.expectCommand(what, []string{"sh", "-c", script}, status, outputs...)
+}
+
+// expectCommand is expectStep for a command without a shell.
+func (p *project) expectCommand(what string, args []string, status string, outputs ...string) ipc.ActionResult {
+	p.t.Helper()
+	r := p.generateBy(args, outputs...)
 	if r.Status != status {
 		p.t.Errorf("%s: %s because of %s, want %s\n%s", what, r.Status, r.Reason.Text, status, r.Diagnostics)
 	}

@@ -13,13 +13,19 @@ import (
 // generate runs a step of a script.
 func (p *project) generate(script string, outputs ...string) ipc.ActionResult {
 	p.t.Helper()
+	return p.generateBy([]string{"sh", "-c", script}, outputs...)
+}
+
+// generateBy is generate for a command without a shell.
+func (p *project) generateBy(args []string, outputs ...string) ipc.ActionResult {
+	p.t.Helper()
 	if s := p.start(); s.tracers.dir != "" {
 		if _, err := s.tracers.library(p.t.Context(), stepShell, p.env); err != nil {
 			p.t.Fatal(err)
 		}
 	}
 	r, err := p.one(p.t.Context(), p.stepRequest(ipc.Action{
-		ID: "step:" + outputs[0], Args: []string{"sh", "-c", script}, Inputs: []string{"api.txt"}, Outputs: outputs,
+		ID: "step:" + outputs[0], Args: args, Inputs: []string{"api.txt"}, Outputs: outputs,
 	}))
 	if err != nil {
 		p.t.Fatal(err)

@@ -42,6 +42,7 @@ func (d *commandTracker) track(ctx context.Context, t *process.Task, about *subj
 	if err != nil {
 		return &untracedCommand{way: byDeclaration, why: "what it reads cannot be seen: " + err.Error()}, nil
 	}
+	lib = lib.For(t.Args[0])
 	t.Env, t.Starter = lib.Env(t.Env, trace), lib.Starter(trace)
 	return &commandTracking{traceTracking{tracers: d.tracers, about: about, trace: trace, exe: stepShell, library: lib.Path}}, nil
 }

@@ -181,35 +181,36 @@ func TestUnfollowedGenerators(t *testing.T) {
 		"Go with C": func(p *project) { goProgram(p.t.(*testing.T), p.path("tools/gen"), generatorInGo, true) },
 		"static":    func(p *project) { p.helperProgram("tools/gen", generatorInC, "-static") },
 	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			p := stepProject(t)
-			p.write("data/one", "1")
-			p.write("tools/x", "")
-			make(p)
-			const script = "tools/gen"
-			p.expectStep("first", script, ipc.StatusCompiled, "build/gen/a.h")
-			if rec := p.s.records.get("step:build/gen/a.h"); rec.Uncacheable != "" || rec.Unsettled != "" {
-				t.Errorf("not stored: %q %q", rec.Uncacheable, rec.Unsettled)
-			}
-			if r := p.expectStep("again", script, ipc.StatusCached, "build/gen/a.h"); !r.InPlace {
-				t.Errorf("again: %s", r.Reason.Text)
-			}
-			p.remove("build")
-			p.expectStep("deleted", script, ipc.StatusCached, "build/gen/a.h")
-			for _, change := range []func(){
-				func() { p.write("data/one", "2") },
-				func() { p.write("data/two", "") },
-				func() { p.write("opt.txt", "") },
-			} {
-				before := p.read("build/gen/a.h")
-				change()
-				p.expectStep("changed", script, ipc.StatusCompiled, "build/gen/a.h")
-				if p.read("build/gen/a.h") == before {
-					t.Error("void: the output is the same")
+		for _, command := range [][]string{{"tools/gen"}, {"sh", "-c", "tools/gen"}} {
+			t.Run(name+" by "+command[0], func(t *testing.T) {
+				t.Parallel()
+				p := stepProject(t)
+				p.write("data/one", "1")
+				p.write("tools/x", "")
+				make(p)
+				p.expectCommand("first", command, ipc.StatusCompiled, "build/gen/a.h")
+				if rec := p.s.records.get("step:build/gen/a.h"); rec.Uncacheable != "" || rec.Unsettled != "" {
+					t.Errorf("not stored: %q %q", rec.Uncacheable, rec.Unsettled)
 				}
-			}
-		})
+				if r := p.expectCommand("again", command, ipc.StatusCached, "build/gen/a.h"); !r.InPlace {
+					t.Errorf("again: %s", r.Reason.Text)
+				}
+				p.remove("build")
+				p.expectCommand("deleted", command, ipc.StatusCached, "build/gen/a.h")
+				for _, change := range []func(){
+					func() { p.write("data/one", "2") },
+					func() { p.write("data/two", "") },
+					func() { p.write("opt.txt", "") },
+				} {
+					before := p.read("build/gen/a.h")
+					change()
+					p.expectCommand("changed", command, ipc.StatusCompiled, "build/gen/a.h")
+					if p.read("build/gen/a.h") == before {
+						t.Error("void: the output is the same")
+					}
+				}
+			})
+		}
 	}
 }
 

@@ -109,6 +109,15 @@ func (b Builder) kindFor(exe string) (kind binaryKind, observed bool, err error)
 	return kind, true, err
 }
 
+// For returns the library for a process of another executable than the one that it was built
+// for, without trying it there. A static program, or one in Go, is started by the second
+// observer.
+func (l Library) For(exe string) Library {
+	_, err := kindOf(exe)
+	l.Observed = l.Observer != "" && errors.Is(err, errUnfollowed)
+	return l
+}
+
 // errUnfollowed is wrapped by the errors of programs that only the second observer can
 // follow.
 var errUnfollowed = fmt.Errorf("%w by the object", ErrUntraceable)
