@@ -104,7 +104,8 @@ func (s *scratch) state(a *ipc.Action, line []string) digest {
 		s.reach(a.Source, read)
 	case ipc.ActionCommand:
 		read[line[0]] = s.text(line[0])
-		if strings.HasSuffix(line[0], "sh") { // the whole environment counts, but for the session's
+		isShell, isStatic := strings.HasSuffix(line[0], "sh"), !strings.Contains(read[line[0]], "ld-linux")
+		if isShell || isStatic { // the whole environment counts, but for the session's
 			for _, name := range variables[:3] {
 				read["env "+name] = ipc.EnvValue(s.env, name)
 			}
