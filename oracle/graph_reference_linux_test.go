@@ -2,6 +2,7 @@ package oracle
 
 import (
 	"bytes"
+	"debug/elf"
 	"fmt"
 	"io/fs"
 	"maps"
@@ -104,8 +105,7 @@ func (s *scratch) state(a *ipc.Action, line []string) digest {
 		s.reach(a.Source, read)
 	case ipc.ActionCommand:
 		read[line[0]] = s.text(line[0])
-		isShell, isStatic := strings.HasSuffix(line[0], "sh"), !strings.Contains(read[line[0]], "ld-linux")
-		if isShell || isStatic { // the whole environment counts, but for the session's
+		if strings.HasSuffix(line[0], "sh") || isStatic(read[line[0]]) { // the whole environment counts, but for the session's
 			for _, name := range variables[:3] {
 				read["env "+name] = ipc.EnvValue(s.env, name)
 			}
@@ -123,6 +123,13 @@ func (s *scratch) state(a *ipc.Action, line []string) digest {
 		parts = append(parts, file, read[file])
 	}
 	return digestOf(parts...)
+}
+
+// isStatic reports whether a program is linked statically: how it reads its environment is not
+// seen, so all of it counts.
+func isStatic(program string) bool {
+	f, err := elf.NewFile(strings.NewReader(program))
+	return err == nil && !slices.ContainsFunc(f.Progs, func(p *elf.Prog) bool { return p.Type == elf.PT_INTERP })
 }
 
 func (s *scratch) text(file string) string {

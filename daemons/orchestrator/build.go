@@ -221,6 +221,7 @@ func (b *build) learn(err error) {
 		m.token = "" // the daemon has other records than the local service
 	}
 	if b.plan != nil {
+		b.outputs.tidyBesides(b.plan)
 		m.asked.onlyOf(m.recorded)
 	}
 	good := err == nil && b.failures() == 0 && b.counts().Skipped == 0

@@ -24,6 +24,8 @@ type outputLog struct {
 	file jsonlFile
 	dir  string // the project's folder
 	log  *slog.Logger
+
+	isNew bool // the plan of this build is another one than that of the log was
 }
 
 // outputLine is one line of the log: the plan that the lines before it were compared
@@ -69,9 +71,8 @@ func (o *outputLog) note(t ipc.Track) {
 	}
 }
 
-// tidy removes the files that no action of the plan makes any more, as far as they are as
-// the build left them. It returns how many they were, and which of their nodes left the
-// plan.
+// tidy removes the files that no action of a new plan makes any more, as far as they are as
+// the build left them. It returns how many they were, and which of their nodes left the plan.
 func (o *outputLog) tidy(p *ipc.Plan) (removed int, gone []string) {
 	if o == nil {
 		return 0, nil
@@ -80,13 +81,30 @@ func (o *outputLog) tidy(p *ipc.Plan) (removed int, gone []string) {
 	if made.plan == p.ID && !made.copied {
 		return 0, nil
 	}
+	o.isNew = true
+	declared := declaredBy(p)
+	return o.removeUnmade(made, p, func(id, path string) bool { return declared[made.main[id]] && made.current(id, path) })
+}
+
+// tidyBesides removes, after a build by a new plan, the files beside outputs that were made
+// before and were not made this time. Compilation removes those that it has records of; a
+// process beside the daemons has none.
+func (o *outputLog) tidyBesides(p *ipc.Plan) {
+	if o != nil && o.isNew {
+		made := o.read(p.BuildDir)
+		o.removeUnmade(made, p, made.current)
+	}
+}
+
+// removeUnmade removes the files that the plan does not name, except those that
+// beside reports to lie beside an output of their node. It rewrites the log.
+func (o *outputLog) removeUnmade(made *madeFiles, p *ipc.Plan, beside func(id, path string) bool) (removed int, gone []string) {
 	declared, nodes := declaredBy(p), planNodes(p)
 	kept := []outputLine{{Plan: p.ID}}
 	for _, id := range made.ids {
 		line := outputLine{ID: id}
 		for _, f := range made.files[id] {
-			beside := nodes[id] && declared[made.main[id]] && made.current(id, f.Path)
-			if declared[f.Path] || beside || !o.remove(f, p.BuildDir) {
+			if declared[f.Path] || nodes[id] && beside(id, f.Path) || !o.remove(f, p.BuildDir) {
 				line.Files = append(line.Files, f)
 			}
 		}
