@@ -62,7 +62,7 @@ func TestTokensOfNoMake(t *testing.T) {
 	tokens, _, _ := takeTokens([]string{"MAKEFLAGS=--jobserver-auth=fifo:" + path}, 8)
 	held.Close() // make has died
 	if err := tokens.giveBack(); err == nil {
-		t.Error("given back to nobody")
+		t.Error("given back, though no jobserver is there")
 	}
 	for _, auth := range []string{"-2,-2", "1000,1001", "fifo:" + path + ".gone", "nonsense", "3"} {
 		if _, jobs, notice := takeTokens([]string{"MAKEFLAGS=--jobserver-auth=" + auth}, 8); jobs != 1 || notice == nil {

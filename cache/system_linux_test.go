@@ -287,7 +287,7 @@ func TestFolderOfOthersIsNotUsed(t *testing.T) {
 	}
 }
 
-// A FIFO in a blob's place stops nobody.
+// A FIFO in a blob's place blocks no reader.
 func TestFIFOInABlobsPlace(t *testing.T) {
 	t.Parallel()
 	s := open(t, t.TempDir(), Options{})

@@ -23,7 +23,7 @@ import (
 type LogLine struct {
 	Daemon  string
 	Time    time.Time // zero for a line before any with a time
-	Level   string    // "INFO", "WARN", …; "" for what is no JSON: the trace of a panic
+	Level   string    // "INFO", "WARN", …; "" for a line that is not JSON: the trace of a panic
 	Message string
 	Fields  map[string]any // the rest of the JSON object
 	Attrs   string         // Fields to be printed: " key=value" for each, sorted by key

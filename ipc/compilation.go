@@ -229,8 +229,8 @@ type CacheVerifyReply struct {
 	// Unsteady are actions whose command does not make the same twice, so that nothing can
 	// be said of the cache.
 	Unsteady []string `json:"unsteady,omitempty"`
-	// Absent counts units of the plan for which the cache has no object that belongs
-	// to what is there now.
+	// Absent counts actions of the plan for which the cache has no result that belongs
+	// to their present inputs.
 	Absent int64 `json:"absent,omitempty"`
 }
 

@@ -125,7 +125,7 @@ type NodeRecord struct {
 	Misses   []uint32 `json:"misses,omitempty"`
 	Listings []uint32 `json:"listings,omitempty"`
 	// Variables are those of the environment that the node was made from. Discovery, which
-	// knows nobody's environment, keeps none of them: who asks for a build compares.
+	// knows no environment, does not keep them: the orchestrator compares.
 	Variables []uint32 `json:"variables,omitempty"`
 	// Unsettled says that the node must not be taken for clean although it was
 	// made: an input changed meanwhile, or it can never be trusted (__TIME__).

@@ -297,7 +297,7 @@ func TestContactLostIsShown(t *testing.T) {
 	m.wantText(t, "contact lost")
 	for _, u := range m.state.All {
 		if u.Status == state.StatusRunning || u.Status == state.StatusQueued || u.Status == state.StatusUpToDate {
-			t.Errorf("%s is %s, though nobody knows", u.Name, u.Status)
+			t.Errorf("%s is %s, though its state is unknown", u.Name, u.Status)
 		}
 	}
 	m.wantNoText(t, "▸ running")
@@ -308,7 +308,7 @@ func TestContactLostIsShown(t *testing.T) {
 		t.Error("the clock of the build goes on")
 	}
 	if strings.Contains(before, state.StatusUpToDate) && strings.Contains(before, "≡ up to date") {
-		t.Error("files are up to date, though nobody watches")
+		t.Error("files are up to date, though no daemon watches")
 	}
 }
 

@@ -29,7 +29,7 @@ type world struct {
 	dirty   map[string]string // node → path of its cause
 	history []ipc.BuildRecord
 	last    map[string]ipc.ExplainFact
-	heard   func(ipc.Event) // nil: nobody listens
+	heard   func(ipc.Event) // nil: no listener
 	up      bool
 }
 

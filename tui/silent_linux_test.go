@@ -14,7 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// openPTY opens a terminal that nobody answers for: master reads what is written.
+// openPTY opens a terminal that answers no question: master reads what is written.
 func openPTY(t testing.TB, cols, rows uint16) (master, slave *os.File) {
 	t.Helper()
 	fd, err := unix.Open("/dev/ptmx", unix.O_RDWR|unix.O_NOCTTY|unix.O_CLOEXEC|unix.O_NONBLOCK, 0)

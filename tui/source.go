@@ -45,7 +45,7 @@ type (
 const (
 	batchEvery  = 33 * time.Millisecond  // events go to the model together
 	lookEvery   = 500 * time.Millisecond // is each daemon's lock held? 40 µs, no socket
-	lookSeldom  = 4                      // lookEvery times: while the orchestrator, who looks too, is heard
+	lookSeldom  = 4                      // lookEvery times, while the orchestrator is heard: it looks too
 	statusEvery = 5 * time.Second        // memory and uptime of daemons, and whether one hangs
 	logBacklog  = 2000                   // lines of the past
 	statusLimit = 2 * time.Second

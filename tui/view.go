@@ -67,7 +67,7 @@ func (m *Model) pane(p PaneID) panes.Pane {
 }
 
 // View implements [tea.Model]: a frame of exactly the terminal's size, one line a
-// row. Panes of which nothing changed are not drawn again.
+// row. Panes without a change are not drawn again.
 func (m *Model) View() string {
 	if m.w <= 0 || m.h <= 0 {
 		return ""

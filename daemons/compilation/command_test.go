@@ -50,7 +50,7 @@ func (p *project) projectInputs(id string) (paths []string) {
 	return paths
 }
 
-// What a step reads of the project is an input although nobody declared it; what it
+// What a step reads of the project is an input although it is not declared; what it
 // writes and reads again is none.
 func TestGenerateUndeclared(t *testing.T) {
 	t.Parallel()

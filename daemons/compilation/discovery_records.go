@@ -18,7 +18,7 @@ var noNames = ipc.ListingDigest(nil)
 // what units share.
 type recordBuilder struct {
 	view    *snapshot.Tree
-	track   ipc.Track // what is not handed over yet
+	track   ipc.Track // the part that is not handed over yet
 	handed  struct{ files, misses, listings, variables uint32 }
 	files   []recordedFile      // by path number
 	texts   []recordedFile      // by file number, of files whose content alone matters
@@ -103,13 +103,7 @@ func (b *recordBuilder) variables(node *ipc.NodeRecord, folders []recordedFolder
 }
 
 func (b *recordBuilder) variable(v ipc.Variable) uint32 {
-	i, known := b.environ[v]
-	if !known {
-		i = b.handed.variables + uint32(len(b.track.Variables))
-		b.track.Variables = append(b.track.Variables, v)
-		b.environ[v] = i
-	}
-	return i
+	return numbered(v, b.environ, &b.track.Variables, b.handed.variables)
 }
 
 // name names all of a record that discovery gets but for its outputs.
@@ -226,11 +220,17 @@ func (b *recordBuilder) missing(set snapshot.PackedSet) []uint32 {
 }
 
 func (b *recordBuilder) listing(l ipc.Listing) uint32 {
-	i, known := b.folder[l]
+	return numbered(l, b.folder, &b.track.Listings, b.handed.listings)
+}
+
+// numbered returns the number of v in a table whose first rows, handed of them, were
+// handed over already. A new v becomes a row.
+func numbered[T comparable](v T, numbers map[T]uint32, rows *[]T, handed uint32) uint32 {
+	i, known := numbers[v]
 	if !known {
-		i = b.handed.listings + uint32(len(b.track.Listings))
-		b.track.Listings = append(b.track.Listings, l)
-		b.folder[l] = i
+		i = handed + uint32(len(*rows))
+		*rows = append(*rows, v)
+		numbers[v] = i
 	}
 	return i
 }

@@ -65,7 +65,7 @@ func TestFolderSearchedTwice(t *testing.T) {
 			t.Errorf("turned: %+v", r)
 		}
 		p.sameAsPlain("src/main.cpp")
-		// What the compiler said of its search path was of the link as it was.
+		// The compiler reported its search path for the old text of the link.
 		p.write("first/value.h", "inline int value() { return 3; }\n")
 		p.build("src/main.cpp")
 		p.sameAsPlain("src/main.cpp")

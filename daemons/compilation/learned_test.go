@@ -71,7 +71,7 @@ func TestMemoryIsLearned(t *testing.T) {
 	p.cfg.Jobs, p.cfg.MaxMemory = 4, 350<<20
 	peak := build()
 	if n := most(); n > 2 {
-		t.Errorf("of units of which nothing is known, %d ran at a time, of up to %d MB each", n, peak>>20)
+		t.Errorf("of unknown units, %d ran at a time, of up to %d MB each", n, peak>>20)
 	}
 	p.s.slots.SetMaxMemory(peak*5/2 + 1)
 	build()

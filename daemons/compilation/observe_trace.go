@@ -333,8 +333,8 @@ func temporaryFolders(env []string) []string {
 var searchFlags = flagList("-Wl,", "-I", "-iquote", "-isystem", "-idirafter", "-L", "-rpath,", "-rpath-link,")
 
 // addLinks follows links again, and not by the view: see addListings. Where a path leads
-// that nobody asked about matters too if that is elsewhere: of two paths of one folder a
-// compiler searches the first only, and a file with #pragma once is read once.
+// matters too if that is another folder, although no call asked for it: of two paths of one
+// folder a compiler searches the first only, and a file with #pragma once is read once.
 func (w *traceTracking) addLinks(o preload.Observation, seen *observation) {
 	var follow snapshot.Links
 	root := w.about.view.Root

@@ -106,7 +106,7 @@ func (f *outputFiles) rename(paths []string) error {
 	return nil
 }
 
-// removeForeign removes what is not a file of its own from the places of outputs: a command
+// removeForeign removes from the places of outputs whatever is not a regular file: a command
 // would write through it.
 func (f *outputFiles) removeForeign() {
 	for _, out := range f.action.outputs {

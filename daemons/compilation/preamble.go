@@ -137,8 +137,8 @@ type stub struct {
 	text   []byte
 }
 
-// stub reads the block of a source of which the whole content is known. why says that
-// there is none.
+// stub reads the block of a source whose whole content is known. why says why there is
+// none.
 func (b *block) stub(v *snapshot.Tree) (st *stub, why string) {
 	if why := unusualPath(b.given); why != "" {
 		return nil, why
@@ -238,7 +238,7 @@ func (w *work) sourceEdited(t *attempt) bool {
 	return false
 }
 
-// preambleReason is for an object of which only the way in which it was made is wrong.
+// preambleReason is for an object that is wrong only because a preamble made it.
 func preambleReason(why string) ipc.Reason {
 	return ipc.Reason{Code: ipc.ReasonFlags, Text: "it was made with a preamble: " + why, Path: "preamble"}
 }

@@ -2,5 +2,5 @@
 
 package compilation
 
-// lowerPriority does nothing here: a preamble is made only while nobody builds.
+// lowerPriority does nothing here: a preamble is made only while no build runs.
 func lowerPriority(int) {}

@@ -12,7 +12,7 @@ import (
 // mark ends the stretch of time since the last mark, or since the attempt began.
 func (t *attempt) mark(name string) { t.took(name, time.Since(t.marked()).Seconds()) }
 
-// took is mark for a stretch of which the length is known.
+// took is mark for a span whose length is known.
 func (t *attempt) took(name string, seconds float64) {
 	t.spans = append(t.spans, ipc.Span{Name: name, Start: t.marked(), Seconds: seconds})
 }

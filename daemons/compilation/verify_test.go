@@ -85,7 +85,7 @@ func TestVerifyRecomputes(t *testing.T) {
 		p.sameAsPlain("src/main.cpp")
 		p.write("src/other.cpp", "int other() { return 2; }\n")
 		if r := p.verify(0, "src/other.cpp"); r.Absent != 1 || r.Recomputed != 0 {
-			t.Errorf("a source of which the cache has nothing: %+v", r)
+			t.Errorf("a source that the cache has no entry for: %+v", r)
 		}
 	})
 }

@@ -10,8 +10,8 @@ import (
 	"github.com/RepliBuild/replibuild/cache"
 )
 
-// Nobody waits for a copy but those who look for the same, those who want to know that
-// all is there, and who comes when too many wait already.
+// A copy is waited for by lookups of the same key, by a flush, and by a caller that comes
+// when too many copies wait.
 func TestStoring(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

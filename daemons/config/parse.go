@@ -93,7 +93,7 @@ func (p *parser) value(key string, node toml.Primitive) {
 	}
 }
 
-// tree returns the members of a table; ok is false for what is no table. (The decoder
+// tree returns the members of a table; ok is false for any other value. (The decoder
 // reads a number into a map without an error, as an empty one.)
 func (p *parser) tree(node toml.Primitive) (inner map[string]toml.Primitive, ok bool) {
 	var v any

@@ -42,7 +42,7 @@ func TestSyncEndsGathering(t *testing.T) {
 	tr.write("a.cpp", "1")
 	tr.record(nodeSpec{id: "a", inputs: []string{"a.cpp"}})
 	for i := range 20 {
-		tr.sync() // its cookie is removed: an event after which nobody waits
+		tr.sync() // its cookie is removed: an event that no Sync waits for
 		tr.write("a.cpp", fmt.Sprint("text ", i))
 		if r := tr.expect("a: changed a.cpp"); r.Mode != modeWatch {
 			t.Fatalf("mode %q", r.Mode)

@@ -91,7 +91,7 @@ type Stats struct {
 	Files          int     `json:"files"`
 	Folders        int     `json:"folders"` // spellings of folders that records mention
 	Watched        int     `json:"watched"` // folders
-	Unvouched      int     `json:"unvouched"`
+	Unverified     int     `json:"unverified"`
 	Syncs          uint64  `json:"syncs"`
 	CookieTimeouts uint64  `json:"cookie_timeouts"`
 	Rescans        uint64  `json:"rescans"`
@@ -210,7 +210,7 @@ func (s *Service) Stats(ctx context.Context) (any, error) {
 	c := &s.counts
 	out := Stats{
 		Nodes: len(s.graph.nodeByID), Dirty: len(s.graph.dirty), Files: s.graph.fileCount(),
-		Folders: len(s.graph.dirByPath), Unvouched: len(s.looseAt) + len(s.loose),
+		Folders: len(s.graph.dirByPath), Unverified: len(s.looseAt) + len(s.loose),
 		Syncs: c.syncs.Load(), CookieTimeouts: c.cookieTimeouts.Load(), Rescans: c.rescans.Load(),
 		Overflows: c.overflows.Load(), Events: c.events.Load(), Bursts: c.bursts.Load(), Looks: c.looks.Load(), Audits: c.audits.Load(),
 		FoundLate: c.late.Load(), AuditSeconds: time.Duration(c.auditNanos.Load()).Seconds(), Saves: c.saves.Load(),

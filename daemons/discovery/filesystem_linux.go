@@ -17,7 +17,7 @@ type traits struct {
 	kind     int64
 }
 
-// localKinds are the file systems that nobody but this kernel writes to, by magic
+// localKinds are the file systems that only this kernel writes to, by magic
 // number (linux/magic.h, statfs(2)). Everything else is taken for remote: NFS, SMB,
 // 9p, FUSE, virtiofs, vboxsf, proc, sysfs and whatever comes.
 var localKinds = map[int64]bool{

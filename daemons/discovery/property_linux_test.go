@@ -25,9 +25,9 @@ var (
 	someNames = []string{"x.h", "y.h", "z.cpp", "lnk", "b", "sys", "new\nline", "bad\xff"}
 )
 
-// dirty is the oracle: it looks at everything. must are the nodes that something
-// happened to, may those as well of which a file has another signature with the
-// content that matters: a Sync need not wait until that can be trusted.
+// dirty is the oracle: it looks at everything. must are the nodes that
+// changed. may are also those with a file that has another signature and the same content:
+// a Sync need not wait until that can be trusted.
 func (w *world) dirty() (must, may []string) {
 	for id, t := range w.records {
 		if !w.holds(t, w.sameContent) {
@@ -189,7 +189,7 @@ func (w *world) note(r *rapid.T) {
 	w.records[n.id] = track
 }
 
-// remake records other outputs for nodes of which Sync said that nothing else changed.
+// remake records other outputs for nodes that Sync reported as otherwise unchanged.
 func (w *world) remake(reply ipc.SyncReply) {
 	for _, n := range reply.Dirty {
 		if n.Set == "" {

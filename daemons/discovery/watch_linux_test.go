@@ -181,7 +181,7 @@ func TestUnreadableFolder(t *testing.T) {
 		return ok && slices.Contains(c.Paths, "inc/a.h")
 	})
 	closed.Store(false)
-	for tr.stats().Unvouched > 0 {
+	for tr.stats().Unverified > 0 {
 		time.Sleep(5 * time.Millisecond)
 	}
 	tr.write("inc/a.h", "y")

@@ -22,7 +22,7 @@ type folder struct {
 	watched bool
 	refused error // why it cannot be watched
 	traits  traits
-	hint    bool // watched for files that nobody has recorded yet
+	hint    bool // watched for files that no record has yet
 }
 
 type fileID struct{ dev, ino uint64 }
@@ -177,8 +177,8 @@ func (w *watches) hook(r *route, f *folder, name string) {
 	r.hops = append(r.hops, hop{f, name})
 }
 
-// unhook takes a route off its folders; those that nobody needs any more stay
-// watched until tidy.
+// unhook takes a route off its folders; those that no route needs any more
+// stay watched until tidy.
 func (w *watches) unhook(r *route) {
 	for _, h := range r.hops {
 		left := slices.DeleteFunc(h.in.hooks[h.name], func(x *route) bool { return x == r })

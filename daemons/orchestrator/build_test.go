@@ -227,7 +227,7 @@ func TestFailedStepSkipsItsReadersOnly(t *testing.T) {
 	withSteps(w)
 	s := w.service(t)
 	w.compilation.fails["step:build/gen/a.txt"] = true
-	o := build1(t, s, ipc.BuildRequest{}) // nobody knows who reads it
+	o := build1(t, s, ipc.BuildRequest{}) // it is not known who reads it
 	equal(t, "counts", o.Counts, ipc.Counts{Skipped: 3})
 	equal(t, "steps", []string{bodies[ipc.StepFinished](o)[0].Status, bodies[ipc.StepFinished](o)[1].Status}, []string{"failed", "skipped"})
 	equal(t, "detail", o.Detail, "build/gen/a.txt failed")

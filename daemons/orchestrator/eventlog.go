@@ -9,7 +9,7 @@ import (
 )
 
 // eventLog keeps the events of one build for all of its callers. Each reads at its
-// own pace from the first event on, so nobody waits for a slow one and whoever
+// own pace from the first event on, so a slow one delays no other, and one that
 // joins late misses nothing.
 type eventLog struct {
 	publish func(ipc.Event) // gets every event too, in order; must not block

@@ -145,7 +145,7 @@ func (h *history) trim() {
 	h.pending = min(h.pending, len(h.records))
 }
 
-// flush writes what is not written yet.
+// flush writes the lines that are still in memory.
 func (h *history) flush() error {
 	h.mu.Lock()
 	defer h.mu.Unlock()

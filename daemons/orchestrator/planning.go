@@ -132,8 +132,8 @@ func (b *build) askForPlan(req ipc.PlanRequest) (reply ipc.PlanReply, err error)
 
 func (b *build) setPlan(g *actionGraph) { b.graph, b.plan = g, g.plan }
 
-// adopt makes p the plan: discovery hears what it was made from and what is no part of it
-// any more. gone are the nodes whose files were removed.
+// adopt makes g the graph of this build. It tells discovery what the plan was made from and
+// which nodes left it. gone are the nodes whose files were removed.
 func (b *build) adopt(g *actionGraph, seen changes, gone []string) {
 	p := g.plan
 	isNew := b.lastBuild.planID != p.ID

@@ -109,8 +109,8 @@ func tellPositions(waiting []*job) {
 	}
 }
 
-// leave takes a caller off a job and reports whether it was the last one of a job
-// that nobody else wants, which is cancelled then.
+// leave takes a caller off a job. It reports whether that was the last one: the job is
+// cancelled then.
 func (q *queue) leave(j *job) bool {
 	q.mu.Lock()
 	j.callers--
@@ -232,7 +232,7 @@ type job struct {
 	pinned    bool // goes on without callers
 	looked    bool // it has asked what has changed
 	lookAgain bool // somebody joined since
-	sealed    bool // it ends: nobody can join
+	sealed    bool // it ends: no caller can join
 }
 
 // join needs the queue's mu.

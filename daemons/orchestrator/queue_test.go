@@ -253,7 +253,7 @@ func TestJoinedBuildLooksAgain(t *testing.T) {
 	})
 }
 
-// Whatever callers do: every build that is begun has one end, nobody gets less than
+// Whatever callers do: every build that is begun has one end, no caller gets less than
 // what was on disk when he asked, and nothing is left.
 func TestCallersProperty(t *testing.T) {
 	t.Parallel()

@@ -99,7 +99,7 @@ func TestStateFolderThatCannotBe(t *testing.T) {
 func TestBuildLock(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "state", "build.lock")
-	held, err := lockBuild(t.Context(), path, func() { t.Error("waits for nobody") })
+	held, err := lockBuild(t.Context(), path, func() { t.Error("waits though the lock is free") })
 	if err != nil || !held.held() {
 		t.Fatal(err)
 	}

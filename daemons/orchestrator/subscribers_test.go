@@ -239,7 +239,7 @@ func TestChangesAreFollowedAgain(t *testing.T) {
 				t.Errorf("auto %v: %d builds", auto, n)
 			}
 			if auto && bodies[ipc.BuildFinished](o)[0].Compiled != 1 {
-				t.Error("what changed while nobody told was not built")
+				t.Error("what changed without an event was not built")
 			}
 			a.cancel()
 		})

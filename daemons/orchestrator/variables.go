@@ -82,7 +82,8 @@ func (a *nodeVariables) saveAll() []savedVariables {
 
 func (a *nodeVariables) at(node string) int { return a.of[node] }
 
-// onlyOf forgets the sets that none of some nodes has. An old set would differ for ever.
+// onlyOf forgets all nodes but these, and the sets that no node needs any more: an old set
+// would differ for ever.
 func (a *nodeVariables) onlyOf(nodes map[string]bool) { *a = restoreVariables(a.save(nodes)) }
 
 // put notes what a node asked for.

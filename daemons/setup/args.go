@@ -15,7 +15,7 @@ func (p *planner) args(t *target, lang string) []string {
 		own, driver, standard, usual = s.cFlags, chain.CCArgs, s.cStandard, defaultCStandard
 	}
 	var args []string
-	add := func(written bool) { // what nobody wrote comes before what came with the compiler
+	add := func(written bool) { // defaults come before what came with the compiler
 		if standard.given() == written {
 			args = append(args, "-std="+orDefault(standard.text, usual))
 		}

@@ -39,7 +39,7 @@ type globber struct {
 	deep        bool
 	depth       int // slashes in the pattern
 	names       []string
-	odd         map[string]bool // names of what is no regular file: folders, links, sockets
+	odd         map[string]bool // names of other things than regular files: folders, links, sockets
 	err         error
 }
 

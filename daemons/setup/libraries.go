@@ -139,7 +139,7 @@ func (l *layout) reach(t *proposed) []*foundSource {
 	return out
 }
 
-// dropUnbuildable leaves out tests and examples that include what is not installed,
+// dropUnbuildable leaves out tests and examples with an include that is not installed,
 // so that the rest builds.
 func (l *layout) dropUnbuildable() {
 	l.targets = slices.DeleteFunc(l.targets, func(t *proposed) bool {

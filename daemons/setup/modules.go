@@ -208,7 +208,7 @@ func (r *resolver) offer(name string) {
 	}
 }
 
-// all lists what was resolved, by name: what is used, or what is not.
+// all lists the resolved names: those that are used, or those that are not.
 func (r *resolver) all(used bool) []ipc.Module {
 	out := []ipc.Module{}
 	for _, key := range sortedKeys(r.done) {

@@ -227,7 +227,7 @@ func (s *Service) Modules(ctx context.Context, req ipc.ModulesRequest) (ipc.Modu
 		return ipc.ModulesReply{}, err
 	}
 	used := p.resolver.all(true)
-	p.resolver.problems = &problems{} // what nobody asked for may be missing
+	p.resolver.problems = &problems{} // optional: it may be missing
 	p.resolver.store.problems = p.resolver.problems
 	if p.resolver.pkg.program == "" {
 		p.resolver.pkg = newPkgConfig(ctx, s.state, p.w, p.root, p.env)

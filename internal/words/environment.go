@@ -31,7 +31,7 @@ func stateText(verb string, s environment.State) string {
 	case !s.Set:
 		return verb + " not set"
 	case !s.Kept:
-		return verb + " set to what is not shown"
+		return verb + " another value"
 	}
 	return verb + " " + strconv.Quote(shortened(s.Value))
 }

@@ -13,7 +13,7 @@ func TestEnvironment(t *testing.T) {
 		{environment.Unset, "=1", `X is "1", it was not set`},
 		{"=1", environment.Unset, `X is not set, it was "1"`},
 		{"=", "=2", `X is "2", it was ""`},
-		{"#1", "#2", "X is set to what is not shown, it was set to what is not shown"},
+		{"#1", "#2", "X is another value, it was another value"},
 		{"=\x1b[31m\n", "=b", `X is "b", it was "\x1b[31m\n"`},
 	} {
 		if got := Environment(environment.Difference("X", tt.old, tt.now)).Text; got != tt.want {

@@ -173,11 +173,11 @@ func (a *app) printVerified(r ipc.CacheVerifyReply, readOnly bool) error {
 	a.printf("Made again: %d, different: %d\n", r.Recomputed, len(r.Different))
 	list(r.Different)
 	if len(r.Unsteady) > 0 {
-		a.printf("%d cannot be compared: the plain compiler does not make the same object twice\n", len(r.Unsteady))
+		a.printf("%d cannot be compared: the plain command does not make the same twice\n", len(r.Unsteady))
 		list(r.Unsteady)
 	}
 	if r.Absent > 0 {
-		a.printf("%d units have no object in the cache for their present files\n", r.Absent)
+		a.printf("%d actions have no result in the cache for their present inputs\n", r.Absent)
 	}
 	return nil
 }

@@ -37,7 +37,7 @@ type Theme struct {
 	Dark        bool
 	Backgrounds [2]string // darkest and lightest background that it can be read on
 	Selected    string    // background of the selected row
-	Selected256 int       // the same of 256 colours, of which the nearest ones are too far away
+	Selected256 int       // the same for 256 colours: the nearest ones are too far away
 	inks        [roles]ink
 }
 

@@ -76,7 +76,7 @@ const (
 	maxSamples = 60
 )
 
-// New makes the state of a project of which nothing is known yet.
+// New makes the state of a project before anything is known.
 func New(root, set string) *State {
 	s := &State{Root: root, Set: set, Link: LinkConnecting, units: map[string]int{}, samples: map[string][]Sample{}, last: map[string]ipc.ExplainFact{}}
 	for _, name := range ipc.DaemonNames() {

@@ -329,7 +329,7 @@ func TestNothingIsKnownWithoutContact(t *testing.T) {
 
 	s.EndedElsewhere()
 	if !s.Running() {
-		t.Error("a build of which nobody knows more has ended")
+		t.Error("a build without further events has ended")
 	}
 	s.AddRecord(ipc.BuildRecord{Build: "b9", Started: t0.Add(time.Minute), Success: true})
 	s.EndedElsewhere()

@@ -13,7 +13,7 @@ func (l *List) Move(n, count int) { l.Set(l.Cursor+n, count) }
 // Set puts the cursor on a row, or on the nearest there is.
 func (l *List) Set(row, count int) { l.Cursor = max(0, min(row, count-1)) }
 
-// Fit makes cursor and offset valid for count rows of which height are seen.
+// Fit makes cursor and offset valid for count rows; height of them are seen.
 func (l *List) Fit(count, height int) {
 	l.Set(l.Cursor, count)
 	height = max(height, 1)

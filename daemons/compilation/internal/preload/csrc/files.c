@@ -219,8 +219,8 @@ WRAP(ssize_t, __readlinkat_chk, (int dirfd, const char *path, char *buffer, size
 	return n;
 }
 
-/* resolved records a path of which the links were followed: as one, whether or not
- * there were any, for a link may take the place of any part of it. */
+/* resolved records a path whose links were followed, as such, whether or not there were
+ * any: a link may take the place of any part of it. */
 static void resolved(const char *result, const char *path) {
 	if (!tracing())
 		return;

@@ -115,7 +115,7 @@ extern uint64_t folder_changes; /* how often the working folder changed */
 int tracing(void);          /* whether this process records; attaches it the first time */
 void attach_again(void);    /* after the environment was replaced */
 void note(char kind, int dirfd, const char *path);
-void note_text(char kind, const char *text); /* what is no path */
+void note_text(char kind, const char *text); /* a text that is not a path */
 void note_stamped(char kind, int dirfd, const char *path, const struct stamp *s);
 int first_note(char kind, int dirfd, const char *path); /* whether note would write it */
 void note_failure(int dirfd, const char *path, int error);

@@ -5,8 +5,8 @@
  *
  * OBJECT is the preloaded object ("" = none), TRACE the setting of the trace
  * (REPLIBUILD_TRACE=...), LOADER the dynamic loader of programs that the object can be loaded
- * into, MODE is "all" to watch these too. PATH is executed with the arguments, of which the
- * first is its name. With "try" for PATH nothing runs: the exit status says whether it could.
+ * into, MODE is "all" to watch these too. PATH is executed with the arguments; the
+ * first one is its name. With "try" for PATH nothing runs: the exit status says whether it could.
  *
  * The process that was started becomes the program, so that its parent, its number, its
  * signals and its exit are those of the program. The observer is a child of it that the
