@@ -38,32 +38,21 @@ func (p *Project) Watch(ctx context.Context, noDaemon bool, build func() error) 
 		if err := build(); err != nil {
 			return err
 		}
-		if err := waitForQuiet(ctx, changed, failed); err != nil {
+		if err := awaitChange(ctx, changed, failed); err != nil {
 			return err
 		}
 	}
 }
 
-// waitForQuiet returns after a change once no further one came for a moment.
-func waitForQuiet(ctx context.Context, changed <-chan struct{}, failed <-chan error) error {
+// awaitChange returns after a change once no further one came for a moment.
+func awaitChange(ctx context.Context, changed <-chan struct{}, failed <-chan error) error {
 	select {
 	case <-changed:
+		return pause.Quiet(ctx, changed, quiet, patience)
 	case err := <-failed:
 		return err
 	case <-ctx.Done():
 		return ctx.Err()
-	}
-	limit := time.After(patience)
-	for {
-		select {
-		case <-changed:
-		case <-time.After(quiet):
-			return nil
-		case <-limit:
-			return nil
-		case <-ctx.Done():
-			return ctx.Err()
-		}
 	}
 }
 

@@ -1,7 +1,6 @@
 package orchestrator
 
 import (
-	"context"
 	"strings"
 	"time"
 
@@ -91,31 +90,10 @@ func (s *Service) buildAfterChanges(poke <-chan struct{}) {
 		case <-s.ctx.Done():
 			return
 		}
-		if waitForQuiet(s.ctx, poke) != nil {
+		if pause.Quiet(s.ctx, poke, autoQuiet, autoPatience) != nil {
 			return
 		}
 		s.buildUnattended()
-	}
-}
-
-// waitForQuiet returns when no poke has come for autoQuiet, at the latest after
-// autoPatience.
-func waitForQuiet(ctx context.Context, poke <-chan struct{}) error {
-	limit := time.NewTimer(autoPatience)
-	defer limit.Stop()
-	quiet := time.NewTimer(autoQuiet)
-	defer quiet.Stop()
-	for {
-		select {
-		case <-poke:
-			quiet.Reset(autoQuiet)
-		case <-quiet.C:
-			return nil
-		case <-limit.C:
-			return nil
-		case <-ctx.Done():
-			return ctx.Err()
-		}
 	}
 }
 

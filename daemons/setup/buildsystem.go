@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/RepliBuild/replibuild/internal/lazyregexp"
+	"github.com/RepliBuild/replibuild/internal/tomlplace"
 	"github.com/RepliBuild/replibuild/ipc"
 )
 
@@ -175,7 +176,7 @@ func (t *buildTable) check(b *BuildSystem, env []string, ps *problems) {
 func (t *buildTable) checkAlone(ps *problems) {
 	for _, key := range []string{"compilation", "output", "targets", "generate", "dependencies"} {
 		if _, there := t.doc.tree[key]; there {
-			at := location{doc: t.doc, path: keyPath("").child(key)}
+			at := location{doc: t.doc, path: tomlplace.Path("").Child(key)}
 			ps.at(at.key(), "leave out one of the two", "%s and build cannot be in one file: build leaves the targets to another build system", at.path)
 		}
 	}

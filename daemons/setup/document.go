@@ -1,14 +1,13 @@
 package setup
 
 import (
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
 	"sort"
-	"strings"
 
 	"github.com/BurntSushi/toml"
+	"github.com/RepliBuild/replibuild/internal/tomlplace"
 	"github.com/RepliBuild/replibuild/internal/tomlvalue"
 )
 
@@ -17,9 +16,9 @@ const configFile = "replibuild.toml"
 
 // document is one TOML file with the place of everything in it.
 type document struct {
-	name  string // as people are told
-	tree  map[string]any
-	marks map[keyPath]mark
+	name   string // as people are told
+	tree   map[string]any
+	places tomlplace.Places
 }
 
 // parseDocument reads a text. After a syntax error nothing can be read, so it is the only
@@ -27,26 +26,13 @@ type document struct {
 func parseDocument(name, text string, ps *problems) *document {
 	d := &document{name: name, tree: map[string]any{}}
 	if _, err := toml.Decode(text, &d.tree); err != nil {
-		d.marks = map[keyPath]mark{}
-		message := err.Error()
-		var pe toml.ParseError
-		if errors.As(err, &pe) {
-			at := positionAt(text, pe.Position.Start)
-			d.marks[""] = mark{at, at}
-			message = pe.Message
-		}
+		message, at := tomlplace.SyntaxError(text, err)
+		d.places = tomlplace.Places{"": {Key: at, Value: at}}
 		ps.at(location{doc: d}, "", "not valid TOML: %s", message)
 		return nil
 	}
-	d.marks = locate(text)
+	d.places = tomlplace.Locate(text)
 	return d
-}
-
-// positionAt turns an offset into a position. The library's own line is that of the
-// next one for a mistake at the end of a line.
-func positionAt(text string, offset int) position {
-	before := text[:max(0, min(offset, len(text)))]
-	return position{strings.Count(before, "\n") + 1, len(before) - strings.LastIndexByte(before, '\n')}
 }
 
 func (d *document) root() node { return node{location{doc: d}, d.tree} }
@@ -109,7 +95,7 @@ func (r *reader) table(n node, known fields) {
 		return
 	}
 	for _, key := range slices.Sorted(maps.Keys(tree)) {
-		child := node{location{doc: n.doc, path: n.path.child(key)}, tree[key]}
+		child := node{location{doc: n.doc, path: n.path.Child(key)}, tree[key]}
 		if read, ok := known[key]; ok {
 			read(child)
 			continue
@@ -127,16 +113,16 @@ func (r *reader) each(n node, read func(name string, child node)) {
 		return
 	}
 	children := make([]node, 0, len(tree))
-	names := map[keyPath]string{}
+	names := map[tomlplace.Path]string{}
 	for key, value := range tree {
-		child := node{location{doc: n.doc, path: n.path.child(key)}, value}
+		child := node{location{doc: n.doc, path: n.path.Child(key)}, value}
 		children = append(children, child)
 		names[child.path] = key
 	}
 	sort.Slice(children, func(i, j int) bool {
 		a, b := children[i].key().position(), children[j].key().position()
 		if a != b {
-			return a.line < b.line || a.line == b.line && a.column < b.column
+			return a.Line < b.Line || a.Line == b.Line && a.Column < b.Column
 		}
 		return children[i].path < children[j].path
 	})
@@ -153,7 +139,7 @@ func (r *reader) tables(n node, read func(node)) {
 		return
 	}
 	for i, item := range items {
-		child := node{location{doc: n.doc, path: n.path.item(i)}, item}
+		child := node{location{doc: n.doc, path: n.path.Item(i)}, item}
 		if _, ok := item.(map[string]any); !ok {
 			r.wrongType(child, "a table", fmt.Sprintf("write [[%s]] and its keys below", n.path))
 			continue
@@ -224,7 +210,7 @@ func (r *reader) words(into *words, checks ...check) func(node) {
 		}
 		into.items, into.location = []word{}, n.location
 		for i, item := range items {
-			at := location{doc: n.doc, path: n.path.item(i)}
+			at := location{doc: n.doc, path: n.path.Item(i)}
 			text, ok := item.(string)
 			if !ok {
 				r.wrongType(node{at, item}, "a string", "")

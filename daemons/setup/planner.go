@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/RepliBuild/replibuild/internal/lazyregexp"
+	"github.com/RepliBuild/replibuild/internal/tomlplace"
 	"github.com/RepliBuild/replibuild/ipc"
 )
 
@@ -137,7 +138,7 @@ func fileNameOf(name string) string {
 func (p *planner) makeTargets() {
 	pr := p.project
 	if len(pr.targets) == 0 {
-		at := location{doc: p.doc, path: keyPath("").child("project")}
+		at := location{doc: p.doc, path: tomlplace.Path("").Child("project")}
 		p.targets = []*target{{name: fileNameOf(p.projectName()), at: at, kind: pr.kind.text, table: pr.base, library: pr.library}}
 		return
 	}

@@ -5,13 +5,14 @@ import (
 	"sort"
 	"strings"
 
+	"github.com/RepliBuild/replibuild/internal/tomlplace"
 	"github.com/RepliBuild/replibuild/ipc"
 )
 
 // location is where something stands in a document; the zero location is nowhere.
 type location struct {
 	doc   *document
-	path  keyPath
+	path  tomlplace.Path
 	asKey bool // the key is meant, not its value
 }
 
@@ -22,19 +23,12 @@ func (p location) key() location {
 }
 
 // position is the line and column of p, or of the nearest table that contains it.
-func (p location) position() position {
-	for path := p.path; ; {
-		m, ok := p.doc.marks[path]
-		switch {
-		case ok && p.asKey:
-			return m.key
-		case ok:
-			return m.value
-		case path == "":
-			return position{}
-		}
-		path = path[:max(strings.LastIndexAny(string(path), "\x00\x01"), 0)]
+func (p location) position() tomlplace.Position {
+	mark := p.doc.places.Nearest(p.path)
+	if p.asKey {
+		return mark.Key
 	}
+	return mark.Value
 }
 
 // problems collects mistakes.
@@ -51,7 +45,7 @@ func (ps *problems) at(p location, suggestion, format string, args ...any) {
 	if p.doc != nil {
 		problem.File = p.doc.name
 		pos := p.position()
-		problem.Line, problem.Column = pos.line, pos.column
+		problem.Line, problem.Column = pos.Line, pos.Column
 	}
 	if ps.known == nil {
 		ps.known = map[ipc.Problem]bool{}

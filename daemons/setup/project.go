@@ -226,7 +226,7 @@ func (r *reader) requirements(into *[]requirement) func(node) {
 			return
 		}
 		for i, item := range items {
-			child := node{location{doc: n.doc, path: n.path.item(i)}, item}
+			child := node{location{doc: n.doc, path: n.path.Item(i)}, item}
 			var req requirement
 			if _, isText := item.(string); isText {
 				r.word(&req.name, notEmpty, moduleName)(child)

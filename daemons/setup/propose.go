@@ -7,6 +7,7 @@ import (
 	"sort"
 	"strings"
 
+	"github.com/RepliBuild/replibuild/internal/tomlplace"
 	"github.com/RepliBuild/replibuild/ipc"
 )
 
@@ -55,7 +56,7 @@ func (l *layout) writeCompilation(b *strings.Builder, one bool) {
 }
 
 func (l *layout) writeTarget(b *strings.Builder, t *proposed) {
-	fmt.Fprintf(b, "\n[targets.%s]\nkind = %q\n", quotedKey(t.name), t.kind)
+	fmt.Fprintf(b, "\n[targets.%s]\nkind = %q\n", tomlplace.QuotedKey(t.name), t.kind)
 	for _, line := range l.sourceLines(t, false) {
 		b.WriteString(line + "\n")
 	}

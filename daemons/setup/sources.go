@@ -244,7 +244,7 @@ func (p *planner) nearFile(name string) string {
 // warn adds a notice with its place.
 func (p *planner) warn(at location, suggestion, message string) {
 	pos := at.position()
-	text := fmt.Sprintf("%s:%d:%d: %s", at.doc.name, pos.line, pos.column, message)
+	text := fmt.Sprintf("%s:%d:%d: %s", at.doc.name, pos.Line, pos.Column, message)
 	if suggestion != "" {
 		text += " (" + suggestion + ")"
 	}

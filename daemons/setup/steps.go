@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/RepliBuild/replibuild/internal/tomlplace"
 	"github.com/RepliBuild/replibuild/ipc"
 )
 
@@ -41,7 +42,7 @@ func (p *planner) makeSteps() {
 // stepOutputs checks where a step writes.
 func (p *planner) stepOutputs(s *step) {
 	if !s.table.outputs.given() || len(s.table.outputs.items) == 0 {
-		if s.table.outputs.given() || !p.complained(s.table.path.child("outputs")) {
+		if s.table.outputs.given() || !p.complained(s.table.path.Child("outputs")) {
 			p.problems.at(s.table.location, `for example outputs = ["api.h"]`, "%s has no outputs", s.table.path)
 		}
 		return
@@ -78,7 +79,7 @@ func (p *planner) outputAround(output string) string {
 }
 
 // complained reports whether a mistake was found at a path or beneath it.
-func (p *planner) complained(at keyPath) bool {
+func (p *planner) complained(at tomlplace.Path) bool {
 	return slices.ContainsFunc(p.problems.list, func(problem ipc.Problem) bool {
 		return strings.HasPrefix(problem.Message, at.String()+" ")
 	})
@@ -88,7 +89,7 @@ func (p *planner) complained(at keyPath) bool {
 func (p *planner) stepCommand(s *step) {
 	words := s.table.command.items
 	if len(words) == 0 {
-		if s.table.command.given() || !p.complained(s.table.path.child("command")) {
+		if s.table.command.given() || !p.complained(s.table.path.Child("command")) {
 			p.problems.at(s.table.location, `for example command = ["python3", "tools/gen.py", "{out}/api.h"]`, "%s has no command", s.table.path)
 		}
 		return

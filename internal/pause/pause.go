@@ -29,3 +29,24 @@ func Wake(c chan<- struct{}) {
 	default:
 	}
 }
+
+// Quiet waits until nothing was sent to c for d, at the latest until limit has passed. It
+// returns the error of ctx if that ends first.
+func Quiet(ctx context.Context, c <-chan struct{}, d, limit time.Duration) error {
+	latest := time.NewTimer(limit)
+	defer latest.Stop()
+	quiet := time.NewTimer(d)
+	defer quiet.Stop()
+	for {
+		select {
+		case <-c:
+			quiet.Reset(d)
+		case <-quiet.C:
+			return nil
+		case <-latest.C:
+			return nil
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}

@@ -1,4 +1,4 @@
-package setup
+package tomlplace
 
 import (
 	"fmt"
@@ -29,7 +29,7 @@ y = 2
 "é" = true
 [ "a" . 'd' ]
 `
-	marks := locate(text)
+	marks := Locate(text)
 	want := map[string][2]string{ // key and value
 		"top":              {"2:1", "2:7"},
 		"a":                {"3:1", "3:1"},
@@ -53,7 +53,7 @@ y = 2
 	}
 	got := map[string][2]string{}
 	for path, m := range marks {
-		got[path.String()] = [2]string{fmt.Sprintf("%d:%d", m.key.line, m.key.column), fmt.Sprintf("%d:%d", m.value.line, m.value.column)}
+		got[path.String()] = [2]string{fmt.Sprintf("%d:%d", m.Key.Line, m.Key.Column), fmt.Sprintf("%d:%d", m.Value.Line, m.Value.Column)}
 	}
 	for path, places := range want {
 		if got[path] != places {
@@ -70,32 +70,57 @@ func checkLocated(t *testing.T, text string) {
 	if _, err := toml.Decode(text, &tree); err != nil {
 		return
 	}
-	marks := locate(text)
+	marks := Locate(text)
 	lines := strings.Split(text, "\n")
-	var walk func(path keyPath, v any)
-	walk = func(path keyPath, v any) {
+	var walk func(path Path, v any)
+	walk = func(path Path, v any) {
 		if path != "" {
 			m, ok := marks[path]
 			if !ok {
 				t.Fatalf("no place for %s in %q", path, text)
 			}
-			for _, p := range []position{m.key, m.value} {
-				if p.line < 1 || p.line > len(lines) || p.column < 1 || p.column > len(lines[p.line-1])+1 {
+			for _, p := range []Position{m.Key, m.Value} {
+				if p.Line < 1 || p.Line > len(lines) || p.Column < 1 || p.Column > len(lines[p.Line-1])+1 {
 					t.Fatalf("%s is placed at %v, outside of %q", path, p, text)
 				}
 			}
 		}
-		if items, ok := elements(v); ok {
-			for i, item := range items {
-				walk(path.item(i), item)
+		switch v := v.(type) {
+		case []any:
+			for i, item := range v {
+				walk(path.Item(i), item)
 			}
-		} else if table, ok := v.(map[string]any); ok {
-			for key, item := range table {
-				walk(path.child(key), item)
+		case []map[string]any:
+			for i, item := range v {
+				walk(path.Item(i), item)
+			}
+		case map[string]any:
+			for key, item := range v {
+				walk(path.Child(key), item)
 			}
 		}
 	}
 	walk("", tree)
+}
+
+func TestNearest(t *testing.T) {
+	t.Parallel()
+	places := Locate("[a]\nb = 1\n")
+	if at := places.Nearest(Path("").Child("a").Child("c").Item(3)); at.Key != (Position{1, 1}) {
+		t.Errorf("what is missing in [a]: %v", at)
+	}
+	if at := places.Nearest(Path("").Child("x")); at != (Mark{}) {
+		t.Errorf("a key of no table: %v", at)
+	}
+}
+
+func TestSyntaxError(t *testing.T) {
+	t.Parallel()
+	const text = "a = 1\nb =\nc = 2\n"
+	_, err := toml.Decode(text, &map[string]any{})
+	if message, at := SyntaxError(text, err); at.Line != 2 || message == "" {
+		t.Errorf("%q at %v", message, at)
+	}
 }
 
 func FuzzLocate(f *testing.F) {

@@ -1,25 +1,32 @@
-package setup
+// Package tomlplace says where the values of a TOML text stand, for messages about mistakes.
+// The TOML library tells the place of a syntax error, but not of a key, of a list's element
+// or of one of several [[tables]].
+package tomlplace
 
 import (
+	"errors"
 	"strconv"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/BurntSushi/toml"
 )
 
-// The TOML library tells the place of a syntax error, but not of a key, of a list's
-// element or of one of several [[tables]]; every mistake needs these. locate walks a
-// text that the library has accepted, so it only has to find where things are, not
-// whether they are right.
-
-// keyPath names a value: the keys that lead to it, each after a NUL, and positions
+// Path names a value: the keys that lead to it, each after a NUL, and positions
 // in lists after a \x01. "" is the document.
-type keyPath string
+type Path string
 
-func (p keyPath) child(key string) keyPath { return p + "\x00" + keyPath(key) }
-func (p keyPath) item(i int) keyPath       { return p + "\x01" + keyPath(strconv.Itoa(i)) }
+// Child is the path of a key in the table p.
+func (p Path) Child(key string) Path { return p + "\x00" + Path(key) }
+
+// Item is the path of element i, counted from 0, of the list p.
+func (p Path) Item(i int) Path { return p + "\x01" + Path(strconv.Itoa(i)) }
+
+// parent is the table or list that contains p.
+func (p Path) parent() Path { return p[:max(strings.LastIndexAny(string(p), "\x00\x01"), 0)] }
 
 // String writes p as people do: targets.math.sources[1].
-func (p keyPath) String() string {
+func (p Path) String() string {
 	var b strings.Builder
 	rest := string(p)
 	for rest != "" {
@@ -36,15 +43,15 @@ func (p keyPath) String() string {
 			if b.Len() > 0 {
 				b.WriteByte('.')
 			}
-			b.WriteString(quotedKey(name))
+			b.WriteString(QuotedKey(name))
 		}
 		rest = rest[end:]
 	}
 	return b.String()
 }
 
-// quotedKey writes a key as TOML wants it.
-func quotedKey(key string) string {
+// QuotedKey writes a key as TOML wants it.
+func QuotedKey(key string) string {
 	bare := func(r rune) bool {
 		return r == '_' || r == '-' || r >= '0' && r <= '9' || r >= 'A' && r <= 'Z' || r >= 'a' && r <= 'z'
 	}
@@ -54,17 +61,43 @@ func quotedKey(key string) string {
 	return strconv.Quote(key)
 }
 
-// position counts lines and columns (in bytes, as the TOML library does) from 1.
-type position struct{ line, column int }
+// Position counts lines and columns (in bytes, as the TOML library does) from 1.
+type Position struct{ Line, Column int }
 
-// mark is where a key and its value begin. A table has the place of its header.
-type mark struct{ key, value position }
+// Mark is where a key and its value begin. A table has the place of its header.
+type Mark struct{ Key, Value Position }
 
-// locate returns the place of every key, table and list element of a valid TOML
-// text. Of a table that several headers add to, the first counts.
-func locate(text string) map[keyPath]mark {
-	l := &locator{text: text, line: 1, marks: map[keyPath]mark{}, counts: map[keyPath]int{}}
-	table := keyPath("")
+// Places are the marks of a document, by path.
+type Places map[Path]Mark
+
+// Nearest is the mark of a path, or of the nearest table or list around it that has one.
+// The zero Mark is nowhere.
+func (m Places) Nearest(p Path) Mark {
+	for {
+		if mark, ok := m[p]; ok || p == "" {
+			return mark
+		}
+		p = p.parent()
+	}
+}
+
+// SyntaxError says what is wrong with a text that the TOML library refused with err, and
+// where. The library's own line is that of the next one for a mistake at the end of a line.
+func SyntaxError(text string, err error) (message string, at Position) {
+	var pe toml.ParseError
+	if !errors.As(err, &pe) {
+		return err.Error(), Position{}
+	}
+	before := text[:max(0, min(pe.Position.Start, len(text)))]
+	return pe.Message, Position{strings.Count(before, "\n") + 1, len(before) - strings.LastIndexByte(before, '\n')}
+}
+
+// Locate returns the place of every key, table and list element of a text that the TOML
+// library accepts: it finds where things are, not whether they are right. Where several
+// headers add to one table, the first counts.
+func Locate(text string) Places {
+	l := &locator{text: text, line: 1, marks: Places{}, counts: map[Path]int{}}
+	table := Path("")
 	for l.skipBlank(); l.at < len(l.text); l.skipBlank() {
 		before := l.at
 		if l.peek() == '[' {
@@ -84,8 +117,8 @@ type locator struct {
 	at        int
 	line      int
 	lineStart int
-	marks     map[keyPath]mark
-	counts    map[keyPath]int // elements of each [[table]] so far
+	marks     Places
+	counts    map[Path]int // elements of each [[table]] so far
 }
 
 func (l *locator) peek() byte {
@@ -106,11 +139,11 @@ func (l *locator) advance(n int) {
 	}
 }
 
-func (l *locator) here() position { return position{l.line, l.at - l.lineStart + 1} }
+func (l *locator) here() Position { return Position{l.line, l.at - l.lineStart + 1} }
 
-func (l *locator) add(p keyPath, key, value position) {
+func (l *locator) add(p Path, key, value Position) {
 	if _, known := l.marks[p]; !known {
-		l.marks[p] = mark{key, value}
+		l.marks[p] = Mark{key, value}
 	}
 }
 
@@ -146,26 +179,26 @@ func (l *locator) skipBlank() {
 }
 
 // header reads [a.b] or [[a.b]] and returns the table that follows.
-func (l *locator) header() keyPath {
+func (l *locator) header() Path {
 	start := l.here()
 	l.at++
 	list := l.peek() == '['
 	if list {
 		l.at++
 	}
-	table := keyPath("")
+	table := Path("")
 	keys, _ := l.keys()
 	for i, key := range keys {
-		table = table.child(key)
+		table = table.Child(key)
 		last := i == len(keys)-1
 		l.add(table, start, start)
 		switch {
 		case last && list:
 			l.counts[table]++
-			table = table.item(l.counts[table] - 1)
+			table = table.Item(l.counts[table] - 1)
 			l.add(table, start, start)
 		case l.counts[table] > 0:
-			table = table.item(l.counts[table] - 1)
+			table = table.Item(l.counts[table] - 1)
 		}
 	}
 	for c := l.peek(); c == ']' || c == ' ' || c == '\t'; c = l.peek() {
@@ -175,7 +208,7 @@ func (l *locator) header() keyPath {
 }
 
 // keys reads a dotted key and the place of each part.
-func (l *locator) keys() (keys []string, places []position) {
+func (l *locator) keys() (keys []string, places []Position) {
 	for {
 		l.skipSpace()
 		place := l.here()
@@ -200,11 +233,11 @@ func (l *locator) key() string {
 }
 
 // pair reads key = value into table.
-func (l *locator) pair(table keyPath) {
+func (l *locator) pair(table Path) {
 	keys, places := l.keys()
 	p := table
 	for i, key := range keys {
-		p = p.child(key)
+		p = p.Child(key)
 		if i < len(keys)-1 {
 			l.add(p, places[i], places[i])
 		}
@@ -220,7 +253,7 @@ func (l *locator) pair(table keyPath) {
 }
 
 // value passes one value and notes what is inside.
-func (l *locator) value(p keyPath) {
+func (l *locator) value(p Path) {
 	switch l.peek() {
 	case '"', '\'':
 		l.quoted()
@@ -235,7 +268,7 @@ func (l *locator) value(p keyPath) {
 	}
 }
 
-func (l *locator) list(p keyPath) {
+func (l *locator) list(p Path) {
 	l.at++
 	for i := 0; ; i++ {
 		l.skipBlank()
@@ -245,8 +278,8 @@ func (l *locator) list(p keyPath) {
 		}
 		before := l.at
 		place := l.here()
-		l.add(p.item(i), place, place)
-		l.value(p.item(i))
+		l.add(p.Item(i), place, place)
+		l.value(p.Item(i))
 		l.skipBlank()
 		if l.peek() == ',' {
 			l.at++
@@ -257,7 +290,7 @@ func (l *locator) list(p keyPath) {
 	}
 }
 
-func (l *locator) inline(p keyPath) {
+func (l *locator) inline(p Path) {
 	l.at++
 	for {
 		l.skipBlank()
