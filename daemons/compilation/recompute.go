@@ -32,6 +32,10 @@ type suspect struct {
 	output  cache.Output
 	set     snapshot.InputSet
 	mode    string // of the entry
+	// programs are the files of the toolchain's own programs.
+	programs map[string]bool
+	// unobserved: the inputs were not found by watching a process.
+	unobserved bool
 	// underName is the action if the tool has to be told the outputs' own names: because it
 	// writes them into what it makes, or makes several. outputs are all of the entry.
 	underName *action
@@ -50,9 +54,11 @@ const (
 
 // suspectOf takes what is needed of an action and the entry that was found for it.
 func (w *work) suspectOf(a *action, e *cache.Entry, set snapshot.InputSet) suspect {
+	programs := a.tool(a.outputs[0]).subject.programs
 	x := suspect{
 		id: a.id, args: func(output string) []string { return a.tool(output).args }, object: w.view.Abs(a.outputs[0]),
 		root: w.root, env: w.env, timeout: w.timeout, action: e.Action, output: mainOutput(e), set: set, mode: e.Mode,
+		programs: programs, unobserved: e.Observed != "",
 	}
 	if a.writing != privately || len(e.Outputs) > 1 {
 		x.underName = a
@@ -79,16 +85,16 @@ func (s *Service) recompute(ctx context.Context, x suspect) (verdict, string) {
 	if !s.holds(x) {
 		return void, "what it was made from has changed"
 	}
-	first, err := s.compilePlainly(ctx, x, filepath.Join(dir, "1.o"))
+	first, lacking, err := s.compilePlainly(ctx, x, filepath.Join(dir, "1.o"))
 	switch {
 	case ctx.Err() != nil:
 		return void, "cancelled"
 	case err != nil:
 		return unsteady, err.Error()
 	case s.agrees(ctx, x, dir, first):
-		return same, ""
+		return s.judge(x, lacking)
 	}
-	second, err := s.compilePlainly(ctx, x, filepath.Join(dir, "2.o"))
+	second, _, err := s.compilePlainly(ctx, x, filepath.Join(dir, "2.o"))
 	switch {
 	case ctx.Err() != nil:
 		return void, "cancelled"
@@ -102,31 +108,56 @@ func (s *Service) recompute(ctx context.Context, x suspect) (verdict, string) {
 	return different, fmt.Sprintf("the cache has %s, made again it is %s", x.output.Blob.String()[:12], first.String()[:12])
 }
 
+// judge is the verdict on a result that came out the same. lacking is an input that its entry
+// does not have, "" if it has all.
+func (s *Service) judge(x suspect, lacking string) (verdict, string) {
+	switch {
+	case lacking == "":
+		return same, ""
+	case !s.holds(x):
+		return void, "what it was made from has changed"
+	}
+	return different, "it reads " + lacking + ", which is not among the inputs of its entry"
+}
+
 // holds reports whether what the object was made from is what is there.
 func (s *Service) holds(x suspect) bool {
 	return snapshot.New(x.root, x.env, s.tables, s.digests).CompareSet(x.set) == nil
 }
 
-// compilePlainly makes the object at a path and returns its content. Only the name of
+// compilePlainly makes the object at a path and returns its content, and a file that was read
+// for it and that its entry does not have as an input, "" if there is none. Only the name of
 // the output differs from the unit's own command.
-func (s *Service) compilePlainly(ctx context.Context, x suspect, output string) (cache.Digest, error) {
+func (s *Service) compilePlainly(ctx context.Context, x suspect, output string) (sum cache.Digest, lacking string, err error) {
 	job := process.Task{Args: x.args(output), Dir: x.root, Env: x.env, Timeout: x.timeout}
 	response, err := shorten(&job)
 	if err != nil {
-		return cache.Digest{}, err
+		return sum, "", err
 	}
 	defer response.remove()
+	lacking, err = s.makeAgain(ctx, x, job, []string{output, response.path})
+	if err != nil {
+		return sum, "", err
+	}
+	sum, _, err = cache.HashFile(output)
+	return sum, lacking, err
+}
+
+// makeAgain runs the plain command of a suspect under the second observer, where there is one.
+// ours are files that belong to this run only.
+func (s *Service) makeAgain(ctx context.Context, x suspect, job process.Task, ours []string) (lacking string, err error) {
+	look := s.tracers.lookAgain(ctx, &job)
+	defer look.close()
 	o, err := s.runner.Run(ctx, job, nil)
 	switch {
 	case err != nil:
-		return cache.Digest{}, err
+		return "", err
 	case errors.Is(o.Stopped, process.ErrTimeout):
-		return cache.Digest{}, fmt.Errorf("making it again took longer than %v", x.timeout)
+		return "", fmt.Errorf("making it again took longer than %v", x.timeout)
 	case !o.OK():
-		return cache.Digest{}, fmt.Errorf("making it again fails: %s", firstLine(o.Output))
+		return "", fmt.Errorf("making it again fails: %s", firstLine(o.Output))
 	}
-	sum, _, err := cache.HashFile(output)
-	return sum, err
+	return look.missing(x, ours), nil
 }
 
 func firstLine(s string) string {

@@ -2,7 +2,6 @@ package compilation
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"slices"
@@ -23,15 +22,16 @@ func (w *work) recomputeUnderName(ctx context.Context, x suspect) (verdict, stri
 	}
 	var made [2][]cache.Digest
 	for i := range made {
+		var lacking string
 		var err error
-		made[i], err = w.makeUnderName(ctx, x)
+		made[i], lacking, err = w.makeUnderName(ctx, x)
 		switch {
 		case ctx.Err() != nil:
 			return void, "cancelled"
 		case err != nil:
 			return unsteady, err.Error()
 		case x.makes(made[i]):
-			return same, ""
+			return w.s.judge(x, lacking)
 		}
 	}
 	switch {
@@ -66,8 +66,9 @@ func (x suspect) makes(contents []cache.Digest) bool {
 	return true
 }
 
-// makeUnderName makes the outputs once, returns their contents and removes them.
-func (w *work) makeUnderName(ctx context.Context, x suspect) (contents []cache.Digest, err error) {
+// makeUnderName makes the outputs once, returns their contents and removes them. lacking is as
+// in [Service.compilePlainly].
+func (w *work) makeUnderName(ctx context.Context, x suspect) (contents []cache.Digest, lacking string, err error) {
 	a := x.underName
 	var paths []string
 	for _, o := range x.outputs {
@@ -75,32 +76,27 @@ func (w *work) makeUnderName(ctx context.Context, x suspect) (contents []cache.D
 	}
 	f := &outputFiles{work: w, action: a, old: make(map[string]string)}
 	if f.unlock, err = w.lockOutputs(ctx, a, &record{Beside: paths}); err != nil {
-		return nil, err
+		return nil, "", err
 	}
 	defer f.close()
 	if err := f.rename(paths); err != nil {
-		return nil, err
+		return nil, "", err
 	}
 	defer func() {
 		for _, p := range paths {
 			_ = os.Remove(w.view.Abs(p)) // the one that was there comes back
 		}
 	}()
-	o, err := w.s.runner.Run(ctx, process.Task{Args: a.tool(a.outputs[0]).args, Dir: w.root, Env: w.env, Timeout: w.timeout}, nil)
-	switch {
-	case err != nil:
-		return nil, err
-	case errors.Is(o.Stopped, process.ErrTimeout):
-		return nil, fmt.Errorf("making it again took longer than %v", w.timeout)
-	case !o.OK():
-		return nil, fmt.Errorf("making it again fails: %s", firstLine(o.Output))
+	job := process.Task{Args: a.tool(a.outputs[0]).args, Dir: w.root, Env: w.env, Timeout: w.timeout}
+	if lacking, err = w.s.makeAgain(ctx, x, job, paths); err != nil {
+		return nil, "", err
 	}
 	for _, p := range paths {
 		sum, _, err := cache.HashFile(w.view.Abs(p))
 		if err != nil {
-			return nil, fmt.Errorf("it is made again without %s", p)
+			return nil, "", fmt.Errorf("it is made again without %s", p)
 		}
 		contents = append(contents, sum)
 	}
-	return contents, nil
+	return contents, lacking, nil
 }

@@ -3,6 +3,7 @@ package compilation
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -88,6 +89,60 @@ func TestVerifyEveryKind(t *testing.T) {
 			}
 		}
 	})
+}
+
+// An entry without one of the files that its command reads would be stale when that file
+// changes. The second observer sees it, although the outputs are those of the entry.
+func TestVerifyComparesInputs(t *testing.T) {
+	t.Parallel()
+	eachTraced(t, func(t *testing.T, p *project) {
+		p.write("src/a.h", "int a();\n")
+		p.write("src/main.cpp", "#include \"a.h\"\nint main() {}\n")
+		p.write("api.txt", "int b();\n")
+		p.build("src/main.cpp")
+		object := unitOf("src/main.cpp").Output()
+		for _, one := range []struct {
+			req    ipc.RunRequest
+			hidden string
+		}{
+			{p.batch("src/main.cpp"), "src/a.h"},
+			{linkTarget{Name: "app", Output: "build/app"}.request(p, []string{object}), object},
+			{p.stepRequest(ipc.Action{
+				ID: "step:build/gen/b.h", Args: []string{"sh", "-c", "cp api.txt build/gen/b.h; echo 1 >build/gen/c.h"},
+				Outputs: []string{"build/gen/b.h", "build/gen/c.h"},
+			}), "api.txt"},
+		} {
+			id := one.req.Actions[0].ID
+			if r, err := p.one(t.Context(), one.req); err != nil || r.Status == ipc.StatusFailed {
+				t.Fatalf("%v, %+v", err, r)
+			}
+			p.s.writeback.drain(t.Context())
+			if r := p.verifyRequest(one.req); r.Recomputed != 1 || len(r.Different)+len(r.Unsteady) > 0 {
+				t.Errorf("%s has all inputs: %+v", id, r)
+			}
+			p.forgetInput(id, one.hidden)
+			if r := p.verifyRequest(one.req); len(r.Different) != 1 || !strings.Contains(r.Different[0], "it reads "+one.hidden) {
+				t.Errorf("%s without %s: %+v", id, one.hidden, r)
+			}
+		}
+	})
+}
+
+// forgetInput stores the entry of an action again, as if its command had not read a file.
+func (p *project) forgetInput(id, file string) {
+	p.t.Helper()
+	base := p.s.records.get(id).Base
+	set := p.store.InputSets(base)[0]
+	all := len(set.Inputs)
+	set.Inputs = slices.DeleteFunc(slices.Clone(set.Inputs), func(in cache.Input) bool { return in.Path == file })
+	if len(set.Inputs) != all-1 {
+		p.t.Fatalf("%s is no input of %s", file, id)
+	}
+	for _, set := range []cache.InputSet{{Action: cache.NewKey("other").Sum()}, set} { // the first one of an action stays
+		if err := p.store.AddInputSet(base, set); err != nil {
+			p.t.Fatal(err)
+		}
+	}
 }
 
 // A step that reads what it made before may make something else from nothing: it says

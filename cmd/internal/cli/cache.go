@@ -177,7 +177,7 @@ func (a *app) printVerified(r ipc.CacheVerifyReply, readOnly bool) error {
 		list(r.Unsteady)
 	}
 	if r.Absent > 0 {
-		a.printf("%d actions have no result in the cache for their present inputs\n", r.Absent)
+		a.printf("Without a result in the cache for the present inputs: %s\n", words.Plural(int(r.Absent), "action"))
 	}
 	return nil
 }

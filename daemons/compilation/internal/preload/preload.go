@@ -48,6 +48,11 @@ func (l Library) Starter(trace *Trace) []string {
 	return l.observe(trace, "")
 }
 
+// StarterOfAll is what goes before the path and the arguments of a process that the second
+// observer watches with all that it starts, whatever the object could be loaded into. The
+// library must have an Observer.
+func (l Library) StarterOfAll(trace *Trace) []string { return l.observe(trace, "all") }
+
 // observe is the command line of the second observer up to the path of the program. Its mode
 // is "all" to watch programs too that the object can be loaded into.
 func (l Library) observe(trace *Trace, mode string) []string {

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/fstest"
 	"time"
 )
 
@@ -148,7 +149,7 @@ func TestSourceHasNoWarnings(t *testing.T) {
 func TestBuildIsKept(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	b := Builder{Dir: dir, Env: testEnv(), Compilers: []string{program(t, "gcc")}}
+	b := Builder{Dir: dir, Env: testEnv(), Compilers: []string{program(t, "gcc")}, brought: fstest.MapFS{}}
 	exe := program(t, "sh")
 	first, err := b.Build(t.Context(), exe)
 	if err != nil {
