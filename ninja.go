@@ -31,6 +31,7 @@ type NinjaRunner struct {
 	project *Project
 	wiring  *wiring
 	service ipc.Compilation // nil = everything by the other runner
+	records *ninjaRecords   // nil = none are kept
 	chains  map[string]*ipc.Toolchain
 }
 
@@ -47,7 +48,33 @@ func (r *NinjaRunner) Close() error {
 	if r.wiring == nil {
 		return nil
 	}
-	return r.wiring.close()
+	return errors.Join(r.records.save(), r.wiring.close())
+}
+
+// Doubts implements [ninjabuild.Doubter] for a folder that has a set already. It starts no
+// daemon: where discovery's does not run, this process looks at all recorded files.
+func (r *NinjaRunner) Doubts(ctx context.Context, dir string, env []string, made func(output string) bool) func(output string) string {
+	root, err := filepath.Abs(dir)
+	if err != nil || forTrial(root) {
+		return nil
+	}
+	p, err := OpenBuildFolder(root, Options{Env: env})
+	if err != nil {
+		return nil
+	}
+	if _, err := os.Stat(filepath.Join(p.paths.StateDir(), ninjaVariablesFile)); err != nil {
+		return nil // no edge was recorded
+	}
+	w := newWiring(p, nil)
+	defer w.close()
+	if p.supervisor().Alive(ipc.NameDiscovery) && p.supervisor().Unfit(caller.Own(), ipc.NameDiscovery) == nil {
+		return newNinjaRecords(p, w.discoveryClient()).doubts(ctx, env, made)
+	}
+	local, err := w.discovery(ctx, false)
+	if err != nil {
+		return nil
+	}
+	return newNinjaRecords(p, keep(w, local)).doubts(ctx, env, made)
 }
 
 // Run implements [ninjabuild.Runner].
@@ -61,10 +88,10 @@ func (r *NinjaRunner) Run(ctx context.Context, c ninjabuild.Command) ninjabuild.
 		return r.other.Run(ctx, c)
 	}
 	began := time.Now()
-	result, err := runOne(ctx, service, req)
+	result, track, err := runOne(ctx, service, req)
 	if errors.Is(err, ipc.ErrUnreachable) || ipc.CodeOf(err) == ipc.CodeStopping {
 		if local := r.takeOver(service); local != nil && ctx.Err() == nil {
-			result, err = runOne(ctx, local, req)
+			result, track, err = runOne(ctx, local, req)
 		}
 	}
 	switch {
@@ -76,17 +103,23 @@ func (r *NinjaRunner) Run(ctx context.Context, c ninjabuild.Command) ninjabuild.
 		return ninjabuild.Result{Output: []byte(result.Diagnostics), Code: result.Exit}
 	}
 	renew(req.Root, c, began)
+	r.records.add(ctx, c, track)
 	return ninjabuild.Result{Output: []byte(result.Diagnostics)}
 }
 
-// runOne runs a request for one action.
-func runOne(ctx context.Context, service ipc.Compilation, req ipc.RunRequest) (result ipc.ActionResult, err error) {
+// runOne runs a request for one action. track is what it was made from.
+func runOne(ctx context.Context, service ipc.Compilation, req ipc.RunRequest) (result ipc.ActionResult, track ipc.Track, err error) {
 	_, err = service.Run(ctx, req, func(p ipc.RunProgress) {
 		for _, done := range p.Finished {
 			result = done
 		}
+		track.Files = append(track.Files, p.Track.Files...) // numbers go on from message to message
+		track.Misses = append(track.Misses, p.Track.Misses...)
+		track.Listings = append(track.Listings, p.Track.Listings...)
+		track.Variables = append(track.Variables, p.Track.Variables...)
+		track.Nodes = append(track.Nodes, p.Track.Nodes...)
 	})
-	return result, err
+	return result, track, err
 }
 
 // takeOver makes a service of this process in place of a daemon that is gone, for the rest
@@ -160,9 +193,13 @@ func (r *NinjaRunner) open(ctx context.Context, c ninjabuild.Command) {
 		client := ipc.NewCompilationClient(r.project.dialer(ipc.NameCompilation))
 		r.wiring.onClose(client.Close)
 		r.service = client
+		r.records = newNinjaRecords(r.project, r.wiring.discoveryClient())
 		return
 	}
 	r.openLocal()
+	if local, err := r.wiring.discovery(ctx, false); err == nil && r.service != nil {
+		r.records = newNinjaRecords(r.project, keep(r.wiring, local))
+	}
 }
 
 // openLocal makes the service in this process.
@@ -172,12 +209,14 @@ func (r *NinjaRunner) openLocal() {
 	}
 }
 
-// unfitFor starts the compilation daemon, and says why it cannot serve this process.
+// unfitFor starts the daemons that a build folder needs, and says why they cannot serve this
+// process.
 func (p *Project) unfitFor(ctx context.Context) error {
-	if _, err := p.Start(ctx, ipc.NameCompilation); err != nil {
+	needed := []string{ipc.NameDiscovery, ipc.NameCompilation}
+	if _, err := p.Start(ctx, needed...); err != nil {
 		return err
 	}
-	return p.supervisor().Unfit(caller.Own(), ipc.NameCompilation)
+	return p.supervisor().Unfit(caller.Own(), needed...)
 }
 
 // toolchain describes a driver, nil if it is none. The first time asks the driver itself;

@@ -25,12 +25,12 @@ const modulePath = "github.com/RepliBuild/replibuild"
 // arrows lists what each package of ours may import of ours; the design's house,
 // one line a room. A folder's internal/ packages count as the folder.
 var arrows = map[string][]string{
-	"":                         {"cache", "daemons", "daemons/compilation", "daemons/config", "daemons/discovery", "daemons/orchestrator", "daemons/setup", "daemons/setup/buildsystem", "daemons/setup/ninjabuild", "internal/caller", "internal/jobserver", "internal/pause", "ipc"},
+	"":                         {"cache", "daemons", "daemons/compilation", "daemons/config", "daemons/discovery", "daemons/orchestrator", "daemons/setup", "daemons/setup/buildsystem", "daemons/setup/ninjabuild", "internal/atomicfile", "internal/caller", "internal/environment", "internal/jobserver", "internal/pause", "internal/words", "ipc"},
 	"ipc":                      {"internal/editdistance"},
 	"internal/caller":          {"ipc"},
 	"cache":                    {},
 	"internal/editdistance":    {},
-	"internal/environment":     {},
+	"internal/environment":     {"ipc"},
 	"internal/eta":             {},
 	"internal/gcc":             {},
 	"internal/rootid":          {"ipc"},

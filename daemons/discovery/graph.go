@@ -339,7 +339,8 @@ func without(list []uint32, x uint32) []uint32 {
 // maxCauses is how many causes of one node are told.
 const maxCauses = 8
 
-// causes tells why a node is dirty, the earliest first.
+// causes tells why a node is dirty, the earliest first. A wrong output is always among them:
+// it says that another program made the node.
 func (g *graph) causes(n uint32) []ipc.Cause {
 	var broken []uint32
 	for _, i := range g.nodes[n].expects.unpack(nil) {
@@ -350,6 +351,9 @@ func (g *graph) causes(n uint32) []ipc.Cause {
 	slices.SortStableFunc(broken, func(a, b uint32) int {
 		return compare(g.expects[a].since, g.expects[b].since)
 	})
+	if at := slices.IndexFunc(broken, func(i uint32) bool { return g.expects[i].kind == makes }); at >= maxCauses {
+		broken[maxCauses-1] = broken[at]
+	}
 	var out []ipc.Cause
 	for _, i := range broken {
 		if len(out) < maxCauses {

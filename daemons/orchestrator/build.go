@@ -222,7 +222,7 @@ func (b *build) learn(err error) {
 	}
 	if b.plan != nil {
 		b.outputs.tidyBesides(b.plan)
-		m.asked.onlyOf(m.recorded)
+		m.asked.OnlyOf(m.recorded)
 	}
 	good := err == nil && b.failures() == 0 && b.counts().Skipped == 0
 	if len(req.Files) == 0 {

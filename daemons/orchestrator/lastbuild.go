@@ -29,7 +29,7 @@ type lastBuild struct {
 	envHash  string              // of the variables that the plan depends on
 	whole    bool                // these are all
 	env      []string            // of the last build without files, for automatic ones
-	asked    nodeVariables       // variables that the nodes were made from
+	asked    environment.Nodes       // variables that the nodes were made from
 	caller   *ipc.Caller         // of the last build without files, for automatic ones
 	targets  []string            // of the last build without files, for automatic ones
 	token    string              // of the last record; "" = believe nothing
@@ -60,7 +60,7 @@ type savedLastBuild struct {
 	EnvHash string              `json:"env_hash"`
 	Whole   bool                `json:"whole_environment,omitempty"`
 	Env     []string            `json:"env"`
-	Asked   []savedVariables    `json:"asked,omitempty"`
+	Asked   []environment.SavedSet    `json:"asked,omitempty"`
 	Caller  *ipc.Caller         `json:"caller,omitempty"`
 	Targets []string            `json:"targets,omitempty"`
 	Token   string              `json:"token"`
@@ -91,7 +91,7 @@ func openLastBuild(dir string, root rootid.ID, log *slog.Logger) *lastBuild {
 	m.planID, m.project, m.token, m.restored = saved.PlanID, saved.Project, saved.Token, true
 	m.commandsFor, m.buildDir = saved.CommandsFor, saved.BuildDir
 	m.envHash, m.env, m.targets, m.missing = saved.EnvHash, saved.Env, saved.Targets, saved.Missing
-	m.caller, m.whole, m.asked = saved.Caller, saved.Whole, restoreVariables(saved.Asked)
+	m.caller, m.whole, m.asked = saved.Caller, saved.Whole, environment.RestoreNodes(saved.Asked)
 	if saved.Good != nil {
 		m.good = saved.Good
 	}
@@ -128,11 +128,11 @@ func (m *lastBuild) keptEnv() []string {
 }
 
 // savedAsked is what the nodes asked for. Without the plan it is what was restored.
-func (m *lastBuild) savedAsked() []savedVariables {
+func (m *lastBuild) savedAsked() []environment.SavedSet {
 	if m.plan == nil {
-		return m.asked.saveAll()
+		return m.asked.SaveAll()
 	}
-	return m.asked.save(m.recorded)
+	return m.asked.Save(m.recorded)
 }
 
 // notRecorded lists the plan's nodes that discovery has no record of.
@@ -164,7 +164,7 @@ func (m *lastBuild) trust(token string) bool {
 // later process takes incomplete records for complete ones.
 func (m *lastBuild) forget() {
 	m.token, m.missing, m.plan, m.graph, m.planID, m.restored = "", nil, nil, nil, "", false
-	m.asked = nodeVariables{}
+	m.asked = environment.Nodes{}
 	clear(m.recorded)
 	clear(m.good)
 }

@@ -4,14 +4,15 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/RepliBuild/replibuild/internal/environment"
 	"github.com/RepliBuild/replibuild/ipc"
 )
 
 // changes is what discovery said.
 type changes struct {
-	dirty     map[string][]ipc.Cause // by node
-	variables map[int]ipc.Cause      // by the set of variables that a node has: the one that changed
-	sets      map[string]string      // what discovery knows the inputs of dirty nodes by, where they are unchanged
+	dirty     map[string][]ipc.Cause     // by node
+	variables map[int]environment.Change // by the set of variables that a node has: the one that changed
+	sets      map[string]string          // what discovery knows the inputs of dirty nodes by, where they are unchanged
 }
 
 // look asks discovery what has changed, after it has taken all records. If discovery
@@ -47,7 +48,7 @@ func (b *build) look() (changes, error) {
 			seen.sets[n.ID] = n.Set
 		}
 	}
-	seen.variables = b.lastBuild.asked.changed(b.variables)
+	seen.variables = b.lastBuild.asked.Changed(b.variables)
 	return seen, nil
 }
 

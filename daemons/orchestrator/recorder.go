@@ -32,7 +32,7 @@ type recorder struct {
 	held    bool          // nothing is sent: discovery is being asked
 	last    time.Time     // when the last request ended
 
-	recorded map[string]variables // nodes that discovery has taken since the last flush, with what they asked for
+	recorded map[string][]ipc.Variable // nodes that discovery has taken since the last flush, with what they asked for
 	token    string               // of the last reply, "" if there was none
 	err      error                // the first failure: discovery's state is not known any more
 }
@@ -92,7 +92,7 @@ func (r *recorder) sendAll(idle, hurry chan struct{}) {
 		} else {
 			r.token = reply.Token
 			if r.recorded == nil {
-				r.recorded = map[string]variables{}
+				r.recorded = map[string][]ipc.Variable{}
 			}
 			maps.Copy(r.recorded, nodes)
 		}
@@ -114,7 +114,7 @@ func (r *recorder) rest(hurry chan struct{}) {
 }
 
 // next takes as many pending tracks as fit one request.
-func (r *recorder) next() (req ipc.RecordRequest, nodes map[string]variables, more bool) {
+func (r *recorder) next() (req ipc.RecordRequest, nodes map[string][]ipc.Variable, more bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.err != nil || len(r.pending) == 0 && len(r.forget) == 0 {
@@ -163,7 +163,7 @@ func (r *recorder) flushInto(m *lastBuild, hold bool) error {
 	r.held = hold
 	for id, v := range r.recorded {
 		m.recorded[id] = true
-		m.asked.put(id, v)
+		m.asked.Put(id, v)
 	}
 	r.recorded = nil
 	if r.token != "" {

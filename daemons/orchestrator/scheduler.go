@@ -84,8 +84,8 @@ func (s *scheduler) look(seen changes) {
 		}
 		n.known = s.b.lastBuild.recorded[a.ID]
 		causes, dirty := seen.dirty[a.ID]
-		if cause, changed := seen.variables[s.b.lastBuild.asked.at(a.ID)]; changed && n.known {
-			causes, dirty = append(slices.Clip(causes), cause), true
+		if change, changed := seen.variables[s.b.lastBuild.asked.SetOf(a.ID)]; changed && n.known {
+			causes, dirty = append(slices.Clip(causes), words.EnvironmentCause(change)), true
 		}
 		if dirty {
 			n.causes = withCauses(n.causes, causes)

@@ -40,7 +40,7 @@ type trackMerger struct {
 	misses   map[string]uint32
 	listings map[ipc.Listing]uint32
 	known    map[*tables]*numbering
-	asked    map[string]variables // by node
+	asked    map[string][]ipc.Variable // by node
 	size     int                  // estimate of the JSON in bytes
 }
 
@@ -53,7 +53,7 @@ func newTrackMerger() *trackMerger {
 		misses:   map[string]uint32{},
 		listings: map[ipc.Listing]uint32{},
 		known:    map[*tables]*numbering{},
-		asked:    map[string]variables{},
+		asked:    map[string][]ipc.Variable{},
 	}
 }
 

@@ -25,6 +25,11 @@ func Environment(c environment.Change) ipc.Reason {
 	return r
 }
 
+// EnvironmentCause is the cause by which a reason tells of a variable.
+func EnvironmentCause(c environment.Change) ipc.Cause {
+	return ipc.Cause{Kind: ipc.CauseEnvironment, Path: c.Name, Text: Environment(c).Text}
+}
+
 // stateText says what a variable is or was. Quotes make it safe to print.
 func stateText(verb string, s environment.State) string {
 	switch {

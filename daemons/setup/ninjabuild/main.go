@@ -210,6 +210,12 @@ func (m *program) dead(output string) bool {
 	return t == 0
 }
 
+// makes reports whether an edge makes the output.
+func (m *program) makes(output string) bool {
+	n := m.graph.Lookup(output)
+	return n != nil && n.In != nil
+}
+
 // liveDeps says that an edge makes this output, and that its rule has deps.
 func (m *program) liveDeps(output string) bool {
 	n := m.graph.Lookup(output)
@@ -217,7 +223,7 @@ func (m *program) liveDeps(output string) bool {
 }
 
 // builder makes a builder for a plan that is empty.
-func (m *program) builder() (*builder, error) {
+func (m *program) builder(ctx context.Context) (*builder, error) {
 	f, err := m.format()
 	if err != nil {
 		return nil, err
@@ -235,6 +241,9 @@ func (m *program) builder() (*builder, error) {
 	}
 	if m.scan == nil {
 		m.scan = newScan(m.graph, m.disk, m.log, m.deps, st.explain)
+		if d, is := m.Runner.(Doubter); is {
+			m.scan.doubts = d.Doubts(ctx, m.disk.dir, m.Env, m.makes)
+		}
 	}
 	m.scan.explain = st.explain
 	b := &builder{plan: newPlan(m.scan, st), opts: &m.opts, runner: m.Runner, env: m.Env, began: m.began, stamp: m.logPath(".ninja_lock")}
@@ -279,7 +288,7 @@ func (m *program) rebuildManifest(ctx context.Context) (again, check bool, err e
 	if n == nil {
 		return false, false, nil
 	}
-	b, err := m.builder()
+	b, err := m.builder(ctx)
 	if err != nil {
 		return false, false, err
 	}
@@ -319,7 +328,7 @@ func (m *program) buildTargets(ctx context.Context) error {
 		return err
 	}
 	defer slots.close()
-	b, err := m.builder()
+	b, err := m.builder(ctx)
 	if err != nil {
 		return err
 	}

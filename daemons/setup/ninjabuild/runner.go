@@ -38,3 +38,13 @@ type Runner interface {
 type Interrupt struct{ Signal int }
 
 func (Interrupt) Error() string { return "interrupted by user" }
+
+// Doubter is a Runner that knows more of what commands read than ninja's logs say: names that
+// they looked for, programs, libraries, variables of the environment.
+type Doubter interface {
+	// Doubts returns a function that says why an output is out of date although it is up to
+	// date by ninja's rule, "" if nothing speaks against it. dir is the build folder ("" = the
+	// process's own), env the environment of the commands, and made reports whether the
+	// manifest still makes an output. A nil function knows nothing.
+	Doubts(ctx context.Context, dir string, env []string, made func(output string) bool) func(output string) string
+}

@@ -53,6 +53,8 @@ type scan struct {
 	stack       []*ninja.Node // the way to the edge that is visited
 	validations []*ninja.Node // found in this scan, to be visited later
 	explain     *explainer
+
+	doubts func(output string) string // see [Doubter]; nil knows nothing
 }
 
 func newScan(g *ninja.Graph, d disk, log *buildlog.Log, deps *depslog.Log, explain *explainer) *scan {
@@ -296,7 +298,19 @@ func (c *check) dirty(o *ninja.Node) bool {
 		c.explain.note(o, "recorded mtime of %s older than most recent input %s (%d vs %d)", o.Path, c.newest.Path, entry.Mtime, newest)
 		return true
 	}
-	return false
+	return !generator && c.doubted(o)
+}
+
+// doubted asks the runner about an output that is up to date by ninja's rule.
+func (c *check) doubted(o *ninja.Node) bool {
+	if c.doubts == nil {
+		return false
+	}
+	why := c.doubts(o.Path)
+	if why != "" {
+		c.explain.note(o, "%s is out of date: %s", o.Path, why)
+	}
+	return why != ""
 }
 
 func (c *check) commandHash() uint64 {

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"maps"
 	"os"
 	"path/filepath"
@@ -222,8 +223,15 @@ func (l *Lease) endIfDead(ctx context.Context, about string) error {
 	return removeLease(about)
 }
 
+// removeLease removes a lease's files. Another service may remove them at the same time.
 func removeLease(about string) error {
-	return errors.Join(os.Remove(about), os.Remove(strings.TrimSuffix(about, leaseAbout)+leaseEnding))
+	var failed []error
+	for _, file := range []string{about, strings.TrimSuffix(about, leaseAbout) + leaseEnding} {
+		if err := os.Remove(file); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			failed = append(failed, err)
+		}
+	}
+	return errors.Join(failed...)
 }
 
 // lockOfDead takes the lock of a dead service's description. One that is being killed

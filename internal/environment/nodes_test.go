@@ -1,11 +1,10 @@
-package orchestrator
+package environment
 
 import (
 	"testing"
 
 	"pgregory.net/rapid"
 
-	"github.com/RepliBuild/replibuild/internal/environment"
 	"github.com/RepliBuild/replibuild/ipc"
 )
 
@@ -24,44 +23,44 @@ func TestVariablesOfNodes(t *testing.T) {
 			}
 			return out
 		}
-		var asked nodeVariables
-		of, recorded := map[string]variables{}, map[string]bool{}
+		var asked Nodes
+		of, recorded := map[string][]ipc.Variable{}, map[string]bool{}
 		for i := range rapid.IntRange(0, 12).Draw(t, "steps") {
 			node := string(rune('a' + rapid.IntRange(0, 4).Draw(t, "node")))
-			now := environment.New(env("made"))
-			var v variables
+			now := New(env("made"))
+			var v []ipc.Variable
 			for _, name := range names {
 				if rapid.Bool().Draw(t, "asks") {
 					v = append(v, ipc.Variable{Name: name, Text: now.Text(name)})
 				}
 			}
-			asked.put(node, v)
+			asked.Put(node, v)
 			of[node], recorded[node] = v, true
 			switch i % 3 {
 			case 0:
-				asked.onlyOf(recorded)
+				asked.OnlyOf(recorded)
 			case 1:
-				asked = restoreVariables(asked.save(recorded))
+				asked = RestoreNodes(asked.Save(recorded))
 			case 2:
-				asked = restoreVariables(asked.saveAll())
+				asked = RestoreNodes(asked.SaveAll())
 			}
 		}
-		now := environment.New(env("now"))
-		causes := asked.changed(now)
+		now := New(env("now"))
+		changes := asked.Changed(now)
 		any := false
 		for node, v := range of {
 			want := false
 			for _, one := range v {
 				want = want || now.Text(one.Name) != one.Text
 			}
-			if _, got := causes[asked.at(node)]; got != want {
+			if _, got := changes[asked.SetOf(node)]; got != want {
 				t.Fatalf("%s asked for %v: changed %v, want %v", node, v, got, want)
 			}
 			any = any || want
 		}
-		asked.onlyOf(recorded)
-		if causes = asked.changed(now); len(causes) > 0 != any {
-			t.Fatalf("changed %v, want %v", causes, any)
+		asked.OnlyOf(recorded)
+		if changes = asked.Changed(now); len(changes) > 0 != any {
+			t.Fatalf("changed %v, want %v", changes, any)
 		}
 	})
 }
