@@ -73,10 +73,10 @@ func (r *NinjaRunner) Run(ctx context.Context, c ninjabuild.Command) ninjabuild.
 	case err != nil, result.Status == ipc.StatusSkipped, result.Status == ipc.StatusFailed && result.Exit <= 0:
 		return r.other.Run(ctx, c) // the service has a fault of its own
 	case result.Status == ipc.StatusFailed:
-		return ninjabuild.Result{Output: []byte(result.Diagnostics), Code: result.Exit}
+		return ninjabuild.Result{Output: []byte(result.Diagnostics), Code: result.Exit, Service: &result}
 	}
 	renew(req.Root, c, began)
-	return ninjabuild.Result{Output: []byte(result.Diagnostics)}
+	return ninjabuild.Result{Output: []byte(result.Diagnostics), Service: &result}
 }
 
 // runOne runs a request for one action.

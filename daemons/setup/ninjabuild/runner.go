@@ -1,6 +1,10 @@
 package ninjabuild
 
-import "context"
+import (
+	"context"
+
+	"github.com/RepliBuild/replibuild/ipc"
+)
 
 // Command is one edge to run.
 type Command struct {
@@ -25,6 +29,9 @@ type Result struct {
 	Code        int    // the shell's, or 128 and the signal; 0 is success
 	Interrupted bool   // it was ended by SIGINT, SIGTERM or SIGHUP
 	Err         error  // it could not be started at all: the build ends
+
+	// Service is what the compilation service said, nil if it did not run the command.
+	Service *ipc.ActionResult
 }
 
 // Runner runs commands, several at the same time. It is the place for a cache.
