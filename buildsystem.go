@@ -65,6 +65,20 @@ func (p *Project) Subject(name string) string {
 	return ninjabuild.Subject(p.Root(), name)
 }
 
+// withReaders adds to the explanation of a header who reads it by ninja's logs. err is the
+// orchestrator's, and stays if nobody does.
+func (p *Project) withReaders(reply ipc.ExplainReply, subject string, err error) (ipc.ExplainReply, error) {
+	readers, readErr := ninjabuild.Readers(p.Root(), subject)
+	if readErr != nil || len(readers) == 0 {
+		return reply, err
+	}
+	reply.Subject, reply.Kind, reply.Dependents = subject, "header", nil
+	for _, e := range readers {
+		reply.Dependents = append(reply.Dependents, edgeID(p.Root(), e))
+	}
+	return reply, nil
+}
+
 // ByMake reports whether make builds the project, not build.ninja.
 func (b *BuildSystem) ByMake() bool { return b.System == setup.SystemMake }
 

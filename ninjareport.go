@@ -100,7 +100,7 @@ func (r *NinjaReport) Planned(dir string, edges []ninjabuild.Edge, upToDate int)
 		case ipc.ActionCompile:
 			planned.Units++
 			planned.Dirty++
-			planned.Nodes = append(planned.Nodes, r.unitID(e))
+			planned.Nodes = append(planned.Nodes, edgeID(r.root, e))
 		case ipc.ActionLink:
 			planned.Targets++
 		}
@@ -120,19 +120,28 @@ func (r *NinjaReport) phase(name string, start time.Time) {
 }
 
 // file is a path of the manifest relative to the build folder, or absolute outside of it.
-func (r *NinjaReport) file(path string) string {
+func (r *NinjaReport) file(path string) string { return folderFile(r.root, path) }
+
+func folderFile(root, path string) string {
 	if !filepath.IsAbs(path) {
-		path = filepath.Join(r.root, path)
+		path = filepath.Join(root, path)
 	}
-	if rel, err := filepath.Rel(r.root, path); err == nil && filepath.IsLocal(rel) {
+	if rel, err := filepath.Rel(root, path); err == nil && filepath.IsLocal(rel) {
 		return filepath.ToSlash(rel)
 	}
 	return filepath.ToSlash(path)
 }
 
-func (r *NinjaReport) unitID(e ninjabuild.Edge) string { return e.Target + ":" + r.file(e.Source) }
-
-func stepID(e ninjabuild.Edge) string { return "step:" + e.Name }
+// edgeID is the ID of an edge in events and in the history.
+func edgeID(root string, e ninjabuild.Edge) string {
+	switch e.Kind {
+	case ipc.ActionCompile:
+		return e.Target + ":" + folderFile(root, e.Source)
+	case ipc.ActionLink:
+		return ipc.LinkID(e.Target)
+	}
+	return "step:" + e.Name
+}
 
 // Started implements [ninjabuild.Listener].
 func (r *NinjaReport) Started(e ninjabuild.Edge) {
@@ -142,7 +151,7 @@ func (r *NinjaReport) Started(e ninjabuild.Edge) {
 	case ipc.ActionLink:
 		r.send(ipc.LinkStarted{Target: e.Target, Output: e.Output})
 	default:
-		r.send(ipc.StepStarted{Step: stepID(e), Expected: e.Expected.Seconds()})
+		r.send(ipc.StepStarted{Step: edgeID(r.root, e), Expected: e.Expected.Seconds()})
 	}
 }
 
@@ -178,14 +187,9 @@ func (r *NinjaReport) Finished(e ninjabuild.Edge, took time.Duration, result nin
 
 // unitRecord is what the history keeps of an edge.
 func (r *NinjaReport) unitRecord(e ninjabuild.Edge, took time.Duration, result ninjabuild.Result) ipc.UnitRecord {
-	u := ipc.UnitRecord{Target: e.Target, Status: ipc.StatusCompiled, Reason: e.Reason, Seconds: took.Seconds()}
-	switch e.Kind {
-	case ipc.ActionCompile:
-		u.ID, u.File = r.unitID(e), r.file(e.Source)
-	case ipc.ActionLink:
-		u.ID = ipc.LinkID(e.Target)
-	default:
-		u.ID = stepID(e)
+	u := ipc.UnitRecord{ID: edgeID(r.root, e), Target: e.Target, Status: ipc.StatusCompiled, Reason: e.Reason, Seconds: took.Seconds()}
+	if e.Kind == ipc.ActionCompile {
+		u.File = r.file(e.Source)
 	}
 	if s := result.Service; s != nil {
 		u.Status, u.CPU, u.Peak, u.Bytes, u.Saved = s.Status, s.CPU, s.Peak, s.Bytes, s.Saved

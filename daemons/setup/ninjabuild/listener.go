@@ -2,6 +2,7 @@ package ninjabuild
 
 import (
 	"path"
+	"slices"
 	"strings"
 	"time"
 
@@ -39,9 +40,16 @@ type Edge struct {
 // describe makes an edge for a listener. Its reason is that of now, so it must be asked
 // before the edge runs.
 func (b *builder) describe(e *ninja.Edge) Edge {
-	out := e.Outputs[0]
-	d := Edge{Kind: kindOf(e), Output: out.Path, Line: e.Command(), Reason: b.reason(e)}
+	d := nameEdge(e)
+	d.Line, d.Reason = e.Command(), b.reason(e)
 	d.Expected, d.Seen = b.status.previous(e)
+	return d
+}
+
+// nameEdge fills in what people call an edge.
+func nameEdge(e *ninja.Edge) Edge {
+	out := e.Outputs[0]
+	d := Edge{Kind: kindOf(e), Output: out.Path}
 	switch d.Kind {
 	case ipc.ActionCompile:
 		d.Source, d.Target = e.Inputs[0].Path, targetOfObject(out.Path)
@@ -118,19 +126,31 @@ func (b *builder) tellPlan() {
 		return
 	}
 	var edges []Edge
-	upToDate := 0
 	for _, e := range b.planned {
-		switch {
-		case e.IsPhony():
-		case b.edge(e).want == wantNothing:
-			if compiles(e) {
-				upToDate++
-			}
-		default:
+		if !e.IsPhony() && b.edge(e).want != wantNothing {
 			edges = append(edges, b.describe(e))
 		}
 	}
-	b.listener.Planned(b.disk.dir, edges, upToDate)
+	b.listener.Planned(b.disk.dir, edges, b.upToDate())
+}
+
+// upToDate counts the compiles that the targets need and that have not to run.
+func (b *builder) upToDate() (n int) {
+	seen := make(map[*ninja.Edge]bool)
+	next := slices.Clone(b.targets)
+	for len(next) > 0 {
+		e := next[len(next)-1].In
+		next = next[:len(next)-1]
+		if e == nil || seen[e] {
+			continue
+		}
+		seen[e] = true
+		next = append(next, e.Inputs...)
+		if want := b.edge(e).want; compiles(e) && (want == notPlanned || want == wantNothing) {
+			n++
+		}
+	}
+	return n
 }
 
 // tellStart tells the listener that an edge starts, and keeps its description for the end.

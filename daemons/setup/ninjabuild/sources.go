@@ -47,6 +47,41 @@ func Sources(dir string) ([]string, error) {
 	return slices.Compact(files), nil
 }
 
+// Readers returns the edges of the build.ninja in dir whose last run read a file, by ninja's
+// logs. path is absolute, or relative to dir.
+func Readers(dir, path string) ([]Edge, error) {
+	g, err := ninja.Load("build.ninja", disk{dir: dir}.read, ninja.Options{Version: Version})
+	if err != nil {
+		return nil, err
+	}
+	log, _, err := depslog.Load(filepath.Join(dir, g.Variable("builddir"), ".ninja_deps"))
+	if err != nil {
+		return nil, err
+	}
+	at := func(path string) string {
+		if filepath.IsAbs(path) {
+			return filepath.Clean(path)
+		}
+		return filepath.Join(dir, path)
+	}
+	wanted := -1
+	for id, name := range log.Paths() {
+		if at(name) == at(path) {
+			wanted = id
+		}
+	}
+	var readers []Edge
+	for _, e := range g.Edges {
+		if wanted < 0 || e.IsPhony() {
+			continue
+		}
+		if d := log.Lookup(e.Outputs[0].Path); d != nil && d.Has(wanted) {
+			readers = append(readers, nameEdge(e))
+		}
+	}
+	return readers, nil
+}
+
 // Subject is what a name stands for in the build.ninja in dir: the source of an object,
 // the target of a link's output. Any other name stands for itself.
 func Subject(dir, name string) string {
