@@ -2,10 +2,13 @@ package replibuild
 
 import (
 	"context"
+	"os"
+	"path/filepath"
 
 	"github.com/RepliBuild/replibuild/daemons"
 	"github.com/RepliBuild/replibuild/daemons/setup"
 	"github.com/RepliBuild/replibuild/daemons/setup/buildsystem"
+	"github.com/RepliBuild/replibuild/daemons/setup/ninjabuild"
 	"github.com/RepliBuild/replibuild/ipc"
 )
 
@@ -28,6 +31,52 @@ func (p *Project) BuildSystem() (*BuildSystem, error) {
 		return nil, err
 	}
 	return &BuildSystem{*b, p.env, p.exe}, err
+}
+
+// NinjaFolder is a folder with a build.ninja that no replibuild.toml names.
+func NinjaFolder(dir string, o Options) (*BuildSystem, error) {
+	abs, err := filepath.Abs(dir)
+	if err != nil {
+		return nil, err
+	}
+	root, err := daemons.BuildFolder(abs)
+	if err != nil {
+		return nil, err
+	}
+	env := o.Env
+	if env == nil {
+		env = os.Environ()
+	}
+	b := setup.BuildSystem{Root: root, System: setup.SystemNinja, SourceDir: root, BuildDir: root}
+	return &BuildSystem{b, env, o.Executable}, nil
+}
+
+// BuildFolder reports whether the set belongs to a folder with a build.ninja, which
+// RepliBuild has built before.
+func (p *Project) BuildFolder() bool { return daemons.IsBuildFolder(p.Root()) }
+
+// Subject is what a name of a build folder stands for, for [Project.Explain]: the source of
+// an object, the target of what a link makes. In a project of our own names stand for
+// themselves.
+func (p *Project) Subject(name string) string {
+	if !p.BuildFolder() {
+		return name
+	}
+	return ninjabuild.Subject(p.Root(), name)
+}
+
+// withReaders adds to the explanation of a header who reads it by ninja's logs. err is the
+// orchestrator's, and stays if nobody does.
+func (p *Project) withReaders(reply ipc.ExplainReply, subject string, err error) (ipc.ExplainReply, error) {
+	readers, readErr := ninjabuild.Readers(p.Root(), subject)
+	if readErr != nil || len(readers) == 0 {
+		return reply, err
+	}
+	reply.Subject, reply.Kind, reply.Dependents = subject, "header", nil
+	for _, e := range readers {
+		reply.Dependents = append(reply.Dependents, edgeID(p.Root(), e))
+	}
+	return reply, nil
 }
 
 // ByMake reports whether make builds the project, not build.ninja.

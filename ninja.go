@@ -53,7 +53,7 @@ func (r *NinjaRunner) Close() error {
 
 // Doubts implements [ninjabuild.Doubter] for a folder that has a set already. It starts no
 // daemon: where discovery's does not run, this process looks at all recorded files.
-func (r *NinjaRunner) Doubts(ctx context.Context, dir string, env []string, made func(output string) bool) func(output string) string {
+func (r *NinjaRunner) Doubts(ctx context.Context, dir string, env []string, made func(output string) bool) func(output string) ipc.Reason {
 	root, err := filepath.Abs(dir)
 	if err != nil || forTrial(root) {
 		return nil
@@ -100,11 +100,11 @@ func (r *NinjaRunner) Run(ctx context.Context, c ninjabuild.Command) ninjabuild.
 	case err != nil, result.Status == ipc.StatusSkipped, result.Status == ipc.StatusFailed && result.Exit <= 0:
 		return r.other.Run(ctx, c) // the service has a fault of its own
 	case result.Status == ipc.StatusFailed:
-		return ninjabuild.Result{Output: []byte(result.Diagnostics), Code: result.Exit}
+		return ninjabuild.Result{Output: []byte(result.Diagnostics), Code: result.Exit, Service: &result}
 	}
 	renew(req.Root, c, began)
 	r.records.add(ctx, c, track)
-	return ninjabuild.Result{Output: []byte(result.Diagnostics)}
+	return ninjabuild.Result{Output: []byte(result.Diagnostics), Service: &result}
 }
 
 // runOne runs a request for one action. track is what it was made from.

@@ -101,14 +101,14 @@ func (r *ninjaRecords) save() error {
 	return atomicfile.Write(r.file, data)
 }
 
-// doubts asks discovery what has changed, and returns what speaks against an output, "" for
-// nothing. Records of outputs that no edge makes any more are forgotten.
-func (r *ninjaRecords) doubts(ctx context.Context, env []string, made func(output string) bool) func(output string) string {
+// doubts asks discovery what has changed, and returns what speaks against an output, a
+// reason without a text if nothing does. Records of outputs that no edge makes any more are forgotten.
+func (r *ninjaRecords) doubts(ctx context.Context, env []string, made func(output string) bool) func(output string) ipc.Reason {
 	reply, err := r.discovery.Sync(ctx, ipc.SyncRequest{})
 	if err != nil {
 		return nil
 	}
-	dirty := make(map[string]string, len(reply.Dirty))
+	dirty := make(map[string]ipc.Reason, len(reply.Dirty))
 	var gone []string
 	for _, n := range reply.Dirty {
 		output := strings.TrimPrefix(n.ID, edgePrefix)
@@ -121,29 +121,29 @@ func (r *ninjaRecords) doubts(ctx context.Context, env []string, made func(outpu
 		_, _ = r.discovery.Record(ctx, ipc.RecordRequest{Forget: gone})
 	}
 	changes := r.asked.Changed(environment.New(env))
-	return func(output string) string {
+	return func(output string) ipc.Reason {
 		why, isDirty := dirty[output]
 		if isDirty {
 			return why
 		}
 		if change, changed := changes[r.asked.SetOf(edgePrefix+output)]; changed {
-			return words.Environment(change).Text
+			return words.Environment(change)
 		}
-		return ""
+		return ipc.Reason{}
 	}
 }
 
 // doubtOf is what the causes of a dirty node say against its output. If the output is not as
 // we left it, another program has made it since, and the record says nothing. A record that
 // was in doubt when it was made says nothing either.
-func doubtOf(output string, causes []ipc.Cause) string {
+func doubtOf(output string, causes []ipc.Cause) ipc.Reason {
 	if slices.ContainsFunc(causes, func(c ipc.Cause) bool { return c.Kind == ipc.CauseOutput && c.Path == output }) {
-		return ""
+		return ipc.Reason{}
 	}
 	for _, c := range causes {
 		if c.Kind != ipc.CauseUnsettled {
-			return words.Cause(c).Text
+			return words.Cause(c)
 		}
 	}
-	return ""
+	return ipc.Reason{}
 }

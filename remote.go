@@ -91,9 +91,13 @@ func (p *Project) History(ctx context.Context, r ipc.HistoryRequest) (ipc.Histor
 // Explain says from recorded facts when and why a file or target was last made.
 // The subject is a path relative to the root or a target's name.
 func (p *Project) Explain(ctx context.Context, subject string) (ipc.ExplainReply, error) {
-	return askOrchestrator(ctx, p, func(o ipc.Orchestrator) (ipc.ExplainReply, error) {
+	reply, err := askOrchestrator(ctx, p, func(o ipc.Orchestrator) (ipc.ExplainReply, error) {
 		return o.Explain(ctx, ipc.ExplainRequest{Subject: subject})
 	})
+	if p.BuildFolder() && (err == nil && reply.Kind == "header" || ipc.CodeOf(err) == ipc.CodeUnknownFile) {
+		return p.withReaders(reply, subject, err)
+	}
+	return reply, err
 }
 
 // Graph shows the includes below a file as the last compile read them, with what each

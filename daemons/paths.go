@@ -71,7 +71,7 @@ func FindRoot(dir string) (string, error) {
 	closed := "" // a folder above that may not be searched could hold the project
 	for at := canonical; ; at = filepath.Dir(at) {
 		fi, err := os.Stat(filepath.Join(at, projectFile))
-		if err == nil && !fi.IsDir() || isBuildFolder(at) {
+		if err == nil && !fi.IsDir() || IsBuildFolder(at) {
 			return at, checkRoot(at)
 		}
 		if errors.Is(err, fs.ErrPermission) && closed == "" {
@@ -84,8 +84,8 @@ func FindRoot(dir string) (string, error) {
 	}
 }
 
-// isBuildFolder reports whether a folder has a build.ninja and state of ours.
-func isBuildFolder(dir string) bool {
+// IsBuildFolder reports whether a folder has a build.ninja and state of ours.
+func IsBuildFolder(dir string) bool {
 	_, manifest := os.Stat(filepath.Join(dir, "build.ninja"))
 	_, ours := os.Stat(filepath.Join(dir, ownFolder, "state"))
 	return manifest == nil && ours == nil

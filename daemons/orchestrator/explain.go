@@ -26,12 +26,18 @@ const explainTimeout = 5 * time.Second
 func (s *Service) Explain(ctx context.Context, req ipc.ExplainRequest) (ipc.ExplainReply, error) {
 	ctx, cancel := context.WithTimeout(ctx, explainTimeout)
 	defer cancel()
+	s.history.reload()
 	plan := s.planToExplain(ctx)
 	reply := ipc.ExplainReply{Subject: req.Subject}
 	if plan != nil {
 		if t := plan.Target(req.Subject); t != nil {
 			return s.explainTarget(ctx, reply, plan, t), nil
 		}
+	}
+	if plan == nil && s.wasLinked(req.Subject) { // built by another front end
+		reply.Kind = kindTarget
+		reply.Records = s.history.facts(linkOf(req.Subject), maxFacts)
+		return reply, nil
 	}
 	reply.Subject = s.relative(req.Subject)
 	if ids := unitsOf(plan, reply.Subject); len(ids) > 0 || s.wasUnit(reply.Subject) {
@@ -80,6 +86,17 @@ func (s *Service) wasUnit(file string) bool {
 	return len(s.history.facts(unitOf(file), 1)) > 0
 }
 
+// wasLinked reports whether the history knows a target.
+func (s *Service) wasLinked(target string) bool {
+	return len(s.history.facts(linkOf(target), 1)) > 0
+}
+
+// linkOf fits the records of a target.
+func linkOf(target string) func(ipc.UnitRecord) bool {
+	id := ipc.LinkID(target)
+	return func(u ipc.UnitRecord) bool { return u.ID == id }
+}
+
 // unitOf fits the records of a source file's units.
 func unitOf(file string) func(ipc.UnitRecord) bool {
 	return func(u ipc.UnitRecord) bool {
@@ -104,7 +121,7 @@ func (s *Service) explainUnit(ctx context.Context, reply ipc.ExplainReply, p *ip
 func (s *Service) explainTarget(ctx context.Context, reply ipc.ExplainReply, p *ipc.Plan, t *ipc.Target) ipc.ExplainReply {
 	reply.Kind = kindTarget
 	id := ipc.LinkID(t.Name)
-	reply.Records = s.history.facts(func(u ipc.UnitRecord) bool { return u.ID == id }, maxFacts)
+	reply.Records = s.history.facts(linkOf(t.Name), maxFacts)
 	nodes := []string{id}
 	for u := range p.Units() {
 		if u.Target == t.Name {

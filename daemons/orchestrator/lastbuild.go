@@ -29,7 +29,7 @@ type lastBuild struct {
 	envHash  string              // of the variables that the plan depends on
 	whole    bool                // these are all
 	env      []string            // of the last build without files, for automatic ones
-	asked    environment.Nodes       // variables that the nodes were made from
+	asked    environment.Nodes   // variables that the nodes were made from
 	caller   *ipc.Caller         // of the last build without files, for automatic ones
 	targets  []string            // of the last build without files, for automatic ones
 	token    string              // of the last record; "" = believe nothing
@@ -53,19 +53,19 @@ const maxGood = 32
 
 // savedLastBuild is the state file.
 type savedLastBuild struct {
-	Schema  int                 `json:"schema"`
-	Root    rootid.ID           `json:"root"`
-	PlanID  string              `json:"plan_id"`
-	Project string              `json:"project"`
-	EnvHash string              `json:"env_hash"`
-	Whole   bool                `json:"whole_environment,omitempty"`
-	Env     []string            `json:"env"`
-	Asked   []environment.SavedSet    `json:"asked,omitempty"`
-	Caller  *ipc.Caller         `json:"caller,omitempty"`
-	Targets []string            `json:"targets,omitempty"`
-	Token   string              `json:"token"`
-	Missing []string            `json:"missing,omitempty"`
-	Good    map[string]goodness `json:"good,omitempty"`
+	Schema  int                    `json:"schema"`
+	Root    rootid.ID              `json:"root"`
+	PlanID  string                 `json:"plan_id"`
+	Project string                 `json:"project"`
+	EnvHash string                 `json:"env_hash"`
+	Whole   bool                   `json:"whole_environment,omitempty"`
+	Env     []string               `json:"env"`
+	Asked   []environment.SavedSet `json:"asked,omitempty"`
+	Caller  *ipc.Caller            `json:"caller,omitempty"`
+	Targets []string               `json:"targets,omitempty"`
+	Token   string                 `json:"token"`
+	Missing []string               `json:"missing,omitempty"`
+	Good    map[string]goodness    `json:"good,omitempty"`
 
 	CommandsFor string `json:"commands_for,omitempty"`
 	BuildDir    string `json:"build_dir,omitempty"`

@@ -30,6 +30,7 @@ type Config struct {
 	Jobs      int           // parallel_jobs, for estimates; 0 = one a core
 	AutoBuild bool          // build after changes that make something dirty
 	BuildLock string        // file that whoever builds locks; "" = none
+	NoPlan    bool          // another front end builds the folder: what is dirty is not known here
 	InProcess bool          // there are no daemons: BuildStarted says so
 
 	// Hub receives every event. The events of Changes are published there too, so

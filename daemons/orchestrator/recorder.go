@@ -33,8 +33,8 @@ type recorder struct {
 	last    time.Time     // when the last request ended
 
 	recorded map[string][]ipc.Variable // nodes that discovery has taken since the last flush, with what they asked for
-	token    string               // of the last reply, "" if there was none
-	err      error                // the first failure: discovery's state is not known any more
+	token    string                    // of the last reply, "" if there was none
+	err      error                     // the first failure: discovery's state is not known any more
 }
 
 // clear makes the next request forget all nodes that discovery has.

@@ -41,7 +41,7 @@ type trackMerger struct {
 	listings map[ipc.Listing]uint32
 	known    map[*tables]*numbering
 	asked    map[string][]ipc.Variable // by node
-	size     int                  // estimate of the JSON in bytes
+	size     int                       // estimate of the JSON in bytes
 }
 
 // numbering maps numbers of a stream to those of the merged track, plus one; 0 = not yet.

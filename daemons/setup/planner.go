@@ -2,6 +2,7 @@ package setup
 
 import (
 	"context"
+	"os"
 	"path"
 	"path/filepath"
 	"slices"
@@ -89,7 +90,11 @@ func (p *planner) load() bool {
 	file := filepath.Join(p.root, configFile)
 	text, err := p.w.read(file)
 	if err != nil {
-		p.problems.at(location{}, "`replibuild init` writes one", "cannot be read: %v", cause(err))
+		hint := "`replibuild init` writes one"
+		if _, foreign := os.Stat(filepath.Join(p.root, "build.ninja")); foreign == nil {
+			hint = "`replibuild compile` builds this folder by its build.ninja"
+		}
+		p.problems.at(location{}, hint, "cannot be read: %v", cause(err))
 		return false
 	}
 	if p.doc = parseDocument(configFile, string(text), p.problems); p.doc == nil {

@@ -16,11 +16,8 @@ func (a *app) cleanCommand() *cobra.Command {
 			"another build system, its own clean is run.",
 		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			p, err := a.find()
-			if err != nil {
-				return err
-			}
-			switch b, err := p.BuildSystem(); {
+			p, b, err := a.place()
+			switch {
 			case err != nil:
 				return err
 			case b != nil:

@@ -16,7 +16,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/RepliBuild/replibuild"
-	"github.com/RepliBuild/replibuild/ipc"
 )
 
 // Caller is everything that a command takes from the process it runs in.
@@ -34,7 +33,7 @@ type Caller struct {
 // is one.
 func Main(c Caller) int {
 	if isNinja(c.Name) {
-		return runNinja(c)
+		return runNinja(c, replibuild.NinjaReportOptions{Env: c.Env})
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), interrupts()...)
 	defer stop()
@@ -99,40 +98,6 @@ func addGroup(root *cobra.Command, id string, commands ...*cobra.Command) {
 		c.GroupID = id
 		root.AddCommand(c)
 	}
-}
-
-// find finds the project that the command works on.
-func (a *app) find() (*replibuild.Project, error) {
-	return replibuild.Open(a.projectDir, replibuild.Options{Env: a.Env})
-}
-
-// open finds the project for a command that asks its set of daemons. If [build] names
-// another build system, the set is that of the build folder.
-func (a *app) open() (*replibuild.Project, error) {
-	p, err := a.find()
-	if err != nil {
-		return nil, err
-	}
-	if b, _ := p.BuildSystem(); b != nil { // mistakes matter to those that build
-		return b.Open()
-	}
-	return p, nil
-}
-
-// openOwn finds the project for a command that needs a plan of our own.
-func (a *app) openOwn() (*replibuild.Project, error) {
-	p, err := a.find()
-	if err != nil {
-		return nil, err
-	}
-	switch b, err := p.BuildSystem(); {
-	case err != nil:
-		return nil, err
-	case b != nil:
-		return nil, ipc.Errorf(ipc.CodeBadRequest, "%s builds this project, in %s, and the command is for projects with targets of their own", b.System, b.BuildDir).
-			WithHint("compile, run, clean, status, stop, logs, cache and tui know such projects")
-	}
-	return p, nil
 }
 
 // jsonFlag gives a command that reports something its --json.

@@ -56,18 +56,12 @@ func (a *app) compile(cmd *cobra.Command, f compileFlags, files []string) error 
 	case f.trace != "" && f.options.Detach:
 		return ipc.Errorf(ipc.CodeBadRequest, "--trace needs to see the build, which --detach leaves alone")
 	}
-	p, err := a.find()
-	if err == nil {
-		if b, err := p.BuildSystem(); err != nil {
-			return err
-		} else if b != nil {
-			return a.compileForeign(cmd.Context(), b, f, files)
-		}
-	}
-	if dir, err := a.ninjaFolder(p, err); err != nil {
+	p, b, err := a.place()
+	switch {
+	case err != nil:
 		return err
-	} else if dir != "" {
-		return a.compileNinja(dir, f, files)
+	case b != nil:
+		return a.compileForeign(cmd.Context(), b, f, files)
 	}
 	f.options.Files, err = projectFiles(p.Root(), files)
 	if err != nil {
@@ -79,34 +73,14 @@ func (a *app) compile(cmd *cobra.Command, f compileFlags, files []string) error 
 // build runs one build with its output and turns its result into an exit code.
 func (a *app) build(cmd *cobra.Command, p *replibuild.Project, f compileFlags) error {
 	out := a.newReporter(f.verbose)
-	listeners := []func(ipc.Event){out.event}
-	if f.record != "" {
-		rec, err := newRecorder(f.record)
-		if err != nil {
-			return err
-		}
-		defer rec.close()
-		listeners = append(listeners, rec.event)
-	}
-	written := func() error { return nil }
-	if f.trace != "" {
-		t, err := newTracer(f.trace, f.deep)
-		if err != nil {
-			return err
-		}
-		t.configure(&f.options)
-		written = t.close
-		listeners = append(listeners, t.event)
-	}
-	f.options.OnEvent = func(e ipc.Event) {
-		for _, listen := range listeners {
-			listen(e)
-		}
+	written, err := f.listen(out.event)
+	if err != nil {
+		return err
 	}
 	result, err := p.Compile(cmd.Context(), f.options)
 	out.done(result, err, f.options.Detach)
-	if err2 := written(); err == nil && err2 != nil {
-		return ipc.Errorf(ipc.CodeInternal, "write the trace %s: %v", f.trace, err2)
+	if err2 := written(); err == nil {
+		err = err2
 	}
 	if err != nil {
 		return err
@@ -115,6 +89,46 @@ func (a *app) build(cmd *cobra.Command, p *replibuild.Project, f compileFlags) e
 		return exitStatus(exitBuildFailed)
 	}
 	return nil
+}
+
+// listen gives the events of the build to first, and to the files that the flags name.
+// written must be called after the last event.
+func (f *compileFlags) listen(first func(ipc.Event)) (written func() error, err error) {
+	listeners := []func(ipc.Event){first}
+	closeRecord := func() error { return nil }
+	if f.record != "" {
+		rec, err := newRecorder(f.record)
+		if err != nil {
+			return nil, err
+		}
+		closeRecord = rec.close
+		listeners = append(listeners, rec.event)
+	}
+	closeTrace := func() error { return nil }
+	if f.trace != "" {
+		t, err := newTracer(f.trace, f.deep)
+		if err != nil {
+			closeRecord()
+			return nil, err
+		}
+		t.configure(&f.options)
+		closeTrace = t.close
+		listeners = append(listeners, t.event)
+	}
+	f.options.OnEvent = func(e ipc.Event) {
+		for _, listen := range listeners {
+			listen(e)
+		}
+	}
+	return func() error {
+		if err := closeRecord(); err != nil {
+			return ipc.Errorf(ipc.CodeInternal, "write the events to %s: %v", f.record, err)
+		}
+		if err := closeTrace(); err != nil {
+			return ipc.Errorf(ipc.CodeInternal, "write the trace %s: %v", f.trace, err)
+		}
+		return nil
+	}, nil
 }
 
 // projectFiles makes the files that a user names, relative to where they stand,

@@ -16,7 +16,7 @@ import (
 // compileForeign builds a project whose replibuild.toml has [build]: configures it if that
 // is needed, then builds by its build.ninja, or by make.
 func (a *app) compileForeign(ctx context.Context, b *replibuild.BuildSystem, f compileFlags, files []string) error {
-	if err := f.refuseOwn(a, b.BuildDir); err != nil {
+	if err := f.refuseOwn(b.BuildDir); err != nil {
 		return err
 	}
 	if len(f.options.Targets) == 0 && len(files) == 0 {
@@ -28,7 +28,7 @@ func (a *app) compileForeign(ctx context.Context, b *replibuild.BuildSystem, f c
 		}
 		return a.make(ctx, b, f.options.Jobs, f.options.Targets)
 	}
-	if err := b.Configure(ctx, a.buildCaller(), func(line string) { a.printf("%s\n", line) }); err != nil {
+	if err := a.configure(ctx, b); err != nil {
 		return err
 	}
 	return a.inBuild(b).compileNinja(b.BuildDir, f, files)
@@ -41,9 +41,22 @@ func (a *app) inBuild(b *replibuild.BuildSystem) *app {
 	return &in
 }
 
+// configure makes the build folder ready, and says so.
+func (a *app) configure(ctx context.Context, b *replibuild.BuildSystem) error {
+	out := a.Stdout
+	if a.json {
+		out = a.Stderr
+	}
+	return b.Configure(ctx, a.buildCaller(), func(line string) { fprintf(out, "%s\n", line) })
+}
+
 // buildCaller is what programs of the build system get.
 func (a *app) buildCaller() replibuild.BuildCaller {
-	return replibuild.BuildCaller{Env: a.Env, Stdin: a.Stdin, Stdout: raw(a.Stdout), Stderr: raw(a.Stderr)}
+	c := replibuild.BuildCaller{Env: a.Env, Stdin: a.Stdin, Stdout: raw(a.Stdout), Stderr: raw(a.Stderr)}
+	if a.json {
+		c.Stdout = c.Stderr // standard output is for events
+	}
+	return c
 }
 
 func (a *app) make(ctx context.Context, b *replibuild.BuildSystem, jobs int, targets []string) error {
@@ -68,7 +81,7 @@ func (a *app) cleanForeign(ctx context.Context, b *replibuild.BuildSystem) error
 	if b.PlainNinja() {
 		c.Args = []string{"-C", b.BuildDir, "-t", "clean"}
 	}
-	if code := runNinja(c); code != exitDone {
+	if code := runNinja(c, replibuild.NinjaReportOptions{Env: c.Env}); code != exitDone {
 		return exitStatus(code)
 	}
 	return nil
@@ -96,7 +109,7 @@ func (a *app) buildProgram(ctx context.Context, b *replibuild.BuildSystem, f com
 		return "", ipc.Errorf(ipc.CodeBadRequest, "make builds this project, and does not say what its programs are").
 			WithHint("`replibuild compile` builds it; start the program by its path")
 	}
-	if err := b.Configure(ctx, a.buildCaller(), func(line string) { a.printf("%s\n", line) }); err != nil {
+	if err := a.configure(ctx, b); err != nil {
 		return "", err
 	}
 	programs, err := ninjabuild.Programs(b.BuildDir)

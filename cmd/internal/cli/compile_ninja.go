@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"io"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -45,18 +46,18 @@ func isFile(path string) bool {
 }
 
 // refuseOwn refuses the flags that need a plan of our own; dir is the build folder.
-func (f compileFlags) refuseOwn(a *app, dir string) error {
-	if !a.json && f.trace == "" && f.record == "" && !f.options.Detach && !f.options.NoCache {
+func (f compileFlags) refuseOwn(dir string) error {
+	if !f.deep && !f.options.Detach && !f.options.NoCache {
 		return nil
 	}
-	return ipc.Errorf(ipc.CodeBadRequest, "%s is the folder of another build system: --json, --trace, --record, --detach and --no-cache are for projects of our own", dir).
+	return ipc.Errorf(ipc.CodeBadRequest, "%s is the folder of another build system: --time-trace, --detach and --no-cache are for projects of our own", dir).
 		WithHint("`replibuild ninja -C %s` has ninja's flags", dir)
 }
 
 // compileNinja builds a folder with a build.ninja, with the flags that `compile` and ninja
 // share.
 func (a *app) compileNinja(dir string, f compileFlags, files []string) error {
-	if err := f.refuseOwn(a, dir); err != nil {
+	if err := f.refuseOwn(dir); err != nil {
 		return err
 	}
 	args := []string{"-C", dir}
@@ -79,7 +80,28 @@ func (a *app) compileNinja(dir string, f compileFlags, files []string) error {
 	if f.options.NoDaemon {
 		c.Env = append(append([]string{}, c.Env...), "CI=1")
 	}
-	if code := runNinja(c); code != exitDone {
+	return a.reported(c, dir, f)
+}
+
+// reported runs ninja, and tells its events to those that the flags name. With --json they
+// are all that standard output gets.
+func (a *app) reported(c Caller, dir string, f compileFlags) error {
+	print := func(ipc.Event) {}
+	if a.json {
+		print = jsonReporter{a}.event
+		c.Stdout = io.Discard
+	}
+	written, err := f.listen(print)
+	if err != nil {
+		return err
+	}
+	code := runNinja(c, replibuild.NinjaReportOptions{
+		Env: c.Env, Dir: dir, Trigger: f.options.Trigger, Trace: f.options.Trace, OnEvent: f.options.OnEvent, MakeSet: true,
+	})
+	if err := written(); err != nil {
+		return err
+	}
+	if code != exitDone {
 		return exitStatus(code)
 	}
 	return nil

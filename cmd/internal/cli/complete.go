@@ -2,12 +2,14 @@ package cli
 
 import (
 	"context"
+	"maps"
 	"path/filepath"
 	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/RepliBuild/replibuild/daemons/setup/ninjabuild"
 	"github.com/RepliBuild/replibuild/internal/words"
 	"github.com/RepliBuild/replibuild/ipc"
 )
@@ -51,6 +53,10 @@ func (a *app) plan(ctx context.Context) *ipc.Plan {
 
 // completeTargets suggests the project's targets.
 func (a *app) completeTargets(ctx context.Context, _ []string) (names []cobra.Completion) {
+	if _, b, err := a.place(); err == nil && b != nil {
+		names, _ = ninjabuild.TargetNames(b.BuildDir)
+		return names
+	}
 	if plan := a.plan(ctx); plan != nil {
 		for _, t := range plan.Targets {
 			names = append(names, cobra.CompletionWithDesc(t.Name, t.Kind))
@@ -61,6 +67,10 @@ func (a *app) completeTargets(ctx context.Context, _ []string) (names []cobra.Co
 
 // completePrograms suggests what can be run.
 func (a *app) completePrograms(ctx context.Context, done []string) (names []cobra.Completion) {
+	if _, b, err := a.place(); err == nil && b != nil && len(done) == 0 {
+		programs, _ := ninjabuild.Programs(b.BuildDir)
+		return slices.Sorted(maps.Keys(programs))
+	}
 	if plan := a.plan(ctx); plan != nil && len(done) == 0 {
 		return executables(plan)
 	}

@@ -85,14 +85,22 @@ func (a *app) printFindings(findings []finding) {
 // there is one.
 func (a *app) examine(ctx context.Context) []finding {
 	all := []finding{checkPlatform(), a.checkHome()}
-	p, err := a.find()
-	if err != nil {
+	p, b, err := a.place()
+	if p == nil && b == nil {
 		return append(all, finding{"project", levelProblem, err.Error(), hintOf(err)})
+	}
+	switch {
+	case err != nil:
+		b = nil // the configuration has a mistake, which is found below
+	case b != nil:
+		if p, err = b.Open(); err != nil {
+			return append(all, finding{"project", levelProblem, err.Error(), hintOf(err)})
+		}
 	}
 	if notice := p.HomeNotice(); notice != "" {
 		all = append(all, finding{"folder", levelWarning, notice, "set HOME, or REPLIBUILD_HOME to a folder of your own"})
 	}
-	configuration, p, folder := a.checkProject(ctx, p)
+	configuration, folder := checkProject(ctx, p, b)
 	all = append(all, configuration...)
 	all = append(all, checkDaemons(p.Status(ctx))...)
 	all = append(all, checkPorts(p, p.Status(ctx))...)
@@ -100,16 +108,13 @@ func (a *app) examine(ctx context.Context) []finding {
 	return all
 }
 
-// checkProject checks a project's configuration. It returns the project to which its set
-// belongs, and the build folder.
-func (a *app) checkProject(ctx context.Context, p *replibuild.Project) ([]finding, *replibuild.Project, string) {
-	b, err := p.BuildSystem()
-	if err == nil && b != nil {
-		if of, err := b.Open(); err == nil {
-			return []finding{{"configuration", levelOK, b.System + " builds the project in " + b.BuildDir, ""}}, of, b.BuildDir
-		}
+// checkProject checks a project's configuration, and returns the build folder. b is nil if
+// the project has targets of its own, or if [build] has a mistake.
+func checkProject(ctx context.Context, p *replibuild.Project, b *replibuild.BuildSystem) ([]finding, string) {
+	if b != nil {
+		return []finding{{"configuration", levelOK, b.System + " builds the project in " + b.BuildDir, ""}}, b.BuildDir
 	}
-	return checkConfiguration(ctx, p), p, filepath.Join(p.Root(), "build")
+	return checkConfiguration(ctx, p), filepath.Join(p.Root(), "build")
 }
 
 func checkPlatform() finding {

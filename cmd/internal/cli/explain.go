@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"os"
 	"path"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -25,11 +26,11 @@ func (a *app) explainCommand() *cobra.Command {
 		Args:              oneArgument("FILE or TARGET"),
 		ValidArgsFunction: completion(a.completeSubjects),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			p, err := a.openOwn()
+			p, err := a.open()
 			if err != nil {
 				return err
 			}
-			reply, err := p.Explain(cmd.Context(), subjectOf(p.Root(), args[0]))
+			reply, err := p.Explain(cmd.Context(), p.Subject(subjectOf(p.Root(), args[0])))
 			if err != nil {
 				return err
 			}
@@ -39,7 +40,7 @@ func (a *app) explainCommand() *cobra.Command {
 					ipc.ExplainReply
 				}{ipc.Schema, reply})
 			}
-			explanation{a, reply}.print()
+			explanation{a, reply, p.BuildFolder()}.print()
 			return nil
 		},
 	})
@@ -53,13 +54,21 @@ func subjectOf(root, arg string) string {
 	if files, err := projectFiles(root, []string{arg}); err == nil {
 		return files[0]
 	}
-	return arg
+	abs, err := filepath.Abs(arg)
+	if err == nil {
+		abs, err = filepath.EvalSymlinks(abs)
+	}
+	if err != nil {
+		return arg
+	}
+	return abs // a header of another project, or a source outside of the build folder
 }
 
 // explanation puts the facts about one subject into sentences.
 type explanation struct {
 	app *app
 	ipc.ExplainReply
+	buildFolder bool // the set has no plan, so what has changed since is not known
 }
 
 func (x explanation) say(format string, args ...any) {
@@ -86,7 +95,9 @@ func (x explanation) print() {
 		x.say("  %s", words.NotBuilt)
 	}
 	x.earlier()
-	x.dirty()
+	if !x.buildFolder {
+		x.dirty()
+	}
 	x.inputs()
 	x.dependents()
 }

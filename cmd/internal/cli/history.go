@@ -28,7 +28,7 @@ func (a *app) historyCommand() *cobra.Command {
 			if slow {
 				request.Slow = slowLines
 			}
-			p, err := a.openOwn()
+			p, err := a.open()
 			if err != nil {
 				return err
 			}

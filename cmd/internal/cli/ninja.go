@@ -32,7 +32,7 @@ func (a *app) ninjaCommand() *cobra.Command {
 		RunE: func(_ *cobra.Command, args []string) error {
 			c := a.Caller
 			c.Args = args
-			if code := runNinja(c); code != exitDone {
+			if code := runNinja(c, replibuild.NinjaReportOptions{Env: c.Env}); code != exitDone {
 				return exitStatus(code)
 			}
 			return nil
@@ -40,8 +40,9 @@ func (a *app) ninjaCommand() *cobra.Command {
 	}
 }
 
-// runNinja runs ninja and returns its exit code.
-func runNinja(c Caller) int {
+// runNinja runs ninja and returns its exit code. What it does is reported; a report that
+// cannot be written changes nothing of what ninja does.
+func runNinja(c Caller, o replibuild.NinjaReportOptions) int {
 	ctx, stop := interruptible()
 	defer stop()
 	stdin, _ := c.Stdin.(*os.File)
@@ -56,7 +57,11 @@ func runNinja(c Caller) int {
 	if stdout != nil && isTerminal(stdout) {
 		n.Width = func() int { return terminalWidth(stdout) }
 	}
-	return ninjabuild.Main(ctx, n)
+	report := replibuild.NewNinjaReport(o)
+	n.Listener = report
+	code := ninjabuild.Main(ctx, n)
+	_ = report.End(code)
+	return code
 }
 
 // interruptible returns a context that a signal ends, with the signal as its cause.

@@ -29,15 +29,12 @@ func (a *app) runCommand() *cobra.Command {
 }
 
 func (a *app) run(cmd *cobra.Command, f compileFlags, args []string) error {
-	p, err := a.find()
-	if err != nil {
-		return err
-	}
 	name := args
 	if dash := cmd.ArgsLenAtDash(); dash >= 0 {
 		name = args[:dash]
 	}
-	switch b, err := p.BuildSystem(); {
+	p, b, err := a.place()
+	switch {
 	case err != nil:
 		return err
 	case b != nil:

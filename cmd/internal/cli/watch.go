@@ -14,7 +14,8 @@ func (a *app) watchCommand() *cobra.Command {
 		Use:   "watch",
 		Short: "Build now, and again after every save",
 		Long: "Builds now, and again after every save. A failed build is waited out, and so is a restart\n" +
-			"of the daemons.",
+			"of the daemons. In a build folder of CMake, Meson or ninja the files of build.ninja and what\n" +
+			"the last builds read are watched.",
 		Example: "  replibuild watch\n  replibuild watch -t hello -v",
 		Args:    noArguments,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return a.watch(cmd, f) },
@@ -26,13 +27,25 @@ func (a *app) watchCommand() *cobra.Command {
 // watch builds until it is interrupted. A build that fails is waited out: the next
 // save may mend it.
 func (a *app) watch(cmd *cobra.Command, f compileFlags) error {
-	p, err := a.openOwn()
+	p, b, err := a.place()
 	if err != nil {
 		return err
 	}
 	f.options.Trigger = ipc.TriggerWatch
-	return p.Watch(cmd.Context(), f.options.NoDaemon, func() error {
-		err := a.build(cmd, p, f)
+	if b == nil {
+		return p.Watch(cmd.Context(), f.options.NoDaemon, a.again(cmd, func() error { return a.build(cmd, p, f) }))
+	}
+	if b.ByMake() {
+		return ipc.Errorf(ipc.CodeBadRequest, "make builds this project, and does not say which files it reads").
+			WithHint("`replibuild compile` builds it")
+	}
+	return b.Watch(cmd.Context(), a.again(cmd, func() error { return a.compileForeign(cmd.Context(), b, f, nil) }))
+}
+
+// again is one build of those that `watch` does.
+func (a *app) again(cmd *cobra.Command, build func() error) func() error {
+	return func() error {
+		err := build()
 		if cmd.Context().Err() != nil {
 			return cmd.Context().Err()
 		}
@@ -48,5 +61,5 @@ func (a *app) watch(cmd *cobra.Command, f compileFlags) error {
 			fmt.Fprintln(a.Stdout, "👀 Watching for changes... (Ctrl-C ends)")
 		}
 		return nil
-	})
+	}
 }

@@ -25,16 +25,17 @@ const (
 // builder runs one plan.
 type builder struct {
 	*plan
-	opts    *options
-	runner  Runner
-	env     []string
-	slots   *slots    // of a make above us, or nil
-	began   time.Time // of the whole program: times in the log count from here
-	stamp   string    // a file whose time is the file system's now
-	running map[*ninja.Edge]*run
-	ended   chan ended
-	pretend []ended // of a dry run: edges that did not run, in order
-	code    int     // of the last command that failed
+	opts     *options
+	runner   Runner
+	env      []string
+	slots    *slots    // of a make above us, or nil
+	listener Listener  // or nil
+	began    time.Time // of the whole program: times in the log count from here
+	stamp    string    // a file whose time is the file system's now
+	running  map[*ninja.Edge]*run
+	ended    chan ended
+	pretend  []ended // of a dry run: edges that did not run, in order
+	code     int     // of the last command that failed
 
 	startTime, finishTime *metric
 }
@@ -47,6 +48,7 @@ type run struct {
 	over  bool // its result was received
 
 	records []buildlog.Entry // of its outputs, before it started
+	told    Edge             // what the listener was told
 }
 
 // ended is an edge that has run.
@@ -62,6 +64,7 @@ var (
 
 // build runs the plan to its end. The error says why it stopped early.
 func (b *builder) build(ctx context.Context) (code int, err error) {
+	b.tellPlan()
 	b.start()
 	b.running = make(map[*ninja.Edge]*run)
 	b.ended = make(chan ended)
@@ -161,6 +164,7 @@ func (b *builder) startEdge(ctx context.Context, e *ninja.Edge, granted slot) er
 	r := &run{start: time.Since(b.began), slot: granted}
 	b.running[e] = r
 	b.status.start(e, r.start)
+	b.tellStart(e, r)
 	if b.opts.dryRun {
 		b.pretend = append(b.pretend, ended{edge: e})
 		return nil
@@ -297,6 +301,7 @@ func (b *builder) finish(r *ended) error {
 	b.slots.release(run.slot)
 	end := time.Since(b.began)
 	b.status.finish(e, run.start, end, r.result)
+	b.tellEnd(run, end, r.result)
 	if r.result.Code != 0 {
 		b.code = r.result.Code
 		if err := b.restore(e, run); err != nil {
@@ -452,6 +457,7 @@ func (b *builder) abort(cancel context.CancelFunc) {
 	for range left {
 		<-b.ended
 	}
+	b.abandoned()
 	slices.SortFunc(edges, func(x, y *ninja.Edge) int { return x.ID - y.ID })
 	for _, e := range edges {
 		b.slots.release(b.running[e].slot)

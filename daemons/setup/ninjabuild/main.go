@@ -25,6 +25,7 @@ type Caller struct {
 	Stdout, Stderr io.Writer
 	Width          func() int // of the terminal that standard output is; nil if it is none
 	Runner         Runner
+	Listener       Listener // told what the build does; may be nil
 }
 
 // program is one run.
@@ -61,6 +62,7 @@ func Main(ctx context.Context, c Caller) int {
 	case errors.As(err, &code):
 		return int(code)
 	}
+	m.tellStop(err)
 	m.fail(err)
 	return exitFailure
 }
@@ -246,7 +248,7 @@ func (m *program) builder(ctx context.Context) (*builder, error) {
 		}
 	}
 	m.scan.explain = st.explain
-	b := &builder{plan: newPlan(m.scan, st), opts: &m.opts, runner: m.Runner, env: m.Env, began: m.began, stamp: m.logPath(".ninja_lock")}
+	b := &builder{plan: newPlan(m.scan, st), opts: &m.opts, runner: m.Runner, listener: m.Listener, env: m.Env, began: m.began, stamp: m.logPath(".ninja_lock")}
 	b.startTime, b.finishTime = m.metrics.add("StartEdge"), m.metrics.add("FinishCommand")
 	return b, nil
 }
@@ -351,6 +353,7 @@ func (m *program) buildTargets(ctx context.Context) error {
 		return errors.Join(err, m.log.Close(), m.deps.Close())
 	}
 	if err != nil {
+		m.tellStop(err)
 		m.printf("ninja: build stopped: %s.\n", err)
 	}
 	m.printStats()

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/RepliBuild/replibuild/daemons/setup/internal/ninja"
+	"github.com/RepliBuild/replibuild/ipc"
 )
 
 // Programs returns the programs that the build.ninja in dir links, by the names of their
@@ -24,6 +25,31 @@ func Programs(dir string) (map[string]string, error) {
 		programs[targetOf(out)] = out.Path
 	}
 	return programs, nil
+}
+
+// TargetNames returns the names that people use for targets of the build.ninja in dir: those
+// of links and of phony edges, without the ones that CMake makes for folders, files and its
+// own use.
+func TargetNames(dir string) ([]string, error) {
+	g, err := ninja.Load("build.ninja", disk{dir: dir}.read, ninja.Options{Version: Version})
+	if err != nil {
+		return nil, err
+	}
+	var names []string
+	for _, e := range g.Edges {
+		switch {
+		case kindOf(e) == ipc.ActionLink:
+			names = append(names, targetOf(e.Outputs[0]))
+		case e.IsPhony():
+			for _, out := range e.Outputs {
+				if !strings.ContainsAny(out.Path, "/.") && !strings.HasPrefix(out.Path, "cmake_object_order_depends_") {
+					names = append(names, out.Path)
+				}
+			}
+		}
+	}
+	slices.Sort(names)
+	return slices.Compact(names), nil
 }
 
 // linksProgram reports whether an edge links a program: CMake's rules say so, Meson's by

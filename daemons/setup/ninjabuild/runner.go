@@ -1,6 +1,10 @@
 package ninjabuild
 
-import "context"
+import (
+	"context"
+
+	"github.com/RepliBuild/replibuild/ipc"
+)
 
 // Command is one edge to run.
 type Command struct {
@@ -25,6 +29,9 @@ type Result struct {
 	Code        int    // the shell's, or 128 and the signal; 0 is success
 	Interrupted bool   // it was ended by SIGINT, SIGTERM or SIGHUP
 	Err         error  // it could not be started at all: the build ends
+
+	// Service is what the compilation service said, nil if it did not run the command.
+	Service *ipc.ActionResult
 }
 
 // Runner runs commands, several at the same time. It is the place for a cache.
@@ -43,8 +50,8 @@ func (Interrupt) Error() string { return "interrupted by user" }
 // they looked for, programs, libraries, variables of the environment.
 type Doubter interface {
 	// Doubts returns a function that says why an output is out of date although it is up to
-	// date by ninja's rule, "" if nothing speaks against it. dir is the build folder ("" = the
+	// date by ninja's rule; without a text, nothing speaks against it. dir is the build folder ("" = the
 	// process's own), env the environment of the commands, and made reports whether the
 	// manifest still makes an output. A nil function knows nothing.
-	Doubts(ctx context.Context, dir string, env []string, made func(output string) bool) func(output string) string
+	Doubts(ctx context.Context, dir string, env []string, made func(output string) bool) func(output string) ipc.Reason
 }

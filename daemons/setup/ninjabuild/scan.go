@@ -10,6 +10,7 @@ import (
 	"github.com/RepliBuild/replibuild/daemons/setup/internal/ninja/buildlog"
 	"github.com/RepliBuild/replibuild/daemons/setup/internal/ninja/depfile"
 	"github.com/RepliBuild/replibuild/daemons/setup/internal/ninja/depslog"
+	"github.com/RepliBuild/replibuild/ipc"
 )
 
 // nodeState is what a scan knows of a file.
@@ -54,7 +55,7 @@ type scan struct {
 	validations []*ninja.Node // found in this scan, to be visited later
 	explain     *explainer
 
-	doubts func(output string) string // see [Doubter]; nil knows nothing
+	doubts func(output string) ipc.Reason // see [Doubter]; nil knows nothing
 }
 
 func newScan(g *ninja.Graph, d disk, log *buildlog.Log, deps *depslog.Log, explain *explainer) *scan {
@@ -306,7 +307,7 @@ func (c *check) doubted(o *ninja.Node) bool {
 	if c.doubts == nil {
 		return false
 	}
-	why := c.doubts(o.Path)
+	why := c.doubts(o.Path).Text
 	if why != "" {
 		c.explain.note(o, "%s is out of date: %s", o.Path, why)
 	}

@@ -38,6 +38,16 @@ func (d *Deps) Len() int { return len(d.ids) / 4 }
 // ID is the number of an input; [Log.Path] has its path.
 func (d *Deps) ID(i int) int { return int(le32(d.ids[4*i:])) }
 
+// Has reports whether the file with that ID is among them.
+func (d *Deps) Has(id int) bool {
+	for i := range d.Len() {
+		if d.ID(i) == id {
+			return true
+		}
+	}
+	return false
+}
+
 func le32(s string) uint32 {
 	_ = s[3]
 	return uint32(s[0]) | uint32(s[1])<<8 | uint32(s[2])<<16 | uint32(s[3])<<24

@@ -1,0 +1,56 @@
+package cli
+
+import (
+	"github.com/RepliBuild/replibuild"
+	"github.com/RepliBuild/replibuild/ipc"
+)
+
+// find finds the project that the command works on.
+func (a *app) find() (*replibuild.Project, error) {
+	return replibuild.Open(a.projectDir, replibuild.Options{Env: a.Env})
+}
+
+// place finds what the command works on: a project with targets of its own (b is nil), or
+// one that another build system builds: by [build] of its replibuild.toml, or a folder with
+// a build.ninja and no replibuild.toml. With a mistake in [build], p, and b as far as it
+// could be read, are returned beside the error.
+func (a *app) place() (p *replibuild.Project, b *replibuild.BuildSystem, err error) {
+	p, err = a.find()
+	if err == nil {
+		if b, err = p.BuildSystem(); b != nil || err != nil {
+			return p, b, err
+		}
+	}
+	dir, err := a.ninjaFolder(p, err)
+	if err != nil || dir == "" {
+		return p, nil, err
+	}
+	b, err = replibuild.NinjaFolder(dir, replibuild.Options{Env: a.Env})
+	return p, b, err
+}
+
+// open finds the project for a command that asks its set of daemons. If another build system
+// builds it, the set is that of the build folder.
+func (a *app) open() (*replibuild.Project, error) {
+	p, b, err := a.place()
+	switch {
+	case b != nil: // mistakes matter to those that build
+		return b.Open()
+	case p != nil:
+		return p, nil
+	}
+	return nil, err
+}
+
+// openOwn finds the project for a command that needs a plan of our own.
+func (a *app) openOwn() (*replibuild.Project, error) {
+	p, b, err := a.place()
+	switch {
+	case err != nil:
+		return nil, err
+	case b != nil:
+		return nil, ipc.Errorf(ipc.CodeBadRequest, "%s builds this project, in %s, and the command is for projects with targets of their own", b.System, b.BuildDir).
+			WithHint("compile, watch, run, clean, explain, history, status, stop, logs, cache and tui know such projects")
+	}
+	return p, nil
+}
