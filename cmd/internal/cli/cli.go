@@ -58,6 +58,7 @@ type app struct {
 	Caller
 	projectDir string // --project
 	json       bool   // --json
+	user       bool   // --user: the set of the user, not of a project
 }
 
 // rootCommand is the command tree; completions and manual pages are made from it.
@@ -86,7 +87,7 @@ func (a *app) rootCommand() *cobra.Command {
 	)
 	root.SetHelpCommandGroupID("other")
 	root.SetCompletionCommandGroupID("other")
-	addGroup(root, "build", a.initCommand(), a.compileCommand(), a.watchCommand(), a.runCommand(), a.ninjaCommand(), a.cleanCommand(), a.demoCommand())
+	addGroup(root, "build", a.initCommand(), a.compileCommand(), a.watchCommand(), a.runCommand(), a.ninjaCommand(), a.ccCommand(), a.cleanCommand(), a.demoCommand())
 	addGroup(root, "daemons", a.startCommand(), a.stopCommand(), a.restartCommand(), a.statusCommand(), a.psCommand(), a.ensureCommand(), a.logsCommand(), a.tuiCommand())
 	addGroup(root, "look", a.explainCommand(), a.graphCommand(), a.historyCommand(), a.cacheCommand(), a.configCommand(), a.doctorCommand())
 	addGroup(root, "other", a.versionCommand())
@@ -109,6 +110,9 @@ func (a *app) find() (*replibuild.Project, error) {
 // open finds the project for a command that asks its set of daemons. If [build] names
 // another build system, the set is that of the build folder.
 func (a *app) open() (*replibuild.Project, error) {
+	if a.user {
+		return a.openUser()
+	}
 	p, err := a.find()
 	if err != nil {
 		return nil, err
@@ -133,6 +137,12 @@ func (a *app) openOwn() (*replibuild.Project, error) {
 			WithHint("compile, run, clean, status, stop, logs, cache and tui know such projects")
 	}
 	return p, nil
+}
+
+// userFlag gives a command that looks after daemons its --user.
+func (a *app) userFlag(c *cobra.Command) *cobra.Command {
+	c.Flags().BoolVar(&a.user, "user", false, "look at the daemon that cc uses, not at a project")
+	return c
 }
 
 // jsonFlag gives a command that reports something its --json.
