@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"os"
 	"time"
 )
 
@@ -60,7 +61,11 @@ func ServeLaunch(ctx context.Context, l Launcher, nc net.Conn) error {
 	if answer.Miss != nil {
 		defer answer.Miss.Close()
 	}
-	if _, err := nc.Write(encodeAnswer(answer)); err != nil || answer.Kind != LaunchMiss {
+	_, err = nc.Write(encodeAnswer(answer))
+	if answer.Kind == LaunchHit {
+		removeLeft(nc, answer.Files)
+	}
+	if err != nil || answer.Kind != LaunchMiss {
 		return err
 	}
 	nc.SetReadDeadline(time.Time{}) // a compile takes its time, and a client that dies closes
@@ -81,6 +86,16 @@ func ServeLaunch(ctx context.Context, l Launcher, nc net.Conn) error {
 	}
 	store()
 	return nil
+}
+
+// removeLeft removes the temporary files that a client did not rename: it was killed. The
+// client has the time of a frame for it.
+func removeLeft(nc net.Conn, files []LaunchFile) {
+	nc.SetReadDeadline(time.Now().Add(launchSilence))
+	_, _ = io.Copy(io.Discard, nc) // until the client closes
+	for _, f := range files {
+		_ = os.Remove(f.Temporary) // mostly gone
+	}
 }
 
 // beat tells the client that this process works, until it is stopped.

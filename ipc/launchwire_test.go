@@ -64,8 +64,12 @@ func TestLaunchHit(t *testing.T) {
 	f := &fakeLauncher{answer: LaunchAnswer{Kind: LaunchHit, Files: []LaunchFile{{"/w/.rb-1", "/w/a.o"}}, Stderr: []byte("warning\n")}}
 	client, done := serveLaunch(t, f)
 	go client.Write(launchFrame("/w", "/usr/bin/gcc", "gcc", "-c", "A=1", "B="))
-	got, err := io.ReadAll(client)
-	if err != nil || <-done != nil {
+	got := make([]byte, 1+12+len("/w/.rb-1\x00/w/a.o\x00warning\n"))
+	if _, err := io.ReadFull(client, got); err != nil {
+		t.Fatal(err)
+	}
+	client.Close()
+	if err := <-done; err != nil {
 		t.Fatal(err)
 	}
 	want := binary.NativeEndian.AppendUint32([]byte{'h'}, uint32(len("/w/.rb-1\x00/w/a.o\x00warning\n")))

@@ -96,3 +96,25 @@ func (a *app) serveLaunch(ctx context.Context) error {
 	}
 	return p.ServeLaunch(ctx, nc)
 }
+
+// launchEnv is the environment in which compilers are found behind the launcher. Where that
+// cannot be had it is the caller's.
+func (a *app) launchEnv(ctx context.Context) []string {
+	exe, err := os.Executable()
+	if err != nil {
+		return a.Env
+	}
+	p, err := a.openUser()
+	if err != nil {
+		return a.Env
+	}
+	client, err := a.clientPath(ctx, exe)
+	if err != nil {
+		return a.Env
+	}
+	env, err := p.LaunchEnv(client, exe)
+	if err != nil {
+		return a.Env
+	}
+	return env
+}

@@ -106,13 +106,16 @@ __attribute__((used)) _Noreturn void program_start(char **stack) {
 		manage(&c, args);
 	c.args = args;
 	const char *name = masks ? base_name(*args) : *args;
-	c.program = find_compiler(name, !masks && has_slash(name), c.env, folder);
+	int passed_us = 0;
+	c.program = find_compiler(name, !masks && has_slash(name), c.env, folder, &passed_us);
 	if (!c.program) {
 		say("replibuild cc: ");
 		say(name);
 		say(": command not found\n");
 		leave(127);
 	}
+	if (masks || passed_us)
+		args[0] = (char *)c.program; /* gcc looks for its own name in PATH, and for cc1 from there */
 	if (folder[0] == '/' && may_be_known(args) && !is_set(variable(c.env, "REPLIBUILD_CC_DISABLE"))) {
 		int server = 0;
 		int fd = is_set(variable(c.env, "CI")) ? serve_once(&c, &server) : connect_daemon(&c);

@@ -45,7 +45,9 @@ int is_own_name(const char *path);       /* installed, or as the Go program unpa
 char *join(const char *a, const char *between, const char *c);
 int begins_with(const char *s, const char *prefix);
 
-const char *find_compiler(const char *name, int has_path, char **env, const char *folder);
+/* find_compiler returns the path of a compiler, NULL if there is none. It sets *passed_us if
+ * PATH leads to us first. */
+const char *find_compiler(const char *name, int has_path, char **env, const char *folder, int *passed_us);
 
 int connect_daemon(struct command *c);   /* a socket, or -1 */
 int serve_once(struct command *c, int *server); /* a socket to a service of this command alone, or -1 */

@@ -64,7 +64,7 @@ static const char *absolute(const char *path, const char *folder) {
 	return *path == '/' ? path : join(folder, "/", path);
 }
 
-const char *find_compiler(const char *name, int has_path, char **env, const char *folder) {
+const char *find_compiler(const char *name, int has_path, char **env, const char *folder, int *passed_us) {
 	if (has_path)
 		return absolute(name, folder);
 	const char *p = variable(env, "PATH");
@@ -79,8 +79,11 @@ const char *find_compiler(const char *name, int has_path, char **env, const char
 			return NULL;
 		memcpy(dir, n ? p : ".", n ? n : 1);
 		const char *path = absolute(join(dir, "/", name), folder);
-		if (can_run(path) && !is_ours(path))
-			return path;
+		if (can_run(path)) {
+			if (!is_ours(path))
+				return path;
+			*passed_us = 1;
+		}
 		p += n;
 		if (!*p)
 			return NULL;
