@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/RepliBuild/replibuild/daemons/compilation/internal/snapshot"
 	"github.com/RepliBuild/replibuild/internal/gcc"
 	"github.com/RepliBuild/replibuild/internal/lazyregexp"
 	"github.com/RepliBuild/replibuild/ipc"
@@ -18,7 +19,8 @@ const keptLaunches = 500
 
 // launches is what the service remembers of launched commands.
 type launches struct {
-	cpu func() string // what "native" means on this machine
+	cpu    func() string // what "native" means on this machine
+	misses snapshot.MissCache
 
 	mu      sync.Mutex
 	running int             // misses
