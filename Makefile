@@ -23,9 +23,11 @@ PREBUILT := daemons/compilation/internal/preload/prebuilt
 $(BIN):
 	@$(GO) run ./daemons/compilation/internal/preload/prebuild $(PREBUILT)
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags "-X main.version=$(VERSION)" -o $@ ./cmd/replibuild
+	@cp -f $(PREBUILT)/*.client $(BIN)-cc 2>/dev/null || echo "no thin client was built: replibuild cc builds it where it runs"
 
 install: build
 	install -D -m 755 $(BIN) $(DESTDIR)$(PREFIX)/bin/replibuild
+	[ ! -e $(BIN)-cc ] || install -D -m 755 $(BIN)-cc $(DESTDIR)$(PREFIX)/bin/replibuild-cc
 	$(GO) run ./cmd/man $(VERSION) $(DESTDIR)$(PREFIX)/share/man/man1
 
 demo: deps-demo build

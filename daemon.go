@@ -16,6 +16,19 @@ func RunDaemon(ctx context.Context, name, root string) error {
 	if err != nil {
 		return err
 	}
+	return p.runDaemon(ctx, name)
+}
+
+// RunUserDaemon is [RunDaemon] for the user set.
+func RunUserDaemon(ctx context.Context, name string) error {
+	p, err := OpenUser(Options{})
+	if err != nil {
+		return err
+	}
+	return p.runDaemon(ctx, name)
+}
+
+func (p *Project) runDaemon(ctx context.Context, name string) error {
 	return daemons.Run(ctx, daemons.RunConfig{
 		Name: name, Paths: p.paths, Config: p.config,
 		NewService: func(ctx context.Context, hub *ipc.Hub, log *slog.Logger) (daemons.Service, error) {
@@ -43,6 +56,9 @@ func newDaemonService(ctx context.Context, p *Project, name string, hub *ipc.Hub
 		c, err := w.compilation(w.plans())
 		if err != nil {
 			return s, err
+		}
+		if p.paths.IsUser() {
+			s.Launcher = c
 		}
 		s.Handlers, s.Stats = ipc.CompilationHandlers(keep(w, c)), c.Stats
 	case ipc.NameOrchestrator:

@@ -163,6 +163,9 @@ func (p *Project) launcher() (*daemons.Launcher, error) {
 	}
 	l := p.supervisor()
 	l.Exe = exe
+	if p.paths.IsUser() {
+		l.Args = func(name string) []string { return []string{"daemon", name, "--user"} }
+	}
 	return l, nil
 }
 

@@ -1,6 +1,6 @@
 #!/bin/bash
-# Seven ways to get a wrong object out of a cache, tried on ccache and on RepliBuild by
-# the same steps:
+# Seven ways to get a wrong object out of a cache, tried on ccache and on RepliBuild, as a
+# build tool and as a launcher, by the same steps:
 #
 #     bench/staleness.sh [REPLIBUILD]
 #
@@ -13,10 +13,11 @@ set -eu
 
 replibuild=$(realpath "${1:-bin/replibuild}")
 real=$(command -v clang++-19 || command -v clang++ || command -v g++)
+launcher=$(dirname "$replibuild")/replibuild-cc
 work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
+trap '"$replibuild" stop --user >/dev/null 2>&1; rm -rf "$work"' EXIT
 export CCACHE_DIR=$work/ccache REPLIBUILD_HOME=$work/home
-unset CPATH CPLUS_INCLUDE_PATH CCACHE_SLOPPINESS CCACHE_DISABLE
+unset CI CPATH CPLUS_INCLUDE_PATH CCACHE_SLOPPINESS CCACHE_DISABLE
 
 # The compiler: hooks run around what compiles, not around questions and preprocessing.
 mkdir "$work/bin"
@@ -59,12 +60,14 @@ build_with() {
 	case $1 in
 	ccache) mkdir -p out
 		ccache "$compiler" -O0 -Iinc1 -Iabsent -Iinc2 -c src/main.cpp -o out/main.o 2>/dev/null && "$real" out/main.o -o out/p ;;
+	launcher) mkdir -p out
+		"$launcher" "$compiler" -O0 -Iinc1 -Iabsent -Iinc2 -c src/main.cpp -o out/main.o && "$real" out/main.o -o out/p ;;
 	replibuild) "$replibuild" compile --no-daemon >"$work/said" 2>&1 || cat "$work/said" >&2 ;;
 	esac
 }
 
 returned_by() {
-	case $1 in ccache) set -- out/p ;; replibuild) set -- build/p ;; esac
+	case $1 in ccache | launcher) set -- out/p ;; replibuild) set -- build/p ;; esac
 	"./$1" && echo 0 || echo $?
 }
 
@@ -136,16 +139,17 @@ known() {
 
 status=0
 row() {
-	local ours theirs
+	local ours theirs launched
 	theirs=$(judge ccache "$2")
 	ours=$(judge replibuild "$2")
-	printf '| %-57s | %-22s | %-22s |\n' "$1" "$theirs" "$ours"
-	[ "$ours" = right ] || status=1
+	launched=$(judge launcher "$2")
+	printf '| %-57s | %-22s | %-22s | %-22s |\n' "$1" "$theirs" "$ours" "$launched"
+	[ "$ours $launched" = "right right" ] || status=1
 }
 
 known >/dev/null
-printf '| %-57s | %-22s | %-22s |\n' "what happens" "ccache $(ccache --version | sed -n '1s/.* //p')" "RepliBuild"
-printf '|%s|%s|%s|\n' "$(printf -- '-%.0s' {1..59})" "$(printf -- '-%.0s' {1..24})" "$(printf -- '-%.0s' {1..24})"
+printf '| %-57s | %-22s | %-22s | %-22s |\n' "what happens" "ccache $(ccache --version | sed -n '1s/.* //p')" "RepliBuild" "replibuild cc"
+printf '|%s|%s|%s|%s|\n' "$(printf -- '-%.0s' {1..59})" "$(printf -- '-%.0s' {1..24})" "$(printf -- '-%.0s' {1..24})" "$(printf -- '-%.0s' {1..24})"
 row "a header appears that shadows the one included" shadowing
 row "an include folder that was missing appears" folder
 row "the target of __has_include appears" has_include

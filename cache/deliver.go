@@ -29,17 +29,32 @@ type signature struct {
 // output is not to be had from the cache: a blob with wrong content is deleted, and
 // its entry is a miss from then on. Any other error is about dst.
 func (s *Store) Deliver(o Output, dst string) error {
-	src, err := s.openBlob(o)
-	if err != nil {
-		return err
-	}
-	defer src.Close()
 	if info, err := os.Lstat(dst); err == nil && info.IsDir() {
 		return fmt.Errorf("deliver %s: a folder is in its place", dst)
 	}
 	if err := os.MkdirAll(filepath.Dir(dst), 0o755); err != nil {
 		return fmt.Errorf("deliver %s: %w", dst, err)
 	}
+	tmp, err := s.Prepare(o, dst)
+	if err != nil {
+		return err
+	}
+	defer os.Remove(tmp)
+	if err := s.Replace(tmp, dst); err != nil {
+		return fmt.Errorf("deliver %s: %w", dst, err)
+	}
+	return nil
+}
+
+// Prepare is [Store.Deliver] up to the moment at which the file takes its name: it makes the
+// temporary file, whose folder must be there, and returns its name. The caller renames or
+// removes it.
+func (s *Store) Prepare(o Output, dst string) (string, error) {
+	src, err := s.openBlob(o)
+	if err != nil {
+		return "", err
+	}
+	defer src.Close()
 	if o.Mode&0o111 != 0 {
 		// A process that is started meanwhile has the file open for writing until it has
 		// become another program, and what is open for writing cannot be run (ETXTBSY;
@@ -49,20 +64,17 @@ func (s *Store) Deliver(o Output, dst string) error {
 	}
 	tmp, err := os.OpenFile(filepath.Join(filepath.Dir(dst), ".rb-"+rand.Text()), os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o600)
 	if err != nil {
-		return fmt.Errorf("deliver %s: %w", dst, err)
+		return "", fmt.Errorf("deliver %s: %w", dst, err)
 	}
-	defer os.Remove(tmp.Name())
 	err = s.fill(tmp, src, o)
 	if err == nil {
 		err = tmp.Chmod(os.FileMode(o.Mode) & os.ModePerm)
 	}
 	if err = errors.Join(err, tmp.Close()); err != nil {
-		return fmt.Errorf("deliver %s: %w", dst, err)
+		os.Remove(tmp.Name())
+		return "", fmt.Errorf("deliver %s: %w", dst, err)
 	}
-	if err := s.Replace(tmp.Name(), dst); err != nil {
-		return fmt.Errorf("deliver %s: %w", dst, err)
-	}
-	return nil
+	return tmp.Name(), nil
 }
 
 // openBlob opens the blob of an output for reading.

@@ -22,6 +22,7 @@ const (
 type binder struct {
 	config config.Config
 	base   int            // first port of the first block
+	socket string         // path of a Unix socket in place of ports, "" = ports
 	prefer map[string]int // ports that daemons had before
 }
 
@@ -29,7 +30,13 @@ type binder struct {
 // machine has it.
 type bound struct {
 	port      int
-	listeners []*net.TCPListener
+	listeners []listener
+}
+
+// listener is one that can be handed to another process.
+type listener interface {
+	net.Listener
+	File() (*os.File, error)
 }
 
 func (b bound) close() {
@@ -43,6 +50,9 @@ func (b bound) close() {
 // before, if that is free; the rest get their places in the first block of ten in
 // which all of these are free.
 func (b binder) bind(ctx context.Context, names []string) (map[string]bound, error) {
+	if b.socket != "" {
+		return bindSocket(b.socket, names)
+	}
 	got := make(map[string]bound, len(names))
 	var rest []string
 	for _, name := range names {
@@ -135,7 +145,7 @@ func listenBoth(ctx context.Context, port int) (bound, error) {
 	if err != nil {
 		return bound{}, err
 	}
-	b := bound{port: port, listeners: []*net.TCPListener{v4.(*net.TCPListener)}}
+	b := bound{port: port, listeners: []listener{v4.(*net.TCPListener)}}
 	v6, err := lc.Listen(ctx, "tcp6", net.JoinHostPort("::1", number))
 	switch {
 	case err == nil:

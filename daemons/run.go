@@ -44,6 +44,8 @@ type Service struct {
 	Handlers ipc.Handlers
 	Stats    func(context.Context) (any, error) // its own numbers; nil = none
 	Close    func() error                       // called once, when nothing runs any more; nil = nothing to close
+	// Launcher answers the thin client; nil = there is none.
+	Launcher ipc.Launcher
 }
 
 // Run is a daemon from start to exit: it takes over what a [Launcher] handed to this
@@ -82,6 +84,7 @@ type shell struct {
 	service   Service
 	ending    context.CancelFunc // of the service's context
 	server    *ipc.Server
+	launches  launchServer
 
 	once    sync.Once
 	mu      sync.Mutex // of selfHealer, between its checks and the leaving
@@ -117,6 +120,9 @@ func (d *shell) start(ctx context.Context) error {
 		d.log.Error("cannot start", "error", err)
 		return err
 	}
+	if err := d.launches.listen(d); err != nil {
+		return err
+	}
 	return d.keeper.publish()
 }
 
@@ -146,7 +152,7 @@ func (d *shell) takePorts(ctx context.Context) error {
 	if len(d.listeners) > 0 {
 		return nil
 	}
-	b := binder{config: d.Config, base: config.BasePort}
+	b := binder{config: d.Config, base: config.BasePort, socket: d.Paths.Socket()}
 	if ep, err := ReadEndpoint(d.Paths.EndpointFile(d.Name)); err == nil {
 		b.prefer = map[string]int{d.Name: ep.Port}
 	}
@@ -176,7 +182,11 @@ func (d *shell) makeEndpoint() error {
 		Restarts: d.Paths.readRestarts(d.Name).Restarts, Log: d.Paths.LogFile(d.Name),
 		View: ownView(), Caller: caller.Own(), Raises: caller.Raises(),
 	}
+	d.endpoint.Socket = d.Paths.Socket()
 	for _, l := range d.listeners {
+		if d.endpoint.Socket != "" {
+			break
+		}
 		at, ok := l.Addr().(*net.TCPAddr)
 		if !ok || !at.IP.IsLoopback() {
 			return ipc.Errorf(ipc.CodeInternal, "the %s daemon was handed %v, which is no loopback port", d.Name, l.Addr())
@@ -224,6 +234,7 @@ func (d *shell) serve(ctx context.Context) {
 		"root", d.Paths.Root, "seconds", time.Since(d.started).Seconds())
 	var watching sync.WaitGroup
 	watching.Go(func() { d.watch(ctx) })
+	watching.Go(func() { d.launches.serve(context.WithoutCancel(ctx)) })
 	d.server.Serve(context.WithoutCancel(ctx), d.listeners...)
 	watching.Wait()
 }
@@ -265,6 +276,7 @@ func (d *shell) leave(why string) {
 		d.keeper.retire()
 		d.mu.Unlock()
 		close(d.leaving)
+		d.launches.close()
 		d.server.Close()
 	})
 }

@@ -220,7 +220,7 @@ func claimed(claims []claim, name string) bool {
 }
 
 func (l *Launcher) bindFor(ctx context.Context, claims []claim) (map[string]bound, error) {
-	b := binder{config: l.Config, base: l.basePort, prefer: make(map[string]int, len(claims))}
+	b := binder{config: l.Config, base: l.basePort, socket: l.Paths.Socket(), prefer: make(map[string]int, len(claims))}
 	if b.base == 0 {
 		b.base = config.BasePort
 	}

@@ -26,6 +26,13 @@ type serverConn struct {
 
 func newServerConn(s *Server, nc net.Conn) *serverConn { return &serverConn{server: s, nc: nc} }
 
+// isUnix reports a connection over a Unix socket. Its folder is private: whoever comes by it
+// proves itself as over a port, and cannot make plain requests.
+func isUnix(nc net.Conn) bool {
+	_, is := nc.(*net.UnixConn)
+	return is
+}
+
 // received is a request, or what was wrong with the bytes.
 type received struct {
 	text    []byte
@@ -36,7 +43,7 @@ type received struct {
 // serve answers request after request until either side has enough.
 func (c *serverConn) serve(ctx context.Context) {
 	defer c.nc.Close()
-	if remote, ok := c.nc.RemoteAddr().(*net.TCPAddr); !ok || !remote.IP.IsLoopback() {
+	if remote, ok := c.nc.RemoteAddr().(*net.TCPAddr); !isUnix(c.nc) && (!ok || !remote.IP.IsLoopback()) {
 		return
 	}
 	// Asked now, while the peer is surely connected: a closed one reads as root.

@@ -35,6 +35,9 @@ var errDead = fmt.Errorf("%w: the connection was closed", ErrUnreachable)
 // listens or the proof is wrong, and after 0.9 s if nobody answers; with ctx's
 // error if ctx ended first.
 func Dial(ctx context.Context, ep Endpoint) (*Conn, error) {
+	if ep.Socket != "" {
+		return dialVia(ctx, ep, connectUnix)
+	}
 	return dialVia(ctx, ep, connectTCP)
 }
 
@@ -45,7 +48,18 @@ func connectTCP(ctx context.Context, address string, until time.Time) (net.Conn,
 	return (&net.Dialer{Deadline: until}).DialContext(ctx, "tcp", address)
 }
 
+func connectUnix(ctx context.Context, path string, until time.Time) (net.Conn, error) {
+	return (&net.Dialer{Deadline: until}).DialContext(ctx, "unix", path)
+}
+
 func dialVia(ctx context.Context, ep Endpoint, connect connector) (*Conn, error) {
+	if ep.Socket != "" {
+		conn, err := dialOnce(ctx, connect, ep.Socket, ep, handshakeRetry)
+		if err != nil && ctx.Err() == nil {
+			err = Errorf(CodeUnreachable, "the %s daemon does not answer: %v", ep.Daemon, err).WithHint("replibuild ensure")
+		}
+		return conn, err
+	}
 	hosts := []string{"127.0.0.1"}
 	if ep.IPv6 {
 		hosts = append(hosts, "::1")

@@ -18,7 +18,8 @@ type Endpoint struct {
 	Protocol   int       `json:"protocol"`
 	Port       int       `json:"port"` // on 127.0.0.1, and on ::1 if IPv6
 	IPv6       bool      `json:"ipv6"`
-	Secret     []byte    `json:"secret"` // 32 bytes
+	Socket     string    `json:"socket,omitempty"` // path of a Unix socket, in place of a port
+	Secret     []byte    `json:"secret"`           // 32 bytes
 	Started    time.Time `json:"started"`
 	Restarts   int       `json:"restarts"`
 	Log        string    `json:"log"`

@@ -26,10 +26,13 @@ func (c *serverConn) answerHello(text []byte) (any, error) {
 	if len(req.Nonce) != nonceSize {
 		return nil, Errorf(CodeBadRequest, "hello: nonce has %d bytes, want %d", len(req.Nonce), nonceSize)
 	}
-	local, _ := c.nc.LocalAddr().(*net.TCPAddr)
+	port := 0 // of a Unix socket
+	if local, ok := c.nc.LocalAddr().(*net.TCPAddr); ok {
+		port = local.Port
+	}
 	c.hello = &exchanged{
 		secret: c.server.cfg.Endpoint.Secret, daemon: c.server.cfg.Endpoint.Daemon,
-		port: local.Port, client: req.Nonce, server: newNonce(),
+		port: port, client: req.Nonce, server: newNonce(),
 	}
 	return helloReply{Version: Protocol, Nonce: c.hello.server, Proof: c.hello.daemonProof()}, nil
 }

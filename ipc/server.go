@@ -117,6 +117,19 @@ func (s *Server) Idle() time.Duration {
 	return time.Since(s.active)
 }
 
+// Active counts something as a running request, until end is called.
+func (s *Server) Active() (end func()) {
+	s.mu.Lock()
+	s.running++
+	s.mu.Unlock()
+	return func() {
+		s.mu.Lock()
+		s.running--
+		s.active = time.Now()
+		s.mu.Unlock()
+	}
+}
+
 // accept starts a goroutine for every connection.
 func (s *Server) accept(ctx context.Context, l net.Listener, serving *sync.WaitGroup) {
 	for {

@@ -80,6 +80,7 @@ type Service struct {
 	singleflight *singleflight
 	writeback    *writeback
 	requests     *requests
+	launches     *launches
 	saver        *saver
 	sweeper      sweeper
 	outputLocks  outputLocks
@@ -103,7 +104,7 @@ func New(cfg Config) (*Service, error) {
 		cfg: cfg, root: rootid.Of(cfg.Root), log: cfg.Log, store: cfg.Store,
 		tables: snapshot.NewInterner(), records: newRecords(),
 		slots: process.NewSlots(cfg.Jobs, cfg.MaxMemory), lease: openLease(cfg),
-		texts: snapshot.NewScanCache(), singleflight: newSingleflight(), writeback: newWriteback(), requests: newRequests(),
+		texts: snapshot.NewScanCache(), singleflight: newSingleflight(), writeback: newWriteback(), requests: newRequests(), launches: newLaunches(),
 	}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
@@ -192,6 +193,8 @@ type Stats struct {
 	// being made: with none waiting, the next edit finds what there will be.
 	Preambles        int `json:"preambles,omitempty"`
 	PreamblesWaiting int `json:"preambles_waiting,omitempty"`
+	// Launches is what became of launched commands; nil in sets of projects.
+	Launches *ipc.LaunchesReply `json:"launches,omitempty"`
 }
 
 // Stats returns the service's numbers, a [Stats].
@@ -207,6 +210,9 @@ func (s *Service) Stats(context.Context) (any, error) {
 	st.Records = len(s.records.byID)
 	s.records.mu.Unlock()
 	st.Digests = s.digests.Count()
+	if l := s.Launches(keptLaunches); l.Any() {
+		st.Launches = &l
+	}
 	return st, nil
 }
 

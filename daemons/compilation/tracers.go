@@ -204,6 +204,12 @@ func ObserverRefused(ctx context.Context, dir string, env []string) error {
 	return builder(dir, stepShell, env).TryObserver(ctx)
 }
 
+// ThinClient returns the path of the thin client, which is put into dir, [Config].TracerDir, if it
+// is not there yet.
+func ThinClient(ctx context.Context, dir string, env []string) (string, error) {
+	return builder(dir, stepShell, env).Client(ctx)
+}
+
 // builder builds the tracer for a program. One that is a compiler by its name serves if
 // the system has no other.
 func builder(dir, exe string, env []string) preload.Builder {

@@ -52,10 +52,7 @@ func (a *app) printCacheStats(s ipc.CacheStatsReply) error {
 	a.printf("Cache size: %s of %s, %d entries\n", megabytes(s.Bytes), megabytes(s.MaxBytes), s.Entries)
 	a.printf("Cache hits: %d\n", s.Hits)
 	a.printf("Cache misses: %d\n", s.Misses)
-	reasons := slices.SortedFunc(maps.Keys(s.MissReasons), func(a, b string) int {
-		return cmp.Or(cmp.Compare(s.MissReasons[b], s.MissReasons[a]), cmp.Compare(a, b))
-	})
-	for _, r := range reasons {
+	for _, r := range byCount(s.MissReasons) {
 		a.printf("  %6d %s\n", s.MissReasons[r], words.Miss(r))
 	}
 	a.printf("Stored: %d, evicted: %d, damaged: %d\n", s.Stored, s.Evicted, s.Damaged)
@@ -64,6 +61,13 @@ func (a *app) printCacheStats(s ipc.CacheStatsReply) error {
 		a.printf("Read-only: %s\n", s.ReadOnly)
 	}
 	return nil
+}
+
+// byCount are the names of numbers, the highest first.
+func byCount(numbers map[string]int64) []string {
+	return slices.SortedFunc(maps.Keys(numbers), func(a, b string) int {
+		return cmp.Or(cmp.Compare(numbers[b], numbers[a]), cmp.Compare(a, b))
+	})
 }
 
 func (a *app) cacheClearCommand() *cobra.Command {

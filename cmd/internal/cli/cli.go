@@ -57,6 +57,7 @@ type app struct {
 	Caller
 	projectDir string // --project
 	json       bool   // --json
+	user       bool   // --user: the set of the user, not of a project
 }
 
 // rootCommand is the command tree; completions and manual pages are made from it.
@@ -85,7 +86,7 @@ func (a *app) rootCommand() *cobra.Command {
 	)
 	root.SetHelpCommandGroupID("other")
 	root.SetCompletionCommandGroupID("other")
-	addGroup(root, "build", a.initCommand(), a.compileCommand(), a.watchCommand(), a.runCommand(), a.ninjaCommand(), a.cleanCommand(), a.demoCommand())
+	addGroup(root, "build", a.initCommand(), a.compileCommand(), a.watchCommand(), a.runCommand(), a.ninjaCommand(), a.ccCommand(), a.cleanCommand(), a.demoCommand())
 	addGroup(root, "daemons", a.startCommand(), a.stopCommand(), a.restartCommand(), a.statusCommand(), a.psCommand(), a.ensureCommand(), a.logsCommand(), a.tuiCommand())
 	addGroup(root, "look", a.explainCommand(), a.graphCommand(), a.historyCommand(), a.cacheCommand(), a.configCommand(), a.doctorCommand())
 	addGroup(root, "other", a.versionCommand())
@@ -98,6 +99,12 @@ func addGroup(root *cobra.Command, id string, commands ...*cobra.Command) {
 		c.GroupID = id
 		root.AddCommand(c)
 	}
+}
+
+// userFlag gives a command that looks after daemons its --user.
+func (a *app) userFlag(c *cobra.Command) *cobra.Command {
+	c.Flags().BoolVar(&a.user, "user", false, "look at the daemon that cc uses, not at a project")
+	return c
 }
 
 // jsonFlag gives a command that reports something its --json.

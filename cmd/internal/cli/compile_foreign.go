@@ -59,8 +59,11 @@ func (a *app) buildCaller() replibuild.BuildCaller {
 	return c
 }
 
+// make runs make. The compilers that it names are found behind the launcher, if there is one.
 func (a *app) make(ctx context.Context, b *replibuild.BuildSystem, jobs int, targets []string) error {
-	code, err := b.Make(ctx, a.buildCaller(), jobs, targets)
+	caller := a.buildCaller()
+	caller.Env = a.launchEnv(ctx)
+	code, err := b.Make(ctx, caller, jobs, targets)
 	if err == nil && code != exitDone {
 		return exitStatus(code)
 	}

@@ -30,8 +30,11 @@ func (a *app) place() (p *replibuild.Project, b *replibuild.BuildSystem, err err
 }
 
 // open finds the project for a command that asks its set of daemons. If another build system
-// builds it, the set is that of the build folder.
+// builds it, the set is that of the build folder; with --user, it is the set of the user.
 func (a *app) open() (*replibuild.Project, error) {
+	if a.user {
+		return a.openUser()
+	}
 	p, b, err := a.place()
 	switch {
 	case b != nil: // mistakes matter to those that build

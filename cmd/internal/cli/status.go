@@ -30,6 +30,7 @@ func (a *app) statusCommand() *cobra.Command {
 			return a.status(cmd.Context(), p)
 		},
 	})
+	a.userFlag(c)
 	c.Flags().BoolVar(&watch, "watch", false, "go on, and print one line for every change of daemons, cache and builds")
 	return c
 }
@@ -40,6 +41,10 @@ func (a *app) status(ctx context.Context, p *replibuild.Project) error {
 		return a.printJSON(set)
 	}
 	a.printStatus(set)
+	if a.user {
+		a.printLaunches(p.Launches(ctx))
+		return nil
+	}
 	if last := lastBuild(ctx, p, set); last != nil {
 		a.printf("Last build: %s %s, %s\n", words.Build(last.Success, last.Cancelled), words.Ago(time.Since(last.Started)), buildSummary(*last))
 	}

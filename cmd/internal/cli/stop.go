@@ -24,6 +24,7 @@ func (a *app) stopCommand() *cobra.Command {
 			return a.stop(cmd, names...)
 		},
 	}
+	a.userFlag(c)
 	c.Flags().BoolVar(&all, "all", false, "stop the daemons of all projects")
 	return c
 }

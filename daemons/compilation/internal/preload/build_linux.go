@@ -251,6 +251,7 @@ func (b Builder) object(ctx context.Context, cc string, kind binaryKind) (Librar
 const (
 	objectEnding   = ".so"
 	observerEnding = ".observer"
+	clientEnding   = ".client"
 )
 
 func hashSource(h hash.Hash) error {
@@ -307,7 +308,7 @@ func (b Builder) compile(ctx context.Context, cc string, kind binaryKind, to str
 	go func() { observer <- b.compileObserver(ctx, cc, kind, work) }()
 	err = b.compileObject(ctx, cc, kind, work)
 	if noObserver := <-observer; err == nil && noObserver == nil {
-		err = moveThere(filepath.Join(work, "observer"), to+observerEnding)
+		err = errors.Join(moveThere(filepath.Join(work, "observer"), to+observerEnding), moveThere(filepath.Join(work, "client"), to+clientEnding))
 	}
 	if err != nil {
 		return err
@@ -339,7 +340,8 @@ func (b Builder) compileObject(ctx context.Context, cc string, kind binaryKind, 
 	return nil
 }
 
-// compileObserver builds the second observer. An error means that this system has none.
+// compileObserver builds the second observer and the thin client, which share what they have
+// in place of a C library. An error means that this system has none.
 func (b Builder) compileObserver(ctx context.Context, cc string, kind binaryKind, work string) error {
 	if kind.machine != elf.EM_X86_64 && kind.machine != elf.EM_AARCH64 {
 		return fmt.Errorf("there is no second observer for %v", kind.machine)
@@ -351,7 +353,39 @@ func (b Builder) compileObserver(ctx context.Context, cc string, kind binaryKind
 	for _, name := range shared {
 		files = append(files, filepath.Join(work, "csrc", name))
 	}
-	return b.compileC(ctx, cc, work, "observer.c", files, append(observerFlags, "-o", filepath.Join(work, "observer")))
+	if err := b.compileC(ctx, cc, work, "observer.c", files, append(observerFlags, "-o", filepath.Join(work, "observer"))); err != nil {
+		return err
+	}
+	files, err = filepath.Glob(filepath.Join(work, "csrc", "client", "*.c"))
+	if err != nil {
+		return fmt.Errorf("build the thin client: %w", err)
+	}
+	files = append(files, filepath.Join(work, "csrc", "observer", "kernel.c"))
+	return b.compileC(ctx, cc, work, "client.c", files, append(observerFlags, "-o", filepath.Join(work, "client")))
+}
+
+// Client returns the path of the thin client, which is built first if it is missing.
+func (b Builder) Client(ctx context.Context) (string, error) {
+	kind, _, err := b.kindFor("/bin/sh")
+	if err != nil {
+		return "", err
+	}
+	if err := os.MkdirAll(b.Dir, 0o700); err != nil {
+		return "", fmt.Errorf("make folder for the thin client: %w", err)
+	}
+	failures := []error{errors.New("the thin client cannot be built")}
+	for _, get := range b.sources(ctx, kind) {
+		lib, err := get()
+		path := strings.TrimSuffix(lib.Path, objectEnding) + clientEnding
+		if err == nil {
+			_, err = os.Stat(path)
+		}
+		if err == nil {
+			return path, nil
+		}
+		failures = append(failures, err)
+	}
+	return "", errors.Join(failures...)
 }
 
 // compileC compiles files as one unit of that name: the compiler starts once.

@@ -86,13 +86,15 @@ type ledger struct {
 	order    []string
 	executed []string
 	programs []string
-	askers   map[string]*Asked // by path, what is known of programs that are not known
-	stamps   map[string]Stamp
-	links    map[string]Stamp
-	files    map[string]Stamp // the last that was written at a path
-	strange  string           // the first program that is not known
-	environ  environLedger
-	asked    Observation
+	// libraries are those of programs that are known.
+	libraries []string
+	askers    map[string]*Asked // by path, what is known of programs that are not known
+	stamps    map[string]Stamp
+	links     map[string]Stamp
+	files     map[string]Stamp // the last that was written at a path
+	strange   string           // the first program that is not known
+	environ   environLedger
+	asked     Observation
 }
 
 func newLedger() *ledger {
@@ -132,8 +134,12 @@ func (l *ledger) add(e entry) {
 		l.environ.add(e)
 		return
 	case kindLibrary:
-		if l.foreign[e.process] == "" {
-			return // part of a known program's identity
+		if l.foreign[e.process] == "" { // part of a known program's identity
+			if !slices.Contains(l.libraries, e.path) {
+				l.libraries = append(l.libraries, e.path)
+			}
+			keepFirst(l.stamps, e.path, e.stamp)
+			return
 		}
 		l.environ.libraries[e.process] = append(l.environ.libraries[e.process], e.path)
 	case kindFolder, kindListed, kindLink:
@@ -193,7 +199,7 @@ func keepFirst(stamps map[string]Stamp, path string, s Stamp) {
 // observation sorts the paths into lists. stampOf looks at a path as it is now.
 func (l *ledger) observation(outputs map[string]bool, stampOf func(path string) (s Stamp, there bool)) Observation {
 	o := l.asked
-	o.Executed, o.Programs, o.Foreign = l.executed, l.programs, l.strange
+	o.Executed, o.Programs, o.Libraries, o.Foreign = l.executed, l.programs, l.libraries, l.strange
 	o.Stamps, o.LinkStamps, o.Writes = l.stamps, l.links, make(map[string]Write)
 	for _, p := range l.order {
 		d := l.deeds[p]

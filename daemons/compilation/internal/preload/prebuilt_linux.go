@@ -42,7 +42,7 @@ func Prebuild(ctx context.Context, dir string, env []string) error {
 	if _, err := os.Stat(name + objectEnding); err == nil {
 		return nil
 	}
-	for _, ending := range []string{objectEnding, observerEnding} {
+	for _, ending := range []string{objectEnding, observerEnding, clientEnding} {
 		old, _ := filepath.Glob(filepath.Join(dir, "*"+ending))
 		for _, file := range old {
 			if err := os.Remove(file); err != nil {
@@ -90,6 +90,11 @@ func (b Builder) unpacked(kind binaryKind) (Library, error) {
 	if observer, err := fs.ReadFile(brought, prebuiltFolder+"/"+id+observerEnding); err == nil {
 		lib.Observer = name + observerEnding
 		if err := unpack(observer, lib.Observer); err != nil {
+			return Library{}, err
+		}
+	}
+	if client, err := fs.ReadFile(brought, prebuiltFolder+"/"+id+clientEnding); err == nil {
+		if err := unpack(client, name+clientEnding); err != nil {
 			return Library{}, err
 		}
 	}

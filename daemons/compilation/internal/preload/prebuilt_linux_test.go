@@ -26,23 +26,23 @@ func TestPrebuilt(t *testing.T) {
 		}
 	}
 	files, _ := filepath.Glob(filepath.Join(dir, "*"))
-	if len(files) != 2 {
+	if len(files) != 3 {
 		t.Fatalf("made: %q", files)
 	}
 	without := Builder{Dir: t.TempDir(), Env: []string{"PATH=" + at}, brought: os.DirFS(at)}
 	lib, err := without.Build(t.Context(), "/bin/sh")
-	if err != nil || lib.Observer == "" || filepath.Base(lib.Path) != filepath.Base(files[1]) {
+	if err != nil || lib.Observer == "" || filepath.Base(lib.Path) != filepath.Base(files[2]) {
 		t.Errorf("without a compiler: %+v, %v", lib, err)
 	}
 	if err := without.TryObserver(t.Context()); err != nil {
 		t.Errorf("the second observer: %v", err)
 	}
-	if err := os.WriteFile(files[1], []byte("no object"), 0o600); err != nil {
+	if err := os.WriteFile(files[2], []byte("no object"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	with := Builder{Dir: t.TempDir(), Env: os.Environ(), brought: os.DirFS(at)}
 	lib, err = with.Build(t.Context(), "/bin/sh")
-	if err != nil || filepath.Base(lib.Path) == filepath.Base(files[1]) {
+	if err != nil || filepath.Base(lib.Path) == filepath.Base(files[2]) {
 		t.Errorf("with an object that does not load: %+v, %v", lib, err)
 	}
 	if _, err := (Builder{Dir: t.TempDir(), Env: without.Env, brought: os.DirFS(at)}).Build(t.Context(), "/bin/sh"); err == nil || !strings.Contains(err.Error(), "/bin/sh") {

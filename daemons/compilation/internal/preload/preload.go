@@ -10,7 +10,7 @@ import (
 // source is the C code of the shared object. It lies in a folder without Go files so
 // that cgo leaves it alone.
 //
-//go:embed csrc/*.c csrc/*.h csrc/observer/*.c csrc/observer/*.h
+//go:embed csrc/*.c csrc/*.h csrc/observer/*.c csrc/observer/*.h csrc/client/*.c csrc/client/*.h
 var source embed.FS
 
 const (
@@ -159,7 +159,9 @@ type Observation struct {
 	Volatile []string
 	Executed []string // programs and scripts, as they were started
 	Programs []string // the files of the programs that ran, links resolved
-	Written  []string // and there still when the trace was read
+	// Libraries are those that programs known to the caller were loaded with.
+	Libraries []string
+	Written   []string // and there still when the trace was read
 	// Writes says more of each path of Written.
 	Writes map[string]Write
 	// OwnRead are declared outputs whose earlier content the command read.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync/atomic"
 	"syscall"
 	"unsafe"
@@ -102,6 +103,16 @@ func (r *Reader) Observe(t *Trace, outputs []string, known map[string]bool) Obse
 	o := l.observation(declared, func(p string) (Stamp, bool) { return stampOf(r.abs(p)) }).incomplete(whyNot)
 	l.environ.observe(&o, l.foreign, r.mayReadAll)
 	return o
+}
+
+// Programs returns the files of the programs that ran, each once.
+func (r *Reader) Programs(t *Trace) []string {
+	l := newLedger()
+	if r.read(t, l, nil) != nil {
+		return nil
+	}
+	slices.Sort(l.programs)
+	return slices.Compact(l.programs)
 }
 
 // stampOf looks at a file, and at a link itself if it leads nowhere.

@@ -13,6 +13,11 @@ func (b Builder) Build(context.Context, string) (Library, error) {
 	return Library{}, fmt.Errorf("build the tracer: %w", ErrUnsupported)
 }
 
+// Client reports that there is no thin client here.
+func (b Builder) Client(context.Context) (string, error) {
+	return "", fmt.Errorf("build the thin client: %w", ErrUnsupported)
+}
+
 // TryObserver reports that there is no second observer here.
 func (b Builder) TryObserver(context.Context) error {
 	return fmt.Errorf("start the second observer: %w", ErrUnsupported)
@@ -34,6 +39,9 @@ func NewTrace() (*Trace, error) { return nil, fmt.Errorf("make trace: %w", ErrUn
 
 // Close does nothing.
 func (t *Trace) Close() error { return nil }
+
+// Programs returns nothing.
+func (r *Reader) Programs(*Trace) []string { return nil }
 
 // Observe says that nothing was recorded.
 func (r *Reader) Observe(*Trace, []string, map[string]bool) Observation {

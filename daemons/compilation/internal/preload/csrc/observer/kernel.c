@@ -1,18 +1,18 @@
 #include "kernel.h"
 
-/* The entry of the program hands its stack to observer_start, and syscall puts its arguments
+/* The entry of the program hands its stack to program_start, and syscall puts its arguments
  * where the kernel wants them (syscall(2), "Architecture calling conventions"). */
 #if defined(__x86_64__)
 __asm__(".text\n"
 	".globl _start\n"
-	"_start:\n\txor %ebp, %ebp\n\tmov %rsp, %rdi\n\tand $-16, %rsp\n\tcall observer_start\n"
+	"_start:\n\txor %ebp, %ebp\n\tmov %rsp, %rdi\n\tand $-16, %rsp\n\tcall program_start\n"
 	".globl syscall\n"
 	"syscall:\n\tmov %rdi, %rax\n\tmov %rsi, %rdi\n\tmov %rdx, %rsi\n\tmov %rcx, %rdx\n\tmov %r8, %r10\n\tmov %r9, %r8\n"
 	"\tmov 8(%rsp), %r9\n\tsyscall\n\tmov %rax, %rdi\n\tcmp $-4095, %rax\n\tjae 1f\n\tret\n1:\tjmp failed_call\n");
 #else
 __asm__(".text\n"
 	".globl _start\n"
-	"_start:\n\tmov x29, #0\n\tmov x30, #0\n\tmov x0, sp\n\tbl observer_start\n"
+	"_start:\n\tmov x29, #0\n\tmov x30, #0\n\tmov x0, sp\n\tbl program_start\n"
 	".globl syscall\n"
 	"syscall:\n\tmov x8, x0\n\tmov x0, x1\n\tmov x1, x2\n\tmov x2, x3\n\tmov x3, x4\n\tmov x4, x5\n\tmov x5, x6\n"
 	"\tsvc #0\n\tcmn x0, #4095\n\tb.cs 1f\n\tret\n1:\tb failed_call\n");

@@ -167,7 +167,7 @@ static _Noreturn void start(const char *path, char **argv, char **env) {
 	leave(reason == ENOENT ? 127 : 126);
 }
 
-__attribute__((used)) _Noreturn void observer_start(long *stack) {
+__attribute__((used)) _Noreturn void program_start(long *stack) {
 	long argc = stack[0];
 	char **argv = (char **)(stack + 1), **env = argv + argc + 1;
 	if (argc < 6) {

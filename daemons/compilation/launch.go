@@ -1,0 +1,245 @@
+package compilation
+
+import (
+	"context"
+	"crypto/rand"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/RepliBuild/replibuild/cache"
+	"github.com/RepliBuild/replibuild/daemons/compilation/internal/driverline"
+	"github.com/RepliBuild/replibuild/daemons/compilation/internal/preload"
+	"github.com/RepliBuild/replibuild/daemons/compilation/internal/snapshot"
+	"github.com/RepliBuild/replibuild/internal/environment"
+	"github.com/RepliBuild/replibuild/internal/stamps"
+	"github.com/RepliBuild/replibuild/ipc"
+)
+
+// A launched command is one that the thin client stands before. It belongs to no project, so
+// nothing is known of it but its arguments, folder and environment, and everything else is
+// found by tracing it: the programs and libraries that it is made of, by content, what they
+// read, missed and asked for, and the files that they wrote. A look at a file serves one
+// command, and begins after the command has come.
+//
+// The service writes to no output of it. On a hit it makes temporary files beside the
+// outputs, which the client renames; on a miss the client runs the command. So there are
+// never two writers of one output, whatever becomes of service or client.
+
+// maxMisses bounds the commands that run traced at a time: each has two descriptors here. More
+// run untraced.
+const maxMisses = 400
+
+// launch is one launched command.
+type launch struct {
+	*work
+	req     ipc.LaunchRequest
+	line    driverline.Line
+	base    cache.Digest // of results that printed nothing
+	printed cache.Digest // of results that printed something
+	near    *snapshot.Difference
+}
+
+// Launch implements [ipc.Launcher].
+func (s *Service) Launch(ctx context.Context, req ipc.LaunchRequest) ipc.LaunchAnswer {
+	answer := s.launch(ctx, req)
+	s.launches.note(req, answer)
+	return answer
+}
+
+func (s *Service) launch(ctx context.Context, req ipc.LaunchRequest) ipc.LaunchAnswer {
+	run := func(why string) ipc.LaunchAnswer { return ipc.LaunchAnswer{Kind: ipc.LaunchRun, Why: why} }
+	if why := unfitForLaunch(req); why != "" {
+		return run(why)
+	}
+	line, why := driverline.Read(req.Dir, req.Args[1:])
+	if why != "" {
+		return run(why)
+	}
+	l := &launch{req: req, line: line, work: &work{
+		s: s, pin: "launch/" + rand.Text(), root: req.Dir, env: req.Env, caller: &ipc.Caller{Umask: req.Umask},
+		// Tables of its own: those of the service grow with every path, and a look at them
+		// would cost more than the few hundred paths of one command.
+		view: snapshot.New(req.Dir, req.Env, snapshot.NewInterner(), s.digests),
+	}}
+	if why := l.unfitOutputs(); why != "" {
+		return run(why)
+	}
+	if why := l.makeBases(); why != "" {
+		return run(why)
+	}
+	for _, base := range []cache.Digest{l.base, l.printed} {
+		s.writeback.await(ctx, base)
+		if answer, hit := l.lookup(base); hit {
+			return answer
+		}
+	}
+	return l.miss(ctx)
+}
+
+// WhyNotLaunched says why a command is not looked up because of its arguments, "" if it is.
+func WhyNotLaunched(dir string, args []string) string {
+	_, why := driverline.Read(dir, args[1:])
+	return why
+}
+
+// unfitForLaunch says why a command is left alone whatever its arguments are.
+func unfitForLaunch(req ipc.LaunchRequest) string {
+	switch {
+	case !filepath.IsAbs(req.Dir) || strings.HasPrefix(req.Dir, "(unreachable)"):
+		return "its folder has no name"
+	case !filepath.IsAbs(req.Program):
+		return "the compiler has no absolute path"
+	case ipc.EnvValue(req.Env, "LD_PRELOAD") != "" || ipc.EnvValue(req.Env, "LD_AUDIT") != "":
+		return "another library is preloaded, which may change what files say"
+	}
+	return driverEnvironment(req.Env)
+}
+
+// unfitOutputs says which output the compiler would not simply replace: then it shall say or do
+// what it does by itself.
+func (l *launch) unfitOutputs() string {
+	for _, out := range l.line.Outputs {
+		if why := l.unfitOutput(l.view.Abs(out)); why != "" {
+			return why
+		}
+	}
+	return ""
+}
+
+// makeBases computes the keys of what is known before the inputs are. What was printed
+// depends on more: on whether it goes to a terminal, and on the variables of terminals.
+func (l *launch) makeBases() (why string) {
+	folder := l.req.Dir
+	if pwd := ipc.EnvValue(l.req.Env, "PWD"); filepath.IsAbs(pwd) && ipc.StatSignature(pwd) == ipc.StatSignature(folder) {
+		folder = pwd // compilers write this name into debug information
+	}
+	key := func() *cache.Key {
+		return cache.NewKey("launch").Field("observation", observationVersion).Field("program", l.req.Program).
+			Field("args", l.req.Args...).Field("folder", folder, l.req.Dir).Field("cpu", l.s.launches.cpu())
+	}
+	var sources []string
+	for _, source := range l.line.Sources {
+		sum, err := l.view.DigestOf(snapshot.Spell(l.root, source))
+		if err != nil {
+			return source + " cannot be read"
+		}
+		sources = append(sources, sum.String())
+	}
+	l.base = key().Field("sources", sources...).Sum()
+	shows := []string{string(rune('0' + l.req.Terminals))}
+	for _, name := range environment.Normalised() {
+		shows = append(shows, l.view.Variables.Text(name))
+	}
+	l.printed = key().Field("sources", sources...).Field("shows", shows...).Sum()
+	return ""
+}
+
+// lookup looks for a result that belongs to a base key and to what is there now.
+func (l *launch) lookup(base cache.Digest) (ipc.LaunchAnswer, bool) {
+	for i, set := range l.s.store.InputSets(base) {
+		if d := l.view.CompareStored(set, &l.s.launches.misses); d != nil {
+			if l.near == nil {
+				l.near = d
+			}
+			continue
+		}
+		l.s.store.Pin(l.pin, set.Action)
+		entry, _ := l.s.store.Get(set.Action)
+		if entry == nil {
+			continue
+		}
+		answer, ok := l.prepare(entry)
+		l.s.store.Unpin(l.pin)
+		if !ok {
+			continue
+		}
+		l.s.store.Hit(entry.Seconds)
+		if i > 0 { // the one that matched is the first to be tried the next time
+			_ = l.s.store.AddInputSet(base, set)
+		}
+		return answer, true
+	}
+	return ipc.LaunchAnswer{}, false
+}
+
+// prepare makes the temporary files of a hit. It leaves none if it fails.
+func (l *launch) prepare(e *cache.Entry) (a ipc.LaunchAnswer, ok bool) {
+	a = ipc.LaunchAnswer{Kind: ipc.LaunchHit, Stderr: []byte(e.Diagnostics)}
+	defer func() {
+		if !ok {
+			for _, f := range a.Files {
+				_ = os.Remove(f.Temporary)
+			}
+		}
+	}()
+	for _, o := range e.Outputs {
+		name, is := besidePath(o.Name)
+		if !is {
+			return a, false
+		}
+		path := l.view.Abs(name)
+		if l.unfitOutput(path) != "" {
+			return a, false
+		}
+		l.s.sweeper.sweep(filepath.Dir(path) + "/") // what a killed daemon has left long ago
+		temporary, err := l.s.store.Prepare(l.withPermissions(o), path)
+		if err != nil {
+			return a, false
+		}
+		a.Files = append(a.Files, ipc.LaunchFile{Temporary: temporary, Path: path})
+	}
+	// The object last: make takes it for the sign that all is there.
+	object := l.mainOutput()
+	slices.SortStableFunc(a.Files, func(x, y ipc.LaunchFile) int { return boolInt(x.Path == object) - boolInt(y.Path == object) })
+	return a, len(a.Files) > 0
+}
+
+func boolInt(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+// mainOutput is the first output that the arguments name, absolute, "" if they name none.
+func (l *launch) mainOutput() string {
+	if len(l.line.Outputs) == 0 {
+		return ""
+	}
+	return l.view.Abs(l.line.Outputs[0])
+}
+
+// miss prepares the command to run traced.
+func (l *launch) miss(ctx context.Context) ipc.LaunchAnswer {
+	run := func(why string) ipc.LaunchAnswer { return ipc.LaunchAnswer{Kind: ipc.LaunchRun, Why: why} }
+	lib, err := l.s.tracers.library(ctx, l.req.Program, l.req.Env)
+	if err != nil {
+		return run("it cannot be traced: " + err.Error())
+	}
+	if !l.s.launches.enter() {
+		return run("too many commands run at once")
+	}
+	trace, err := preload.NewTrace()
+	if err != nil {
+		l.s.launches.leave()
+		return run("it cannot be traced: " + err.Error())
+	}
+	m := &missed{launch: l, trace: trace, library: lib}
+	if err := l.untilPast(ctx, l.sources()); err != nil {
+		m.Close()
+		return run("the service ends")
+	}
+	m.since = stamps.Now()
+	return ipc.LaunchAnswer{
+		Kind: ipc.LaunchMiss, Starter: lib.Starter(trace), Env: lib.Env(nil, trace), Miss: m,
+	}
+}
+
+func (l *launch) sources() (paths []string) {
+	for _, source := range l.line.Sources {
+		paths = append(paths, snapshot.Spell(l.root, source))
+	}
+	return paths
+}

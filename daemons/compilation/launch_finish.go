@@ -1,0 +1,203 @@
+package compilation
+
+import (
+	"cmp"
+	"context"
+	"debug/elf"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/RepliBuild/replibuild/cache"
+	"github.com/RepliBuild/replibuild/daemons/compilation/internal/preload"
+	"github.com/RepliBuild/replibuild/daemons/compilation/internal/snapshot"
+	"github.com/RepliBuild/replibuild/ipc"
+)
+
+// missed is a launched command that the thin client runs.
+type missed struct {
+	*launch
+	trace   *preload.Trace
+	library preload.Library
+	since   int64
+	made    []madeFile // open until they are stored
+	once    sync.Once
+}
+
+// Close implements [ipc.LaunchMissed].
+func (m *missed) Close() {
+	m.once.Do(func() {
+		_ = m.trace.Close()
+		closeAll(m.made)
+		m.s.store.Unpin(m.pin)
+		m.s.launches.leave()
+	})
+}
+
+// Finish implements [ipc.LaunchMissed].
+func (m *missed) Finish(ctx context.Context, end ipc.LaunchEnd) func() {
+	m.s.store.Miss(m.missReason())
+	store, why := m.finish(ctx, end)
+	m.s.launches.noteEnd(m.req, end, why)
+	return store
+}
+
+func (m *missed) missReason() string {
+	if m.near == nil {
+		return string(cache.New)
+	}
+	return m.near.Kind
+}
+
+// finish is Finish, with why nothing is stored.
+func (m *missed) finish(ctx context.Context, end ipc.LaunchEnd) (store func(), why string) {
+	switch {
+	case end.Status != 0:
+		return nil, "it failed"
+	case end.Stdout > 0:
+		return nil, "it printed to its standard output"
+	case end.Cut:
+		return nil, "it printed too much"
+	}
+	seen, why := m.observe(ctx)
+	if why != "" {
+		return nil, why
+	}
+	if len(end.Stderr) > 0 { // its language depends on these
+		m.view.AddVariables(&seen.listings, localeVariables)
+	}
+	set, doubt := m.inputsOf(seen, m.since)
+	m.addStamps(seen, &set, m.runsGCC(seen))
+	if why := cmp.Or(doubt, seen.uncacheable); why != "" {
+		return nil, why
+	}
+	if m.made, why = m.outputs(seen); why != "" {
+		return nil, why
+	}
+	m.addTimesOfAST(pathsOf(m.made), &set)
+	return m.storing(set, end), ""
+}
+
+// runsGCC reports whether the compiler is one of gcc's: the rules of what it reads once differ.
+func (m *missed) runsGCC(seen *observation) bool {
+	return slices.ContainsFunc(seen.files, func(p string) bool { return strings.HasPrefix(filepath.Base(p), "cc1") })
+}
+
+// observe reads the trace. Programs of toolchains are recognised first: the trace of others has
+// to say more.
+func (m *missed) observe(ctx context.Context) (seen *observation, why string) {
+	reader := m.s.tracers.reader(m.root)
+	known := m.s.launches.known(reader.Programs(m.trace))
+	about := &subject{
+		view: m.view, programs: known, since: m.since, recipe: &recipe{Kind: "c"}, key: m.base.String(), tool: m.req.Args, env: m.req.Env,
+		output: cmp.Or(m.mainOutput(), filepath.Join(m.root, ".")), asIs: true,
+	}
+	o := reader.Observe(m.trace, nil, known)
+	tracking := &traceTracking{tracers: m.s.tracers, about: about, trace: m.trace, exe: m.req.Program, library: m.library.Path}
+	why = cmp.Or(o.WhyNot, ownState(o))
+	if why == "" && !compiles(known) {
+		why = "no compiler was run"
+	}
+	if why != "" {
+		return nil, "not all that it read was seen: " + why
+	}
+	texts := (&compileDepfile{depfileCompiles: &depfileCompiles{texts: m.s.texts, paths: m.s.paths}, about: about}).textsOf(o.Read)
+	seen = &observation{way: byTrace, doubt: texts.doubt, clock: texts.clock, stamped: texts.stamped, imports: texts.imports}
+	tracking.translate(o, seen)
+	// The identity of the toolchain is what it consists of.
+	seen.files = append(seen.files, o.Libraries...)
+	for _, p := range o.Programs {
+		if known[p] {
+			seen.files = append(seen.files, p)
+			addLoaderSearch(m.view, p, seen)
+		}
+	}
+	for _, p := range o.Written {
+		if w := o.Writes[p]; w.Updated || w.Appended {
+			return nil, "it adds to " + p
+		}
+	}
+	return seen, ""
+}
+
+// outputs opens and hashes the files that the command wrote and left.
+func (m *missed) outputs(seen *observation) (made []madeFile, why string) {
+	dirs := map[string]bool{m.root: true}
+	for _, out := range m.line.Outputs {
+		dirs[filepath.Dir(m.view.Abs(out))] = true
+	}
+	for _, p := range seen.written {
+		at := m.view.Abs(p)
+		if isMachinery(p) {
+			return made, "it writes " + p + ", which tools keep for themselves"
+		}
+		if !slices.Contains(m.line.Outputs, p) && !dirs[filepath.Dir(filepath.Clean(at))] {
+			return made, "it writes " + p + ", which lies beside no output"
+		}
+		file, err := openMade(p, at)
+		if err != nil {
+			return made, err.Error()
+		}
+		made = append(made, file)
+	}
+	for _, out := range m.line.Outputs {
+		if !slices.ContainsFunc(made, func(f madeFile) bool { return filepath.Clean(f.at) == filepath.Clean(m.view.Abs(out)) }) {
+			return made, "it did not write " + out
+		}
+	}
+	if len(made) == 0 {
+		return made, "it wrote no file"
+	}
+	return made, m.foreignFile(seen, made)
+}
+
+func pathsOf(made []madeFile) (paths []string) {
+	for _, f := range made {
+		paths = append(paths, f.path)
+	}
+	return paths
+}
+
+// storing returns what stores the result. The cache copies from the open files, and refuses
+// one whose content has changed.
+func (m *missed) storing(set snapshot.InputSet, end ipc.LaunchEnd) func() {
+	base := m.base
+	if len(end.Stderr) > 0 {
+		base = m.printed
+	}
+	e := &cache.Entry{
+		Action: actionKey(base, set), Diagnostics: string(end.Stderr), Seconds: end.Seconds, CPU: end.CPU, Peak: end.Peak,
+		Created: time.Now(), Command: strings.Join(m.req.Args, " "),
+	}
+	files := make(map[string]*os.File, len(m.made))
+	for _, f := range m.made {
+		name := besidePrefix + f.path
+		files[name] = f.file
+		e.Outputs = append(e.Outputs, cache.Output{Name: name, Blob: f.digest, Mode: uint32(f.info.Mode().Perm())})
+	}
+	return func() {
+		made := m.made
+		m.made = nil
+		m.s.writeback.later(base, func() {
+			defer closeAll(made)
+			if err := m.s.store.Put(e, files); err != nil {
+				m.s.log.Debug("a launched command is not stored", "error", err)
+				return
+			}
+			_ = m.s.store.AddInputSet(base, set.ToCache(e.Action))
+		})
+	}
+}
+
+// isELF reports whether a file is a program or library of this kind of system.
+func isELF(path string) bool {
+	f, err := elf.Open(path)
+	if err != nil {
+		return false
+	}
+	f.Close()
+	return true
+}

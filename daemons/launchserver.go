@@ -1,0 +1,127 @@
+package daemons
+
+import (
+	"context"
+	"errors"
+	"net"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/RepliBuild/replibuild/ipc"
+)
+
+const (
+	// maxLaunches bounds the connections of thin clients. Those beyond it are closed, and
+	// the clients run their compilers.
+	maxLaunches = 1000
+	// launchDrain is how long commands that run may be reported after the end.
+	launchDrain = 2 * time.Second
+)
+
+// launchServer serves thin clients on a socket of its own. The zero value serves none.
+type launchServer struct {
+	shell    *shell
+	listener *net.UnixListener
+	running  sync.WaitGroup
+	places   chan struct{}
+}
+
+// listen makes the socket. The daemon's life lock is held, so a socket that is there was left
+// behind.
+func (s *launchServer) listen(d *shell) error {
+	s.shell, s.places = d, make(chan struct{}, maxLaunches)
+	if d.service.Launcher == nil {
+		return nil
+	}
+	path := d.Paths.LaunchSocket()
+	l, err := listenUnix(path)
+	if err != nil {
+		return ipc.Errorf(ipc.CodeUnavailable, "cannot listen at %s: %v", path, err)
+	}
+	s.listener = l
+	return nil
+}
+
+// listenUnix listens at a path in the folder for sockets.
+func listenUnix(path string) (*net.UnixListener, error) {
+	if err := makeSocketDir(); err != nil {
+		return nil, err
+	}
+	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return nil, err
+	}
+	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: path, Net: "unix"})
+	if err != nil {
+		return nil, err
+	}
+	l.SetUnlinkOnClose(false)
+	return l, os.Chmod(path, 0o600)
+}
+
+// bindSocket is [binder.bind] for a Unix socket.
+func bindSocket(path string, names []string) (map[string]bound, error) {
+	got := make(map[string]bound, len(names))
+	for _, name := range names {
+		l, err := listenUnix(path)
+		if err != nil {
+			closeAll(got)
+			return nil, ipc.Errorf(ipc.CodeUnavailable, "cannot listen at %s: %v", path, err)
+		}
+		got[name] = bound{listeners: []listener{l}}
+	}
+	return got, nil
+}
+
+// serve serves until close, and then until nothing runs any more or the time is over.
+func (s *launchServer) serve(ctx context.Context) {
+	if s.listener == nil {
+		return
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	for {
+		nc, err := s.listener.AcceptUnix()
+		if errors.Is(err, net.ErrClosed) {
+			break
+		}
+		if err != nil { // out of descriptors, most likely
+			continue
+		}
+		select {
+		case s.places <- struct{}{}:
+			s.running.Go(func() {
+				s.one(ctx, nc)
+				<-s.places
+			})
+		default:
+			nc.Close()
+		}
+	}
+	done := make(chan struct{})
+	go func() { s.running.Wait(); close(done) }()
+	select {
+	case <-done:
+	case <-time.After(launchDrain):
+	}
+}
+
+func (s *launchServer) one(ctx context.Context, nc *net.UnixConn) {
+	defer s.shell.server.Active()()
+	if why := unfitPeer(nc); why != "" {
+		s.shell.log.Debug("a thin client is not served", "reason", why)
+		nc.Write([]byte{ipc.LaunchRun})
+		nc.Close()
+		return
+	}
+	if err := ipc.ServeLaunch(ctx, s.shell.service.Launcher, nc); err != nil {
+		s.shell.log.Debug("a thin client went away", "error", err)
+	}
+}
+
+// close ends the listening.
+func (s *launchServer) close() {
+	if s.listener != nil {
+		s.listener.Close()
+	}
+}
