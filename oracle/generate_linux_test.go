@@ -148,7 +148,12 @@ func (w *world) generate() {
 	w.save("p/.replibuild/daemon_config.toml", w.daemonConfig(), true)
 }
 
-func (w *world) saveSettings() { w.save("p/replibuild.toml", w.settings.toml(), w.chance(50)) }
+// saveSettings writes the project's file. Objects that hold the time of their compile have no
+// debug information: gcc orders the strings of that by a hash of their text.
+func (w *world) saveSettings() {
+	w.settings.debug = w.settings.debug && w.settings.stamp == ""
+	w.save("p/replibuild.toml", w.settings.toml(), w.chance(50))
+}
 
 // daemonConfig gives some projects another way to be built.
 func (w *world) daemonConfig() string {

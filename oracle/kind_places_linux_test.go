@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 
 	"golang.org/x/sys/unix"
 )
@@ -178,7 +179,7 @@ func (w *world) fingerprint(name string) string {
 			return err
 		}
 		text := ""
-		if info.Mode().IsRegular() {
+		if info.Mode().IsRegular() && info.Sys().(*syscall.Stat_t).Nlink == 1 { // edits reach other hard links too
 			content, err := os.ReadFile(abs)
 			if err != nil {
 				return err
