@@ -53,8 +53,9 @@ func TestTokensOfFifo(t *testing.T) {
 	}
 }
 
+// It is not parallel: a process that another test forks holds make's end of the pipe until
+// it executes its program.
 func TestTokensOfNoMake(t *testing.T) {
-	t.Parallel()
 	if _, jobs, notice := takeTokens([]string{"MAKEFLAGS=-k"}, 8); jobs != 0 || notice != nil {
 		t.Errorf("without a jobserver: %d jobs, %+v", jobs, notice)
 	}
