@@ -65,8 +65,8 @@ func (p *Project) Subject(name string) string {
 	return ninjabuild.Subject(p.Root(), name)
 }
 
-// withReaders adds to the explanation of a header who reads it by ninja's logs. err is the
-// orchestrator's, and stays if nobody does.
+// withReaders adds to the explanation of a header which sources read it, by ninja's logs. If
+// none does, the reply and the error of the orchestrator stay as they are.
 func (p *Project) withReaders(reply ipc.ExplainReply, subject string, err error) (ipc.ExplainReply, error) {
 	readers, readErr := ninjabuild.Readers(p.Root(), subject)
 	if readErr != nil || len(readers) == 0 {

@@ -137,7 +137,7 @@ func (r *NinjaRunner) takeOver(gone ipc.Compilation) ipc.Compilation {
 
 func interrupted(ctx context.Context, result ipc.ActionResult) ninjabuild.Result {
 	var cause ninjabuild.Interrupt
-	return ninjabuild.Result{Output: []byte(result.Diagnostics), Code: 130, Interrupted: errors.As(context.Cause(ctx), &cause)}
+	return ninjabuild.Result{Output: []byte(result.Diagnostics), Code: exitInterrupted, Interrupted: errors.As(context.Cause(ctx), &cause)}
 }
 
 // renew gives outputs that were left alone, because their content is right, the time of

@@ -48,7 +48,7 @@ func SocketDir() string {
 	return "/tmp/replibuild-" + uid
 }
 
-// isPrivateDir reports whether a path is a folder of ours that nobody else may enter.
+// isPrivateDir reports whether a path is a folder of this user that no other user may enter.
 func isPrivateDir(dir string) bool {
 	info, err := os.Lstat(dir)
 	return err == nil && info.IsDir() && ownedByUs(info) && !sharesWithOthers(info)

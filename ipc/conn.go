@@ -26,8 +26,8 @@ type serverConn struct {
 
 func newServerConn(s *Server, nc net.Conn) *serverConn { return &serverConn{server: s, nc: nc} }
 
-// isUnix reports a connection over a Unix socket. Its folder is private: whoever comes by it
-// proves itself as over a port, and cannot make plain requests.
+// isUnix reports a connection over a Unix socket. Only this user can enter its
+// folder. A client proves itself as over a port, and cannot make plain requests.
 func isUnix(nc net.Conn) bool {
 	_, is := nc.(*net.UnixConn)
 	return is

@@ -79,8 +79,8 @@ func (a *Nodes) SaveAll() []SavedSet {
 // SetOf is the number of the set that a node has, for [Nodes.Changed].
 func (a *Nodes) SetOf(node string) int { return a.of[node] }
 
-// OnlyOf forgets all nodes but these, and the sets that no node needs any more: an old set
-// would differ for ever.
+// OnlyOf forgets all nodes but these, and the sets that no node has any more: an old set
+// would differ in each build.
 func (a *Nodes) OnlyOf(nodes map[string]bool) { *a = RestoreNodes(a.Save(nodes)) }
 
 // Put notes what a node asked for.

@@ -21,9 +21,9 @@ func (a *app) ccCommand() *cobra.Command {
 		Use:   "cc COMPILER ARGS... | cc OPTION",
 		Short: "Run a compiler, or take what it makes from the user's cache",
 		Long: "Stands before a compiler, as ccache does. The first time the compiler runs, and all that it\n" +
-			"reads is traced; after that the same command with the same inputs is answered from the cache of\n" +
-			"this user, in any folder. What is not cached runs as it would alone. The program replibuild-cc\n" +
-			"does the same and starts faster. Links to it that have the names of compilers stand for them.\n\n" +
+			"reads is traced; after that the same command in the same folder, with the same inputs, is\n" +
+			"answered from the cache of this user. What is not cached runs as it would alone. The program\n" +
+			"replibuild-cc does the same and starts faster. Links to it that have the names of compilers stand for them.\n\n" +
 			"With an option in place of a compiler:\n" +
 			"  --stats [--json]       what became of commands, and what the cache holds\n" +
 			"  --explain [COMPILER ARGS...]   why the last commands, or this one, were not taken from the cache\n" +

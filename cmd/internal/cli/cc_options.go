@@ -104,12 +104,18 @@ func numbersOf(s ipc.CacheStatsReply) launchNumbers {
 	return launchNumbers{s.Hits, s.Misses, s.Stored, s.SavedSeconds}
 }
 
-func (a *app) zeroStats(ctx context.Context) error {
+// userStats opens the user set, and returns what its cache holds.
+func (a *app) userStats(ctx context.Context) (*replibuild.Project, ipc.CacheStatsReply, error) {
 	p, err := a.openUser()
 	if err != nil {
-		return err
+		return nil, ipc.CacheStatsReply{}, err
 	}
 	s, err := p.CacheStats(ctx)
+	return p, s, err
+}
+
+func (a *app) zeroStats(ctx context.Context) error {
+	p, s, err := a.userStats(ctx)
 	if err != nil {
 		return err
 	}
@@ -127,11 +133,7 @@ func (a *app) zeroStats(ctx context.Context) error {
 }
 
 func (a *app) launchStats(ctx context.Context) error {
-	p, err := a.openUser()
-	if err != nil {
-		return err
-	}
-	s, err := p.CacheStats(ctx)
+	p, s, err := a.userStats(ctx)
 	if err != nil {
 		return err
 	}

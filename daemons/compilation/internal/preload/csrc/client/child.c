@@ -125,7 +125,7 @@ static int pass_on(int from, int fd, struct ended *e) {
 			syscall(SYS_ppoll, &p, 1L, NULL, NULL, 0L);
 		} else if (w < 0 && errno != EINTR) {
 			e->cut = 1;
-			return 1; /* nobody reads it; SIGPIPE has its own word */
+			return 1; /* no reader is left: SIGPIPE ends the compiler by itself */
 		} else if (w > 0) {
 			done += w;
 		}
