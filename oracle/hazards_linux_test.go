@@ -214,7 +214,7 @@ func (h *hazard) test(t *testing.T, w *world) {
 // compilers.
 func (w *world) clear() {
 	w.removeCache()
-	w.must(os.RemoveAll(w.abs("p/build")))
+	w.removeTree(w.abs("p/build"))
 	entries, err := os.ReadDir(w.root())
 	w.must(err)
 	for _, e := range entries {

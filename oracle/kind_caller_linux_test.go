@@ -127,9 +127,20 @@ func (w *world) checkWho() []string {
 		w.must(fmt.Errorf("who.sh: %w: %s", err, text))
 	}
 	if want := w.read("plain/who.txt"); string(is) != want {
-		return []string{fmt.Sprintf("a step inherited something else than from the shell %q: %s", w.caller.prefix, firstDifference(want, string(is)))}
+		return []string{fmt.Sprintf("a step inherited something else than from the shell %q: %s", w.caller.prefix, firstNewLine(want, string(is)))}
 	}
 	return nil
+}
+
+// firstNewLine is the first line of is that was does not have.
+func firstNewLine(was, is string) string {
+	before := strings.Split(was, "\n")
+	for _, line := range strings.Split(is, "\n") {
+		if !slices.Contains(before, line) {
+			return line
+		}
+	}
+	return "a line is gone"
 }
 
 // checkMode compares the permissions of an output that was made anew.

@@ -75,7 +75,7 @@ func (w *world) forgetAll() {
 	w.known.forget()
 	w.must(os.RemoveAll(w.abs("home")))
 	w.must(os.RemoveAll(w.abs("p/.replibuild/state")))
-	w.must(os.RemoveAll(w.abs("p/build")))
+	w.removeTree(w.abs("p/build"))
 }
 
 func (w *world) withoutState() []string {

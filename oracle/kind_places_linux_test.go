@@ -9,7 +9,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
-	"strings"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -24,7 +23,7 @@ type places struct {
 
 // projectCopy is a project that must stay as it is.
 type projectCopy struct {
-	looks    string // what is in it
+	files    map[string]projectFile // by path
 	settings settings
 }
 
@@ -53,7 +52,7 @@ func (w *world) leave(name string) {
 	if w.places.others == nil {
 		w.places.others = map[string]projectCopy{}
 	}
-	w.places.others[name] = projectCopy{w.fingerprint(name), w.settings.clone()}
+	w.places.others[name] = projectCopy{w.filesOf(name), w.settings.clone()}
 }
 
 // enter goes on in another place.
@@ -134,7 +133,7 @@ func (w *world) exchangeProjects() []string {
 	w.must(unix.Renameat2(unix.AT_FDCWD, filepath.Join(w.base, w.at), unix.AT_FDCWD, filepath.Join(w.base, other), unix.RENAME_EXCHANGE))
 	mine, theirs := w.settings.clone(), w.places.others[other]
 	w.settings = theirs.settings.clone()
-	w.places.others[other] = projectCopy{w.fingerprint(other), mine}
+	w.places.others[other] = projectCopy{w.filesOf(other), mine}
 	w.known.forget()
 	return w.changeHere()
 }
@@ -152,19 +151,34 @@ func (w *world) cleanProject() []string {
 	return append(w.othersUntouched(), w.buildAndJudge()...)
 }
 
+// projectFile is a file or folder of a project that must stay as it is.
+type projectFile struct {
+	mode fs.FileMode
+	// content and time, "" for what is no regular file.
+	content string
+	// linked: it has further names, which edits of other trees reach.
+	linked bool
+}
+
+// isAsBefore compares two states of one file. The content of a file that had or has further
+// names is left out, because the oracle itself edits the others.
+func (f projectFile) isAsBefore(was projectFile) bool {
+	return f.mode == was.mode && (f.content == was.content || f.linked || was.linked)
+}
+
 // othersUntouched complains if something was done to a project that nobody built.
 func (w *world) othersUntouched() (wrong []string) {
 	for name, was := range w.places.others {
-		if is := w.fingerprint(name); is != was.looks {
-			wrong = append(wrong, fmt.Sprintf("%s was changed by a build in %s: %s", name, w.at, firstDifference(was.looks, is)))
+		if text := firstDifference(was.files, w.filesOf(name)); text != "" {
+			wrong = append(wrong, fmt.Sprintf("%s was changed by a build in %s: %s", name, w.at, text))
 		}
 	}
 	return wrong
 }
 
-// fingerprint describes all files of a place but those that daemons keep.
-func (w *world) fingerprint(name string) string {
-	var b strings.Builder
+// filesOf describes all files of a place but those that daemons keep.
+func (w *world) filesOf(name string) map[string]projectFile {
+	files := make(map[string]projectFile)
 	top := filepath.Join(w.base, name)
 	w.must(filepath.WalkDir(top, func(abs string, d fs.DirEntry, err error) error {
 		if err != nil {
@@ -178,26 +192,36 @@ func (w *world) fingerprint(name string) string {
 		if err != nil {
 			return err
 		}
-		text := ""
-		if info.Mode().IsRegular() && info.Sys().(*syscall.Stat_t).Nlink == 1 { // edits reach other hard links too
+		file := projectFile{mode: info.Mode()}
+		if info.Mode().IsRegular() {
 			content, err := os.ReadFile(abs)
 			if err != nil {
 				return err
 			}
-			text = fmt.Sprintf(" %x %d", digestOf(string(content)), info.ModTime().UnixNano())
+			file.content = fmt.Sprintf("%x %d", digestOf(string(content)), info.ModTime().UnixNano())
+			file.linked = info.Sys().(*syscall.Stat_t).Nlink > 1
 		}
-		fmt.Fprintf(&b, "%s %v%s\n", path, info.Mode(), text)
+		files[path] = file
 		return nil
 	}))
-	return b.String()
+	return files
 }
 
-func firstDifference(was, is string) string {
-	before := strings.Split(was, "\n")
-	for _, line := range strings.Split(is, "\n") {
-		if !slices.Contains(before, line) {
-			return line
+// firstDifference names a file that is not as it was, "" if there is none.
+func firstDifference(was, is map[string]projectFile) string {
+	for _, path := range slices.Sorted(maps.Keys(is)) {
+		before, known := was[path]
+		if !known {
+			return path + " is new"
+		}
+		if now := is[path]; !now.isAsBefore(before) {
+			return fmt.Sprintf("%s was %v %s, is %v %s", path, before.mode, before.content, now.mode, now.content)
 		}
 	}
-	return "something is gone"
+	for _, path := range slices.Sorted(maps.Keys(was)) {
+		if _, there := is[path]; !there {
+			return path + " is gone"
+		}
+	}
+	return ""
 }

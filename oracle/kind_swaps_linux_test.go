@@ -62,6 +62,9 @@ func (w *world) swapWhileCompiling(swap func(w *world, header string) func()) []
 	if wrong := w.needsGood(); len(wrong) > 0 {
 		return wrong
 	}
+	if !w.isFile(header) { // the state that was built last does not have it
+		w.save(header, fmt.Sprintf("#define SWAP %d\n", w.number()), true)
+	}
 	ready := swap(w, header)
 	w.olderThanATick()
 	w.note("edit %s, and while it is compiled:", source)
@@ -123,6 +126,7 @@ func (w *world) swapFolder(header string) func() {
 	dir := path.Dir(header)
 	fresh, was := w.abs(dir+".new"), w.abs(dir+".was")
 	w.must(os.RemoveAll(was))
+	w.must(os.RemoveAll(fresh))
 	if text, err := exec.Command("cp", "-a", w.abs(dir), fresh).CombinedOutput(); err != nil {
 		w.must(fmt.Errorf("cp: %w: %s", err, text))
 	}

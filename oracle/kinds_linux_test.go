@@ -194,7 +194,7 @@ func (w *world) beside() string {
 // from the cache.
 func (w *world) fromNothing() {
 	w.note("delete the build folder")
-	w.must(os.RemoveAll(w.abs("p/build")))
+	w.removeTree(w.abs("p/build"))
 }
 
 // twice builds, and then once more from the cache.

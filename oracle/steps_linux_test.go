@@ -479,13 +479,18 @@ func (w *world) spoil() {
 		w.must(os.Symlink(w.abs("victim"), file))
 	case 3:
 		w.note("delete the build folder")
-		w.must(os.RemoveAll(w.abs("p/build")))
+		w.removeTree(w.abs("p/build"))
 	case 4:
 		w.note("exchange %s", name)
 		w.must(os.WriteFile(file+".tmp", []byte(w.fiveTimes(name)), 0o644))
 		w.must(os.Rename(file+".tmp", file))
 	}
+	w.spoiled = append(w.spoiled, timeOf(file))
 }
+
+// timeOf is the time of a file's content, which copies made by `cp -a` have as well; 0 if
+// there is no file.
+func timeOf(file string) int64 { return ipc.StatSignature(file).Mtime }
 
 func (w *world) fiveTimes(s string) string { return strings.Repeat(s, 5) }
 

@@ -213,9 +213,11 @@ func (w *world) emptyCache() {
 	w.must(err)
 }
 
-// removeCache is `rm -rf`, again and again while the daemons write into the folder.
-func (w *world) removeCache() {
-	dir := w.project().Paths().CacheBase()
+// removeCache removes the cache while the daemons may write into it.
+func (w *world) removeCache() { w.removeTree(w.project().Paths().CacheBase()) }
+
+// removeTree is `rm -rf`, again and again while others write into the folder.
+func (w *world) removeTree(dir string) {
 	for range 100 {
 		if os.RemoveAll(dir) == nil {
 			return

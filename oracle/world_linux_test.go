@@ -70,6 +70,7 @@ type world struct {
 	doubtful  bool              // compiles cannot be observed, so each may run again
 	mountable string            // a folder on a coarse file system
 	mappings  [][]byte          // files that are mapped for writing
+	spoiled   []int64           // times of the outputs that the oracle wrote
 }
 
 // between returns a number from 0 to n-1, chance whether something happens in so many
