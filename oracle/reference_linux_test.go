@@ -152,14 +152,14 @@ func (c *plainCompiler) compile(plan *ipc.Plan, u *ipc.Action, byName forest, te
 	})
 }
 
-// filesOf splits the names of a dependency file: a space in a name stands behind a
+// filesOf splits the names of a dependency file: a space or tab in a name stands behind a
 // backslash.
 func filesOf(names string) []string {
-	const space = "\x00"
-	names = strings.NewReplacer("\\\n", " ", `\ `, space, `\#`, "#", "$$", "$").Replace(names)
-	files := strings.Fields(names)
+	const space, tab = "\x00", "\x01"
+	names = strings.NewReplacer("\\\n", " ", `\ `, space, "\\\t", tab, `\#`, "#", "$$", "$").Replace(names)
+	files, plain := strings.Fields(names), strings.NewReplacer(space, " ", tab, "\t")
 	for i, f := range files {
-		files[i] = strings.ReplaceAll(f, space, " ")
+		files[i] = plain.Replace(f)
 	}
 	return files
 }
