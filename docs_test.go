@@ -2,6 +2,8 @@ package replibuild_test
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"go/ast"
 	"go/parser"
 	"go/token"
@@ -16,6 +18,8 @@ import (
 
 	"github.com/RepliBuild/replibuild"
 	"github.com/RepliBuild/replibuild/daemons/config"
+	"github.com/RepliBuild/replibuild/internal/userconfig"
+	"github.com/RepliBuild/replibuild/ipc"
 )
 
 // tableKeys returns the words in backticks that begin the rows of a page's tables.
@@ -71,6 +75,45 @@ func TestDaemonSettingsAreDocumented(t *testing.T) {
 	for _, key := range documented {
 		if (strings.HasPrefix(key, "daemons.") || strings.HasPrefix(key, "security.")) && !slices.Contains(known, key) {
 			t.Errorf("docs/configuration.md has %s, which is no key of daemon_config.toml", key)
+		}
+	}
+}
+
+// docs/configuration.md has a row for every key of config.toml and no other.
+func TestUserKeysAreDocumented(t *testing.T) {
+	t.Parallel()
+	documented := tableKeys(t, "configuration.md")
+	var text strings.Builder
+	for _, table := range []string{"cache", "remotes.URL"} {
+		fmt.Fprintf(&text, "[%s]\nzzzzzzzzzz = 1\n", strings.Replace(table, "URL", `"grpc://h:1"`, 1))
+		for _, key := range documented {
+			if name, ok := strings.CutPrefix(key, table+"."); ok {
+				fmt.Fprintf(&text, "%s = 1\n", name)
+			}
+		}
+	}
+	home := t.TempDir()
+	if err := os.WriteFile(userconfig.Path(home), []byte(text.String()), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	_, err := userconfig.Load(home)
+	var e *ipc.Error
+	if !errors.As(err, &e) {
+		t.Fatal(err)
+	}
+	for _, p := range e.Problems {
+		switch unknown, ok := strings.CutPrefix(p.Message, "unknown key "); {
+		case !ok:
+		case !strings.HasSuffix(unknown, ".zzzzzzzzzz"):
+			t.Errorf("docs/configuration.md has %s, which is no key of config.toml", unknown)
+		default:
+			_, names, _ := strings.Cut(p.Suggestion, ": ")
+			table := strings.Replace(strings.TrimSuffix(unknown, ".zzzzzzzzzz"), `"grpc://h:1"`, "URL", 1)
+			for name := range strings.SplitSeq(names, ", ") {
+				if !slices.Contains(documented, table+"."+name) {
+					t.Errorf("docs/configuration.md does not know %s.%s", table, name)
+				}
+			}
 		}
 	}
 }

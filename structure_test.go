@@ -44,6 +44,8 @@ var arrows = map[string][]string{
 	"internal/pause":           {},
 	"internal/tomlplace":       {},
 	"internal/tomlvalue":       {},
+	"internal/userconfig":      {"internal/editdistance", "internal/tomlplace", "internal/tomlvalue", "ipc", "remotecache"},
+	"remotecache":              {},
 	"internal/words":           {"internal/environment", "internal/lazyregexp", "internal/termtext", "ipc"},
 	"daemons":                  {"daemons/config", "internal/atomicfile", "internal/caller", "internal/filelock", "internal/pause", "internal/rootid", "ipc"},
 	"daemons/config":           {"internal/editdistance", "internal/tomlplace", "internal/tomlvalue", "ipc"},
@@ -66,7 +68,7 @@ var arrows = map[string][]string{
 }
 
 // onlyStandard are the packages that import the standard library and x/sys only.
-var onlyStandard = []string{"ipc", "cache"}
+var onlyStandard = []string{"ipc", "cache", "remotecache"}
 
 func TestArrows(t *testing.T) {
 	t.Parallel()
