@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"debug/elf"
 	"encoding/binary"
-	"encoding/hex"
 	"io"
 	"os"
 	"path/filepath"
@@ -143,29 +142,6 @@ func readELF(file string) (elfObject, error) {
 		}
 	}
 	return o, nil
-}
-
-// buildID returns the GNU build id of an ELF file, "" if it has none.
-func buildID(file string) string {
-	f, err := elf.Open(file)
-	if err != nil {
-		return ""
-	}
-	defer f.Close()
-	s := f.Section(".note.gnu.build-id")
-	if s == nil || s.Size > 4096 {
-		return ""
-	}
-	note, err := s.Data()
-	if err != nil || len(note) < 16 {
-		return ""
-	}
-	nameSize, size := f.ByteOrder.Uint32(note), f.ByteOrder.Uint32(note[4:])
-	start := 12 + (uint64(nameSize)+3)&^3
-	if start+uint64(size) > uint64(len(note)) {
-		return ""
-	}
-	return hex.EncodeToString(note[start : start+uint64(size)])
 }
 
 // parseLoaderCache reads /etc/ld.so.cache in the format that glibc 2.2 brought and

@@ -3,10 +3,13 @@ package setup
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
+	"runtime"
+	"sync"
 	"time"
 
 	"github.com/RepliBuild/replibuild/internal/stamps"
@@ -16,11 +19,6 @@ import (
 // A compiler is more than its driver: clang-19 is 132 KB and loads 200 MB of
 // libraries, gcc starts cc1plus, as and ld. Its identity is the content of all of
 // them, and of the headers that it brings along.
-
-// hugeFile is the size from which an ELF file is identified by its build id and its
-// signature instead of a hash. Its linker made the build id from its content. Hashing
-// libLLVM takes half a second.
-const hugeFile = 4 << 20
 
 // fileDigest is a remembered hash.
 type fileDigest struct {
@@ -50,14 +48,17 @@ func (p *prober) identify(w watcher, programs, files, dirs []string) (string, er
 			}
 		}
 	}
-	h := sha256.New()
-	for _, file := range sortedKeys(all) {
+	sorted := sortedKeys(all)
+	for _, file := range sorted {
 		w.exists(file)
-		digest, err := p.state.digest(file, w.sign(file))
-		if err != nil {
-			return "", fmt.Errorf("read %s: %w", file, err)
-		}
-		fmt.Fprintf(h, "%s\x00%s\x00", file, digest)
+	}
+	digests, err := p.state.digests(sorted, w.sign)
+	if err != nil {
+		return "", err
+	}
+	h := sha256.New()
+	for i, file := range sorted {
+		fmt.Fprintf(h, "%s\x00%s\x00", file, digests[i])
 	}
 	return hex.EncodeToString(h.Sum(nil)), nil
 }
@@ -65,27 +66,54 @@ func (p *prober) identify(w watcher, programs, files, dirs []string) (string, er
 // maxDigests bounds how many hashes are remembered; a compiler has some 400 files.
 const maxDigests = 20_000
 
-// digest returns what stands for a file's content.
-func (s *state) digest(file string, sig ipc.Signature) (string, error) {
-	if known, ok := s.Digests[file]; ok && known.Sig == sig {
-		return known.Digest, nil
-	}
-	if !sig.IsRegular() {
-		return "absent", nil
-	}
+// digests returns what stands for the content of each file. The content itself is read,
+// however large a file is: another user of the machine, or another machine, must come to the
+// same identity, and a new hard link to clang, such as perf makes, must not change it. What is
+// not known is read by all processors at once: clang's libraries are 200 MB, which take a
+// third of a second of one processor.
+func (s *state) digests(files []string, sign func(string) ipc.Signature) ([]string, error) {
 	begun := time.Now().UnixNano()
-	digest, err := contentDigest(file, sig)
-	if err != nil {
-		return "", err
-	}
-	if sig == ipc.StatSignature(file) && isSettled(file, sig, begun) {
-		if len(s.Digests) > maxDigests {
-			clear(s.Digests)
+	all, sigs := make([]string, len(files)), make([]ipc.Signature, len(files))
+	errs := make([]error, len(files))
+	places := make(chan struct{}, runtime.GOMAXPROCS(0))
+	var readers sync.WaitGroup
+	for i, file := range files {
+		sigs[i] = sign(file)
+		if known, ok := s.Digests[file]; ok && known.Sig == sigs[i] {
+			all[i] = known.Digest
+			continue
 		}
-		s.Digests[file] = fileDigest{sig, digest}
-		s.changed = true
+		if !sigs[i].IsRegular() {
+			all[i] = "absent"
+			continue
+		}
+		places <- struct{}{}
+		readers.Go(func() {
+			all[i], errs[i] = contentDigest(file)
+			<-places
+		})
 	}
-	return digest, nil
+	readers.Wait()
+	if err := errors.Join(errs...); err != nil {
+		return nil, err
+	}
+	for i, file := range files {
+		s.remember(file, sigs[i], all[i], begun)
+	}
+	return all, nil
+}
+
+// remember keeps a hash of content that was read after the moment begun, unless the file may
+// have changed since.
+func (s *state) remember(file string, sig ipc.Signature, digest string, begun int64) {
+	if s.Digests[file] == (fileDigest{sig, digest}) || sig != ipc.StatSignature(file) || !isSettled(file, sig, begun) {
+		return
+	}
+	if len(s.Digests) > maxDigests {
+		clear(s.Digests)
+	}
+	s.Digests[file] = fileDigest{sig, digest}
+	s.changed = true
 }
 
 // isSettled reports whether a file that was read at a moment can be known by its
@@ -95,12 +123,7 @@ func isSettled(file string, sig ipc.Signature, at int64) bool {
 	return sig.Exists() && disks.IsSettled(file, sig, at)
 }
 
-func contentDigest(file string, sig ipc.Signature) (string, error) {
-	if sig.Size >= hugeFile {
-		if id := buildID(file); id != "" {
-			return fmt.Sprintf("build-id %s size %d mtime %d ctime %d inode %d", id, sig.Size, sig.Mtime, sig.Ctime, sig.Ino), nil
-		}
-	}
+func contentDigest(file string) (string, error) {
 	f, err := os.Open(file)
 	if err != nil {
 		return "", err
@@ -108,7 +131,7 @@ func contentDigest(file string, sig ipc.Signature) (string, error) {
 	defer f.Close()
 	h := sha256.New()
 	if _, err := io.Copy(h, f); err != nil {
-		return "", err
+		return "", fmt.Errorf("read %s: %w", file, err)
 	}
 	return hex.EncodeToString(h.Sum(nil)), nil
 }

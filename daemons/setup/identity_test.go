@@ -1,6 +1,8 @@
 package setup
 
 import (
+	"bytes"
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -8,6 +10,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/RepliBuild/replibuild/ipc"
 )
 
 // TestIdentityFollowsLibraries replaces a library that a compiler loads and leaves
@@ -69,29 +73,49 @@ func TestIdentityFollowsLibraries(t *testing.T) {
 	}
 }
 
-func TestBuildID(t *testing.T) {
+// Another hard link to a compiler, such as perf makes for its cache, is no other compiler; an
+// edit in place that keeps size and time is one.
+func TestIdentityIsContent(t *testing.T) {
 	t.Parallel()
-	cc, err := exec.LookPath("gcc")
-	if err != nil || runtime.GOOS != "linux" {
-		t.Skip("needs gcc and ELF")
-	}
 	dir := t.TempDir()
-	unpack(t, dir, "-- x.c --\nint x;\n")
-	build := func(flag string) string {
-		out := filepath.Join(dir, "x.so")
-		if text, err := exec.Command(cc, "-shared", "-fPIC", flag, "-o", out, filepath.Join(dir, "x.c")).CombinedOutput(); err != nil {
-			t.Fatalf("%v\n%s", err, text)
+	file := filepath.Join(dir, "libhuge.so")
+	content := bytes.Repeat([]byte("0123456789abcdef"), 1<<19)
+	if err := os.WriteFile(file, content, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	s := newState()
+	digest := func() string {
+		all, err := s.digests([]string{file}, ipc.StatSignature)
+		if err != nil {
+			t.Fatal(err)
 		}
-		return buildID(out)
+		return all[0]
 	}
-	if id := build("-Wl,--build-id=0x0123456789abcdef"); id != "0123456789abcdef" {
-		t.Errorf("build id %q", id)
+	before, sig := digest(), ipc.StatSignature(file)
+	if err := os.Link(file, filepath.Join(dir, "link")); err != nil {
+		t.Fatal(err)
 	}
-	if id := build("-Wl,--build-id=none"); id != "" {
-		t.Errorf("build id %q of a file without one", id)
+	if ipc.StatSignature(file) == sig {
+		t.Fatal("the new link does not show in the signature, so this test shows nothing")
 	}
-	if id := buildID(filepath.Join(dir, "x.c")); id != "" {
-		t.Errorf("build id %q of a text", id)
+	if digest() != before {
+		t.Error("another hard link changes the identity")
+	}
+	content[len(content)/2] ^= 1
+	info, err := os.Stat(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f, err := os.OpenFile(file, os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = f.WriteAt(content[len(content)/2:len(content)/2+1], int64(len(content)/2))
+	if err := errors.Join(err, f.Close(), os.Chtimes(file, info.ModTime(), info.ModTime())); err != nil {
+		t.Fatal(err)
+	}
+	if digest() == before {
+		t.Error("an edit in place with the time of before does not change the identity")
 	}
 }
 
