@@ -141,6 +141,13 @@ func (p *Project) ClearCache(ctx context.Context) (ipc.CacheClearReply, error) {
 	})
 }
 
+// ShareCache finishes storing what may serve in other folders, beyond the project's cache.
+func (p *Project) ShareCache(ctx context.Context) (ipc.CacheShareReply, error) {
+	return askCompilation(p, func(c ipc.Compilation) (ipc.CacheShareReply, error) {
+		return c.CacheShare(ctx, ipc.CacheShareRequest{})
+	})
+}
+
 // RestoreCache undoes a ClearCache within its seconds.
 func (p *Project) RestoreCache(ctx context.Context, token string) (ipc.CacheRestoreReply, error) {
 	return askCompilation(p, func(c ipc.Compilation) (ipc.CacheRestoreReply, error) {

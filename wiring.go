@@ -152,6 +152,7 @@ func (w *wiring) compilation(plans ipc.Setup) (*compilation.Service, error) {
 		PreambleDir: filepath.Join(w.project.paths.CacheDir(), "preambles"),
 		MaxPreamble: int64(c.MaxPreambleSize) << 20,
 		Publish:     w.publish,
+		Home:        w.project.paths.Home,
 		Log:         w.log,
 	})
 }

@@ -211,6 +211,11 @@ func (s *Store) Get(action Digest) (*Entry, MissReason) {
 	return e, Found
 }
 
+// Has reports whether there seems to be an entry for an action key. It is no use of it.
+func (s *Store) Has(action Digest) bool {
+	return !s.refused && sign(s.file("entries", action)) != signature{}
+}
+
 // read reads an entry's file.
 func (s *Store) read(action Digest) (*Entry, error) {
 	payload, err := readFrame(s.file("entries", action), entryMagic)

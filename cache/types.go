@@ -42,6 +42,11 @@ type Entry struct {
 	Mode string `json:"mode,omitempty"`
 	// Observed is how its inputs were found, "" = by watching the process.
 	Observed string `json:"observed,omitempty"`
+	// Origin says for people where it was made, "" = in the folder that the cache is for.
+	Origin string `json:"origin,omitempty"`
+	// Templates are the names of outputs with markers in the place of folders' names, in a
+	// store that serves several folders.
+	Templates []string `json:"templates,omitempty"`
 }
 
 // Output is one file that an action made.

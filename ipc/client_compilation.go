@@ -51,6 +51,11 @@ func (c *CompilationClient) CacheStats(ctx context.Context, req CacheStatsReques
 	return call[CacheStatsReply](ctx, c.Client, "cache_stats", req)
 }
 
+// CacheShare implements [Compilation].
+func (c *CompilationClient) CacheShare(ctx context.Context, req CacheShareRequest) (CacheShareReply, error) {
+	return call[CacheShareReply](ctx, c.Client, "cache_share", req)
+}
+
 // CacheClear implements [Compilation].
 func (c *CompilationClient) CacheClear(ctx context.Context, req CacheClearRequest) (CacheClearReply, error) {
 	return call[CacheClearReply](ctx, c.Client, "cache_clear", req)

@@ -20,6 +20,8 @@ type Compilation interface {
 	// Cancel stops what runs for a build and returns when no process of it is left.
 	Cancel(context.Context, CancelRequest) (CancelReply, error)
 	CacheStats(context.Context, CacheStatsRequest) (CacheStatsReply, error)
+	// CacheShare finishes storing what may serve in other folders, beyond the project's cache.
+	CacheShare(context.Context, CacheShareRequest) (CacheShareReply, error)
 	// CacheClear moves the cache aside; the token undoes it for some seconds.
 	CacheClear(context.Context, CacheClearRequest) (CacheClearReply, error)
 	CacheRestore(context.Context, CacheRestoreRequest) (CacheRestoreReply, error)
@@ -82,6 +84,8 @@ type RunRequest struct {
 	// TimeTrace is a folder into which each unit that is compiled by a clang gets a
 	// file of -ftime-trace, named by [TimeTraceFile]; "" = none.
 	TimeTrace string `json:"time_trace,omitempty"`
+	// Sharing is that of the plan.
+	Sharing Sharing `json:"sharing,omitzero"`
 }
 
 // RunAction is an action with what scheduling knows of it.
@@ -183,6 +187,37 @@ type CacheStatsReply struct {
 	SavedSeconds float64          `json:"saved_seconds"`
 	OldestUnix   int64            `json:"oldest_unix,omitempty"` // last use of the least recently used entry
 	ReadOnly     string           `json:"read_only,omitempty"`   // why nothing is stored, "" if it is
+	Tiers        []TierStats      `json:"tiers,omitempty"`       // the places beyond it that are in use
+	Sharing      *SharingStats    `json:"sharing,omitempty"`     // set if there are any
+}
+
+// TierStats is a place beyond the project's cache where results are looked for.
+type TierStats struct {
+	Name         string  `json:"name"`                // "shared" or "remote"
+	Place        string  `json:"place"`               // a folder or a URL
+	Bytes        int64   `json:"bytes,omitempty"`     // 0 = unknown
+	MaxBytes     int64   `json:"max_bytes,omitempty"` // 0 = no limit, or unknown
+	Entries      int64   `json:"entries,omitempty"`   // 0 = unknown
+	Hits         int64   `json:"hits"`
+	Misses       int64   `json:"misses"`
+	Stored       int64   `json:"stored"`
+	SavedSeconds float64 `json:"saved_seconds"`
+}
+
+// SharingStats is what became of results that might serve in other folders, since the service
+// was made.
+type SharingStats struct {
+	Waiting int            `json:"waiting"` // an idle compile will decide about them
+	Stored  int            `json:"stored"`
+	Kept    map[string]int `json:"kept,omitempty"` // results and commands that stay in their folder, by reason
+}
+
+// CacheShareRequest has no fields.
+type CacheShareRequest struct{}
+
+// CacheShareReply says what is shared now.
+type CacheShareReply struct {
+	SharingStats
 }
 
 // CacheClearRequest has no fields.

@@ -34,6 +34,7 @@ func compilationMethods() []method[Compilation] {
 		streaming("run", "Brings actions up to date, and reports them as they start and finish.", Compilation.Run),
 		unary("cancel", "Stops what runs for a build.", Compilation.Cancel),
 		unary("cache_stats", "Returns the cache's numbers.", Compilation.CacheStats).plain().idle(),
+		unary("cache_share", "Finishes storing what may serve in other folders, and says what became of it.", Compilation.CacheShare),
 		unary("cache_clear", "Empties the cache; the token undoes it for some seconds.", Compilation.CacheClear),
 		unary("cache_restore", "Undoes a clear.", Compilation.CacheRestore),
 		unary("cache_verify", "Reads entries back and deletes the damaged ones; with a plan, compiles again and compares.", Compilation.CacheVerify),

@@ -25,8 +25,18 @@ type Plan struct {
 	Actions          []Action    `json:"actions"`        // an action comes after those that it needs
 	Targets          []Target    `json:"targets"`        // a target comes after those it depends on
 	Jobs             int         `json:"jobs,omitempty"` // num_jobs; 0 = the daemon's parallel_jobs
-	Track            Track       `json:"track"`          // what the plan itself was made from
+	Sharing          Sharing     `json:"sharing,omitzero"`
+	Track            Track       `json:"track"` // what the plan itself was made from
 	Notices          []string    `json:"notices,omitempty"`
+}
+
+// Sharing is how far results may be used beyond the project's own cache, as its file says. The
+// user's own file may allow more.
+type Sharing struct {
+	Shared bool `json:"shared,omitempty"` // in the store of this user's projects and worktrees
+	// Roots are further folders whose names must not matter: the source folder of a build
+	// folder. Absolute, symlinks resolved.
+	Roots []string `json:"roots,omitempty"`
 }
 
 // Toolchain is one compiler with what belongs to it. Paths are absolute.

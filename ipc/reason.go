@@ -48,4 +48,13 @@ type Reason struct {
 	// Preamble says of a unit that was compiled whether its precompiled includes were
 	// used, or why not; "" = there is nothing to say.
 	Preamble string `json:"preamble,omitempty"`
+	// Tier says where a result was found that was not in the project's cache: "shared" or
+	// "remote".
+	Tier string `json:"tier,omitempty"`
 }
+
+// Values of [Reason].Tier and [TierStats].Name.
+const (
+	TierShared = "shared" // the store of this user's projects
+	TierRemote = "remote" // a server
+)

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/RepliBuild/replibuild/cache"
+	"github.com/RepliBuild/replibuild/daemons/compilation/internal/portable"
 	"github.com/RepliBuild/replibuild/daemons/compilation/internal/process"
 	"github.com/RepliBuild/replibuild/daemons/compilation/internal/snapshot"
 	"github.com/RepliBuild/replibuild/ipc"
@@ -36,7 +37,8 @@ type action struct {
 	line []string // the exact command line, for people
 	// audited: a hit may be checked by a plain run of the tool at another place.
 	audited bool
-	block   *block // of a unit: what there is to make a preamble of
+	block   *block   // of a unit: what there is to make a preamble of
+	share   *sharing // how the result may serve in other folders, nil if it may not
 	// expected peak of memory in bytes, 0 = unknown; rank is the place in line, see rankOf.
 	expected int64
 	rank     float64
@@ -83,6 +85,8 @@ type work struct {
 	// buildDir is the build folder, as the plan spells it.
 	buildDir string
 	view     *snapshot.Tree
+	tiers    []tier         // beyond the project's cache, in the order in which they are asked
+	roots    portable.Roots // whose names must not matter there
 	gate     *process.Slots // limit of this request, nil = none
 	trace    bool           // tell where the time of each action went
 	// timeTrace is the folder for clang's own traces, "" = none.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"time"
 
@@ -36,6 +37,7 @@ type auditor struct {
 	hits     int
 	active   int // requests being served
 	suspects []suspect
+	proofs   []*candidate // to be compiled under another name of their folder
 	timer    *time.Timer
 	stop     context.CancelCauseFunc // of the audit that runs, nil if none does
 	notices  []ipc.Notice            // not announced yet
@@ -102,7 +104,7 @@ func (a *auditor) ends() {
 
 // schedule waits for a pause; mu is held.
 func (a *auditor) schedule() {
-	if a.active == 0 && len(a.suspects) > 0 && a.stop == nil && !a.closed {
+	if a.active == 0 && len(a.suspects)+len(a.proofs) > 0 && a.stop == nil && !a.closed {
 		a.timer = time.AfterFunc(a.idle, a.audit)
 	}
 }
@@ -134,7 +136,7 @@ func (a *auditor) next(ctx context.Context) bool {
 	a.mu.Lock()
 	if len(a.suspects) == 0 {
 		a.mu.Unlock()
-		return false
+		return a.proveNext(ctx)
 	}
 	x := a.suspects[0]
 	a.mu.Unlock()
@@ -156,6 +158,46 @@ func (a *auditor) next(ctx context.Context) bool {
 		a.announce(auditNotice(x, detail))
 	}
 	return true
+}
+
+// maxProofs bounds what waits to be proved; older ones go first, and are not shared.
+const maxProofs = 1 << 14
+
+// prove has a candidate compiled again in the next pause, under another name of its folder.
+func (a *auditor) prove(c *candidate) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.closed || slices.ContainsFunc(a.proofs, func(o *candidate) bool { return o.key == c.key }) {
+		return
+	}
+	a.proofs = append(a.proofs, c)
+	if over := len(a.proofs) - maxProofs; over > 0 {
+		a.proofs = a.proofs[over:]
+	}
+	a.schedule()
+}
+
+// proveNext is next for candidates.
+func (a *auditor) proveNext(ctx context.Context) bool {
+	a.mu.Lock()
+	if len(a.proofs) == 0 {
+		a.mu.Unlock()
+		return false
+	}
+	c := a.proofs[0]
+	a.proofs = a.proofs[1:]
+	a.mu.Unlock()
+	if !a.s.prove(ctx, c) {
+		a.prove(c)
+	}
+	return true
+}
+
+// waiting is how many candidates are not proved yet.
+func (a *auditor) waiting() int {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return len(a.proofs)
 }
 
 // announce notes what the next build has to say, and says it to who listens now; mu is
@@ -187,7 +229,7 @@ func (a *auditor) take() []ipc.Notice {
 // close cancels what runs and waits for it.
 func (a *auditor) close() {
 	a.mu.Lock()
-	a.closed, a.suspects = true, nil
+	a.closed, a.suspects, a.proofs = true, nil, nil
 	if a.timer != nil {
 		a.timer.Stop()
 	}

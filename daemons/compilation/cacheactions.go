@@ -2,6 +2,7 @@ package compilation
 
 import (
 	"context"
+	"sync"
 	"time"
 
 	"github.com/RepliBuild/replibuild/cache"
@@ -27,7 +28,37 @@ func (s *Service) CacheStats(ctx context.Context, _ ipc.CacheStatsRequest) (ipc.
 	if !st.Oldest.IsZero() {
 		reply.OldestUnix = st.Oldest.Unix()
 	}
+	reply.Tiers = s.tiers.stats()
+	if len(reply.Tiers) > 0 {
+		reply.Sharing = s.sharingStats()
+	}
 	return reply, nil
+}
+
+// sharingStats are what became of results that might serve in other folders.
+func (s *Service) sharingStats() *ipc.SharingStats {
+	st := &ipc.SharingStats{Waiting: s.auditor.waiting()}
+	st.Stored, st.Kept = s.tiers.counts()
+	return st
+}
+
+// CacheShare implements [ipc.Compilation]. It does at once what otherwise waits for a pause.
+func (s *Service) CacheShare(ctx context.Context, _ ipc.CacheShareRequest) (ipc.CacheShareReply, error) {
+	s.writeback.drain(ctx)
+	s.auditor.begins() // the idle audit does not take the same results meanwhile
+	defer s.auditor.ends()
+	var workers sync.WaitGroup
+	for range s.slots.Places() {
+		workers.Go(func() {
+			for ctx.Err() == nil && s.auditor.proveNext(ctx) {
+			}
+		})
+	}
+	workers.Wait()
+	if err := context.Cause(ctx); err != nil {
+		return ipc.CacheShareReply{}, ipc.Errorf(ipc.CodeCancelled, "%v", err)
+	}
+	return ipc.CacheShareReply{SharingStats: *s.sharingStats()}, nil
 }
 
 // CacheClear implements [ipc.Compilation].

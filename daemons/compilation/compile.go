@@ -22,6 +22,8 @@ type compiler struct {
 	never     string
 	// noPreamble says why its units cannot have one, "" if they can.
 	noPreamble string
+	// shared is set if results of the command may serve in other folders.
+	shared *sharedCompiles
 }
 
 func newCompiler(req *ipc.RunRequest, c ipc.Command) *compiler {
@@ -56,6 +58,7 @@ func (k *compiler) unit(w *work, u *ipc.RunAction, forced bool) *action {
 		block: &block{compiler: k, given: u.Source, source: source},
 		line:  k.command.Line(k.toolchain, &u.Action, u.Output()),
 		base:  func() (cache.Digest, error) { return k.base(w, source, u.Output()) },
+		share: k.share(w, u.Source, source, u.Output()),
 		tool: func(output string) tool {
 			return tool{
 				args:    append(slices.Clone(k.tool), "-c", u.Source, "-o", output), // as [ipc.Command.Line]

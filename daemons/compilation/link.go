@@ -43,6 +43,7 @@ func newLink(w *work, req *ipc.RunRequest, asked *ipc.RunAction) *action {
 		}
 	}
 	a.audited = a.writing == privately
+	a.share = l.share(a)
 	a.tool = func(output string) tool { return l.tool(a, output) }
 	return a
 }

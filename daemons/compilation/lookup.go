@@ -34,6 +34,9 @@ func (w *work) lookup(ctx context.Context, t *attempt) *result {
 			return r
 		}
 	}
+	if r := w.lookupTiers(ctx, t); r != nil {
+		return r
+	}
 	if t.missed == cache.Found && t.near == nil {
 		t.missed = w.whyGone(t)
 	}
@@ -154,6 +157,9 @@ func (w *work) deliver(ctx context.Context, t *attempt, e *cache.Entry, set snap
 	}
 	w.removeLeft(t, rec)
 	w.remember(t, rec)
+	if t.share != nil {
+		w.offer(t, e, w.s.tables.Unpack(set))
+	}
 	return &result{rec: rec, ActionResult: ipc.ActionResult{
 		ID: t.id, Status: ipc.StatusCached, Changed: t.changed(func(i int) cache.Digest { return outputs[i].Blob }),
 		Reason: reason, Key: e.Action.String(), Seconds: time.Since(t.begin).Seconds(), Peak: e.Peak,

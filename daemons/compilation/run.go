@@ -11,6 +11,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/RepliBuild/replibuild/daemons/compilation/internal/portable"
 	"github.com/RepliBuild/replibuild/daemons/compilation/internal/process"
 	"github.com/RepliBuild/replibuild/daemons/compilation/internal/snapshot"
 	"github.com/RepliBuild/replibuild/internal/environment"
@@ -71,6 +72,7 @@ func (s *Service) Run(ctx context.Context, req ipc.RunRequest, report func(ipc.R
 	}
 	reporter := newReporter(w.view, req.Actions, report)
 	w.buildDir, w.started, w.trace, w.timeTrace = req.BuildDir, reporter.start, req.Trace, req.TimeTrace
+	w.tiers, w.roots = s.tiers.of(req.Sharing), portable.NewRoots(append([]string{w.root}, req.Sharing.Roots...)...)
 	r := &run{
 		work: w, req: &req, reporter: reporter,
 		compilers: make([]*compiler, len(req.Commands)), turns: process.NewSequencer(len(req.Actions)),
@@ -142,6 +144,9 @@ func (r *run) compiler(i int) *compiler {
 	defer r.mu.Unlock()
 	if r.compilers[i] == nil {
 		r.compilers[i] = newCompiler(r.req, r.req.Commands[i])
+		if len(r.tiers) > 0 {
+			r.compilers[i].readSharing(r.work)
+		}
 	}
 	return r.compilers[i]
 }

@@ -48,7 +48,10 @@ type Config struct {
 	PreambleDir string              // where preambles lie; "" = none are made
 	MaxPreamble int64               // bytes that they may take
 	Publish     func(ipc.EventBody) // tells of what no request hears; may be nil
-	Log         *slog.Logger        // nil = none
+	// Home is RepliBuild's own folder, with the user's config.toml and the store that projects
+	// share; "" = results are not shared.
+	Home string
+	Log  *slog.Logger // nil = none
 }
 
 // Service implements [ipc.Compilation]. Its methods may be called from many
@@ -88,6 +91,7 @@ type Service struct {
 	environments ipc.Environments
 	auditor      *auditor
 	preambles    *preambles // nil = off
+	tiers        *tiers
 	close        func() error
 }
 
@@ -109,6 +113,7 @@ func New(cfg Config) (*Service, error) {
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
 	}
+	s.tiers = newTiers(cfg.Home, s.log)
 	s.outputLocks.file, s.outputLocks.log = cfg.OutputLock, s.log
 	s.runner = process.NewRunner(s.lease)
 	s.digests = snapshot.NewHashCache(time.Now)
@@ -165,6 +170,7 @@ func (s *Service) shutdown() error {
 	s.outputLocks.close()
 	s.tracers.close()
 	s.writeback.drain(context.Background())
+	s.tiers.close()
 	return s.saver.close()
 }
 

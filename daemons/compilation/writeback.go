@@ -97,5 +97,6 @@ func (w *work) storeLater(t *attempt, made []madeFile, set snapshot.InputSet, e 
 		}
 		// Without the set the entry is not found again, and costs nothing but its room.
 		_ = w.s.store.AddInputSet(base, set.ToCache(e.Action))
+		w.offer(t, e, set)
 	})
 }

@@ -54,7 +54,7 @@ func (r *request) attempt() (ipc.RunRequest, func(ipc.RunProgress)) {
 	out := ipc.RunRequest{
 		Build: r.b.job.id, Root: p.Root, BuildDir: p.BuildDir, Env: req.Env, Caller: req.Caller,
 		Jobs: r.b.jobs(), Timeout: r.b.s.cfg.Timeout.Seconds(), NoCache: req.NoCache,
-		Trace: req.Trace, TimeTrace: req.TimeTrace,
+		Trace: req.Trace, TimeTrace: req.TimeTrace, Sharing: p.Sharing,
 	}
 	for _, a := range r.rest() {
 		out.Actions = append(out.Actions, a.RunAction)

@@ -36,6 +36,7 @@ func (p *planner) args(t *target, lang string) []string {
 	// terminal or in a file. The program that shows them removes the colours if they are
 	// not wanted.
 	args = append(args, "-fdiagnostics-color=always")
+	args = append(args, p.debugPathArgs()...)
 	all := withDependsOf(t)
 	if slices.ContainsFunc(all, func(d *target) bool { return slices.Contains(d.table.linkLibs.texts(), "pthread") }) && p.goos != "windows" {
 		args = append(args, "-pthread")

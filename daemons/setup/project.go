@@ -55,6 +55,8 @@ type project struct {
 	name, version         word
 	base                  settings
 	jobs                  int
+	shared                toggle // [cache]
+	debugPaths            word
 	kind, library, outDir word // [output]
 	targets               []targetTable
 	steps                 []stepTable
@@ -104,6 +106,9 @@ func readProject(d *document, goos string, ps *problems) *project {
 	r.table(d.root(), fields{
 		"project": func(n node) {
 			r.table(n, fields{"name": r.word(&p.name, notEmpty, oneLine), "version": r.word(&p.version, oneLine)})
+		},
+		"cache": func(n node) {
+			r.table(n, fields{"shared": r.toggle(&p.shared), "debug_paths": r.word(&p.debugPaths, oneOf(debugPathsPlain, debugPathsShared))})
 		},
 		"compilation": func(n node) { p.base = r.compilation(n, &p.jobs) },
 		"output":      func(n node) { r.output(n, p) },

@@ -96,6 +96,21 @@ func FromCache(why *ipc.Reason) ipc.Reason {
 	return r
 }
 
+// FromTier is the reason of what was found beyond the project's cache. origin says where it
+// was made, "" if that is not known.
+func FromTier(tier, origin string) ipc.Reason {
+	text := "from the " + tierNames[tier]
+	if origin != "" {
+		text += ", " + origin
+	}
+	return ipc.Reason{Code: ipc.ReasonHit, Text: text, Tier: tier}
+}
+
+var tierNames = map[string]string{ipc.TierShared: "shared store", ipc.TierRemote: "remote cache"}
+
+// Tier is what people call a place beyond the project's cache.
+func Tier(name string) string { return tierNames[name] }
+
 // NotInCache adds to a reason why the cache did not have the object: code is
 // [ipc.ReasonEvicted], [ipc.ReasonExpired], [ipc.ReasonDamaged] or [ipc.ReasonCleared].
 func NotInCache(why *ipc.Reason, code string) ipc.Reason {

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -19,7 +20,7 @@ func (a *app) cacheCommand() *cobra.Command {
 		Args:    subcommand,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	c.AddCommand(a.cacheStatsCommand(), a.cacheClearCommand(), a.cacheRestoreCommand(), a.cacheVerifyCommand(), a.cachePathCommand())
+	c.AddCommand(a.cacheStatsCommand(), a.cacheShareCommand(), a.cacheClearCommand(), a.cacheRestoreCommand(), a.cacheVerifyCommand(), a.cachePathCommand())
 	return c
 }
 
@@ -60,11 +61,63 @@ func (a *app) printCacheStats(s ipc.CacheStatsReply) error {
 	if s.ReadOnly != "" {
 		a.printf("Read-only: %s\n", s.ReadOnly)
 	}
+	for _, t := range s.Tiers {
+		a.printTier(t)
+	}
+	if s.Sharing != nil {
+		a.printSharing(*s.Sharing)
+	}
 	return nil
 }
 
+func (a *app) printTier(t ipc.TierStats) {
+	name := words.Tier(t.Name)
+	a.printf("\n%s%s: %s\n", strings.ToUpper(name[:1]), name[1:], t.Place)
+	if t.MaxBytes > 0 {
+		a.printf("  size: %s of %s, %d entries\n", megabytes(t.Bytes), megabytes(t.MaxBytes), t.Entries)
+	}
+	a.printf("  hits: %d, misses: %d, stored: %d\n", t.Hits, t.Misses, t.Stored)
+	a.printf("  compile time saved: %s\n", seconds(t.SavedSeconds))
+}
+
+func (a *app) printSharing(s ipc.SharingStats) {
+	a.printf("Shared: %d, waiting for an idle compile: %d\n", s.Stored, s.Waiting)
+	for _, why := range byCount(s.Kept) {
+		a.printf("  %6d stay in this folder: %s\n", s.Kept[why], why)
+	}
+}
+
+func (a *app) cacheShareCommand() *cobra.Command {
+	return a.jsonFlag(&cobra.Command{
+		Use: "share", Short: "Finish storing results that other folders may use", Args: noArguments,
+		Long: "With [cache] shared = true, results are stored where other projects and worktrees of this\n" +
+			"user find them. Most have to be compiled once more under another name of their folder first,\n" +
+			"to show that the name does not matter. The daemon does that when nothing is built; this\n" +
+			"command does it now and says what stays in this folder, and why.",
+		Example: "  replibuild cache share",
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			p, err := a.open()
+			if err != nil {
+				return err
+			}
+			r, err := p.ShareCache(cmd.Context())
+			if err != nil {
+				return err
+			}
+			if a.json {
+				return a.printJSON(struct {
+					Schema int `json:"schema"`
+					ipc.CacheShareReply
+				}{ipc.Schema, r})
+			}
+			a.printSharing(r.SharingStats)
+			return nil
+		},
+	})
+}
+
 // byCount are the names of numbers, the highest first.
-func byCount(numbers map[string]int64) []string {
+func byCount[N cmp.Ordered](numbers map[string]N) []string {
 	return slices.SortedFunc(maps.Keys(numbers), func(a, b string) int {
 		return cmp.Or(cmp.Compare(numbers[b], numbers[a]), cmp.Compare(a, b))
 	})

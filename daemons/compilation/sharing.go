@@ -1,0 +1,139 @@
+package compilation
+
+import (
+	"context"
+	"os"
+	"path"
+
+	"github.com/RepliBuild/replibuild/cache"
+	"github.com/RepliBuild/replibuild/daemons/compilation/internal/portable"
+	"github.com/RepliBuild/replibuild/daemons/compilation/internal/snapshot"
+	"github.com/RepliBuild/replibuild/internal/words"
+)
+
+// sharing is what is known of an action whose result may serve in other folders.
+//
+// The scheme is that of research on two-phase look-ups (BuildXL's weak and strong
+// fingerprints): the index, a key of everything known before the inputs are, without the names
+// of the roots, leads to path sets, which have no contents. Whoever asks gives a path set the
+// contents of its own tree; these with the index are the key of the entry. So a hit is right
+// in the asking tree, whatever lies in the tree that made it.
+type sharing struct {
+	index func() (cache.Digest, error)
+	// mapped: the command itself hides the roots, so that the result needs no proof.
+	mapped bool
+	// proof is the command with other names for the roots, for an output; nil if the command
+	// cannot have others: then the roots must not be in the outputs, which is all there is to
+	// know of an archive or link, whose other inputs count by content.
+	proof func(output string) []string
+}
+
+// sharingVersion changes with what is taken into these keys.
+const sharingVersion = "1"
+
+// portableRecipe is the digest of a recipe without the names of the roots.
+func portableRecipe(r *recipe, roots portable.Roots) cache.Digest {
+	return cache.NewKey("portable recipe").Field("version", sharingVersion, observationVersion).Field("kind", r.Kind).
+		Field("identity", r.Identity).Field("args", roots.MarkArgs(r.Args)...).Sum()
+}
+
+// portableKey is the key of an entry: the index with what the paths have in one tree.
+func portableKey(index cache.Digest, set snapshot.InputSet, roots portable.Roots) cache.Digest {
+	marked := snapshot.InputSet{Files: make([]cache.Input, len(set.Files)), Misses: make([]string, len(set.Misses)), Listings: make([]cache.Listing, len(set.Listings))}
+	for i, f := range set.Files {
+		marked.Files[i] = cache.Input{Path: roots.Mark(f.Path), Digest: f.Digest}
+	}
+	for i, m := range set.Misses {
+		marked.Misses[i] = roots.Mark(m)
+	}
+	for i, l := range set.Listings {
+		// Answers name paths too: the target of a link, the variable PWD.
+		marked.Listings[i] = cache.Listing{Dir: roots.Mark(l.Dir), Match: roots.Mark(l.Match), Digest: roots.Mark(l.Digest)}
+	}
+	return actionKey(index, marked)
+}
+
+// pathSetOf makes the path set of what an action read. Its Action is a digest of itself. why
+// says for which reason it means nothing in another tree, "" if it does.
+func pathSetOf(set snapshot.InputSet, roots portable.Roots) (paths cache.InputSet, why string) {
+	for _, f := range set.Files {
+		if precompiled[path.Ext(f.Path)] {
+			return paths, f.Path + " is precompiled"
+		}
+	}
+	for _, l := range set.Listings {
+		if l.Match == snapshot.WrittenAt || l.Match == snapshot.ModeAndTime {
+			return paths, "the time of " + l.Dir + " counts"
+		}
+	}
+	paths = set.Paths(roots.Mark)
+	paths.Action = actionKey(cache.Digest{}, snapshot.FromCache(paths))
+	return paths, ""
+}
+
+// precompiled are extensions of files that belong to one folder: they hold absolute names and
+// times.
+var precompiled = map[string]bool{".gch": true, ".pch": true, ".pcm": true, ".gcm": true}
+
+// tier is a place beyond the project's own cache where results are looked for.
+type tier interface {
+	// name is ipc.TierShared or ipc.TierRemote.
+	name() string
+	// pathSets are those of an index, the newest first.
+	pathSets(ctx context.Context, index cache.Digest) []cache.InputSet
+	// entry is what is stored for a key, nil if nothing is.
+	entry(ctx context.Context, key cache.Digest) *cache.Entry
+	// fetch opens a file with the content of an output, which is not checked yet.
+	fetch(ctx context.Context, o cache.Output) (*os.File, error)
+	// wants reports whether an entry may be stored: it is allowed, and not there yet.
+	wants(key cache.Digest) bool
+	// store stores an entry, with its key in e.Action, and the path set that leads to it.
+	store(index cache.Digest, paths cache.InputSet, e *cache.Entry, files map[string]*os.File) error
+	// count notes whether a look-up was answered, and the seconds that it saved.
+	count(found *cache.Entry)
+}
+
+// lookupTiers asks the places beyond the project's cache. What it finds it adopts into the
+// cache, and delivers from there.
+func (w *work) lookupTiers(ctx context.Context, t *attempt) *result {
+	if t.share == nil || len(w.tiers) == 0 {
+		return nil
+	}
+	index, err := t.share.index()
+	if err != nil {
+		return nil
+	}
+	for _, from := range w.tiers {
+		if r := w.lookupTier(ctx, t, from, index); r != nil {
+			return r
+		}
+	}
+	return nil
+}
+
+func (w *work) lookupTier(ctx context.Context, t *attempt, from tier, index cache.Digest) *result {
+	for _, paths := range from.pathSets(ctx, index) {
+		set, ok := w.view.Measure(paths, w.roots.Expand)
+		if !ok {
+			continue
+		}
+		found := from.entry(ctx, portableKey(index, set, w.roots))
+		if found == nil {
+			continue
+		}
+		entry, err := w.adopt(ctx, t, from, found, set)
+		if err != nil {
+			w.s.log.Debug("a result of another place is not used", "id", t.id, "place", from.name(), "error", err)
+			continue
+		}
+		r, err := w.deliver(ctx, t, entry, w.s.tables.Pack(set))
+		if err != nil {
+			continue
+		}
+		from.count(found)
+		r.Reason = words.FromTier(from.name(), found.Origin)
+		return r
+	}
+	from.count(nil)
+	return nil
+}

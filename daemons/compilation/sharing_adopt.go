@@ -1,0 +1,90 @@
+package compilation
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/RepliBuild/replibuild/cache"
+	"github.com/RepliBuild/replibuild/daemons/compilation/internal/snapshot"
+	"github.com/RepliBuild/replibuild/internal/words"
+)
+
+// maxTemplate bounds the files that hold names of the roots: dependency files.
+const maxTemplate = 16 << 20
+
+// adopt copies an entry of another place into the project's cache, with the names of this
+// tree, and returns it as it is there. Every content is checked on the way.
+func (w *work) adopt(ctx context.Context, t *attempt, from tier, found *cache.Entry, set snapshot.InputSet) (*cache.Entry, error) {
+	e := &cache.Entry{
+		Action: actionKey(t.base, set), Diagnostics: w.roots.Expand(found.Diagnostics), Seconds: found.Seconds, CPU: found.CPU, Peak: found.Peak,
+		Created: found.Created, Command: strings.Join(t.line, " "), Origin: words.FromTier(from.name(), found.Origin).Text,
+	}
+	files := make(map[string]*os.File, len(found.Outputs))
+	defer func() {
+		for _, f := range files {
+			f.Close()
+		}
+	}()
+	for _, o := range found.Outputs {
+		f, here, err := w.fetchOutput(ctx, from, found, o)
+		if err != nil {
+			return nil, fmt.Errorf("output %s: %w", o.Name, err)
+		}
+		files[o.Name] = f
+		e.Outputs = append(e.Outputs, here)
+	}
+	if _, ok := e.Output(declaredName(0)); !ok {
+		return nil, errors.New("it has no main output")
+	}
+	w.s.store.Pin(w.pin, e.Action)
+	if err := w.s.store.Put(e, files); err != nil {
+		return nil, err
+	}
+	return e, w.s.store.AddInputSet(t.base, set.ToCache(e.Action))
+}
+
+// fetchOutput opens an output of a found entry as it is in this tree, and describes it.
+func (w *work) fetchOutput(ctx context.Context, from tier, found *cache.Entry, o cache.Output) (*os.File, cache.Output, error) {
+	f, err := from.fetch(ctx, o)
+	if err != nil || !slices.Contains(found.Templates, o.Name) {
+		return f, o, err
+	}
+	defer f.Close()
+	template, err := io.ReadAll(io.LimitReader(f, maxTemplate+1))
+	switch {
+	case err != nil:
+		return nil, o, err
+	case len(template) > maxTemplate:
+		return nil, o, errors.New("it is too large for a template")
+	case cache.HashBytes(template) != o.Blob:
+		return nil, o, cache.ErrDamaged
+	}
+	text := w.roots.Expand(string(template))
+	here := o
+	here.Blob, here.Size = cache.HashBytes([]byte(text)), int64(len(text))
+	f, err = anonymousFile(text)
+	return f, here, err
+}
+
+// anonymousFile is a file without a name that holds a text, open at its beginning.
+func anonymousFile(text string) (*os.File, error) {
+	f, err := os.CreateTemp("", "replibuild-")
+	if err != nil {
+		return nil, err
+	}
+	_ = os.Remove(f.Name())
+	_, err = f.WriteString(text)
+	if _, seekErr := f.Seek(0, io.SeekStart); err == nil {
+		err = seekErr
+	}
+	if err != nil {
+		f.Close()
+		return nil, err
+	}
+	return f, nil
+}

@@ -1,0 +1,287 @@
+package compilation
+
+import (
+	"bufio"
+	"cmp"
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"github.com/RepliBuild/replibuild/cache"
+	"github.com/RepliBuild/replibuild/daemons/compilation/internal/portable"
+	"github.com/RepliBuild/replibuild/daemons/compilation/internal/process"
+	"github.com/RepliBuild/replibuild/daemons/compilation/internal/snapshot"
+)
+
+// candidate is a result of the project's cache that may serve in other folders.
+type candidate struct {
+	id    string
+	entry *cache.Entry // of the project's cache
+	index cache.Digest
+	key   cache.Digest // portable
+	paths cache.InputSet
+	roots portable.Roots
+	to    []tier
+	// proof is [sharing.proof]; the rest says how it runs.
+	proof   func(output string) []string
+	set     snapshot.InputSet
+	root    string
+	env     []string
+	timeout time.Duration
+}
+
+// offer has a result stored in the places beyond the project's cache, if it may serve in
+// other folders: at once where the command hides the roots, else when an idle compile has
+// shown that they do not matter. Results of other machines are not passed on, and neither are
+// those whose inputs may be more than is known.
+func (w *work) offer(t *attempt, e *cache.Entry, set snapshot.InputSet) {
+	if t.share == nil || len(w.tiers) == 0 || e.Mode != "" || e.Observed != byTrace || e.Origin != "" {
+		return
+	}
+	index, err := t.share.index()
+	if err != nil {
+		return
+	}
+	known := snapshot.FromCache(set.ToCache(cache.Digest{})) // in the order in which others get it
+	paths, why := pathSetOf(known, w.roots)
+	if why != "" {
+		w.s.tiers.refuse(t.id, why)
+		return
+	}
+	c := &candidate{
+		id: t.id, entry: e, index: index, key: portableKey(index, known, w.roots), paths: paths, roots: w.roots,
+		proof: t.share.proof, set: set, root: w.root, env: w.env, timeout: w.timeout,
+	}
+	for _, p := range w.tiers {
+		if p.wants(c.key) {
+			c.to = append(c.to, p)
+		}
+	}
+	switch {
+	case len(c.to) == 0:
+	case t.share.mapped || c.proof == nil:
+		w.s.publish(c)
+	default:
+		w.s.auditor.prove(c)
+	}
+}
+
+// publish stores a candidate in the places beyond the project's cache. Its outputs must not
+// contain a root: that is no proof of anything, but a sign of a mistake in the rules.
+func (s *Service) publish(c *candidate) {
+	if why := s.publishTo(c); why != "" {
+		s.tiers.refuse(c.id, why)
+	}
+}
+
+func (s *Service) publishTo(c *candidate) (why string) {
+	e := &cache.Entry{
+		Action: c.key, Seconds: c.entry.Seconds, CPU: c.entry.CPU, Peak: c.entry.Peak, Created: c.entry.Created,
+		Origin: "made in " + c.root,
+	}
+	var ok bool
+	if e.Diagnostics, ok = c.roots.Template(c.entry.Diagnostics); !ok {
+		return "its messages name the folder in a way that cannot be replaced"
+	}
+	files := make(map[string]*os.File, len(c.entry.Outputs))
+	defer func() {
+		for _, f := range files {
+			f.Close()
+		}
+	}()
+	for _, o := range c.entry.Outputs {
+		f, there, why := s.portableOutput(c, e, o)
+		if why != "" {
+			return why
+		}
+		files[o.Name] = f
+		e.Outputs = append(e.Outputs, there)
+	}
+	for _, p := range c.to {
+		stored := *e
+		stored.Outputs = slices.Clone(e.Outputs)
+		for _, f := range files {
+			if _, err := f.Seek(0, io.SeekStart); err != nil {
+				return err.Error()
+			}
+		}
+		if err := p.store(c.index, c.paths, &stored, files); err != nil {
+			s.log.Debug("a result is not shared", "id", c.id, "place", p.name(), "error", err)
+			continue
+		}
+		s.tiers.published()
+	}
+	return ""
+}
+
+// portableOutput opens an output of a candidate as others get it, and describes it. A
+// dependency file becomes a template if it has names of the roots.
+func (s *Service) portableOutput(c *candidate, e *cache.Entry, o cache.Output) (f *os.File, there cache.Output, why string) {
+	f, err := s.store.Open(o)
+	if err != nil {
+		return nil, o, err.Error()
+	}
+	named, err := containsRoot(f, c.roots)
+	if _, seekErr := f.Seek(0, io.SeekStart); err == nil {
+		err = seekErr
+	}
+	switch _, beside := besidePath(o.Name); {
+	case err != nil:
+		why = err.Error()
+	case !named:
+		return f, o, ""
+	case !beside:
+		why = "it contains the name of its folder"
+	}
+	defer f.Close()
+	if why != "" {
+		return nil, o, why
+	}
+	text, err := io.ReadAll(io.LimitReader(f, maxTemplate))
+	template, ok := c.roots.Template(string(text))
+	if err != nil || !ok || int64(len(text)) != o.Size {
+		return nil, o, fmt.Sprintf("%s names the folder in a way that cannot be replaced", o.Name)
+	}
+	e.Templates = append(e.Templates, o.Name)
+	there = o
+	there.Blob, there.Size = cache.HashBytes([]byte(template)), int64(len(template))
+	f2, err := anonymousFile(template)
+	if err != nil {
+		return nil, o, err.Error()
+	}
+	return f2, there, ""
+}
+
+// containsRoot reports whether a root occurs in a file, wherever it stands.
+func containsRoot(f io.Reader, roots portable.Roots) (bool, error) {
+	longest := roots.Longest()
+	window := bufio.NewReaderSize(f, max(1<<16, 4*longest))
+	for {
+		piece, err := window.Peek(window.Size())
+		if roots.In(string(piece)) {
+			return true, nil
+		}
+		if err == io.EOF {
+			return false, nil
+		}
+		if err != nil {
+			return false, err
+		}
+		if _, err := window.Discard(len(piece) - longest); err != nil {
+			return false, err
+		}
+	}
+}
+
+// prove compiles a candidate under other names of its roots, and has it stored if that makes
+// no difference. It returns false if it has to be tried again.
+func (s *Service) prove(ctx context.Context, c *candidate) bool {
+	x := suspect{root: c.root, env: c.env, set: c.set}
+	if !s.holds(x) {
+		return true // what was compiled is there no more; what is there now comes by itself
+	}
+	dir, err := os.MkdirTemp("", "replibuild-share-")
+	if err != nil {
+		return true
+	}
+	defer os.RemoveAll(dir)
+	sum, err := s.compileElsewhere(ctx, c, dir+"/1.o")
+	if ctx.Err() != nil {
+		return false
+	}
+	main, _ := c.entry.Output(declaredName(0))
+	switch {
+	case err != nil:
+		s.tiers.refuse(c.id, err.Error())
+	case !s.holds(x):
+	case sum != main.Blob:
+		s.tiers.refuse(c.id, "compiled under another name of its folder it is not the same")
+	default:
+		s.publish(c)
+	}
+	return true
+}
+
+// compileElsewhere runs the proof of a candidate and returns the content of what it makes.
+func (s *Service) compileElsewhere(ctx context.Context, c *candidate, output string) (sum cache.Digest, err error) {
+	job := process.Task{Args: c.proof(output), Dir: c.root, Env: c.env, Timeout: c.timeout}
+	response, err := shorten(&job)
+	if err != nil {
+		return sum, err
+	}
+	defer response.remove()
+	o, err := s.runner.Run(ctx, job, nil)
+	if err != nil {
+		return sum, err
+	}
+	if !o.OK() {
+		return sum, fmt.Errorf("it does not compile under another name of its folder: %s", firstLine(o.Output))
+	}
+	sum, _, err = cache.HashFile(output)
+	return sum, err
+}
+
+// elsewhere is the folder whose name a proof gives the roots.
+const elsewhere = "/replibuild/elsewhere"
+
+// proofOf makes the command of a proof of a compile: dependency files are left out, because
+// there can be one only, and that is in its place. The maps come first, so that those of the
+// command win, as they do in every folder.
+func proofOf(tool []string, roots portable.Roots, source string) func(output string) []string {
+	return func(output string) []string {
+		return slices.Concat(tool[:1], roots.MapsTo(elsewhere), withoutDependencyFlags(tool[1:]), []string{"-c", source, "-o", output})
+	}
+}
+
+// readSharing finds out whether results of the compiler's commands may serve in other folders.
+func (k *compiler) readSharing(w *work) {
+	mapped, why := portable.Compile(k.recipe.Args[1:], w.roots)
+	why = cmp.Or(why, k.never, k.wrapped())
+	if why != "" {
+		w.s.tiers.refuse("", why)
+		return
+	}
+	k.shared = &sharedCompiles{mapped: mapped, recipe: portableRecipe(k.recipe, w.roots)}
+}
+
+// sharedCompiles is what the units of a command share for this.
+type sharedCompiles struct {
+	mapped bool
+	recipe cache.Digest // without the names of the roots
+}
+
+// share says how a unit's result may serve in other folders, nil if it may not.
+func (k *compiler) share(w *work, given, source, object string) *sharing {
+	if k.shared == nil {
+		return nil
+	}
+	return &sharing{
+		mapped: k.shared.mapped,
+		proof:  proofOf(k.tool, w.roots, given),
+		index: func() (cache.Digest, error) {
+			content, err := w.view.DigestOf(source)
+			if err != nil {
+				return cache.Digest{}, err
+			}
+			key := cache.NewKey("portable compile").Digest("recipe", k.shared.recipe).Field("source", w.roots.Mark(source)).Digest("content", content)
+			if k.flags.named != "" {
+				key.Field("object", w.roots.Mark(object))
+			}
+			return key.Sum(), nil
+		},
+	}
+}
+
+// wrapped says why the driver is none of the toolchain's own programs, "" if it is one. Nobody
+// knows what a wrapper does with the name of its folder.
+func (k *compiler) wrapped() string {
+	driver := k.recipe.Args[0]
+	if file, err := filepath.EvalSymlinks(driver); err != nil || !k.programs[file] {
+		return driver + " is not a program of the toolchain"
+	}
+	return ""
+}

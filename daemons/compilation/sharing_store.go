@@ -1,0 +1,152 @@
+package compilation
+
+import (
+	"context"
+	"log/slog"
+	"maps"
+	"os"
+	"path/filepath"
+	"sync"
+
+	"github.com/RepliBuild/replibuild/cache"
+	"github.com/RepliBuild/replibuild/internal/userconfig"
+	"github.com/RepliBuild/replibuild/ipc"
+)
+
+// sharedStore is the store that the projects and worktrees of one user share. Its entries have
+// portable keys, and instead of names of roots markers.
+type sharedStore struct{ cache *cache.Store }
+
+func (sharedStore) name() string { return ipc.TierShared }
+
+func (s sharedStore) pathSets(_ context.Context, index cache.Digest) []cache.InputSet {
+	return s.cache.InputSets(index)
+}
+
+func (s sharedStore) entry(_ context.Context, key cache.Digest) *cache.Entry {
+	e, _ := s.cache.Get(key)
+	return e
+}
+
+func (s sharedStore) fetch(_ context.Context, o cache.Output) (*os.File, error) {
+	return s.cache.Open(o)
+}
+
+func (s sharedStore) wants(key cache.Digest) bool { return !s.cache.Has(key) }
+
+func (s sharedStore) store(index cache.Digest, paths cache.InputSet, e *cache.Entry, files map[string]*os.File) error {
+	if err := s.cache.Put(e, files); err != nil {
+		return err
+	}
+	return s.cache.AddInputSet(index, paths)
+}
+
+func (s sharedStore) count(found *cache.Entry) {
+	if found == nil {
+		s.cache.Miss(string(cache.New))
+		return
+	}
+	s.cache.Hit(found.Seconds)
+}
+
+// tiers are the places beyond the project's cache, opened when a request first wants them,
+// with what became of the results that were offered to them.
+type tiers struct {
+	home string // RepliBuild's own folder, "" = there are none
+	log  *slog.Logger
+
+	mu     sync.Mutex
+	shared *cache.Store
+	stored int            // results that were stored
+	kept   map[string]int // results that stay in this folder, by reason
+}
+
+// maxKeptReasons bounds how many reasons are told apart.
+const maxKeptReasons = 64
+
+func newTiers(home string, log *slog.Logger) *tiers {
+	return &tiers{home: home, log: log, kept: make(map[string]int)}
+}
+
+// of returns the places that a request may use, in the order in which they are asked.
+func (p *tiers) of(wish ipc.Sharing) []tier {
+	if p.home == "" {
+		return nil
+	}
+	user, err := userconfig.Load(p.home)
+	if err != nil {
+		p.log.Warn("no results are shared", "error", err) // whoever asked for the build was told
+		return nil
+	}
+	var list []tier
+	if user.Cache.Shared || wish.Shared {
+		list = append(list, sharedStore{p.openShared(user.Cache)})
+	}
+	return list
+}
+
+func (p *tiers) openShared(c userconfig.Cache) *cache.Store {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.shared == nil {
+		p.shared = cache.Open(SharedDir(p.home), cache.Options{MaxBytes: c.MaxBytes(), TTL: c.TTL(), Log: p.log})
+	}
+	return p.shared
+}
+
+// published counts a result that was stored.
+func (p *tiers) published() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.stored++
+}
+
+// refuse counts a result that stays in this folder, or a command whose results do.
+func (p *tiers) refuse(id, why string) {
+	p.log.Debug("not shared", "id", id, "reason", why)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if _, known := p.kept[why]; known || len(p.kept) < maxKeptReasons {
+		p.kept[why]++
+	}
+}
+
+// stats are the numbers of the places that are in use.
+func (p *tiers) stats() (list []ipc.TierStats) {
+	if p.home == "" {
+		return nil
+	}
+	p.of(ipc.Sharing{}) // the user's file may want a place that no request has wanted yet
+	if s := p.opened(); s != nil {
+		st := s.Stats()
+		list = append(list, ipc.TierStats{
+			Name: ipc.TierShared, Place: s.Dir(), Bytes: st.Bytes, MaxBytes: st.MaxBytes, Entries: st.Entries,
+			Hits: st.Hits, Misses: st.Misses, Stored: st.Stored, SavedSeconds: st.SavedSeconds,
+		})
+	}
+	return list
+}
+
+// counts are the results that were stored, and those that were not, by reason.
+func (p *tiers) counts() (stored int, kept map[string]int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.stored, maps.Clone(p.kept)
+}
+
+// opened is the shared store, nil if no request has wanted it.
+func (p *tiers) opened() *cache.Store {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.shared
+}
+
+func (p *tiers) close() {
+	if s := p.opened(); s != nil {
+		_ = s.Close() // always nil
+	}
+}
+
+// SharedDir is the folder of the store that all projects of a user share, in RepliBuild's own
+// folder home.
+func SharedDir(home string) string { return filepath.Join(home, "cache", "shared") }
