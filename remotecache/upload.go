@@ -119,6 +119,7 @@ func (u *uploads) send(one upload) error {
 			return &remotewire.Fault{Cause: remotewire.CauseLocal, Text: "the file is gone"}
 		}
 	}
+	c.link.settle(u.stop)
 	conn, fault := c.link.use(u.stop)
 	if conn == nil {
 		if fault == nil {
@@ -144,8 +145,8 @@ func (u *uploads) done(one upload, err error) {
 	switch {
 	case err == nil:
 		u.breaker.succeeded()
-	case f == nil, f.Cause == remotewire.CauseMissing, f.Cause == remotewire.CauseLocal, f.Cause == remotewire.CauseTooLarge:
-	case f.Cause == remotewire.CauseReadOnly, f.Cause == remotewire.CauseDenied, f.Cause == remotewire.CauseUnauthenticated:
+	case f == nil, harmless(f.Cause), f.Cause == remotewire.CauseHelper:
+	case refuses(f.Cause):
 		tell = u.readOnly == nil
 		u.readOnly = f
 	default:
@@ -156,9 +157,18 @@ func (u *uploads) done(one upload, err error) {
 	}
 	u.mu.Unlock()
 	c.counts.stored(err == nil)
-	if tell {
+	switch {
+	case !tell:
+	case refuses(f.Cause) || f.Cause == remotewire.CauseFull:
 		c.say("upload "+f.Cause, uploadText(c.origin, f))
+	default:
+		c.tell(f) // it concerns look-ups too
 	}
+}
+
+// refuses reports whether a cause says that the server takes nothing from here.
+func refuses(cause string) bool {
+	return cause == remotewire.CauseReadOnly || cause == remotewire.CauseDenied || cause == remotewire.CauseUnauthenticated
 }
 
 // drop gives up the queue. u.mu is held.
