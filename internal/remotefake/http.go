@@ -18,6 +18,10 @@ func (s Status) Error() string { return http.StatusText(int(s)) }
 
 // serveHTTP is the simple HTTP cache.
 func (s *Server) serveHTTP(w http.ResponseWriter, r *http.Request) {
+	if r.Method == "PRI" {
+		http.Error(w, "this is not gRPC", http.StatusBadRequest) // its clients begin so
+		return
+	}
 	path := strings.TrimPrefix(r.URL.Path, "/")
 	if s.options.Instance != "" {
 		path = strings.TrimPrefix(path, s.options.Instance+"/")

@@ -13,6 +13,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/RepliBuild/replibuild/internal/remotefake"
 	"github.com/RepliBuild/replibuild/internal/remotehelper"
@@ -44,11 +45,14 @@ func inProcess() (io.ReadWriteCloser, error) {
 	return here, nil
 }
 
+// stopped is a clock that stands still: no budget ends, and what is off stays off.
+func stopped() time.Time { return time.Unix(1e9, 0) }
+
 // connect makes a client that is closed with the test.
 func connect(t *testing.T, c remotecache.Config) *user {
 	t.Helper()
 	u := &user{}
-	u.Client = remotecache.New(c, remotecache.Options{Start: inProcess, Notify: func(text string) {
+	u.Client = remotecache.New(c, remotecache.Options{Start: inProcess, Now: stopped, Notify: func(text string) {
 		u.mu.Lock()
 		defer u.mu.Unlock()
 		u.notices = append(u.notices, text)

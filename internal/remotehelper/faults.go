@@ -7,7 +7,9 @@ import (
 	"errors"
 	"io"
 	"net"
+	"net/url"
 	"os"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -90,13 +92,13 @@ func statusFault(err error, dialed error) *remotewire.Fault {
 		}
 		return fault(remotewire.CauseFull, "%s", text)
 	case codes.Unavailable:
-		if strings.Contains(text, "server preface") {
+		if strings.Contains(text, "server preface") && !cutOff(text) {
 			return fault(remotewire.CauseProtocol, "the server does not speak gRPC on this port")
 		}
 		if f := connectionFault(dialed); f != nil {
 			return f
 		}
-		if strings.Contains(text, "connection error") || strings.Contains(text, "closing transport") || strings.Contains(text, "EOF") {
+		if brokenConnection(text) {
 			return fault(remotewire.CauseRefused, "the server closed the connection")
 		}
 		return fault(remotewire.CauseServer, "%s", text)
@@ -104,6 +106,18 @@ func statusFault(err error, dialed error) *remotewire.Fault {
 		return fault(remotewire.CauseProtocol, "%s: %s", s.Code(), text)
 	}
 	return fault(remotewire.CauseServer, "%s: %s", s.Code(), text)
+}
+
+// brokenConnection reports whether a text of gRPC means that the connection broke.
+func brokenConnection(text string) bool {
+	return cutOff(text) || strings.Contains(text, "connection error") || strings.Contains(text, "closing transport")
+}
+
+// cutOff reports whether a text of gRPC or HTTP means that the other side closed the
+// connection.
+func cutOff(text string) bool {
+	signs := []string{"EOF", "broken pipe", "connection reset", "closed idle connection"}
+	return slices.ContainsFunc(signs, func(sign string) bool { return strings.Contains(text, sign) })
 }
 
 // httpFault says why a request of HTTP got no answer.
@@ -118,8 +132,17 @@ func httpFault(err error) *remotewire.Fault {
 	if errors.Is(err, context.Canceled) {
 		return fault(remotewire.CauseTimeout, "no answer in time")
 	}
-	if strings.Contains(err.Error(), "malformed HTTP") {
+	var call *url.Error
+	if errors.As(err, &call) {
+		err = call.Err // the rest is the request
+	}
+	switch text := err.Error(); {
+	case strings.Contains(text, "malformed HTTP"):
 		return fault(remotewire.CauseProtocol, "the server does not speak HTTP/1.1 on this port")
+	case strings.Contains(text, "HTTP response to HTTPS client"):
+		return fault(remotewire.CauseTLS, "the server does not speak TLS on this port")
+	case cutOff(text):
+		return fault(remotewire.CauseRefused, "the server closed the connection")
 	}
 	return fault(remotewire.CauseServer, "%s", firstLine(err.Error()))
 }
