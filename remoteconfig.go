@@ -56,4 +56,3 @@ func (p *Project) withUserFile(r ipc.ValidateReply) ipc.ValidateReply {
 	}
 	return r
 }
-

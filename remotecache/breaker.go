@@ -48,7 +48,7 @@ func decisive(cause string) bool {
 	return true
 }
 
-// harmless reports whether a cause says nothing against the server.
-func harmless(cause string) bool {
-	return cause == remotewire.CauseMissing || cause == remotewire.CauseTooLarge || cause == remotewire.CauseLocal
+// harmless reports whether a fault says nothing against the server.
+func harmless(f *remotewire.Fault) bool {
+	return f != nil && (f.Cause == remotewire.CauseMissing || f.Cause == remotewire.CauseTooLarge || f.Cause == remotewire.CauseLocal)
 }

@@ -78,7 +78,7 @@ func (c *conn) call(ctx context.Context, q remotewire.Request) (remotewire.Reply
 	c.waiting[q.ID] = reply
 	c.mu.Unlock()
 	if err := c.write(q); err != nil {
-		c.end(helperFault("replibuild-remote does not listen: %v", err))
+		c.end(helperFault("replibuild-remote ended: %v", err))
 	}
 	select {
 	case a := <-reply:

@@ -31,6 +31,7 @@ type Health struct {
 	MaxBatch int64         // bytes of one batch of small blobs; 0 = no batches
 	Latency  time.Duration // of a look-up, averaged over the last ones; 0 = none was made
 	LostTime time.Duration // in this build
+	PID      int           // of replibuild-remote, 0 while it does not run
 
 	QueueLength int   // values that wait to be stored, and those under way
 	QueueBytes  int64 // of their blobs
@@ -62,10 +63,16 @@ func (c *Client) Health() Health {
 func (l *link) describe(h *Health) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.forgetGone()
 	h.Zstd, h.MaxBatch = l.able.Zstd, l.able.Batch
 	h.MayWrite = l.ready && l.able.Update
 	if l.ready && !l.able.Update {
 		h.WhyNot = "the server says that it takes no results"
+	}
+	if l.conn != nil {
+		if p, ok := l.conn.pipe.(interface{ PID() int }); ok {
+			h.PID = p.PID()
+		}
 	}
 	off, _ := l.reads.off(l.now())
 	switch {

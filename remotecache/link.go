@@ -45,6 +45,7 @@ func (l *link) beginBuild() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.starts = 0
+	l.forgetGone()
 	if l.conn != nil {
 		l.starts = 1
 	}
@@ -80,6 +81,7 @@ func (l *link) current() (*conn, <-chan struct{}, *remotewire.Fault) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	off, due := l.reads.off(l.now())
+	l.forgetGone()
 	switch {
 	case l.closed:
 		return nil, nil, nil
@@ -148,6 +150,7 @@ func (l *link) attempt(trial bool) (remotewire.Capabilities, error) {
 func (l *link) program() (*conn, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.forgetGone()
 	if l.conn != nil {
 		return l.conn, nil
 	}
@@ -159,26 +162,24 @@ func (l *link) program() (*conn, error) {
 	if err != nil {
 		return nil, helperFault("%v", err)
 	}
-	c := newConn(pipe)
-	l.conn = c
-	l.background.Go(func() {
-		<-c.gone
-		l.lost(c)
-	})
-	return c, nil
+	l.conn = newConn(pipe)
+	return l.conn, nil
 }
 
-// lost notes that the program has ended.
-func (l *link) lost(c *conn) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.conn == c {
+// forgetGone notes that the program has ended, if it has. l.mu is held.
+func (l *link) forgetGone() {
+	if l.conn == nil {
+		return
+	}
+	select {
+	case <-l.conn.gone:
 		l.conn, l.ready = nil, false
+	default:
 	}
 }
 
 // hung is how much longer than the server the program itself may take to answer.
-const hung = 10 * time.Second
+const hung = 2 * time.Second
 
 // call asks the program. A program that does not answer in time is ended. The error is a
 // *remotewire.Fault, or that of ctx.
@@ -215,7 +216,7 @@ func (l *link) answered(err error) (off *remotewire.Fault) {
 		if wasOff, _ := l.reads.off(l.now()); !wasOff {
 			l.reads.succeeded()
 		}
-	case f == nil || harmless(f.Cause):
+	case f == nil || harmless(f):
 	case f.Cause == remotewire.CauseHelper:
 		// The next look-up starts the program again, or learns that it may not.
 	default:

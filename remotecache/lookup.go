@@ -62,7 +62,7 @@ func (c *Client) lookup(ctx context.Context, key Key, inline []string, into **Va
 	c.failed(err)
 	if err != nil {
 		*into = nil
-		return true
+		return harmless(faultOf(err)) // else a server that hangs would cost two deadlines
 	}
 	if *into != nil && largest((*into).Files) > c.config.MaxBlob {
 		*into = nil

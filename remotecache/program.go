@@ -61,6 +61,9 @@ func (p *program) Read(b []byte) (int, error) { return p.out.Read(b) }
 // Write implements [io.Writer].
 func (p *program) Write(b []byte) (int, error) { return p.in.Write(b) }
 
+// PID is the number of the process.
+func (p *program) PID() int { return p.cmd.Process.Pid }
+
 // Close ends the program. It has no state to save, so it is killed: then a program that
 // hangs ends as well.
 func (p *program) Close() error {

@@ -145,7 +145,7 @@ func (u *uploads) done(one upload, err error) {
 	switch {
 	case err == nil:
 		u.breaker.succeeded()
-	case f == nil, harmless(f.Cause), f.Cause == remotewire.CauseHelper:
+	case f == nil, harmless(f), f.Cause == remotewire.CauseHelper:
 	case refuses(f.Cause):
 		tell = u.readOnly == nil
 		u.readOnly = f
