@@ -9,7 +9,7 @@ APT     := DEBIAN_FRONTEND=noninteractive $(SUDO) apt-get -qq -o Dpkg::Use-Pty=0
 REAL    := $(CURDIR)/.cache/real
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
 
-.PHONY: all build install demo test unit race vet lint fmt real deps-demo deps-test ninja-suite oracle oracle-graphs staleness heavy bench estimate screenshots clean
+.PHONY: all build install demo test remote-test unit race vet lint fmt real deps-demo deps-test ninja-suite oracle oracle-graphs staleness heavy bench estimate screenshots clean
 
 all: build
 
@@ -23,11 +23,13 @@ PREBUILT := daemons/compilation/internal/preload/prebuilt
 $(BIN):
 	@$(GO) run ./daemons/compilation/internal/preload/prebuild $(PREBUILT)
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags "-X main.version=$(VERSION)" -o $@ ./cmd/replibuild
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags "-X main.version=$(VERSION)" -o $(BIN)-remote ./cmd/replibuild-remote
 	@cp -f $(PREBUILT)/*.client $(BIN)-cc 2>/dev/null || echo "no thin client was built: replibuild cc builds it where it runs"
 
 install: build
 	install -D -m 755 $(BIN) $(DESTDIR)$(PREFIX)/bin/replibuild
 	[ ! -e $(BIN)-cc ] || install -D -m 755 $(BIN)-cc $(DESTDIR)$(PREFIX)/bin/replibuild-cc
+	install -D -m 755 $(BIN)-remote $(DESTDIR)$(PREFIX)/bin/replibuild-remote
 	$(GO) run ./cmd/man $(VERSION) $(DESTDIR)$(PREFIX)/share/man/man1
 
 demo: deps-demo build
@@ -79,6 +81,15 @@ deps-test: deps-demo
 	@missing=; for p in g++:g++ mold:mold tmux:tmux ninja:ninja-build cmake:cmake meson:meson dpkg-source:dpkg-dev setpriv:util-linux curl:curl make:make; do \
 	  command -v $${p%%:*} >/dev/null 2>&1 || missing="$$missing $${p##*:}"; done; \
 	[ -z "$$missing" ] || { $(APT) update && $(APT) install -y $$missing >/dev/null; }
+
+# The remote cache with a real server: bazel-remote, at the version that its own module pins.
+# Building it takes some 65 s of CPU, once.
+BAZEL_REMOTE := $(CURDIR)/.cache/remote/bazel-remote
+$(BAZEL_REMOTE): examples/remote/server/go.mod examples/remote/server/go.sum
+	cd examples/remote/server && $(GO) build -o $@ github.com/buchgr/bazel-remote/v2
+
+remote-test: $(BAZEL_REMOTE)
+	REPLIBUILD_BAZEL_REMOTE=$(BAZEL_REMOTE) $(GO) test -race -count 1 ./internal/remotehelper ./examples -run 'Remote|Real|Round|Fault|TLS' -v
 
 # ninja's own tests of the program and CMake's of its ninja generator, from Debian's source
 # packages; NINJA_SOURCES is another source tree of ninja. docs/ninja.md says what differs.

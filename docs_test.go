@@ -123,7 +123,7 @@ func TestUserKeysAreDocumented(t *testing.T) {
 func TestProjectKeysAreDocumented(t *testing.T) {
 	t.Parallel()
 	documented := tableKeys(t, "configuration.md")
-	tables := []string{"project", "build", "compilation", "output", "dependencies", "targets.a", "generate"}
+	tables := []string{"project", "build", "compilation", "output", "dependencies", "targets.a", "generate", "remote"}
 	known := make(map[string][]string)
 	var toml strings.Builder
 	for _, table := range tables {

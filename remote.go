@@ -68,11 +68,15 @@ func (p *Project) Plan(ctx context.Context) (*ipc.Plan, error) {
 	return reply.Plan, err
 }
 
-// Validate reports every mistake in the configuration.
+// Validate reports every mistake in the configuration, the user's own file included.
 func (p *Project) Validate(ctx context.Context) (ipc.ValidateReply, error) {
-	return askSetup(p, func(s ipc.Setup) (ipc.ValidateReply, error) {
+	r, err := askSetup(p, func(s ipc.Setup) (ipc.ValidateReply, error) {
 		return s.Validate(ctx, ipc.ValidateRequest{Env: p.env})
 	})
+	if err != nil {
+		return r, err
+	}
+	return p.withUserFile(r), nil
 }
 
 // Modules lists the modules that can be found, and those that the project uses.

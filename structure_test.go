@@ -25,7 +25,7 @@ const modulePath = "github.com/RepliBuild/replibuild"
 // arrows lists what each package of ours may import of ours; the design's house,
 // one line a room. A folder's internal/ packages count as the folder.
 var arrows = map[string][]string{
-	"":                         {"cache", "daemons", "daemons/compilation", "daemons/config", "daemons/discovery", "daemons/orchestrator", "daemons/setup", "daemons/setup/buildsystem", "daemons/setup/ninjabuild", "internal/atomicfile", "internal/caller", "internal/environment", "internal/jobserver", "internal/pause", "internal/words", "ipc"},
+	"":                         {"cache", "daemons", "daemons/compilation", "daemons/config", "daemons/discovery", "daemons/orchestrator", "daemons/setup", "daemons/setup/buildsystem", "daemons/setup/ninjabuild", "internal/atomicfile", "internal/caller", "internal/environment", "internal/jobserver", "internal/pause", "internal/userconfig", "internal/words", "ipc", "remotecache"},
 	"ipc":                      {"internal/editdistance"},
 	"internal/caller":          {"ipc"},
 	"cache":                    {},
@@ -45,12 +45,15 @@ var arrows = map[string][]string{
 	"internal/tomlplace":       {},
 	"internal/tomlvalue":       {},
 	"internal/userconfig":      {"internal/editdistance", "internal/tomlplace", "internal/tomlvalue", "ipc", "remotecache"},
-	"remotecache":              {},
+	"remotecache":              {"internal/atomicfile", "internal/remotewire"},
+	"internal/remotewire":      {},
+	"internal/remotehelper":    {"internal/remotewire"},
+	"internal/remotefake":      {},
 	"internal/words":           {"internal/environment", "internal/lazyregexp", "internal/termtext", "ipc"},
 	"daemons":                  {"daemons/config", "internal/atomicfile", "internal/caller", "internal/filelock", "internal/pause", "internal/rootid", "ipc"},
 	"daemons/config":           {"internal/editdistance", "internal/tomlplace", "internal/tomlvalue", "ipc"},
 	"daemons/discovery":        {"internal/atomicfile", "internal/pause", "internal/rootid", "internal/stamps", "internal/words", "ipc"},
-	"daemons/setup":            {"internal/atomicfile", "internal/editdistance", "internal/environment", "internal/gcc", "internal/lazyregexp", "internal/rootid", "internal/stamps", "internal/tomlplace", "internal/tomlvalue", "ipc"},
+	"daemons/setup":            {"internal/atomicfile", "internal/editdistance", "internal/environment", "internal/gcc", "internal/lazyregexp", "internal/rootid", "internal/stamps", "internal/tomlplace", "internal/tomlvalue", "ipc", "remotecache"},
 	"daemons/setup/ninjabuild": {"daemons/setup", "internal/editdistance", "internal/jobserver", "internal/words", "ipc"},
 	"daemons/compilation":      {"cache", "internal/atomicfile", "internal/caller", "internal/environment", "internal/filelock", "internal/gcc", "internal/lazyregexp", "internal/pause", "internal/rootid", "internal/stamps", "internal/termtext", "internal/words", "ipc"},
 	"daemons/orchestrator":     {"internal/atomicfile", "internal/editdistance", "internal/environment", "internal/filelock", "internal/pause", "internal/rootid", "internal/words", "ipc"},
@@ -62,6 +65,7 @@ var arrows = map[string][]string{
 	"oracle":                   {"", "ipc"},
 	"cmd/internal/cli":         {"", "cache", "daemons", "daemons/config", "daemons/setup/ninjabuild", "examples", "internal/caller", "internal/editdistance", "internal/eta", "internal/termtext", "internal/words", "ipc", "tui", "tui/quiet"},
 	"cmd/man":                  {"cmd/internal/cli", "tui/quiet"},
+	"cmd/replibuild-remote":    {"internal/remotehelper"},
 	"cmd/replibuild":           {"cmd/internal/cli", "tui/quiet"},
 
 	"daemons/setup/buildsystem": {"daemons/setup", "internal/atomicfile", "internal/filelock", "internal/pause", "ipc"},
@@ -81,6 +85,21 @@ func TestArrows(t *testing.T) {
 		}
 		for _, imp := range p.Imports {
 			checkArrow(t, p, room, allowed, imp)
+		}
+	}
+}
+
+// gRPC is in the program for remote caches only: it would make the start of replibuild slower
+// and the program larger.
+func TestOnlyTheRemoteProgramHasGRPC(t *testing.T) {
+	t.Parallel()
+	for program, want := range map[string]bool{"./cmd/replibuild": false, "./cmd/replibuild-remote": true} {
+		out, err := exec.Command("go", "list", "-deps", program).Output()
+		if err != nil {
+			t.Fatalf("go list: %v", err)
+		}
+		if has := bytes.Contains(out, []byte("google.golang.org/")); has != want {
+			t.Errorf("%s imports gRPC or its messages: %v", program, has)
 		}
 	}
 }

@@ -124,7 +124,7 @@ func CheckInstance(name string) (message, suggestion string) {
 // hold the value, which may be a secret.
 func CheckHeader(name, value string) string {
 	token := func(r rune) bool {
-		return r >= '0' && r <= '9' || r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || strings.ContainsRune("!#$%&'*+-.^_`|~", r)
+		return r >= '0' && r <= '9' || r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || strings.ContainsRune("-_.", r)
 	}
 	switch {
 	case name == "" || strings.TrimFunc(name, token) != "":

@@ -118,6 +118,7 @@ func readProject(d *document, goos string, ps *problems) *project {
 		"generate":     func(n node) { r.tables(n, func(n node) { p.steps = append(p.steps, r.step(n)) }) },
 		"dependencies": func(n node) { p.dependencies = r.dependencies(n) },
 		"build":        func(n node) { p.build = r.readBuild(n) },
+		"remote":       func(n node) { r.remote(n) }, // only its mistakes matter here; ReadRemote
 	})
 	return p
 }

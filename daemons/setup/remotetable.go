@@ -1,0 +1,78 @@
+package setup
+
+import (
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/RepliBuild/replibuild/internal/lazyregexp"
+	"github.com/RepliBuild/replibuild/remotecache"
+)
+
+// remoteTable is [remote] as it was written.
+type remoteTable struct {
+	cache, instance, upload, compression word
+	timeout, maxBlob                     int // ms, MB; 0 = the default
+}
+
+// mayHaveRemote finds every file with a [remote] in any spelling. It spares other projects
+// the reading of the file in each build.
+var mayHaveRemote = lazyregexp.New(`(?m)^[ \t]*\[?[ \t]*["']?remote["']?[ \t]*[].=]`)
+
+// ReadRemote reads [remote] of the replibuild.toml in root: what the project wishes of a
+// remote cache, nil if nothing. A table with a mistake wishes nothing; whoever makes the
+// plan reports the mistake. The file is read anew at each call.
+func ReadRemote(root string) *remotecache.Project {
+	text, err := os.ReadFile(filepath.Join(root, configFile))
+	if err != nil || !mayHaveRemote().Match(text) {
+		return nil
+	}
+	ps := &problems{}
+	d := parseDocument(configFile, string(text), ps)
+	if d == nil {
+		return nil
+	}
+	n, there := d.tree["remote"]
+	if !there {
+		return nil
+	}
+	t := (&reader{ps}).remote(node{location{doc: d, path: d.root().path.Child("remote")}, n})
+	if len(ps.list) > 0 {
+		return nil
+	}
+	return t.project()
+}
+
+const (
+	maxTimeout = 60_000  // ms
+	maxMaxBlob = 1 << 20 // MB, a terabyte
+)
+
+// remote reads the table.
+func (r *reader) remote(n node) remoteTable {
+	var t remoteTable
+	r.table(n, fields{
+		"cache":       r.word(&t.cache, remoteURL),
+		"instance":    r.word(&t.instance, remotecache.CheckInstance),
+		"upload":      r.word(&t.upload, oneOf(remotecache.UploadNever, remotecache.UploadCI, remotecache.UploadAlways)),
+		"timeout":     r.number(&t.timeout, maxTimeout),
+		"max_blob":    r.number(&t.maxBlob, maxMaxBlob),
+		"compression": r.word(&t.compression, oneOf(remotecache.CompressionZstd, remotecache.CompressionNone)),
+	})
+	return t
+}
+
+func remoteURL(text string) (message, suggestion string) {
+	if _, err := remotecache.Origin(text); err != nil {
+		return "cannot be used: " + err.Error(), `write cache = "grpc://HOST:PORT"`
+	}
+	return "", ""
+}
+
+// project gives the table's values.
+func (t remoteTable) project() *remotecache.Project {
+	return &remotecache.Project{
+		Cache: t.cache.text, Instance: t.instance.text, Upload: t.upload.text, Compression: t.compression.text,
+		Timeout: time.Duration(t.timeout) * time.Millisecond, MaxBlob: int64(t.maxBlob) << 20,
+	}
+}

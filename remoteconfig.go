@@ -1,0 +1,58 @@
+package replibuild
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+
+	"github.com/RepliBuild/replibuild/daemons"
+	"github.com/RepliBuild/replibuild/daemons/setup"
+	"github.com/RepliBuild/replibuild/internal/userconfig"
+	"github.com/RepliBuild/replibuild/ipc"
+	"github.com/RepliBuild/replibuild/remotecache"
+)
+
+// RemoteCache says which remote cache this project may use, and in words why. A Config
+// without a URL means none. Both files are read anew, so a change takes effect at the next
+// build. A mistake in the user's file turns the remote cache off.
+// The Config may hold credentials.
+func (p *Project) RemoteCache() (remotecache.Config, string) {
+	user, err := userconfig.Load(p.paths.Home)
+	if err != nil {
+		return remotecache.Config{}, err.Error()
+	}
+	root := p.describedIn()
+	return userconfig.Decide(setup.ReadRemote(root), user, root, p.InCI())
+}
+
+// describedIn is the folder with the replibuild.toml that describes this project: its own,
+// and for a build folder the one whose [build] names it, if that lies above.
+func (p *Project) describedIn() string {
+	own := p.paths.Root
+	if !daemons.IsBuildFolder(own) {
+		return own
+	}
+	for dir := filepath.Dir(own); dir != filepath.Dir(dir); dir = filepath.Dir(dir) {
+		if b, _ := setup.ReadBuildSystem(dir, p.env); b != nil {
+			if b.BuildDir == own {
+				return dir
+			}
+			break
+		}
+	}
+	return own
+}
+
+// withUserFile adds what concerns the user's own file to a reply about a project's.
+func (p *Project) withUserFile(r ipc.ValidateReply) ipc.ValidateReply {
+	path := userconfig.Path(p.paths.Home)
+	if _, err := os.Lstat(path); err == nil {
+		r.Files = append(r.Files, path)
+	}
+	_, err := userconfig.Load(p.paths.Home)
+	var e *ipc.Error
+	if errors.As(err, &e) {
+		r.Problems = append(r.Problems, e.Problems...)
+	}
+	return r
+}
