@@ -17,6 +17,7 @@ import (
 	"github.com/RepliBuild/replibuild/daemons/orchestrator"
 	"github.com/RepliBuild/replibuild/daemons/setup"
 	"github.com/RepliBuild/replibuild/ipc"
+	"github.com/RepliBuild/replibuild/remotecache"
 )
 
 // wiring makes services as values of this process and joins them: to clients of
@@ -153,8 +154,16 @@ func (w *wiring) compilation(plans ipc.Setup) (*compilation.Service, error) {
 		MaxPreamble: int64(c.MaxPreambleSize) << 20,
 		Publish:     w.publish,
 		Home:        w.project.paths.Home,
+		Remote:      w.remoteCache,
+		CI:          w.project.InCI(),
 		Log:         w.log,
 	})
+}
+
+func (w *wiring) remoteCache() remotecache.Config {
+	c, why := w.project.RemoteCache()
+	w.log.Debug("remote cache", "use", why)
+	return c
 }
 
 // orchestrator makes the service on top of the other three: on their daemons where

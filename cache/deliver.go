@@ -81,6 +81,16 @@ func (s *Store) Prepare(o Output, dst string) (string, error) {
 // [Store.Put] with its digest has it checked there.
 func (s *Store) Open(o Output) (*os.File, error) { return s.openBlob(o) }
 
+// BlobFile is the path of the file with an output's content, "" if there is none. It may
+// vanish at any time.
+func (s *Store) BlobFile(o Output) string {
+	path := s.file("blobs", o.Blob)
+	if s.refused || sign(path).size != o.Size {
+		return ""
+	}
+	return path
+}
+
 // openBlob opens the blob of an output for reading.
 func (s *Store) openBlob(o Output) (*os.File, error) {
 	if s.refused {

@@ -151,6 +151,19 @@ func (d *decoder) text() string {
 	return d.strings[i]
 }
 
+// EncodeSet writes one set in the form of the store's files; equal sets have equal bytes.
+func EncodeSet(s InputSet) []byte { return encodeManifest([]InputSet{s}) }
+
+// DecodeSet reads what [EncodeSet] wrote; ok is false for anything else. Whatever the bytes
+// are, it takes memory in proportion to their number only.
+func DecodeSet(b []byte) (s InputSet, ok bool) {
+	sets, ok := decodeManifest(b)
+	if !ok || len(sets) != 1 {
+		return InputSet{}, false
+	}
+	return sets[0], true
+}
+
 // withSet returns sets with s first, an equal one or one of the same action
 // replaced, the oldest beyond maxSets dropped.
 func withSet(sets []InputSet, s InputSet) []InputSet {

@@ -44,6 +44,8 @@ type Entry struct {
 	Observed string `json:"observed,omitempty"`
 	// Origin says for people where it was made, "" = in the folder that the cache is for.
 	Origin string `json:"origin,omitempty"`
+	// Remote: it came from a server.
+	Remote bool `json:"remote,omitempty"`
 	// Templates are the names of outputs with markers in the place of folders' names, in a
 	// store that serves several folders.
 	Templates []string `json:"templates,omitempty"`

@@ -189,6 +189,7 @@ type CacheStatsReply struct {
 	ReadOnly     string           `json:"read_only,omitempty"`   // why nothing is stored, "" if it is
 	Tiers        []TierStats      `json:"tiers,omitempty"`       // the places beyond it that are in use
 	Sharing      *SharingStats    `json:"sharing,omitempty"`     // set if there are any
+	RemoteOff    string           `json:"remote_off,omitempty"`  // why the remote cache was turned off for the project
 }
 
 // TierStats is a place beyond the project's cache where results are looked for.
@@ -202,6 +203,16 @@ type TierStats struct {
 	Misses       int64   `json:"misses"`
 	Stored       int64   `json:"stored"`
 	SavedSeconds float64 `json:"saved_seconds"`
+	// Of a server:
+	State        string  `json:"state,omitempty"` // "connecting", "on" or "off"
+	Why          string  `json:"why,omitempty"`   // it is off
+	MayWrite     bool    `json:"may_write,omitempty"`
+	WhyNot       string  `json:"why_not,omitempty"`         // nothing is stored
+	Latency      float64 `json:"latency_seconds,omitempty"` // of a look-up, averaged
+	Queue        int     `json:"queue,omitempty"`           // results that wait to be uploaded
+	QueueBytes   int64   `json:"queue_bytes,omitempty"`
+	FetchedBytes int64   `json:"fetched_bytes,omitempty"`
+	StoredBytes  int64   `json:"stored_bytes,omitempty"`
 }
 
 // SharingStats is what became of results that might serve in other folders, since the service

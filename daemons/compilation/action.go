@@ -188,6 +188,9 @@ func (w *work) complete(ctx context.Context, t *attempt, place *place) result {
 		}
 	}
 	defer t.leave()
+	if r := w.lookupTiers(ctx, t, true); r != nil {
+		return *r
+	}
 	if place == nil {
 		place = w.line(t.action, t.rec)
 	}

@@ -15,6 +15,8 @@ const (
 	// auditEvery is how many hits there are for each one that is checked: with a
 	// hundred hits a build, every other build costs one compile of idle time.
 	auditEvery = 200
+	// remoteEvery is how many times as often those of a server are checked.
+	remoteEvery = 4
 	// auditIdle is how long nothing must have been asked for before an audit begins:
 	// longer than the pauses between an editor's save and the build after it.
 	auditIdle = 5 * time.Second
@@ -33,17 +35,19 @@ type auditor struct {
 	every int // 0 = never
 	idle  time.Duration
 
-	mu       sync.Mutex
-	hits     int
-	active   int // requests being served
-	suspects []suspect
-	proofs   []*candidate // to be compiled under another name of their folder
-	timer    *time.Timer
-	stop     context.CancelCauseFunc // of the audit that runs, nil if none does
-	notices  []ipc.Notice            // not announced yet
-	closed   bool
-	running  sync.WaitGroup
-	audited  int // for tests
+	mu   sync.Mutex
+	hits int
+	// remoteHits are counted apart.
+	remoteHits int
+	active     int // requests being served
+	suspects   []suspect
+	proofs     []*candidate // to be compiled under another name of their folder
+	timer      *time.Timer
+	stop       context.CancelCauseFunc // of the audit that runs, nil if none does
+	notices    []ipc.Notice            // not announced yet
+	closed     bool
+	running    sync.WaitGroup
+	audited    int // for tests
 }
 
 func newAuditor(s *Service, every int, idle time.Duration) *auditor {
@@ -65,14 +69,21 @@ func newAuditor(s *Service, every int, idle time.Duration) *auditor {
 
 // hit counts a delivery from the cache; of one in so many it keeps what is needed to
 // check it.
-func (a *auditor) hit(what func() suspect) {
+func (a *auditor) hit(remote bool, what func() suspect) {
 	if a.every == 0 {
 		return
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.hits++
-	if a.hits%a.every != 0 || a.closed {
+	due := false
+	if remote {
+		a.remoteHits++
+		due = a.remoteHits%max(1, a.every/remoteEvery) == 0
+	} else {
+		a.hits++
+		due = a.hits%a.every == 0
+	}
+	if !due || a.closed {
 		return
 	}
 	a.suspects = append(a.suspects, what())
@@ -155,7 +166,7 @@ func (a *auditor) next(ctx context.Context) bool {
 		a.suspects = a.suspects[1:]
 	}
 	if v == different {
-		a.announce(auditNotice(x, detail))
+		a.wrong(x, detail)
 	}
 	return true
 }
@@ -206,6 +217,19 @@ func (a *auditor) announce(n ipc.Notice) {
 	a.notices = append(a.notices, n)
 	if a.s.cfg.Publish != nil {
 		a.s.cfg.Publish(n)
+	}
+}
+
+// wrong notes a result that is not what its inputs make; mu is held.
+func (a *auditor) wrong(x suspect, detail string) {
+	a.announce(auditNotice(x, detail))
+	if x.remote {
+		why := fmt.Sprintf("it gave a wrong result for %s: %s", x.id, detail)
+		a.s.tiers.turnRemoteOff(why)
+		a.announce(ipc.Notice{
+			Level: "error", Code: ipc.CodeCacheDamaged, Message: "the remote cache is turned off for this project: " + why,
+			Hint: "docs/remote.md says what to do; whoever deletes " + a.s.tiers.offFile() + " turns it on again",
+		})
 	}
 }
 

@@ -28,7 +28,7 @@ func (s *Service) CacheStats(ctx context.Context, _ ipc.CacheStatsRequest) (ipc.
 	if !st.Oldest.IsZero() {
 		reply.OldestUnix = st.Oldest.Unix()
 	}
-	reply.Tiers = s.tiers.stats()
+	reply.Tiers, reply.RemoteOff = s.tiers.stats(), s.tiers.remoteOff()
 	if len(reply.Tiers) > 0 {
 		reply.Sharing = s.sharingStats()
 	}
@@ -55,6 +55,7 @@ func (s *Service) CacheShare(ctx context.Context, _ ipc.CacheShareRequest) (ipc.
 		})
 	}
 	workers.Wait()
+	_ = s.tiers.remotes.Client().Wait(ctx) // its error is that of ctx
 	if err := context.Cause(ctx); err != nil {
 		return ipc.CacheShareReply{}, ipc.Errorf(ipc.CodeCancelled, "%v", err)
 	}

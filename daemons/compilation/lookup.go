@@ -34,7 +34,7 @@ func (w *work) lookup(ctx context.Context, t *attempt) *result {
 			return r
 		}
 	}
-	if r := w.lookupTiers(ctx, t); r != nil {
+	if r := w.lookupTiers(ctx, t, false); r != nil {
 		return r
 	}
 	if t.missed == cache.Found && t.near == nil {
@@ -153,7 +153,7 @@ func (w *work) deliver(ctx context.Context, t *attempt, e *cache.Entry, set snap
 	}
 	w.s.store.Hit(e.Seconds)
 	if t.audited && len(outputs) == 1 {
-		w.s.auditor.hit(func() suspect { return w.suspectOf(t.action, e, w.s.tables.Unpack(set)) })
+		w.s.auditor.hit(e.Remote, func() suspect { return w.suspectOf(t.action, e, w.s.tables.Unpack(set)) })
 	}
 	w.removeLeft(t, rec)
 	w.remember(t, rec)

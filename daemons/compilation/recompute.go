@@ -36,6 +36,8 @@ type suspect struct {
 	programs map[string]bool
 	// unobserved: the inputs were not found by watching a process.
 	unobserved bool
+	// remote: it came from a server.
+	remote bool
 	// underName is the action if the tool has to be told the outputs' own names: because it
 	// writes them into what it makes, or makes several. outputs are all of the entry.
 	underName *action
@@ -58,7 +60,7 @@ func (w *work) suspectOf(a *action, e *cache.Entry, set snapshot.InputSet) suspe
 	x := suspect{
 		id: a.id, args: func(output string) []string { return a.tool(output).args }, object: w.view.Abs(a.outputs[0]),
 		root: w.root, env: w.env, timeout: w.timeout, action: e.Action, output: mainOutput(e), set: set, mode: e.Mode,
-		programs: programs, unobserved: e.Observed != "",
+		programs: programs, unobserved: e.Observed != "", remote: e.Remote,
 	}
 	if a.writing != privately || len(e.Outputs) > 1 {
 		x.underName = a

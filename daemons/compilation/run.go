@@ -72,12 +72,15 @@ func (s *Service) Run(ctx context.Context, req ipc.RunRequest, report func(ipc.R
 	}
 	reporter := newReporter(w.view, req.Actions, report)
 	w.buildDir, w.started, w.trace, w.timeTrace = req.BuildDir, reporter.start, req.Trace, req.TimeTrace
-	w.tiers, w.roots = s.tiers.of(req.Sharing), portable.NewRoots(append([]string{w.root}, req.Sharing.Roots...)...)
+	w.tiers, w.roots = s.tiers.of(req.Build, req.Sharing), portable.NewRoots(append([]string{w.root}, req.Sharing.Roots...)...)
 	r := &run{
 		work: w, req: &req, reporter: reporter,
 		compilers: make([]*compiler, len(req.Commands)), turns: process.NewSequencer(len(req.Actions)),
 	}
 	r.all(ctx)
+	if notices := s.auditor.take(); len(notices) > 0 {
+		report(ipc.RunProgress{Notices: notices})
+	}
 	reply := ipc.RunReply{Counts: reporter.close()}
 	if ctx.Err() != nil {
 		return reply, cancelledError(ctx, req.Build)
@@ -175,7 +178,7 @@ func (r *run) one(ctx context.Context, i int) {
 		return
 	}
 	var at *place
-	if t.leave != nil {
+	if t.leave != nil && !t.asksFar(r.work) {
 		r.turns.Await(i)
 		at = r.line(a, rec)
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/RepliBuild/replibuild/daemons/compilation/internal/snapshot"
 	"github.com/RepliBuild/replibuild/internal/rootid"
 	"github.com/RepliBuild/replibuild/ipc"
+	"github.com/RepliBuild/replibuild/remotecache"
 )
 
 // saveAfter is how long after a change the state is written, so that a build of
@@ -51,7 +52,10 @@ type Config struct {
 	// Home is RepliBuild's own folder, with the user's config.toml and the store that projects
 	// share; "" = results are not shared.
 	Home string
-	Log  *slog.Logger // nil = none
+	// Remote says which remote cache the project may use now; without a URL none. nil = none.
+	Remote func() remotecache.Config
+	CI     bool         // what is uploaded was made in CI
+	Log    *slog.Logger // nil = none
 }
 
 // Service implements [ipc.Compilation]. Its methods may be called from many
@@ -113,7 +117,7 @@ func New(cfg Config) (*Service, error) {
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
 	}
-	s.tiers = newTiers(cfg.Home, s.log)
+	s.tiers = newTiers(s)
 	s.outputLocks.file, s.outputLocks.log = cfg.OutputLock, s.log
 	s.runner = process.NewRunner(s.lease)
 	s.digests = snapshot.NewHashCache(time.Now)

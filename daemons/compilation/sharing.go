@@ -4,6 +4,7 @@ import (
 	"context"
 	"os"
 	"path"
+	"slices"
 
 	"github.com/RepliBuild/replibuild/cache"
 	"github.com/RepliBuild/replibuild/daemons/compilation/internal/portable"
@@ -79,6 +80,8 @@ var precompiled = map[string]bool{".gch": true, ".pch": true, ".pcm": true, ".gc
 type tier interface {
 	// name is ipc.TierShared or ipc.TierRemote.
 	name() string
+	// far: an answer takes a round trip, so many are asked for at a time.
+	far() bool
 	// pathSets are those of an index, the newest first.
 	pathSets(ctx context.Context, index cache.Digest) []cache.InputSet
 	// entry is what is stored for a key, nil if nothing is.
@@ -93,22 +96,31 @@ type tier interface {
 	count(found *cache.Entry)
 }
 
-// lookupTiers asks the places beyond the project's cache. What it finds it adopts into the
-// cache, and delivers from there.
-func (w *work) lookupTiers(ctx context.Context, t *attempt) *result {
-	if t.share == nil || len(w.tiers) == 0 {
-		return nil
-	}
-	index, err := t.share.index()
-	if err != nil {
+// lookupTiers asks the places beyond the project's cache, those that are far or the others.
+// What it finds it adopts into the cache, and delivers from there. Hundreds may wait for
+// places that are far: nothing is held meanwhile but the lead of the key.
+func (w *work) lookupTiers(ctx context.Context, t *attempt, far bool) *result {
+	if t.share == nil || !t.looked {
 		return nil
 	}
 	for _, from := range w.tiers {
+		if from.far() != far {
+			continue
+		}
+		index, err := t.share.index()
+		if err != nil {
+			return nil
+		}
 		if r := w.lookupTier(ctx, t, from, index); r != nil {
 			return r
 		}
 	}
 	return nil
+}
+
+// asksFar reports whether complete asks a place that is far.
+func (t *attempt) asksFar(w *work) bool {
+	return t.share != nil && t.looked && slices.ContainsFunc(w.tiers, tier.far)
 }
 
 func (w *work) lookupTier(ctx context.Context, t *attempt, from tier, index cache.Digest) *result {

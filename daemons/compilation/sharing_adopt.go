@@ -22,7 +22,7 @@ const maxTemplate = 16 << 20
 func (w *work) adopt(ctx context.Context, t *attempt, from tier, found *cache.Entry, set snapshot.InputSet) (*cache.Entry, error) {
 	e := &cache.Entry{
 		Action: actionKey(t.base, set), Diagnostics: w.roots.Expand(found.Diagnostics), Seconds: found.Seconds, CPU: found.CPU, Peak: found.Peak,
-		Created: found.Created, Command: strings.Join(t.line, " "), Origin: words.FromTier(from.name(), found.Origin).Text,
+		Created: found.Created, Command: strings.Join(t.line, " "), Origin: words.FromTier(from.name(), found.Origin).Text, Remote: from.far(),
 	}
 	files := make(map[string]*os.File, len(found.Outputs))
 	defer func() {

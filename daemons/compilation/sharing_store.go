@@ -2,7 +2,6 @@ package compilation
 
 import (
 	"context"
-	"log/slog"
 	"maps"
 	"os"
 	"path/filepath"
@@ -11,6 +10,7 @@ import (
 	"github.com/RepliBuild/replibuild/cache"
 	"github.com/RepliBuild/replibuild/internal/userconfig"
 	"github.com/RepliBuild/replibuild/ipc"
+	"github.com/RepliBuild/replibuild/remotecache"
 )
 
 // sharedStore is the store that the projects and worktrees of one user share. Its entries have
@@ -18,6 +18,7 @@ import (
 type sharedStore struct{ cache *cache.Store }
 
 func (sharedStore) name() string { return ipc.TierShared }
+func (sharedStore) far() bool    { return false }
 
 func (s sharedStore) pathSets(_ context.Context, index cache.Digest) []cache.InputSet {
 	return s.cache.InputSets(index)
@@ -52,11 +53,16 @@ func (s sharedStore) count(found *cache.Entry) {
 // tiers are the places beyond the project's cache, opened when a request first wants them,
 // with what became of the results that were offered to them.
 type tiers struct {
-	home string // RepliBuild's own folder, "" = there are none
-	log  *slog.Logger
+	s   *Service
+	cfg *Config
+
+	remotes remotecache.Current // the client of the server that counts now
 
 	mu     sync.Mutex
 	shared *cache.Store
+	remote *remoteTier
+	off    string // why the server is not used any more, where there is no file for that
+	last   tiersOfBuild
 	stored int            // results that were stored
 	kept   map[string]int // results that stay in this folder, by reason
 }
@@ -64,23 +70,47 @@ type tiers struct {
 // maxKeptReasons bounds how many reasons are told apart.
 const maxKeptReasons = 64
 
-func newTiers(home string, log *slog.Logger) *tiers {
-	return &tiers{home: home, log: log, kept: make(map[string]int)}
+func newTiers(s *Service) *tiers {
+	return &tiers{s: s, cfg: &s.cfg, kept: make(map[string]int)}
 }
 
-// of returns the places that a request may use, in the order in which they are asked.
-func (p *tiers) of(wish ipc.Sharing) []tier {
-	if p.home == "" {
+// of returns the places that a build may use, in the order in which they are asked. The files
+// that say so are read once for each build.
+func (p *tiers) of(build string, wish ipc.Sharing) []tier {
+	if p.cfg.Home == "" {
 		return nil
 	}
-	user, err := userconfig.Load(p.home)
+	p.mu.Lock()
+	known := p.last.build == build && p.last.shared == wish.Shared
+	list := p.last.list
+	p.mu.Unlock()
+	if !known {
+		list = p.find(build, wish)
+		p.mu.Lock()
+		p.last = tiersOfBuild{build, wish.Shared, list}
+		p.mu.Unlock()
+	}
+	return list
+}
+
+// tiersOfBuild are the places that the last build may use.
+type tiersOfBuild struct {
+	build  string
+	shared bool
+	list   []tier
+}
+
+func (p *tiers) find(build string, wish ipc.Sharing) (list []tier) {
+	user, err := userconfig.Load(p.cfg.Home)
 	if err != nil {
-		p.log.Warn("no results are shared", "error", err) // whoever asked for the build was told
+		p.s.log.Warn("no results are shared", "error", err) // whoever asked for the build was told
 		return nil
 	}
-	var list []tier
 	if user.Cache.Shared || wish.Shared {
 		list = append(list, sharedStore{p.openShared(user.Cache)})
+	}
+	if r := p.openRemote(build); r != nil {
+		list = append(list, r)
 	}
 	return list
 }
@@ -89,7 +119,7 @@ func (p *tiers) openShared(c userconfig.Cache) *cache.Store {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.shared == nil {
-		p.shared = cache.Open(SharedDir(p.home), cache.Options{MaxBytes: c.MaxBytes(), TTL: c.TTL(), Log: p.log})
+		p.shared = cache.Open(SharedDir(p.cfg.Home), cache.Options{MaxBytes: c.MaxBytes(), TTL: c.TTL(), Log: p.cfg.Log})
 	}
 	return p.shared
 }
@@ -103,7 +133,7 @@ func (p *tiers) published() {
 
 // refuse counts a result that stays in this folder, or a command whose results do.
 func (p *tiers) refuse(id, why string) {
-	p.log.Debug("not shared", "id", id, "reason", why)
+	p.s.log.Debug("not shared", "id", id, "reason", why)
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if _, known := p.kept[why]; known || len(p.kept) < maxKeptReasons {
@@ -113,16 +143,16 @@ func (p *tiers) refuse(id, why string) {
 
 // stats are the numbers of the places that are in use.
 func (p *tiers) stats() (list []ipc.TierStats) {
-	if p.home == "" {
-		return nil
-	}
-	p.of(ipc.Sharing{}) // the user's file may want a place that no request has wanted yet
+	p.find("", ipc.Sharing{}) // the files may want a place that no request has wanted yet
 	if s := p.opened(); s != nil {
 		st := s.Stats()
 		list = append(list, ipc.TierStats{
 			Name: ipc.TierShared, Place: s.Dir(), Bytes: st.Bytes, MaxBytes: st.MaxBytes, Entries: st.Entries,
 			Hits: st.Hits, Misses: st.Misses, Stored: st.Stored, SavedSeconds: st.SavedSeconds,
 		})
+	}
+	if c := p.remotes.Client(); c != nil {
+		list = append(list, remoteStats(c.Health()))
 	}
 	return list
 }
@@ -142,6 +172,12 @@ func (p *tiers) opened() *cache.Store {
 }
 
 func (p *tiers) close() {
+	_ = p.remotes.Close() // always nil
+	p.mu.Lock()
+	if p.remote != nil {
+		_ = os.RemoveAll(p.remote.dir)
+	}
+	p.mu.Unlock()
 	if s := p.opened(); s != nil {
 		_ = s.Close() // always nil
 	}

@@ -192,13 +192,13 @@ func TestAuditSampling(t *testing.T) {
 	a := newAuditor(nil, 0, 0)
 	a.active = 1 // nothing is begun
 	for range 20 * auditEvery {
-		a.hit(func() suspect { return suspect{} })
+		a.hit(false, func() suspect { return suspect{} })
 	}
 	if n := len(a.suspects); n != 20 {
 		t.Errorf("%d of %d hits", n, 20*auditEvery)
 	}
 	never := newAuditor(nil, -1, 0)
-	never.hit(func() suspect { t.Error("audited"); return suspect{} })
+	never.hit(false, func() suspect { t.Error("audited"); return suspect{} })
 }
 
 // Hits of links and archives are made again as well.

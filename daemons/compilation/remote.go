@@ -1,0 +1,97 @@
+package compilation
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/RepliBuild/replibuild/internal/atomicfile"
+	"github.com/RepliBuild/replibuild/ipc"
+	"github.com/RepliBuild/replibuild/remotecache"
+)
+
+// openRemote is the server that counts now, nil if there is none. A new build has a new
+// budget of lost time.
+func (p *tiers) openRemote(build string) *remoteTier {
+	if p.cfg.Remote == nil || p.remoteOff() != "" {
+		return nil
+	}
+	c := p.cfg.Remote()
+	client := p.remotes.Use(c, remotecache.Options{Notify: p.s.warn, Log: p.s.log})
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if client == nil {
+		p.remote = nil
+		return nil
+	}
+	if p.remote == nil || p.remote.client != client {
+		dir, err := os.MkdirTemp("", "replibuild-remote-")
+		if err != nil {
+			p.s.log.Warn("the remote cache is not used", "error", err)
+			return nil
+		}
+		p.remote = newRemoteTier(client, c.Upload, uploadOrigin(p.cfg.CI), dir, p.s.store)
+	}
+	if build != "" {
+		client.BeginBuild()
+	}
+	return p.remote
+}
+
+// uploadOrigin is what others are told of who made a result.
+func uploadOrigin(ci bool) string {
+	if ci {
+		return "uploaded by CI"
+	}
+	return "uploaded by a developer"
+}
+
+// remoteStats are the numbers of a server.
+func remoteStats(h remotecache.Health) ipc.TierStats {
+	return ipc.TierStats{
+		Name: ipc.TierRemote, Place: h.URL, Hits: h.Hits, Misses: h.Misses, Stored: h.Stored,
+		State: h.State, Why: h.Why, MayWrite: h.MayWrite, WhyNot: h.WhyNot, Latency: h.Latency.Seconds(),
+		Queue: h.QueueLength, QueueBytes: h.QueueBytes, FetchedBytes: h.FetchedBytes, StoredBytes: h.StoredBytes,
+	}
+}
+
+// offFile is the file beside the state whose text says why the server is not used any more.
+func (p *tiers) offFile() string {
+	if p.cfg.StateFile == "" {
+		return ""
+	}
+	return filepath.Join(filepath.Dir(p.cfg.StateFile), "remote-off")
+}
+
+// remoteOff says why the server was turned off for the project, "" if it was not. Whoever
+// deletes the file turns it on again.
+func (p *tiers) remoteOff() string {
+	if file := p.offFile(); file != "" {
+		text, _ := os.ReadFile(file) // mostly there is none
+		return strings.TrimSpace(string(text))
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.off
+}
+
+// turnRemoteOff has the project use its server no more, also after a restart: two compiles
+// here have agreed with each other and not with what it gave.
+func (p *tiers) turnRemoteOff(why string) {
+	p.mu.Lock()
+	p.off, p.remote, p.last = why, nil, tiersOfBuild{}
+	p.mu.Unlock()
+	p.remotes.Use(remotecache.Config{}, remotecache.Options{})
+	if file := p.offFile(); file != "" {
+		if err := atomicfile.Write(file, []byte(why+"\n")); err != nil {
+			p.s.log.Warn("the remote cache is off until the daemon ends only", "error", err)
+		}
+	}
+}
+
+// warn tells what the next build, and who listens now, should know.
+func (s *Service) warn(text string) {
+	s.auditor.mu.Lock()
+	defer s.auditor.mu.Unlock()
+	s.auditor.announce(ipc.Notice{Level: "warning", Code: ipc.CodeUnavailable, Message: text})
+}
