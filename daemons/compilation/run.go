@@ -72,7 +72,7 @@ func (s *Service) Run(ctx context.Context, req ipc.RunRequest, report func(ipc.R
 	}
 	reporter := newReporter(w.view, req.Actions, report)
 	w.buildDir, w.started, w.trace, w.timeTrace = req.BuildDir, reporter.start, req.Trace, req.TimeTrace
-	w.tiers, w.roots = s.tiers.of(req.Build, req.Sharing), portable.NewRoots(append([]string{w.root}, req.Sharing.Roots...)...)
+	w.tiers, w.roots = s.tiers.of(req.Build, req.Sharing), rootsOf(w, req.Sharing)
 	r := &run{
 		work: w, req: &req, reporter: reporter,
 		compilers: make([]*compiler, len(req.Commands)), turns: process.NewSequencer(len(req.Actions)),
@@ -86,6 +86,11 @@ func (s *Service) Run(ctx context.Context, req ipc.RunRequest, report func(ipc.R
 		return reply, cancelledError(ctx, req.Build)
 	}
 	return reply, nil
+}
+
+// rootsOf are the folders whose names must not matter beyond the project's cache.
+func rootsOf(w *work, wish ipc.Sharing) portable.Roots {
+	return portable.NewRoots(append([]string{w.root}, wish.Roots...)...).WithHome(ipc.EnvValue(w.env, "HOME"))
 }
 
 // cancelledError is what a request returns that was ended from outside.

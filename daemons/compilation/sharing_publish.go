@@ -63,11 +63,17 @@ func (w *work) offer(t *attempt, e *cache.Entry, set snapshot.InputSet) {
 	}
 	switch {
 	case len(c.to) == 0:
-	case t.share.mapped || c.proof == nil:
+	case t.share.mapped && !readsHome(paths) || c.proof == nil:
 		w.s.publish(c)
 	default:
 		w.s.auditor.prove(c)
 	}
+}
+
+// readsHome reports whether a path set has a file in the home folder, which a prefix map over
+// the project does not hide.
+func readsHome(paths cache.InputSet) bool {
+	return slices.ContainsFunc(paths.Inputs, func(f cache.Input) bool { return portable.InHome(f.Path) })
 }
 
 // publish stores a candidate in the places beyond the project's cache. Its outputs must not

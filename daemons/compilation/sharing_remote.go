@@ -5,14 +5,12 @@ import (
 	"compress/gzip"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
-	"strings"
 	"sync"
 
 	"github.com/RepliBuild/replibuild/cache"
@@ -119,9 +117,6 @@ func (r *remoteTier) wants(key cache.Digest) bool {
 
 // store hands an entry to the client, which uploads it in the background.
 func (r *remoteTier) store(index cache.Digest, paths cache.InputSet, e *cache.Entry, files map[string]*os.File) error {
-	if name := inHome(paths); name != "" {
-		return errors.New(name + " lies in the home folder of a user")
-	}
 	set, err := r.writePathSet(paths)
 	if err != nil {
 		return err
@@ -220,29 +215,4 @@ func readPathSet(file string) (set cache.InputSet, err error) {
 		return set, fmt.Errorf("%s is no path set", file)
 	}
 	return set, nil
-}
-
-// inHome names a path of a set that lies in the home folder of a user, "" if none does: others
-// need not know these names, and their home folders are elsewhere. The roots are markers by
-// now.
-func inHome(paths cache.InputSet) string {
-	is := func(p string) bool {
-		return strings.HasPrefix(p, "/home/") || p == "/root" || strings.HasPrefix(p, "/root/")
-	}
-	for _, f := range paths.Inputs {
-		if is(f.Path) {
-			return f.Path
-		}
-	}
-	for _, m := range paths.Misses {
-		if is(m.Dir) {
-			return m.Dir
-		}
-	}
-	for _, l := range paths.Listings {
-		if is(l.Dir) {
-			return l.Dir
-		}
-	}
-	return ""
 }

@@ -6,7 +6,7 @@ import (
 )
 
 // Compile says what is known of a compile with these arguments, without its source and
-// output: mapped, that a prefix map hides each root; why, a reason for which its result must
+// output: mapped, that a prefix map hides each root but the home folder; why, a reason for which its result must
 // not serve in another folder, "" if there is none.
 //
 // The list of accepted options is closed: what is not on it is refused. Options that put
@@ -32,7 +32,7 @@ func Compile(args []string, roots Roots) (mapped bool, why string) {
 	}
 	mapped = true
 	for _, root := range roots.list {
-		mapped = mapped && hidden[root.path]
+		mapped = mapped && (root.home || hidden[root.path])
 	}
 	return mapped, ""
 }

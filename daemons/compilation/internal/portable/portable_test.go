@@ -32,6 +32,26 @@ func TestMark(t *testing.T) {
 	}
 }
 
+func TestHome(t *testing.T) {
+	t.Parallel()
+	here, there := NewRoots("/home/a/work").WithHome("/home/a/"), NewRoots("/w").WithHome("/root")
+	marked := here.Mark("/home/a/bin:/home/a/work/x:/home/ab")
+	if got, want := there.Expand(marked), "/root/bin:/w/x:/home/ab"; got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+	if !InHome(here.Mark("/home/a/include/x.h")) || InHome(here.Mark("/home/a/work/x.h")) {
+		t.Error("what lies in the home folder is not told from what lies in the project")
+	}
+	if mapped, _ := Compile([]string{"-ffile-prefix-map=/home/a/work=/_/n"}, here); !mapped {
+		t.Error("the home folder needs a map of its own")
+	}
+	for _, none := range []string{"", "/", "relative"} {
+		if got := NewRoots("/w").WithHome(none); len(got.list) != 1 {
+			t.Errorf("%q is a home folder", none)
+		}
+	}
+}
+
 func TestTemplate(t *testing.T) {
 	t.Parallel()
 	roots := NewRoots("/w/one")

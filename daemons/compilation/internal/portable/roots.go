@@ -10,7 +10,10 @@ import (
 // Roots are the folders whose names must not matter.
 type Roots struct{ list []root }
 
-type root struct{ path, marker string }
+type root struct {
+	path, marker string
+	home         bool
+}
 
 // NewRoots takes absolute folders, of which the same one has the same place in the list in
 // each tree: the project's first, then the source folder of a build folder. Empty and equal
@@ -23,11 +26,31 @@ func NewRoots(folders ...string) Roots {
 			continue
 		}
 		// No name of a file and no argument contains a zero byte.
-		r.list = append(r.list, root{path, "\x00" + strconv.Itoa(i) + "\x00"})
+		r.list = append(r.list, root{path: path, marker: "\x00" + strconv.Itoa(i) + "\x00"})
 	}
+	return r.sorted()
+}
+
+// homeMarker stands for the home folder of a user.
+const homeMarker = "\x00h\x00"
+
+// WithHome returns the roots and the home folder of a user, which is another one for the next
+// user. Compilers look into it where a PATH leads there. "" and "/" are left out.
+func (r Roots) WithHome(home string) Roots {
+	home = strings.TrimRight(home, "/")
+	if home == "" || !strings.HasPrefix(home, "/") || slices.ContainsFunc(r.list, func(o root) bool { return o.path == home }) {
+		return r
+	}
+	return Roots{append(slices.Clone(r.list), root{path: home, marker: homeMarker, home: true})}.sorted()
+}
+
+func (r Roots) sorted() Roots {
 	slices.SortStableFunc(r.list, func(a, b root) int { return cmp.Compare(len(b.path), len(a.path)) })
 	return r
 }
+
+// InHome reports whether a marked path lies in the home folder.
+func InHome(marked string) bool { return strings.HasPrefix(marked, homeMarker) }
 
 // Mark replaces the roots in a text by their markers, the longest first. A root counts where
 // no longer name contains it: "/a/b" is in "/a/b/c" and in "X=/a/b", not in "/a/bc" or
