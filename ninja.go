@@ -27,6 +27,7 @@ type NinjaRunner struct {
 	build string // ID of the build
 
 	mu      sync.Mutex
+	asking  []func() // each ends a search for doubts, and waits for its end
 	opened  bool
 	project *Project
 	wiring  *wiring
@@ -45,6 +46,9 @@ func NewNinjaRunner(other ninjabuild.Runner) *NinjaRunner {
 func (r *NinjaRunner) Close() error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	for _, end := range r.asking {
+		end()
+	}
 	if r.wiring == nil {
 		return nil
 	}
@@ -53,28 +57,57 @@ func (r *NinjaRunner) Close() error {
 
 // Doubts implements [ninjabuild.Doubter] for a folder that has a set already. It starts no
 // daemon: where discovery's does not run, this process looks at all recorded files.
-func (r *NinjaRunner) Doubts(ctx context.Context, dir string, env []string, made func(output string) bool) func(output string) ipc.Reason {
+func (r *NinjaRunner) Doubts(ctx context.Context, dir string, env []string) ninjabuild.Doubts {
 	root, err := filepath.Abs(dir)
 	if err != nil || forTrial(root) {
-		return nil
+		return ninjabuild.Doubts{}
 	}
+	ctx, cancel := context.WithCancel(ctx)
+	ready := make(chan struct{})
+	var answer doubtsAnswer
+	var done func() error
+	go func() {
+		defer close(ready)
+		answer, done = findDoubts(ctx, root, env)
+	}()
+	end := sync.OnceFunc(func() {
+		cancel()
+		<-ready
+		done()
+	})
+	r.mu.Lock()
+	r.asking = append(r.asking, end)
+	r.mu.Unlock()
+	return ninjabuild.Doubts{Ready: ready, Answer: func(made func(output string) bool) func(output string) ipc.Reason {
+		<-ready
+		defer end()
+		if answer == nil {
+			return nil
+		}
+		return answer(made)
+	}}
+}
+
+// findDoubts asks the set of a build folder, if it has recorded any edge. done ends what the
+// answer needs.
+func findDoubts(ctx context.Context, root string, env []string) (answer doubtsAnswer, done func() error) {
+	done = func() error { return nil }
 	p, err := OpenBuildFolder(root, Options{Env: env})
 	if err != nil {
-		return nil
+		return nil, done
 	}
 	if _, err := os.Stat(filepath.Join(p.paths.StateDir(), ninjaVariablesFile)); err != nil {
-		return nil // no edge was recorded
+		return nil, done // no edge was recorded
 	}
 	w := newWiring(p, nil)
-	defer w.close()
 	if p.supervisor().Alive(ipc.NameDiscovery) && p.supervisor().Unfit(caller.Own(), ipc.NameDiscovery) == nil {
-		return newNinjaRecords(p, w.discoveryClient()).doubts(ctx, env, made)
+		return newNinjaRecords(p, w.discoveryClient()).doubts(ctx, env), w.close
 	}
 	local, err := w.discovery(ctx, false)
 	if err != nil {
-		return nil
+		return nil, w.close
 	}
-	return newNinjaRecords(p, keep(w, local)).doubts(ctx, env, made)
+	return newNinjaRecords(p, keep(w, local)).doubts(ctx, env), w.close
 }
 
 // Run implements [ninjabuild.Runner].

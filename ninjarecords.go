@@ -101,35 +101,48 @@ func (r *ninjaRecords) save() error {
 	return atomicfile.Write(r.file, data)
 }
 
-// doubts asks discovery what has changed, and returns what speaks against an output, a
-// reason without a text if nothing does. Records of outputs that no edge makes any more are forgotten.
-func (r *ninjaRecords) doubts(ctx context.Context, env []string, made func(output string) bool) func(output string) ipc.Reason {
+// doubts asks discovery what has changed. The function that it returns says what speaks
+// against an output, a reason without a text if nothing does; it forgets the records of
+// outputs that are not made any more. It is nil if discovery does not answer.
+func (r *ninjaRecords) doubts(ctx context.Context, env []string) doubtsAnswer {
 	reply, err := r.discovery.Sync(ctx, ipc.SyncRequest{})
 	if err != nil {
 		return nil
 	}
+	changes := r.asked.Changed(environment.New(env))
 	dirty := make(map[string]ipc.Reason, len(reply.Dirty))
-	var gone []string
 	for _, n := range reply.Dirty {
 		output := strings.TrimPrefix(n.ID, edgePrefix)
 		dirty[output] = doubtOf(output, n.Causes)
+	}
+	return func(made func(output string) bool) func(output string) ipc.Reason {
+		r.forget(ctx, dirty, made)
+		return func(output string) ipc.Reason {
+			why, isDirty := dirty[output]
+			if isDirty {
+				return why
+			}
+			if change, changed := changes[r.asked.SetOf(edgePrefix+output)]; changed {
+				return words.Environment(change)
+			}
+			return ipc.Reason{}
+		}
+	}
+}
+
+// doubtsAnswer is the function Answer of [ninjabuild.Doubts].
+type doubtsAnswer func(made func(output string) bool) func(output string) ipc.Reason
+
+// forget drops the records of dirty outputs that no edge makes any more.
+func (r *ninjaRecords) forget(ctx context.Context, dirty map[string]ipc.Reason, made func(output string) bool) {
+	var gone []string
+	for output := range dirty {
 		if !made(output) {
-			gone = append(gone, n.ID)
+			gone = append(gone, edgePrefix+output)
 		}
 	}
 	if len(gone) > 0 {
 		_, _ = r.discovery.Record(ctx, ipc.RecordRequest{Forget: gone})
-	}
-	changes := r.asked.Changed(environment.New(env))
-	return func(output string) ipc.Reason {
-		why, isDirty := dirty[output]
-		if isDirty {
-			return why
-		}
-		if change, changed := changes[r.asked.SetOf(edgePrefix+output)]; changed {
-			return words.Environment(change)
-		}
-		return ipc.Reason{}
 	}
 }
 
