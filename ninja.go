@@ -6,6 +6,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -31,8 +32,9 @@ type NinjaRunner struct {
 	opened  bool
 	project *Project
 	wiring  *wiring
-	service ipc.Compilation // nil = everything by the other runner
-	records *ninjaRecords   // nil = none are kept
+	service ipc.Compilation   // nil = everything by the other runner
+	records *ninjaRecords     // nil = none are kept
+	sets    map[string]string // by action: what discovery knows its inputs by
 	chains  map[string]*ipc.Toolchain
 }
 
@@ -52,6 +54,7 @@ func (r *NinjaRunner) Close() error {
 	if r.wiring == nil {
 		return nil
 	}
+	r.records.wait()
 	return errors.Join(r.records.save(), r.wiring.close())
 }
 
@@ -64,16 +67,19 @@ func (r *NinjaRunner) Doubts(ctx context.Context, dir string, env []string) ninj
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	ready := make(chan struct{})
-	var answer doubtsAnswer
-	var done func() error
+	var found ninjaDoubts
+	records := r.recordsSoFar()
 	go func() {
 		defer close(ready)
-		answer, done = findDoubts(ctx, root, env)
+		records.wait() // of a build that made the manifest again
+		found = findDoubts(ctx, root, env)
 	}()
 	end := sync.OnceFunc(func() {
 		cancel()
 		<-ready
-		done()
+		if found.close != nil {
+			found.close()
+		}
 	})
 	r.mu.Lock()
 	r.asking = append(r.asking, end)
@@ -81,33 +87,36 @@ func (r *NinjaRunner) Doubts(ctx context.Context, dir string, env []string) ninj
 	return ninjabuild.Doubts{Ready: ready, Answer: func(made func(output string) bool) func(output string) ipc.Reason {
 		<-ready
 		defer end()
-		if answer == nil {
-			return nil
-		}
-		return answer(made)
+		r.mu.Lock()
+		r.sets = found.sets
+		r.mu.Unlock()
+		return found.against(ctx, made)
 	}}
 }
 
-// findDoubts asks the set of a build folder, if it has recorded any edge. done ends what the
-// answer needs.
-func findDoubts(ctx context.Context, root string, env []string) (answer doubtsAnswer, done func() error) {
-	done = func() error { return nil }
+func (r *NinjaRunner) recordsSoFar() *ninjaRecords {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.records
+}
+
+// findDoubts asks the set of a build folder, if it has recorded any edge.
+func findDoubts(ctx context.Context, root string, env []string) (found ninjaDoubts) {
 	p, err := OpenBuildFolder(root, Options{Env: env})
 	if err != nil {
-		return nil, done
+		return found
 	}
 	if _, err := os.Stat(filepath.Join(p.paths.StateDir(), ninjaVariablesFile)); err != nil {
-		return nil, done // no edge was recorded
+		return found // no edge was recorded
 	}
 	w := newWiring(p, nil)
 	if p.supervisor().Alive(ipc.NameDiscovery) && p.supervisor().Unfit(caller.Own(), ipc.NameDiscovery) == nil {
-		return newNinjaRecords(p, w.discoveryClient()).doubts(ctx, env), w.close
+		found = newNinjaRecords(p, w.discoveryClient()).doubts(ctx, env)
+	} else if local, err := w.discovery(ctx, false); err == nil {
+		found = newNinjaRecords(p, keep(w, local)).doubts(ctx, env)
 	}
-	local, err := w.discovery(ctx, false)
-	if err != nil {
-		return nil, w.close
-	}
-	return newNinjaRecords(p, keep(w, local)).doubts(ctx, env), w.close
+	found.close = w.close
+	return found
 }
 
 // Run implements [ninjabuild.Runner].
@@ -136,7 +145,7 @@ func (r *NinjaRunner) Run(ctx context.Context, c ninjabuild.Command) ninjabuild.
 		return ninjabuild.Result{Output: []byte(result.Diagnostics), Code: result.Exit, Service: &result}
 	}
 	renew(req.Root, c, began)
-	r.records.add(ctx, c, track)
+	r.records.add(ctx, map[string]ninjabuild.Command{known.Action.ID: c}, track)
 	return ninjabuild.Result{Output: []byte(result.Diagnostics), Service: &result}
 }
 
@@ -146,13 +155,18 @@ func runOne(ctx context.Context, service ipc.Compilation, req ipc.RunRequest) (r
 		for _, done := range p.Finished {
 			result = done
 		}
-		track.Files = append(track.Files, p.Track.Files...) // numbers go on from message to message
-		track.Misses = append(track.Misses, p.Track.Misses...)
-		track.Listings = append(track.Listings, p.Track.Listings...)
-		track.Variables = append(track.Variables, p.Track.Variables...)
-		track.Nodes = append(track.Nodes, p.Track.Nodes...)
+		addTrack(&track, p.Track)
 	})
 	return result, track, err
+}
+
+// addTrack adds what a message brings: its numbers go on from those of the message before.
+func addTrack(all *ipc.Track, news ipc.Track) {
+	all.Files = append(all.Files, news.Files...)
+	all.Misses = append(all.Misses, news.Misses...)
+	all.Listings = append(all.Listings, news.Listings...)
+	all.Variables = append(all.Variables, news.Variables...)
+	all.Nodes = append(all.Nodes, news.Nodes...)
 }
 
 // takeOver makes a service of this process in place of a daemon that is gone, for the rest
@@ -186,30 +200,55 @@ func renew(root string, c ninjabuild.Command, began time.Time) {
 	}
 }
 
-// request makes the request for a command. The service is nil if it cannot be had.
+// request makes the request for one command. The service is nil if it cannot be had.
 func (r *NinjaRunner) request(ctx context.Context, c ninjabuild.Command, known ninjabuild.Recognised) (ipc.RunRequest, ipc.Compilation) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	req := r.newRequest(ctx, c)
+	if r.service == nil || !r.addAction(ctx, &req, c, known) {
+		return req, nil
+	}
+	return req, r.service
+}
+
+// newRequest opens the service if that was not tried yet, and makes a request without
+// actions.
+func (r *NinjaRunner) newRequest(ctx context.Context, c ninjabuild.Command) ipc.RunRequest {
 	if !r.opened {
 		r.opened = true
 		r.open(ctx, c)
 	}
 	if r.service == nil {
-		return ipc.RunRequest{}, nil
+		return ipc.RunRequest{}
 	}
+	return ipc.RunRequest{Build: r.build, Root: r.project.Root(), BuildDir: ".", Env: c.Env, Caller: caller.Own()}
+}
+
+// addAction adds a command to a request, and reports whether it can be.
+func (r *NinjaRunner) addAction(ctx context.Context, req *ipc.RunRequest, c ninjabuild.Command, known ninjabuild.Recognised) bool {
 	chain := r.toolchain(ctx, c, known.Program)
 	if chain == nil {
-		return ipc.RunRequest{}, nil
+		return false
 	}
-	command := known.Command
+	command, action := known.Command, ipc.RunAction{Action: known.Action, Set: r.sets[known.Action.ID]}
 	command.Lang = "c++" // the driver that was named is the first of its toolchain
 	if chain.CC == chain.CXX && filepath.Ext(known.Action.Source) == ".c" {
 		command.Lang = "c"
 	}
-	return ipc.RunRequest{
-		Build: r.build, Root: r.project.Root(), BuildDir: ".", Env: c.Env, Caller: caller.Own(),
-		Toolchains: []ipc.Toolchain{*chain}, Commands: []ipc.Command{command}, Actions: []ipc.RunAction{{Action: known.Action}},
-	}, r.service
+	command.Toolchain = slices.IndexFunc(req.Toolchains, func(t ipc.Toolchain) bool { return t.Equal(*chain) })
+	if command.Toolchain < 0 {
+		command.Toolchain, req.Toolchains = len(req.Toolchains), append(req.Toolchains, *chain)
+	}
+	action.Command = slices.IndexFunc(req.Commands, func(other ipc.Command) bool { return sameCommand(other, command) })
+	if action.Command < 0 {
+		action.Command, req.Commands = len(req.Commands), append(req.Commands, command)
+	}
+	req.Actions = append(req.Actions, action)
+	return true
+}
+
+func sameCommand(a, b ipc.Command) bool {
+	return a.Toolchain == b.Toolchain && a.Lang == b.Lang && slices.Equal(a.Args, b.Args) && slices.Equal(a.Libs, b.Libs)
 }
 
 // open opens the set of the build folder. What fails leaves everything to the other runner.

@@ -41,6 +41,15 @@ type Runner interface {
 	Run(ctx context.Context, c Command) Result
 }
 
+// Restorer is a Runner that may know the result of a command already.
+type Restorer interface {
+	// Restore makes the outputs of those commands whose result is known, without running
+	// anything. It calls done once for each command, in any order, one call after the other,
+	// before it returns: made says whether the outputs were made, as [Runner] would have made
+	// them. A command whose outputs were not made is to be run.
+	Restore(ctx context.Context, commands []Command, done func(i int, r Result, made bool))
+}
+
 // Interrupt is the cause of a context that a signal ended.
 type Interrupt struct{ Signal int }
 
