@@ -11,7 +11,7 @@ import (
 // Restore implements [ninjabuild.Restorer]: the commands that are recognised go to the
 // service in one request, which looks at each file that they read once and runs nothing.
 // Results that come without an answer of the service, such as after its end, are none.
-func (r *NinjaRunner) Restore(ctx context.Context, commands []ninjabuild.Command, done func(i int, result ninjabuild.Result, made bool)) {
+func (r *NinjaRunner) Restore(ctx context.Context, commands []ninjabuild.Command, done func(i int, result ninjabuild.Result, known bool)) {
 	open := map[string]int{} // by action: the command whose result is awaited
 	defer func() {
 		for _, i := range open {
@@ -26,7 +26,7 @@ func (r *NinjaRunner) Restore(ctx context.Context, commands []ninjabuild.Command
 		return
 	}
 	began := time.Now()
-	made := map[string]ninjabuild.Command{}
+	restored := map[string]ninjabuild.Command{}
 	var track ipc.Track
 	_, _ = service.Run(ctx, req, func(p ipc.RunProgress) {
 		for _, result := range p.Finished {
@@ -40,12 +40,12 @@ func (r *NinjaRunner) Restore(ctx context.Context, commands []ninjabuild.Command
 				continue
 			}
 			renew(req.Root, commands[i], began)
-			made[result.ID] = commands[i]
+			restored[result.ID] = commands[i]
 			done(i, ninjabuild.Result{Output: []byte(result.Diagnostics), Service: &result}, true)
 		}
 		addTrack(&track, p.Track)
 	})
-	r.records.add(ctx, made, track)
+	r.records.add(ctx, restored, track)
 }
 
 // lookUp makes a request for all commands that are recognised, and fills in which those are.

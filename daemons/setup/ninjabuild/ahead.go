@@ -63,8 +63,8 @@ func (b *builder) askAhead(ctx context.Context) error {
 	}
 	b.ahead.asked, b.ahead.batch, b.ahead.hits = len(edges), len(edges), 0
 	b.ahead.asking.Go(func() {
-		restorer.Restore(ctx, commands, func(i int, r Result, made bool) {
-			b.ended <- ended{edge: edges[i], result: r, missed: !made}
+		restorer.Restore(ctx, commands, func(i int, r Result, known bool) {
+			b.ended <- ended{edge: edges[i], result: r, missed: !known}
 		})
 	})
 	return nil

@@ -43,11 +43,10 @@ type Runner interface {
 
 // Restorer is a Runner that may know the result of a command already.
 type Restorer interface {
-	// Restore makes the outputs of those commands whose result is known, without running
-	// anything. It calls done once for each command, in any order, one call after the other,
-	// before it returns: made says whether the outputs were made, as [Runner] would have made
-	// them. A command whose outputs were not made is to be run.
-	Restore(ctx context.Context, commands []Command, done func(i int, r Result, made bool))
+	// Restore gives the results of those commands that it knows, with their outputs in place,
+	// without running anything. It calls done once for each command, in any order, one call
+	// after the other, before it returns. A command whose result is not known is to be run.
+	Restore(ctx context.Context, commands []Command, done func(i int, r Result, known bool))
 }
 
 // Interrupt is the cause of a context that a signal ended.
