@@ -226,14 +226,18 @@ func (r *NinjaRunner) newRequest(ctx context.Context, c ninjabuild.Command) ipc.
 
 // addAction adds a command to a request, and reports whether it can be.
 func (r *NinjaRunner) addAction(ctx context.Context, req *ipc.RunRequest, c ninjabuild.Command, known ninjabuild.Recognised) bool {
-	chain := r.toolchain(ctx, c, known.Program)
+	chain := r.toolchain(ctx, c, known)
 	if chain == nil {
 		return false
 	}
 	command, action := known.Command, ipc.RunAction{Action: known.Action, Set: r.sets[known.Action.ID]}
-	command.Lang = "c++" // the driver that was named is the first of its toolchain
-	if chain.CC == chain.CXX && filepath.Ext(known.Action.Source) == ".c" {
+	switch {
+	case known.Archiver:
+		command.Lang = ""
+	case chain.CC == chain.CXX && filepath.Ext(known.Action.Source) == ".c":
 		command.Lang = "c"
+	default:
+		command.Lang = "c++" // the driver that was named is the first of its toolchain
 	}
 	command.Toolchain = slices.IndexFunc(req.Toolchains, func(t ipc.Toolchain) bool { return t.Equal(*chain) })
 	if command.Toolchain < 0 {
@@ -291,24 +295,28 @@ func (p *Project) unfitFor(ctx context.Context) error {
 	return p.supervisor().Unfit(caller.Own(), needed...)
 }
 
-// toolchain describes a driver, nil if it is none. The first time asks the driver itself;
-// later builds know it from the state in the build folder.
-func (r *NinjaRunner) toolchain(ctx context.Context, c ninjabuild.Command, driver string) *ipc.Toolchain {
-	chain, known := r.chains[driver]
-	if known {
+// toolchain describes a driver or an archiver, nil if it is none. The first time asks the
+// program itself; later builds know it from the state in the build folder.
+func (r *NinjaRunner) toolchain(ctx context.Context, c ninjabuild.Command, known ninjabuild.Recognised) *ipc.Toolchain {
+	chain, found := r.chains[known.Program]
+	if found {
 		return chain
 	}
-	if strings.ContainsAny(driver, " \t'\"\\") {
+	if strings.ContainsAny(known.Program, " \t'\"\\") {
 		return nil // where a driver may be named, it may have arguments
+	}
+	ask := ipc.ToolchainRequest{Env: c.Env, Compiler: known.Program}
+	if known.Archiver {
+		ask.Compiler, ask.Archiver = "", known.Program
 	}
 	setup := r.wiring.setup()
 	defer setup.Close()
-	reply, err := setup.Toolchain(ctx, ipc.ToolchainRequest{Env: c.Env, Compiler: driver})
+	reply, err := setup.Toolchain(ctx, ask)
 	if err == nil && len(reply.Toolchains) == 1 {
 		chain = &reply.Toolchains[0]
 	}
 	if ctx.Err() == nil {
-		r.chains[driver] = chain
+		r.chains[known.Program] = chain
 	}
 	return chain
 }
