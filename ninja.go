@@ -6,6 +6,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -27,11 +28,13 @@ type NinjaRunner struct {
 	build string // ID of the build
 
 	mu      sync.Mutex
+	asking  []func() // each ends a search for doubts, and waits for its end
 	opened  bool
 	project *Project
 	wiring  *wiring
-	service ipc.Compilation // nil = everything by the other runner
-	records *ninjaRecords   // nil = none are kept
+	service ipc.Compilation   // nil = everything by the other runner
+	records *ninjaRecords     // nil = none are kept
+	sets    map[string]string // by action: what discovery knows its inputs by
 	chains  map[string]*ipc.Toolchain
 }
 
@@ -45,36 +48,75 @@ func NewNinjaRunner(other ninjabuild.Runner) *NinjaRunner {
 func (r *NinjaRunner) Close() error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	for _, end := range r.asking {
+		end()
+	}
 	if r.wiring == nil {
 		return nil
 	}
+	r.records.wait()
 	return errors.Join(r.records.save(), r.wiring.close())
 }
 
 // Doubts implements [ninjabuild.Doubter] for a folder that has a set already. It starts no
 // daemon: where discovery's does not run, this process looks at all recorded files.
-func (r *NinjaRunner) Doubts(ctx context.Context, dir string, env []string, made func(output string) bool) func(output string) ipc.Reason {
+func (r *NinjaRunner) Doubts(ctx context.Context, dir string, env []string) ninjabuild.Doubts {
 	root, err := filepath.Abs(dir)
 	if err != nil || forTrial(root) {
-		return nil
+		return ninjabuild.Doubts{}
 	}
+	ctx, cancel := context.WithCancel(ctx)
+	ready := make(chan struct{})
+	var found ninjaDoubts
+	records := r.recordsSoFar()
+	go func() {
+		defer close(ready)
+		records.wait() // of a build that made the manifest again
+		found = findDoubts(ctx, root, env)
+	}()
+	end := sync.OnceFunc(func() {
+		cancel()
+		<-ready
+		if found.close != nil {
+			found.close()
+		}
+	})
+	r.mu.Lock()
+	r.asking = append(r.asking, end)
+	r.mu.Unlock()
+	return ninjabuild.Doubts{Ready: ready, Answer: func(made func(output string) bool) func(output string) ipc.Reason {
+		<-ready
+		defer end()
+		r.mu.Lock()
+		r.sets = found.sets
+		r.mu.Unlock()
+		return found.against(ctx, made)
+	}}
+}
+
+func (r *NinjaRunner) recordsSoFar() *ninjaRecords {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.records
+}
+
+// findDoubts asks the set of a build folder, if it has recorded any edge.
+func findDoubts(ctx context.Context, root string, env []string) (found ninjaDoubts) {
 	p, err := OpenBuildFolder(root, Options{Env: env})
 	if err != nil {
-		return nil
+		return found
 	}
 	if _, err := os.Stat(filepath.Join(p.paths.StateDir(), ninjaVariablesFile)); err != nil {
-		return nil // no edge was recorded
+		return found // no edge was recorded
 	}
 	w := newWiring(p, nil)
-	defer w.close()
 	if p.supervisor().Alive(ipc.NameDiscovery) && p.supervisor().Unfit(caller.Own(), ipc.NameDiscovery) == nil {
-		return newNinjaRecords(p, w.discoveryClient()).doubts(ctx, env, made)
+		found = newNinjaRecords(p, w.discoveryClient()).doubts(ctx, env)
+	} else if local, err := w.discovery(ctx, false); err == nil {
+		found = newNinjaRecords(p, keep(w, local)).doubts(ctx, env)
 	}
-	local, err := w.discovery(ctx, false)
-	if err != nil {
-		return nil
-	}
-	return newNinjaRecords(p, keep(w, local)).doubts(ctx, env, made)
+	found.close = w.close
+	return found
 }
 
 // Run implements [ninjabuild.Runner].
@@ -103,7 +145,7 @@ func (r *NinjaRunner) Run(ctx context.Context, c ninjabuild.Command) ninjabuild.
 		return ninjabuild.Result{Output: []byte(result.Diagnostics), Code: result.Exit, Service: &result}
 	}
 	renew(req.Root, c, began)
-	r.records.add(ctx, c, track)
+	r.records.add(ctx, map[string]ninjabuild.Command{known.Action.ID: c}, track)
 	return ninjabuild.Result{Output: []byte(result.Diagnostics), Service: &result}
 }
 
@@ -113,13 +155,18 @@ func runOne(ctx context.Context, service ipc.Compilation, req ipc.RunRequest) (r
 		for _, done := range p.Finished {
 			result = done
 		}
-		track.Files = append(track.Files, p.Track.Files...) // numbers go on from message to message
-		track.Misses = append(track.Misses, p.Track.Misses...)
-		track.Listings = append(track.Listings, p.Track.Listings...)
-		track.Variables = append(track.Variables, p.Track.Variables...)
-		track.Nodes = append(track.Nodes, p.Track.Nodes...)
+		addTrack(&track, p.Track)
 	})
 	return result, track, err
+}
+
+// addTrack adds what a message brings: its numbers go on from those of the message before.
+func addTrack(all *ipc.Track, news ipc.Track) {
+	all.Files = append(all.Files, news.Files...)
+	all.Misses = append(all.Misses, news.Misses...)
+	all.Listings = append(all.Listings, news.Listings...)
+	all.Variables = append(all.Variables, news.Variables...)
+	all.Nodes = append(all.Nodes, news.Nodes...)
 }
 
 // takeOver makes a service of this process in place of a daemon that is gone, for the rest
@@ -153,30 +200,59 @@ func renew(root string, c ninjabuild.Command, began time.Time) {
 	}
 }
 
-// request makes the request for a command. The service is nil if it cannot be had.
+// request makes the request for one command. The service is nil if it cannot be had.
 func (r *NinjaRunner) request(ctx context.Context, c ninjabuild.Command, known ninjabuild.Recognised) (ipc.RunRequest, ipc.Compilation) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	req := r.newRequest(ctx, c)
+	if r.service == nil || !r.addAction(ctx, &req, c, known) {
+		return req, nil
+	}
+	return req, r.service
+}
+
+// newRequest opens the service if that was not tried yet, and makes a request without
+// actions.
+func (r *NinjaRunner) newRequest(ctx context.Context, c ninjabuild.Command) ipc.RunRequest {
 	if !r.opened {
 		r.opened = true
 		r.open(ctx, c)
 	}
 	if r.service == nil {
-		return ipc.RunRequest{}, nil
+		return ipc.RunRequest{}
 	}
-	chain := r.toolchain(ctx, c, known.Program)
+	return ipc.RunRequest{Build: r.build, Root: r.project.Root(), BuildDir: ".", Env: c.Env, Caller: caller.Own()}
+}
+
+// addAction adds a command to a request, and reports whether it can be.
+func (r *NinjaRunner) addAction(ctx context.Context, req *ipc.RunRequest, c ninjabuild.Command, known ninjabuild.Recognised) bool {
+	chain := r.toolchain(ctx, c, known)
 	if chain == nil {
-		return ipc.RunRequest{}, nil
+		return false
 	}
-	command := known.Command
-	command.Lang = "c++" // the driver that was named is the first of its toolchain
-	if chain.CC == chain.CXX && filepath.Ext(known.Action.Source) == ".c" {
+	command, action := known.Command, ipc.RunAction{Action: known.Action, Set: r.sets[known.Action.ID]}
+	switch {
+	case known.Archiver:
+		command.Lang = ""
+	case chain.CC == chain.CXX && filepath.Ext(known.Action.Source) == ".c":
 		command.Lang = "c"
+	default:
+		command.Lang = "c++" // the driver that was named is the first of its toolchain
 	}
-	return ipc.RunRequest{
-		Build: r.build, Root: r.project.Root(), BuildDir: ".", Env: c.Env, Caller: caller.Own(),
-		Toolchains: []ipc.Toolchain{*chain}, Commands: []ipc.Command{command}, Actions: []ipc.RunAction{{Action: known.Action}},
-	}, r.service
+	command.Toolchain = slices.IndexFunc(req.Toolchains, func(t ipc.Toolchain) bool { return t.Equal(*chain) })
+	if command.Toolchain < 0 {
+		command.Toolchain, req.Toolchains = len(req.Toolchains), append(req.Toolchains, *chain)
+	}
+	action.Command = slices.IndexFunc(req.Commands, func(other ipc.Command) bool { return sameCommand(other, command) })
+	if action.Command < 0 {
+		action.Command, req.Commands = len(req.Commands), append(req.Commands, command)
+	}
+	req.Actions = append(req.Actions, action)
+	return true
+}
+
+func sameCommand(a, b ipc.Command) bool {
+	return a.Toolchain == b.Toolchain && a.Lang == b.Lang && slices.Equal(a.Args, b.Args) && slices.Equal(a.Libs, b.Libs)
 }
 
 // open opens the set of the build folder. What fails leaves everything to the other runner.
@@ -219,24 +295,28 @@ func (p *Project) unfitFor(ctx context.Context) error {
 	return p.supervisor().Unfit(caller.Own(), needed...)
 }
 
-// toolchain describes a driver, nil if it is none. The first time asks the driver itself;
-// later builds know it from the state in the build folder.
-func (r *NinjaRunner) toolchain(ctx context.Context, c ninjabuild.Command, driver string) *ipc.Toolchain {
-	chain, known := r.chains[driver]
-	if known {
+// toolchain describes a driver or an archiver, nil if it is none. The first time asks the
+// program itself; later builds know it from the state in the build folder.
+func (r *NinjaRunner) toolchain(ctx context.Context, c ninjabuild.Command, known ninjabuild.Recognised) *ipc.Toolchain {
+	chain, found := r.chains[known.Program]
+	if found {
 		return chain
 	}
-	if strings.ContainsAny(driver, " \t'\"\\") {
+	if strings.ContainsAny(known.Program, " \t'\"\\") {
 		return nil // where a driver may be named, it may have arguments
+	}
+	ask := ipc.ToolchainRequest{Env: c.Env, Compiler: known.Program}
+	if known.Archiver {
+		ask.Compiler, ask.Archiver = "", known.Program
 	}
 	setup := r.wiring.setup()
 	defer setup.Close()
-	reply, err := setup.Toolchain(ctx, ipc.ToolchainRequest{Env: c.Env, Compiler: driver})
+	reply, err := setup.Toolchain(ctx, ask)
 	if err == nil && len(reply.Toolchains) == 1 {
 		chain = &reply.Toolchains[0]
 	}
 	if ctx.Err() == nil {
-		r.chains[driver] = chain
+		r.chains[known.Program] = chain
 	}
 	return chain
 }

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/RepliBuild/replibuild/daemons/setup/ninjabuild"
 	"github.com/RepliBuild/replibuild/internal/atomicfile"
@@ -23,6 +24,9 @@ type ninjaRecords struct {
 	root      string
 	file      string
 	discovery ipc.Discovery
+
+	sending sync.WaitGroup
+	turn    sync.Mutex // one message at a time
 
 	mu      sync.Mutex
 	asked   environment.Nodes
@@ -44,23 +48,24 @@ func newNinjaRecords(p *Project, discovery ipc.Discovery) *ninjaRecords {
 	return r
 }
 
-// add records an edge that has run. Its outputs may have got new times since it ended. ninja
-// removes a depfile of deps = gcc, so that is no output. What cannot be recorded is judged by
-// ninja's rule.
-func (r *ninjaRecords) add(ctx context.Context, c ninjabuild.Command, t ipc.Track) {
-	if r == nil {
+// maxRecord is how long discovery may take to record an edge. That it takes longer has not
+// been seen; the build would not end while it hangs.
+const maxRecord = 10 * time.Second
+
+// add records edges that have run, by the IDs of their actions. Their outputs may have got
+// new times since they ended. ninja removes a depfile of deps = gcc, so that is no output. What
+// cannot be recorded is judged by ninja's rule. Nothing waits for discovery but [ninjaRecords.wait].
+func (r *ninjaRecords) add(ctx context.Context, edges map[string]ninjabuild.Command, t ipc.Track) {
+	if r == nil || len(t.Nodes) == 0 {
 		return
 	}
-	r.mu.Lock()
+	t.Nodes = slices.DeleteFunc(t.Nodes, func(n ipc.NodeRecord) bool {
+		_, known := edges[n.ID]
+		return !known
+	})
+	r.putVariables(t)
 	for i, n := range t.Nodes {
-		var asked []ipc.Variable
-		for _, v := range n.Variables {
-			if int(v) < len(t.Variables) {
-				asked = append(asked, t.Variables[v])
-			}
-		}
-		r.asked.Put(n.ID, asked)
-		r.changed = true
+		c := edges[n.ID]
 		t.Nodes[i].Variables = nil
 		t.Nodes[i].Outputs = slices.DeleteFunc(n.Outputs, func(out uint32) bool {
 			return int(out) < len(t.Files) && c.Deps == "gcc" && t.Files[out].Path == c.Depfile
@@ -71,9 +76,38 @@ func (r *ninjaRecords) add(ctx context.Context, c ninjabuild.Command, t ipc.Trac
 			}
 		}
 	}
-	r.mu.Unlock()
 	t.Variables = nil
-	_, _ = r.discovery.Record(ctx, ipc.RecordRequest{Track: t})
+	ctx = context.WithoutCancel(ctx) // the build may be over
+	r.sending.Go(func() {
+		r.turn.Lock()
+		defer r.turn.Unlock()
+		ctx, cancel := context.WithTimeout(ctx, maxRecord)
+		defer cancel()
+		_, _ = r.discovery.Record(ctx, ipc.RecordRequest{Track: t})
+	})
+}
+
+// putVariables notes which variables the nodes of a track asked for.
+func (r *ninjaRecords) putVariables(t ipc.Track) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, n := range t.Nodes {
+		var asked []ipc.Variable
+		for _, v := range n.Variables {
+			if int(v) < len(t.Variables) {
+				asked = append(asked, t.Variables[v])
+			}
+		}
+		r.asked.Put(n.ID, asked)
+		r.changed = true
+	}
+}
+
+// wait returns when discovery knows all that was added.
+func (r *ninjaRecords) wait() {
+	if r != nil {
+		r.sending.Wait()
+	}
 }
 
 func (r *ninjaRecords) abs(path string) string {
@@ -101,35 +135,62 @@ func (r *ninjaRecords) save() error {
 	return atomicfile.Write(r.file, data)
 }
 
-// doubts asks discovery what has changed, and returns what speaks against an output, a
-// reason without a text if nothing does. Records of outputs that no edge makes any more are forgotten.
-func (r *ninjaRecords) doubts(ctx context.Context, env []string, made func(output string) bool) func(output string) ipc.Reason {
+// ninjaDoubts is what discovery said when the build began. The zero value knows nothing.
+type ninjaDoubts struct {
+	records *ninjaRecords
+	dirty   map[string]ipc.Reason // by output; a reason without a text says nothing
+	changes map[int]environment.Change
+	sets    map[string]string // by action: what discovery knows its inputs by
+	close   func() error
+}
+
+// doubts asks discovery what has changed.
+func (r *ninjaRecords) doubts(ctx context.Context, env []string) ninjaDoubts {
 	reply, err := r.discovery.Sync(ctx, ipc.SyncRequest{})
 	if err != nil {
-		return nil
+		return ninjaDoubts{}
 	}
-	dirty := make(map[string]ipc.Reason, len(reply.Dirty))
-	var gone []string
+	d := ninjaDoubts{
+		records: r, changes: r.asked.Changed(environment.New(env)),
+		dirty: make(map[string]ipc.Reason, len(reply.Dirty)), sets: make(map[string]string, len(reply.Dirty)),
+	}
 	for _, n := range reply.Dirty {
 		output := strings.TrimPrefix(n.ID, edgePrefix)
-		dirty[output] = doubtOf(output, n.Causes)
+		d.dirty[output] = doubtOf(output, n.Causes)
+		d.sets[n.ID] = n.Set
+	}
+	return d
+}
+
+// against is the function Answer of [ninjabuild.Doubts]. Records of outputs that are not made
+// any more are dropped.
+func (d ninjaDoubts) against(ctx context.Context, made func(output string) bool) func(output string) ipc.Reason {
+	if d.records == nil {
+		return nil
+	}
+	d.records.forget(ctx, d.dirty, made)
+	return func(output string) ipc.Reason {
+		why, isDirty := d.dirty[output]
+		if isDirty {
+			return why
+		}
+		if change, changed := d.changes[d.records.asked.SetOf(edgePrefix+output)]; changed {
+			return words.Environment(change)
+		}
+		return ipc.Reason{}
+	}
+}
+
+// forget drops the records of dirty outputs that no edge makes any more.
+func (r *ninjaRecords) forget(ctx context.Context, dirty map[string]ipc.Reason, made func(output string) bool) {
+	var gone []string
+	for output := range dirty {
 		if !made(output) {
-			gone = append(gone, n.ID)
+			gone = append(gone, edgePrefix+output)
 		}
 	}
 	if len(gone) > 0 {
 		_, _ = r.discovery.Record(ctx, ipc.RecordRequest{Forget: gone})
-	}
-	changes := r.asked.Changed(environment.New(env))
-	return func(output string) ipc.Reason {
-		why, isDirty := dirty[output]
-		if isDirty {
-			return why
-		}
-		if change, changed := changes[r.asked.SetOf(edgePrefix+output)]; changed {
-			return words.Environment(change)
-		}
-		return ipc.Reason{}
 	}
 }
 

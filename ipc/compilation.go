@@ -80,7 +80,10 @@ type RunRequest struct {
 	Jobs    int     `json:"jobs,omitempty"`
 	Timeout float64 `json:"timeout_seconds,omitempty"` // of one process; 0 = none
 	NoCache bool    `json:"no_cache,omitempty"`        // do not look up; still store
-	Trace   bool    `json:"trace,omitempty"`           // fill in ActionResult.Spans
+	// LookUpOnly: nothing is run. An action whose outputs are neither in place nor to be had
+	// from the cache is skipped.
+	LookUpOnly bool `json:"look_up_only,omitempty"`
+	Trace      bool `json:"trace,omitempty"` // fill in ActionResult.Spans
 	// TimeTrace is a folder into which each unit that is compiled by a clang gets a
 	// file of -ftime-trace, named by [TimeTraceFile]; "" = none.
 	TimeTrace string `json:"time_trace,omitempty"`

@@ -62,10 +62,11 @@ func (t Toolchain) Equal(other Toolchain) bool { return reflect.DeepEqual(t, oth
 // Command is what actions of one target and language share: the argument list without
 // the driver and without files. See [Plan.Line].
 type Command struct {
-	Toolchain int      `json:"toolchain"` // index into Plan.Toolchains
-	Lang      string   `json:"lang"`      // "c" or "c++": which driver of the toolchain runs; "" for the archiver
-	Args      []string `json:"args"`
-	Libs      []string `json:"libs,omitempty"` // of a link: what comes after its inputs, -lz …
+	Toolchain int    `json:"toolchain"` // index into Plan.Toolchains
+	Lang      string `json:"lang"`      // "c" or "c++": which driver of the toolchain runs; "" for the archiver
+	// Args of an archive are the archiver's operation; without one it is archiveFlags.
+	Args []string `json:"args"`
+	Libs []string `json:"libs,omitempty"` // of a link: what comes after its inputs, -lz …
 }
 
 // Kinds of an [Action].
@@ -208,7 +209,10 @@ func (c Command) Line(t Toolchain, a *Action, output string) []string {
 	case ActionCompile:
 		return append(line, "-c", a.Source, "-o", output)
 	case ActionArchive:
-		return append(append(line, archiveFlags, output), a.Inputs...)
+		if len(c.Args) == 0 {
+			line = append(line, archiveFlags)
+		}
+		return append(append(line, output), a.Inputs...)
 	}
 	line = append(append(line, "-o", output), a.Inputs...)
 	return append(line, c.Libs...)

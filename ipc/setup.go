@@ -51,6 +51,9 @@ type ToolchainRequest struct {
 	// Compiler asks for that driver, a path or a name on the PATH, in place of the
 	// project's: such as the compiler of a build.ninja.
 	Compiler string `json:"compiler,omitempty"`
+	// Archiver asks for that archiver in place of a compiler. The reply has one toolchain,
+	// with AR, Programs and Identity only.
+	Archiver string `json:"archiver,omitempty"`
 }
 
 // ToolchainReply lists the toolchains of the project's targets, the first is the

@@ -15,6 +15,7 @@ import (
 	"github.com/RepliBuild/replibuild/daemons/compilation/internal/process"
 	"github.com/RepliBuild/replibuild/daemons/compilation/internal/snapshot"
 	"github.com/RepliBuild/replibuild/internal/environment"
+	"github.com/RepliBuild/replibuild/internal/words"
 	"github.com/RepliBuild/replibuild/ipc"
 )
 
@@ -180,6 +181,13 @@ func (r *run) one(ctx context.Context, i int) {
 	if done := r.begin(ctx, t); done != nil {
 		t.leave()
 		r.made(ctx, a, r.timed(t, *done, ipc.SpanLookup))
+		return
+	}
+	if r.req.LookUpOnly {
+		if t.leave != nil {
+			t.leave()
+		}
+		r.reporter.finish(result{ActionResult: ipc.ActionResult{ID: asked.ID, Status: ipc.StatusSkipped, Reason: words.NotCached()}})
 		return
 	}
 	var at *place

@@ -189,6 +189,9 @@ func (s *Service) Toolchain(ctx context.Context, req ipc.ToolchainRequest) (ipc.
 	}
 	defer s.end()
 	p := s.planner(ctx, s.environment(req.Env))
+	if req.Archiver != "" {
+		return p.archiver(req.Archiver)
+	}
 	switch {
 	case req.Compiler != "":
 		p.targets = []*target{{table: settings{compiler: word{text: req.Compiler}, linker: word{text: "default"}}}}
@@ -207,6 +210,18 @@ func (s *Service) Toolchain(ctx context.Context, req ipc.ToolchainRequest) (ipc.
 		reply.Toolchains = append(reply.Toolchains, c.Toolchain)
 	}
 	return reply, nil
+}
+
+// archiver describes an archiver alone.
+func (p *planner) archiver(name string) (ipc.ToolchainReply, error) {
+	t, err := (&prober{root: p.root, env: p.env, state: p.state}).archiverChain(p.ctx, p.w, name)
+	if p.ctx.Err() != nil {
+		return ipc.ToolchainReply{}, p.ctx.Err()
+	}
+	if err != nil {
+		return ipc.ToolchainReply{}, ipc.Errorf(ipc.CodeNoCompiler, "the archiver %s: %v", name, err)
+	}
+	return ipc.ToolchainReply{Toolchains: []ipc.Toolchain{t}}, nil
 }
 
 // Modules implements [ipc.Setup].

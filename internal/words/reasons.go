@@ -19,6 +19,9 @@ func NoRecord() ipc.Reason {
 	return ipc.Reason{Code: ipc.ReasonNew, Text: "no record of the last inputs"}
 }
 
+// NotCached is the reason of what was only to be looked up, and is not in the cache.
+func NotCached() ipc.Reason { return ipc.Reason{Code: ipc.ReasonNew, Text: "not in the cache"} }
+
 // Unchanged is the reason of work for which nothing had to be done.
 func Unchanged() ipc.Reason { return ipc.Reason{Code: ipc.ReasonUnchanged, Text: UpToDate} }
 

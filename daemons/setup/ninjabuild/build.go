@@ -34,6 +34,7 @@ type builder struct {
 	stamp    string    // a file whose time is the file system's now
 	running  map[*ninja.Edge]*run
 	ended    chan ended
+	ahead    ahead
 	pretend  []ended // of a dry run: edges that did not run, in order
 	code     int     // of the last command that failed
 
@@ -46,6 +47,7 @@ type run struct {
 	mtime int64 // the file system's time at the start, 0 if it is unknown
 	slot  slot
 	over  bool // its result was received
+	asked bool // whether its result is known already: no process runs for it yet
 
 	records []buildlog.Entry // of its outputs, before it started
 	told    Edge             // what the listener was told
@@ -55,6 +57,7 @@ type run struct {
 type ended struct {
 	edge   *ninja.Edge
 	result Result
+	missed bool // there was no result for it: it has to be run
 }
 
 var (
@@ -70,6 +73,7 @@ func (b *builder) build(ctx context.Context) (code int, err error) {
 	b.ended = make(chan ended)
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
+	defer b.ahead.asking.Wait()
 	failuresLeft := b.opts.keepGoing
 	for b.moreToDo() {
 		if failuresLeft > 0 {
@@ -82,8 +86,9 @@ func (b *builder) build(ctx context.Context) (code int, err error) {
 			}
 		}
 		if len(b.running) == 0 {
+			err := b.dropMissed()
 			b.status.end()
-			return max(b.code, exitFailure), b.stopReason(failuresLeft)
+			return max(b.code, exitFailure), errors.Join(b.stopReason(failuresLeft), err)
 		}
 		r, free := b.wait(ctx, failuresLeft > 0)
 		if free {
@@ -120,13 +125,21 @@ func (b *builder) stopReason(failuresLeft int) error {
 
 // startMore starts what may run now.
 func (b *builder) startMore(ctx context.Context) error {
-	for capacity := b.capacity(); capacity > 0; {
-		if b.ready.Len() == 0 {
+	if err := b.askAhead(ctx); err != nil {
+		return err
+	}
+	for capacity := b.capacity(); capacity > 0 && !b.ahead.holds(); {
+		if b.ready.Len()+len(b.ahead.missed) == 0 {
 			return nil
 		}
 		granted, ok := b.slots.acquire()
 		if !ok {
 			return nil
+		}
+		if m, ok := b.nextMissed(); ok {
+			b.startMissed(ctx, m, granted)
+			capacity = min(capacity-1, b.capacity())
+			continue
 		}
 		e := b.next()
 		if e.IsPhony() {
@@ -146,7 +159,7 @@ func (b *builder) startMore(ctx context.Context) error {
 
 // capacity is how many commands more may run.
 func (b *builder) capacity() int {
-	n := b.opts.jobs - len(b.running)
+	n := b.opts.jobs - len(b.running) + b.ahead.asked
 	if b.slots != nil || b.opts.dryRun {
 		n = math.MaxInt // make's slots are the limit, or there is none
 	}
@@ -163,8 +176,9 @@ func (b *builder) startEdge(ctx context.Context, e *ninja.Edge, granted slot) er
 	defer b.startTime.time()()
 	r := &run{start: time.Since(b.began), slot: granted}
 	b.running[e] = r
+	b.describeRun(e, r)
 	b.status.start(e, r.start)
-	b.tellStart(e, r)
+	b.tellStart(r)
 	if b.opts.dryRun {
 		b.pretend = append(b.pretend, ended{edge: e})
 		return nil
@@ -179,9 +193,14 @@ func (b *builder) startEdge(ctx context.Context, e *ninja.Edge, granted slot) er
 			return err
 		}
 	}
-	c := b.command(e)
-	go func() { b.ended <- ended{e, b.runner.Run(ctx, c)} }()
+	b.launch(ctx, e)
 	return nil
+}
+
+// launch has the runner run an edge.
+func (b *builder) launch(ctx context.Context, e *ninja.Edge) {
+	c := b.command(e)
+	go func() { b.ended <- ended{edge: e, result: b.runner.Run(ctx, c)} }()
 }
 
 // prepare makes folders and the response file, and notes the file system's time.
@@ -190,8 +209,8 @@ func (b *builder) prepare(e *ninja.Edge, r *run) error {
 		if err := b.disk.makeParents(o.Path); err != nil {
 			return err
 		}
-		if i == 0 && b.disk.write(b.stamp, "") == nil {
-			r.mtime, _ = b.disk.mtime(b.stamp)
+		if i == 0 {
+			r.mtime = b.fileTime()
 		}
 	}
 	if path := e.Depfile(); path != "" {
@@ -208,6 +227,15 @@ func (b *builder) prepare(e *ninja.Edge, r *run) error {
 		}
 	}
 	return b.withdraw(e, r)
+}
+
+// fileTime is the file system's time of now, 0 if it is unknown.
+func (b *builder) fileTime() int64 {
+	if b.disk.write(b.stamp, "") != nil {
+		return 0
+	}
+	t, _ := b.disk.mtime(b.stamp)
+	return t
 }
 
 // withdraw takes the records of an edge's outputs out of the log. If the command writes its
@@ -261,7 +289,7 @@ func (b *builder) command(e *ninja.Edge) Command {
 	return c
 }
 
-// wait waits for an edge to end; nil is an interrupt. free says that make has a slot free
+// wait waits for an edge to end; nil is an interrupt. free says that more may be started
 // before that.
 func (b *builder) wait(ctx context.Context, wantMore bool) (r *ended, free bool) {
 	if len(b.pretend) > 0 {
@@ -270,7 +298,7 @@ func (b *builder) wait(ctx context.Context, wantMore bool) (r *ended, free bool)
 		return &first, false
 	}
 	var slots <-chan struct{}
-	if wantMore && b.ready.Len() > 0 {
+	if wantMore && b.ready.Len()+len(b.ahead.missed) > 0 {
 		watched, stop := b.slots.watch()
 		defer stop()
 		slots = watched
@@ -281,8 +309,7 @@ func (b *builder) wait(ctx context.Context, wantMore bool) (r *ended, free bool)
 	case <-slots:
 		return nil, true
 	case r := <-b.ended:
-		b.running[r.edge].over = true
-		return &r, false
+		return b.received(r)
 	}
 }
 
@@ -458,6 +485,9 @@ func (b *builder) abort(cancel context.CancelFunc) {
 		<-b.ended
 	}
 	b.abandoned()
+	if err := b.dropMissed(); err != nil {
+		b.opts.fail(err)
+	}
 	slices.SortFunc(edges, func(x, y *ninja.Edge) int { return x.ID - y.ID })
 	for _, e := range edges {
 		b.slots.release(b.running[e].slot)

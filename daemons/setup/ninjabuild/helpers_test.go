@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/RepliBuild/replibuild/ipc"
 )
 
 // outcome is what a run of ninja said.
@@ -28,10 +30,51 @@ func testEnv(extra ...string) []string {
 	return append(env, extra...)
 }
 
-// ours runs our ninja in a folder.
+// ours runs our ninja in a folder. Its runner doubts nothing, and says so as late as it can:
+// all files are looked at ahead, which must change nothing.
 func ours(t *testing.T, dir string, args ...string) outcome {
 	t.Helper()
-	return oursIn(context.Background(), Caller{Dir: dir, Args: args, Env: testEnv(), Runner: Shell{}})
+	return oursIn(context.Background(), Caller{Dir: dir, Args: args, Env: testEnv(), Runner: doubter{}})
+}
+
+// doubter is a shell that doubts an output; Doubts are never ready before they are asked for.
+type doubter struct {
+	Shell
+	output string
+}
+
+func (d doubter) Doubts(context.Context, string, []string) Doubts {
+	return Doubts{Answer: func(made func(output string) bool) func(output string) ipc.Reason {
+		if !made(d.output) {
+			return nil
+		}
+		return func(output string) (r ipc.Reason) {
+			if output == d.output {
+				r.Text = "something else changed"
+			}
+			return r
+		}
+	}}
+}
+
+// TestDoubts: an output that is up to date by ninja's rule is made again if the runner doubts
+// it, and what is made from it; an output that the manifest does not make is not.
+func TestDoubts(t *testing.T) {
+	t.Parallel()
+	dir := folder(t, "build.ninja", "rule cat\n  command = cat $in >$out\nbuild a: cat source\nbuild b: cat a\nbuild c: cat source\n", "source", "text")
+	build := func(doubted string) string {
+		return oursIn(context.Background(), Caller{Dir: dir, Args: []string{"-v"}, Env: testEnv(), Runner: doubter{output: doubted}}).stdout
+	}
+	build("")
+	for doubted, want := range map[string]string{
+		"":     "ninja: no work to do.\n",
+		"gone": "ninja: no work to do.\n",
+		"a":    "[1/2] cat source >a\n[2/2] cat a >b\n",
+	} {
+		if got := build(doubted); got != want {
+			t.Errorf("with doubts of %q: %q, want %q", doubted, got, want)
+		}
+	}
 }
 
 func oursIn(ctx context.Context, c Caller) outcome {

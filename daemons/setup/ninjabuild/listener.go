@@ -158,13 +158,18 @@ func (b *builder) upToDate() (n int) {
 	return n
 }
 
-// tellStart tells the listener that an edge starts, and keeps its description for the end.
-func (b *builder) tellStart(e *ninja.Edge, r *run) {
-	if b.listener == nil || b.opts.dryRun {
-		return
+// describeRun keeps the description of an edge that is about to run.
+func (b *builder) describeRun(e *ninja.Edge, r *run) {
+	if b.listener != nil && !b.opts.dryRun {
+		r.told = b.describe(e)
 	}
-	r.told = b.describe(e)
-	b.listener.Started(r.told)
+}
+
+// tellStart tells the listener that an edge starts.
+func (b *builder) tellStart(r *run) {
+	if b.listener != nil && !b.opts.dryRun {
+		b.listener.Started(r.told)
+	}
 }
 
 // tellEnd tells the listener how an edge ended.
@@ -185,6 +190,9 @@ func (m *program) tellStop(err error) {
 func (b *builder) abandoned() {
 	now := time.Since(b.began)
 	for _, r := range b.running {
+		if r.asked {
+			continue // it was not told of its start
+		}
 		b.tellEnd(r, now, Result{Code: exitInterrupted, Interrupted: true})
 	}
 }

@@ -43,6 +43,7 @@ type program struct {
 	log      *buildlog.Log
 	deps     *depslog.Log
 	scan     *scan
+	doubts   Doubts // asked for while the manifest is read
 }
 
 // maxReloads is how often a manifest may be made again before the build.
@@ -79,6 +80,7 @@ func (m *program) run(ctx context.Context) error {
 	}
 	checkManifest := true
 	for range maxReloads {
+		m.askForDoubts(ctx)
 		if err := m.load(); err != nil {
 			return err
 		}
@@ -125,6 +127,14 @@ func (m *program) enter() error {
 	}
 	m.disk.dir = path
 	return nil
+}
+
+// askForDoubts asks the runner what speaks against outputs. A manifest that was made again
+// is asked for anew.
+func (m *program) askForDoubts(ctx context.Context) {
+	if d, is := m.Runner.(Doubter); is && m.opts.tool == nil {
+		m.doubts = d.Doubts(ctx, m.disk.dir, m.Env)
+	}
 }
 
 // load reads the manifest.
@@ -225,7 +235,7 @@ func (m *program) liveDeps(output string) bool {
 }
 
 // builder makes a builder for a plan that is empty.
-func (m *program) builder(ctx context.Context) (*builder, error) {
+func (m *program) builder() (*builder, error) {
 	f, err := m.format()
 	if err != nil {
 		return nil, err
@@ -243,8 +253,8 @@ func (m *program) builder(ctx context.Context) (*builder, error) {
 	}
 	if m.scan == nil {
 		m.scan = newScan(m.graph, m.disk, m.log, m.deps, st.explain)
-		if d, is := m.Runner.(Doubter); is {
-			m.scan.doubts = d.Doubts(ctx, m.disk.dir, m.Env, m.makes)
+		if m.doubts.Answer != nil {
+			m.scan.doubts = m.scan.lateDoubts(m.doubts, m.makes)
 		}
 	}
 	m.scan.explain = st.explain
@@ -290,7 +300,7 @@ func (m *program) rebuildManifest(ctx context.Context) (again, check bool, err e
 	if n == nil {
 		return false, false, nil
 	}
-	b, err := m.builder(ctx)
+	b, err := m.builder()
 	if err != nil {
 		return false, false, err
 	}
@@ -330,7 +340,7 @@ func (m *program) buildTargets(ctx context.Context) error {
 		return err
 	}
 	defer slots.close()
-	b, err := m.builder(ctx)
+	b, err := m.builder()
 	if err != nil {
 		return err
 	}

@@ -403,6 +403,8 @@ type queue struct {
 	depth int // of the pool whose edges wait here
 }
 
+func (q *queue) add(e *ninja.Edge) { heap.Push(q, e) }
+
 func (q *queue) Len() int { return len(q.edges) }
 func (q *queue) Less(i, j int) bool {
 	a, b := q.edges[i], q.edges[j]

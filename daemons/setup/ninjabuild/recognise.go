@@ -11,12 +11,13 @@ import (
 )
 
 // Recognised is a command that the compilation service can run in place of a shell: one
-// compile or one link by a compiler's driver. The service's command has the same
-// arguments in the same order, except that -o and -c may stand elsewhere.
+// compile or one link by a compiler's driver, or one archive. The service's command has the
+// same arguments in the same order, except that -o and -c may stand elsewhere.
 type Recognised struct {
-	Program string      // the driver, as the command names it
-	Command ipc.Command // Lang is not filled in
-	Action  ipc.Action
+	Program  string      // the driver or the archiver, as the command names it
+	Archiver bool        // it is an archiver
+	Command  ipc.Command // Lang is not filled in
+	Action   ipc.Action
 }
 
 // Recognise says how the compilation service can run a command, and reports whether it
@@ -26,12 +27,15 @@ func Recognise(c Command) (r Recognised, ok bool) {
 		return r, false
 	}
 	line := strings.TrimSuffix(strings.TrimPrefix(strings.TrimSpace(c.Line), ": && "), " && :")
+	r.Action = ipc.Action{ID: "edge:" + c.Outputs[0], Target: c.Outputs[0], Outputs: []string{c.Outputs[0]}}
 	words, ok := splitWords(line)
-	if !ok || len(words) < 4 || !driverName().MatchString(filepath.Base(words[0])) || slices.ContainsFunc(words[1:], refused) {
+	if !ok {
+		return r, r.archive(line, c.Inputs)
+	}
+	if len(words) < 4 || !driverName().MatchString(filepath.Base(words[0])) || slices.ContainsFunc(words[1:], refused) {
 		return r, false
 	}
 	r.Program = words[0]
-	r.Action = ipc.Action{ID: "edge:" + c.Outputs[0], Target: c.Outputs[0], Outputs: []string{c.Outputs[0]}}
 	if slices.Contains(words, "-c") {
 		return r, r.compile(words[1:])
 	}

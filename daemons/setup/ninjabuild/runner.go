@@ -41,6 +41,14 @@ type Runner interface {
 	Run(ctx context.Context, c Command) Result
 }
 
+// Restorer is a Runner that may know the result of a command already.
+type Restorer interface {
+	// Restore gives the results of those commands that it knows, with their outputs in place,
+	// without running anything. It calls done once for each command, in any order, one call
+	// after the other, before it returns. A command whose result is not known is to be run.
+	Restore(ctx context.Context, commands []Command, done func(i int, r Result, known bool))
+}
+
 // Interrupt is the cause of a context that a signal ended.
 type Interrupt struct{ Signal int }
 
@@ -49,9 +57,19 @@ func (Interrupt) Error() string { return "interrupted by user" }
 // Doubter is a Runner that knows more of what commands read than ninja's logs say: names that
 // they looked for, programs, libraries, variables of the environment.
 type Doubter interface {
-	// Doubts returns a function that says why an output is out of date although it is up to
-	// date by ninja's rule; without a text, nothing speaks against it. dir is the build folder ("" = the
-	// process's own), env the environment of the commands, and made reports whether the
-	// manifest still makes an output. A nil function knows nothing.
-	Doubts(ctx context.Context, dir string, env []string, made func(output string) bool) func(output string) ipc.Reason
+	// Doubts begins to find out which outputs are out of date although they are up to date by
+	// ninja's rule, and returns at once: the manifest and the logs are read meanwhile. dir is
+	// the build folder ("" = the process's own), env the environment of the commands. The end
+	// of the context ends the search.
+	Doubts(ctx context.Context, dir string, env []string) Doubts
+}
+
+// Doubts is an answer that may not be there yet.
+type Doubts struct {
+	Ready <-chan struct{} // is closed when Answer need not wait any more
+
+	// Answer waits, and returns a function that says why an output is out of date; a reason
+	// without a text means that nothing speaks against it. made reports whether the manifest
+	// still makes an output. A nil function knows nothing.
+	Answer func(made func(output string) bool) func(output string) ipc.Reason
 }

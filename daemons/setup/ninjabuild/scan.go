@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/RepliBuild/replibuild/daemons/setup/internal/ninja"
 	"github.com/RepliBuild/replibuild/daemons/setup/internal/ninja/buildlog"
@@ -15,10 +16,11 @@ import (
 
 // nodeState is what a scan knows of a file.
 type nodeState struct {
-	mtime  int64 // nanoseconds; of a phony output, that of its newest input
-	known  bool  // it was looked at
-	exists bool
-	dirty  bool
+	mtime   int64 // nanoseconds; of a phony output, that of its newest input
+	known   bool  // it was looked at
+	visited bool  // it is a source, and dirty was decided
+	exists  bool
+	dirty   bool
 }
 
 // edgeState is what scan and plan know of an edge.
@@ -128,14 +130,14 @@ func (s *scan) visit(n *ninja.Node) error {
 }
 
 func (s *scan) visitSource(n *ninja.Node) error {
-	if s.node(n).known {
+	if s.node(n).visited {
 		return nil
 	}
 	if err := s.stat(n); err != nil {
 		return err
 	}
 	st := s.node(n)
-	st.dirty = !st.exists
+	st.dirty, st.visited = !st.exists, true
 	if st.dirty {
 		s.explain.note(n, "%s has no in-edge and is missing", n.Path)
 	}
@@ -300,6 +302,39 @@ func (c *check) dirty(o *ninja.Node) bool {
 		return true
 	}
 	return !generator && c.doubted(o)
+}
+
+// lateDoubts gives doubts that are waited for when the first output is asked about. Until
+// they are there, the files that are known by then are looked at: the scan needs most of them.
+func (s *scan) lateDoubts(d Doubts, made func(output string) bool) func(output string) ipc.Reason {
+	known := sync.OnceValue(func() func(output string) ipc.Reason {
+		s.lookAhead(d.Ready)
+		return d.Answer(made)
+	})
+	return func(output string) ipc.Reason {
+		if doubts := known(); doubts != nil {
+			return doubts(output)
+		}
+		return ipc.Reason{}
+	}
+}
+
+// lookAhead looks at files until ready is closed. What fails will fail again when the scan
+// needs the file.
+func (s *scan) lookAhead(ready <-chan struct{}) {
+	nodes := s.graph.Nodes // those that deps adds come at their end
+	for i := range len(nodes) + len(s.deps.Paths()) {
+		select {
+		case <-ready:
+			return
+		default:
+		}
+		if i < len(nodes) {
+			_ = s.stat(nodes[i])
+		} else {
+			_ = s.stat(s.dep(i - len(nodes)))
+		}
+	}
 }
 
 // doubted asks the runner about an output that is up to date by ninja's rule.

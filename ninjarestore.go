@@ -1,0 +1,72 @@
+package replibuild
+
+import (
+	"context"
+	"time"
+
+	"github.com/RepliBuild/replibuild/daemons/setup/ninjabuild"
+	"github.com/RepliBuild/replibuild/ipc"
+)
+
+// Restore implements [ninjabuild.Restorer]: the commands that are recognised go to the
+// service in one request, which looks at each file that they read once and runs nothing.
+// Results that come without an answer of the service, such as after its end, are none.
+func (r *NinjaRunner) Restore(ctx context.Context, commands []ninjabuild.Command, done func(i int, result ninjabuild.Result, known bool)) {
+	open := map[string]int{} // by action: the command whose result is awaited
+	defer func() {
+		for _, i := range open {
+			done(i, ninjabuild.Result{}, false)
+		}
+	}()
+	req, service, others := r.lookUp(ctx, commands, open)
+	for _, i := range others {
+		done(i, ninjabuild.Result{}, false)
+	}
+	if service == nil {
+		return
+	}
+	began := time.Now()
+	restored := map[string]ninjabuild.Command{}
+	var track ipc.Track
+	_, _ = service.Run(ctx, req, func(p ipc.RunProgress) {
+		for _, result := range p.Finished {
+			i, awaited := open[result.ID]
+			if !awaited {
+				continue
+			}
+			delete(open, result.ID)
+			if result.Status != ipc.StatusCached {
+				done(i, ninjabuild.Result{}, false)
+				continue
+			}
+			renew(req.Root, commands[i], began)
+			restored[result.ID] = commands[i]
+			done(i, ninjabuild.Result{Output: []byte(result.Diagnostics), Service: &result}, true)
+		}
+		addTrack(&track, p.Track)
+	})
+	r.records.add(ctx, restored, track)
+}
+
+// lookUp makes a request for all commands that are recognised, and fills in which those are.
+// The service is nil if there is nothing to ask.
+func (r *NinjaRunner) lookUp(ctx context.Context, commands []ninjabuild.Command, open map[string]int) (req ipc.RunRequest, service ipc.Compilation, others []int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for i, c := range commands {
+		known, ok := ninjabuild.Recognise(c)
+		if ok && len(req.Actions) == 0 {
+			req = r.newRequest(ctx, c)
+			req.LookUpOnly = true
+		}
+		if ok && r.service != nil && r.addAction(ctx, &req, c, known) {
+			open[known.Action.ID] = i
+		} else {
+			others = append(others, i)
+		}
+	}
+	if len(req.Actions) == 0 {
+		return req, nil, others
+	}
+	return req, r.service, others
+}
