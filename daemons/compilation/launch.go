@@ -139,7 +139,7 @@ func (l *launch) makeBases() (why string) {
 // lookup looks for a result that belongs to a base key and to what is there now.
 func (l *launch) lookup(base cache.Digest) (ipc.LaunchAnswer, bool) {
 	for i, set := range l.s.store.InputSets(base) {
-		if d := l.view.CompareStored(set, &l.s.launches.misses); d != nil {
+		if d := l.view.CompareStored(set, &l.s.launches.known); d != nil {
 			if l.near == nil {
 				l.near = d
 			}

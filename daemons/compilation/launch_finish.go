@@ -90,7 +90,7 @@ func (m *missed) runsGCC(seen *observation) bool {
 // to say more.
 func (m *missed) observe(ctx context.Context) (seen *observation, why string) {
 	reader := m.s.tracers.reader(m.root)
-	known := m.s.launches.known(reader.Programs(m.trace))
+	known := m.s.launches.toolsAmong(reader.Programs(m.trace))
 	about := &subject{
 		view: m.view, programs: known, since: m.since, recipe: &recipe{Kind: "c"}, key: m.base.String(), tool: m.req.Args, env: m.req.Env,
 		output: cmp.Or(m.mainOutput(), filepath.Join(m.root, ".")), asIs: true,
