@@ -111,8 +111,7 @@ func (s *Store) fill(dst, src *os.File, o Output) error {
 	s.mu.Unlock()
 	if known {
 		// The system copies, or clones where the file system can (copy_file_range).
-		n, err := io.Copy(dst, src)
-		if err == nil && n == sig.size && signFile(src) == sig {
+		if _, err := io.CopyN(dst, src, sig.size); err == nil && signFile(src) == sig {
 			return nil
 		}
 		if err := rewind(dst, src); err != nil {
