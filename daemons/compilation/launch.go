@@ -1,6 +1,7 @@
 package compilation
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"os"
@@ -111,10 +112,7 @@ func (l *launch) unfitOutputs() string {
 // makeBases computes the keys of what is known before the inputs are. What was printed
 // depends on more: on whether it goes to a terminal, and on the variables of terminals.
 func (l *launch) makeBases() (why string) {
-	folder := l.req.Dir
-	if pwd := ipc.EnvValue(l.req.Env, "PWD"); filepath.IsAbs(pwd) && ipc.StatSignature(pwd) == ipc.StatSignature(folder) {
-		folder = pwd // compilers write this name into debug information
-	}
+	folder := cmp.Or(otherName(l.req.Dir, l.req.Env), l.req.Dir) // compilers write this name into debug information
 	key := func() *cache.Key {
 		return cache.NewKey("launch").Field("observation", observationVersion).Field("program", l.req.Program).
 			Field("args", l.req.Args...).Field("folder", folder, l.req.Dir).Field("cpu", l.s.launches.cpu())
@@ -233,8 +231,28 @@ func (l *launch) miss(ctx context.Context) ipc.LaunchAnswer {
 	}
 	m.since = stamps.Now()
 	return ipc.LaunchAnswer{
-		Kind: ipc.LaunchMiss, Starter: lib.Starter(trace), Env: lib.Env(nil, trace), Miss: m,
+		Kind: ipc.LaunchMiss, Why: l.whyMissed(), Starter: lib.Starter(trace), Env: lib.Env(nil, trace), Miss: m,
 	}
+}
+
+// whyMissed says in which input the result that was tried first differs from what is there, ""
+// if there is no result of this command.
+func (l *launch) whyMissed() string {
+	d := l.near
+	if d == nil {
+		return ""
+	}
+	switch d.Kind {
+	case ipc.CauseAppeared:
+		return d.Path + " appeared"
+	case ipc.CauseRemoved:
+		return d.Path + " is gone"
+	case ipc.CauseListing:
+		return "the names in " + d.Path + " changed"
+	case ipc.CauseEnvironment:
+		return "the variable " + d.Path + " changed"
+	}
+	return d.Path + " changed"
 }
 
 func (l *launch) sources() (paths []string) {
