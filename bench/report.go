@@ -128,7 +128,7 @@ func short(d time.Duration) string {
 // versions says what was measured, and with what.
 func (b *bench) versions(ctx context.Context) []string {
 	all := []string{"system: " + runtime.GOOS + "/" + runtime.GOARCH + firstLine(ctx, ", kernel ", "uname", "-r") + cpuModel(), firstLine(ctx, "", b.replibuild, "version")}
-	for _, program := range []string{"clang++-19", "g++", "ld.lld-19", "mold", "ninja", "ccache", "make"} {
+	for _, program := range []string{"clang++-19", "g++", "ld.lld-19", "mold", "cmake", "ninja", "ccache", "make"} {
 		if v := firstLine(ctx, program+": ", program, "--version"); v != "" {
 			all = append(all, v)
 		}

@@ -22,7 +22,7 @@ func rows() []row {
 	every := allTools()
 	real := []string{"leveldb", "fmt", "yaml-cpp", "googletest"}
 	generated := []string{"gen40", "gen1000", "gen10000"}
-	return []row{
+	return append([]row{
 		{id: "nothing", title: "nothing to do", tools: every, projects: append(generated, real...), measure: nothing},
 		{id: "stat", title: `nothing to do, verify = "stat"`, tools: []string{toolDaemons, toolNinja}, projects: generated, measure: nothingByStat},
 		{id: "cached", title: "outputs deleted, everything cached", tools: []string{toolDaemons, toolProcess, toolCcache}, projects: append(real, "gen40", "gen1000"), measure: cached},
@@ -34,7 +34,7 @@ func rows() []row {
 		{id: "branch", title: "branch switched there and back", tools: []string{toolDaemons, toolNinja, toolCcache}, projects: []string{"leveldb", "gen40"}, measure: branch},
 		{id: "start", title: "four daemons from nothing to ready", tools: []string{toolDaemons}, projects: []string{"leveldb", "gen40"}, measure: start},
 		{id: "memory", title: "memory and idle CPU of the set", tools: []string{toolDaemons}, projects: []string{"leveldb", "gen40", "gen10000"}, measure: memory},
-	}
+	}, launcherRows()...)
 }
 
 // expectIdle fails unless RepliBuild says that nothing is left to do.

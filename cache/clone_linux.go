@@ -41,7 +41,22 @@ func signFile(f *os.File) signature {
 
 // openNoWait opens a file for reading; a FIFO in its place does not stop us.
 func openNoWait(path string) (*os.File, error) {
-	return os.OpenFile(path, os.O_RDONLY|unix.O_NONBLOCK|unix.O_NOFOLLOW, 0)
+	return openFile(path, os.O_RDONLY|unix.O_NONBLOCK|unix.O_NOFOLLOW, 0)
+}
+
+// openFile is [os.OpenFile] for regular files: it does not ask whether the file can be waited
+// for, which takes five calls of the system.
+func openFile(path string, flags int, mode uint32) (*os.File, error) {
+	for {
+		fd, err := unix.Open(path, flags|unix.O_CLOEXEC, mode)
+		if err == unix.EINTR {
+			continue
+		}
+		if err != nil {
+			return nil, &os.PathError{Op: "open", Path: path, Err: err}
+		}
+		return os.NewFile(uintptr(fd), path), nil
+	}
 }
 
 // notOurs says why a folder must not be trusted: another user who can write there could

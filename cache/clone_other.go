@@ -25,6 +25,10 @@ func signFile(f *os.File) signature {
 	return signature{size: info.Size(), mtime: info.ModTime().UnixNano(), regular: info.Mode().IsRegular()}
 }
 
+func openFile(path string, flags int, mode uint32) (*os.File, error) {
+	return os.OpenFile(path, flags, os.FileMode(mode))
+}
+
 func openNoWait(path string) (*os.File, error) { return os.Open(path) }
 
 // notOurs cannot be asked here: the folder's own access list keeps others out.

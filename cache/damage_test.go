@@ -129,7 +129,7 @@ func TestDamagedManifestIsForgotten(t *testing.T) {
 			if err := os.WriteFile(path, b, 0o600); err != nil {
 				t.Fatal(err)
 			}
-			s.manifests = manifestCache{} // as another process
+			s.manifests = recent[[]InputSet]{limit: maxManifestBytes} // as another process
 			if sets := s.InputSets(action(0)); sets != nil {
 				t.Fatalf("byte %d: %+v", i, sets)
 			}

@@ -62,7 +62,7 @@ func (s *Store) Prepare(o Output, dst string) (string, error) {
 		syscall.ForkLock.RLock()
 		defer syscall.ForkLock.RUnlock()
 	}
-	tmp, err := os.OpenFile(filepath.Join(filepath.Dir(dst), ".rb-"+rand.Text()), os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o600)
+	tmp, err := openFile(filepath.Join(filepath.Dir(dst), ".rb-"+rand.Text()), os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o600)
 	if err != nil {
 		return "", fmt.Errorf("deliver %s: %w", dst, err)
 	}
@@ -116,21 +116,27 @@ func (s *Store) openBlob(o Output) (*os.File, error) {
 const racyTick = 50 * time.Millisecond
 
 // fill copies a blob and checks it. A clone shows one moment, so it can be checked after
-// it was made. A blob that this process has checked, and that was not touched since, is
-// not read again.
+// it was made. The content of a blob that this process has checked, and that was not touched
+// until it was copied, is not looked at again.
 func (s *Store) fill(dst, src *os.File, o Output) error {
 	sig := signFile(src)
 	s.mu.Lock()
 	known := s.verified[o.Blob] == sig && sig != signature{}
 	s.mu.Unlock()
+	if known {
+		// The system copies, or clones where the file system can (copy_file_range).
+		if _, err := io.CopyN(dst, src, sig.size); err == nil && signFile(src) == sig {
+			return nil
+		}
+		if err := rewind(dst, src); err != nil {
+			return err
+		}
+	}
 	h := sha256.New()
 	var err error
-	switch cloned := clone(dst, src) == nil; {
-	case cloned && known:
-		return nil
-	case cloned:
+	if clone(dst, src) == nil {
 		_, err = io.Copy(h, dst)
-	default:
+	} else {
 		_, err = io.Copy(io.MultiWriter(dst, h), source{src})
 	}
 	if errors.Is(err, errSource) {
@@ -146,10 +152,20 @@ func (s *Store) fill(dst, src *os.File, o Output) error {
 		s.mu.Unlock()
 		return ErrDamaged
 	}
-	if !known && time.Since(time.Unix(0, sig.ctime)) > racyTick {
+	if time.Since(time.Unix(0, sig.ctime)) > racyTick {
 		s.mu.Lock()
 		s.verified[o.Blob] = sig
 		s.mu.Unlock()
 	}
 	return nil
+}
+
+// rewind makes two files ready to be copied again.
+func rewind(dst, src *os.File) error {
+	if err := dst.Truncate(0); err != nil {
+		return err
+	}
+	_, err := dst.Seek(0, io.SeekStart)
+	_, err2 := src.Seek(0, io.SeekStart)
+	return errors.Join(err, err2)
 }

@@ -30,7 +30,8 @@ type Store struct {
 	index     *index // nil until the folder has been read
 	loading   chan struct{}
 	pins      map[string]map[Digest]bool // by build
-	manifests manifestCache
+	manifests recent[[]InputSet]
+	entries   recent[*Entry]
 	verified  map[Digest]signature // blobs whose content this process has checked
 	spoiled   map[Digest]bool      // blobs that were found damaged and deleted
 	counters  counters             // since the last flush
@@ -57,12 +58,14 @@ func Open(dir string, o Options) *Store {
 	s := &Store{
 		behind: make(chan struct{}, maxBehind),
 		dir:    dir, options: o, log: o.Log, now: o.Now,
-		loading:  make(chan struct{}),
-		pins:     make(map[string]map[Digest]bool),
-		verified: make(map[Digest]signature),
-		spoiled:  make(map[Digest]bool),
-		gone:     make(map[Digest]MissReason),
-		trashes:  make(map[string]*time.Timer),
+		loading:   make(chan struct{}),
+		pins:      make(map[string]map[Digest]bool),
+		verified:  make(map[Digest]signature),
+		spoiled:   make(map[Digest]bool),
+		gone:      make(map[Digest]MissReason),
+		manifests: recent[[]InputSet]{limit: maxManifestBytes},
+		entries:   recent[*Entry]{limit: maxEntryBytes},
+		trashes:   make(map[string]*time.Timer),
 	}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
@@ -184,20 +187,23 @@ func (s *Store) AddInputSet(base Digest, set InputSet) error {
 }
 
 // Get returns the entry for an action key, or why there is none. It does not count
-// as hit or miss; the caller knows whether it uses what it got.
+// as hit or miss; the caller knows whether it uses what it got. The caller must not change
+// the entry.
 func (s *Store) Get(action Digest) (*Entry, MissReason) {
 	if s.refused {
 		return nil, New
 	}
-	e, err := s.read(action)
+	path := s.file("entries", action)
+	sig := sign(path)
+	e, err := s.recall(action, sig)
 	switch {
 	case errors.Is(err, ErrDamaged):
-		s.drop(s.file("entries", action), "entry")
+		s.drop(path, "entry")
 		s.forget(action, Damaged)
 		return nil, Damaged
 	case err != nil:
 		return nil, s.reasonGone(action)
-	case s.expired(action):
+	case s.expired(action, sig):
 		s.remove(action, Expired)
 		return nil, Expired
 	}
@@ -207,13 +213,25 @@ func (s *Store) Get(action Digest) (*Entry, MissReason) {
 			return nil, why
 		}
 	}
-	s.touch(action)
+	s.touch(action, path, sig)
 	return e, Found
 }
 
 // Has reports whether there seems to be an entry for an action key. It is no use of it.
 func (s *Store) Has(action Digest) bool {
 	return !s.refused && sign(s.file("entries", action)) != signature{}
+}
+
+// recall is read for a file that has a signature: what was read with it is not read again.
+func (s *Store) recall(action Digest, sig signature) (*Entry, error) {
+	if e, ok := s.entries.get(action, sig); ok {
+		return e, nil
+	}
+	e, err := s.read(action)
+	if err == nil && sig != (signature{}) {
+		s.entries.put(action, sig, e, len(e.Diagnostics)+usualEntry)
+	}
+	return e, err
 }
 
 // read reads an entry's file.
@@ -255,17 +273,14 @@ const touchEvery = time.Hour
 
 // touch notes a use. A stamp in the future (the clock was set back) is renewed, too:
 // its entry would outlive all others.
-func (s *Store) touch(action Digest) {
+func (s *Store) touch(action Digest, path string, sig signature) {
 	now := s.now()
 	every := touchEvery
 	if ttl := s.options.TTL; ttl > 0 {
 		every = min(every, ttl/4)
 	}
-	path := s.file("entries", action)
-	if info, err := os.Lstat(path); err == nil {
-		if age := now.Sub(info.ModTime()); age > every || age < 0 {
-			os.Chtimes(path, now, now)
-		}
+	if age := now.Sub(time.Unix(0, sig.mtime)); age > every || age < 0 {
+		os.Chtimes(path, now, now)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -276,12 +291,8 @@ func (s *Store) touch(action Digest) {
 
 // expired reports whether the entry was last used longer ago than the TTL. A stamp
 // in the future counts as now.
-func (s *Store) expired(action Digest) bool {
-	if s.options.TTL <= 0 {
-		return false
-	}
-	info, err := os.Lstat(s.file("entries", action))
-	if err != nil || s.now().Sub(info.ModTime()) <= s.options.TTL {
+func (s *Store) expired(action Digest, sig signature) bool {
+	if s.options.TTL <= 0 || s.now().Sub(time.Unix(0, sig.mtime)) <= s.options.TTL {
 		return false
 	}
 	s.mu.Lock()

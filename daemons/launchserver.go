@@ -25,6 +25,7 @@ type launchServer struct {
 	listener *net.UnixListener
 	running  sync.WaitGroup
 	places   chan struct{}
+	ours     rights // of this process
 }
 
 // listen makes the socket. The daemon's life lock is held, so a socket that is there was left
@@ -39,7 +40,7 @@ func (s *launchServer) listen(d *shell) error {
 	if err != nil {
 		return ipc.Errorf(ipc.CodeUnavailable, "cannot listen at %s: %v", path, err)
 	}
-	s.listener = l
+	s.listener, s.ours = l, ownRights()
 	return nil
 }
 
@@ -108,7 +109,7 @@ func (s *launchServer) serve(ctx context.Context) {
 
 func (s *launchServer) one(ctx context.Context, nc *net.UnixConn) {
 	defer s.shell.server.Active()()
-	if why := unfitPeer(nc); why != "" {
+	if why := unfitPeer(nc, s.ours); why != "" {
 		s.shell.log.Debug("a thin client is not served", "reason", why)
 		nc.Write([]byte{ipc.LaunchRun})
 		nc.Close()

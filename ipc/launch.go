@@ -35,7 +35,7 @@ const (
 // LaunchAnswer is what the thin client is to do.
 type LaunchAnswer struct {
 	Kind   byte
-	Why    string       // of LaunchRun
+	Why    string       // of LaunchRun, and of LaunchMiss: what differs from a known result, "" if there is none
 	Files  []LaunchFile // of LaunchHit, in the order in which they are renamed
 	Stderr []byte       // of LaunchHit
 	// Starter goes before the path and the arguments of the command, Env (NAME=value) takes

@@ -1,6 +1,7 @@
 package ipc
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"encoding/binary"
@@ -9,6 +10,8 @@ import (
 	"io"
 	"net"
 	"os"
+	"strings"
+	"sync"
 	"time"
 )
 
@@ -35,6 +38,8 @@ const (
 	// maxLaunch bounds a request: the kernel's own limit of arguments and variables is 2 MiB,
 	// or a quarter of the limit of the stack.
 	maxLaunch = 16 << 20
+	// usualLaunch is the length of most requests: they are read at once.
+	usualLaunch = 8 << 10
 	// launchBeat is how often the daemon shows that it is alive. The client waits for two
 	// seconds.
 	launchBeat = 400 * time.Millisecond
@@ -51,7 +56,8 @@ func ServeLaunch(ctx context.Context, l Launcher, nc net.Conn) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	nc.SetReadDeadline(time.Now().Add(launchSilence))
-	req, err := readLaunch(nc)
+	r := bufio.NewReaderSize(nc, usualLaunch)
+	req, err := readLaunch(r)
 	if err != nil {
 		return err
 	}
@@ -63,13 +69,13 @@ func ServeLaunch(ctx context.Context, l Launcher, nc net.Conn) error {
 	}
 	_, err = nc.Write(encodeAnswer(answer))
 	if answer.Kind == LaunchHit {
-		removeLeft(nc, answer.Files)
+		removeLeft(nc, r, answer.Files)
 	}
 	if err != nil || answer.Kind != LaunchMiss {
 		return err
 	}
 	nc.SetReadDeadline(time.Time{}) // a compile takes its time, and a client that dies closes
-	end, err := readEnd(nc)
+	end, err := readEnd(r)
 	if err != nil {
 		return err
 	}
@@ -81,7 +87,7 @@ func ServeLaunch(ctx context.Context, l Launcher, nc net.Conn) error {
 	}
 	nc.SetReadDeadline(time.Now().Add(launchSilence))
 	var waits [1]byte
-	if _, err := io.ReadFull(nc, waits[:]); err != nil || waits[0] != 'k' {
+	if _, err := io.ReadFull(r, waits[:]); err != nil || waits[0] != 'k' {
 		return err // it gave up waiting
 	}
 	store()
@@ -90,9 +96,9 @@ func ServeLaunch(ctx context.Context, l Launcher, nc net.Conn) error {
 
 // removeLeft removes the temporary files that a client did not rename: it was killed. The
 // client has the time of a frame for it.
-func removeLeft(nc net.Conn, files []LaunchFile) {
+func removeLeft(nc net.Conn, r io.Reader, files []LaunchFile) {
 	nc.SetReadDeadline(time.Now().Add(launchSilence))
-	_, _ = io.Copy(io.Discard, nc) // until the client closes
+	_, _ = io.Copy(io.Discard, r) // until the client closes
 	for _, f := range files {
 		_ = os.Remove(f.Temporary) // mostly gone
 	}
@@ -100,21 +106,25 @@ func removeLeft(nc net.Conn, files []LaunchFile) {
 
 // beat tells the client that this process works, until it is stopped.
 func beat(nc net.Conn) (stop func()) {
-	done, gone := make(chan struct{}), make(chan struct{})
-	go func() {
-		defer close(gone)
-		tick := time.NewTicker(launchBeat)
-		defer tick.Stop()
-		for {
-			select {
-			case <-done:
-				return
-			case <-tick.C:
-				nc.Write([]byte{'w'})
-			}
+	var mu sync.Mutex
+	var timer *time.Timer
+	stopped := false
+	mu.Lock()
+	defer mu.Unlock()
+	timer = time.AfterFunc(launchBeat, func() {
+		mu.Lock()
+		defer mu.Unlock()
+		if !stopped {
+			nc.Write([]byte{'w'})
+			timer.Reset(launchBeat)
 		}
-	}()
-	return func() { close(done); <-gone }
+	})
+	return func() {
+		mu.Lock()
+		defer mu.Unlock()
+		stopped = true
+		timer.Stop()
+	}
 }
 
 // readLaunch reads a request.
@@ -133,13 +143,9 @@ func readLaunch(r io.Reader) (req LaunchRequest, err error) {
 	if _, err := io.ReadFull(r, body); err != nil {
 		return req, err
 	}
-	texts := bytes.Split(body, []byte{0})
-	if len(texts) != int(args+vars)+3 || args == 0 { // an empty one behind the last zero
+	all := strings.Split(string(body), "\x00")
+	if len(all) != int(args+vars)+3 || args == 0 { // an empty one behind the last zero
 		return req, errLaunch
-	}
-	all := make([]string, len(texts))
-	for i, t := range texts {
-		all[i] = string(t)
 	}
 	return LaunchRequest{
 		Umask: head[2], Terminals: head[3], Dir: all[0], Program: all[1],

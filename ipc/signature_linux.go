@@ -11,6 +11,15 @@ func statSignature(path string) (Signature, error) { return signatureBy(unix.Sta
 
 func linkSignature(path string) (Signature, error) { return signatureBy(unix.Lstat, path) }
 
+// StatSignatureIn is [StatSignature] of a path that starts at an open folder.
+func StatSignatureIn(folder int, path string) Signature {
+	s, err := signatureBy(func(p string, st *unix.Stat_t) error { return unix.Fstatat(folder, p, st, 0) }, path)
+	if err != nil {
+		return Signature{}
+	}
+	return s
+}
+
 func signatureBy(stat func(string, *unix.Stat_t) error, path string) (Signature, error) {
 	var st unix.Stat_t
 	for {

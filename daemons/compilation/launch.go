@@ -1,6 +1,7 @@
 package compilation
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"os"
@@ -34,11 +35,19 @@ const maxMisses = 400
 // launch is one launched command.
 type launch struct {
 	*work
-	req     ipc.LaunchRequest
-	line    driverline.Line
-	base    cache.Digest // of results that printed nothing
-	printed cache.Digest // of results that printed something
-	near    *snapshot.Difference
+	req   ipc.LaunchRequest
+	line  driverline.Line
+	bases []launchBase // in the order in which they are looked up
+	base  cache.Digest // of results by the whole command line that printed nothing
+	slots driverline.Slots
+	near  *snapshot.Difference
+}
+
+// launchBase is a key of what is known of a command before its inputs are.
+type launchBase struct {
+	key     cache.Digest
+	slots   bool // names of outputs are no part of it
+	printed bool // of results that printed something
 }
 
 // Launch implements [ipc.Launcher].
@@ -69,9 +78,9 @@ func (s *Service) launch(ctx context.Context, req ipc.LaunchRequest) ipc.LaunchA
 	if why := l.makeBases(); why != "" {
 		return run(why)
 	}
-	for _, base := range []cache.Digest{l.base, l.printed} {
-		s.writeback.await(ctx, base)
-		if answer, hit := l.lookup(base); hit {
+	for _, base := range l.bases {
+		s.writeback.await(ctx, base.key)
+		if answer, hit := l.lookup(base.key); hit {
 			return answer
 		}
 	}
@@ -111,14 +120,7 @@ func (l *launch) unfitOutputs() string {
 // makeBases computes the keys of what is known before the inputs are. What was printed
 // depends on more: on whether it goes to a terminal, and on the variables of terminals.
 func (l *launch) makeBases() (why string) {
-	folder := l.req.Dir
-	if pwd := ipc.EnvValue(l.req.Env, "PWD"); filepath.IsAbs(pwd) && ipc.StatSignature(pwd) == ipc.StatSignature(folder) {
-		folder = pwd // compilers write this name into debug information
-	}
-	key := func() *cache.Key {
-		return cache.NewKey("launch").Field("observation", observationVersion).Field("program", l.req.Program).
-			Field("args", l.req.Args...).Field("folder", folder, l.req.Dir).Field("cpu", l.s.launches.cpu())
-	}
+	folder := cmp.Or(otherName(l.req.Dir, l.req.Env), l.req.Dir) // compilers write this name into debug information
 	var sources []string
 	for _, source := range l.line.Sources {
 		sum, err := l.view.DigestOf(snapshot.Spell(l.root, source))
@@ -127,19 +129,61 @@ func (l *launch) makeBases() (why string) {
 		}
 		sources = append(sources, sum.String())
 	}
-	l.base = key().Field("sources", sources...).Sum()
 	shows := []string{string(rune('0' + l.req.Terminals))}
 	for _, name := range environment.Normalised() {
 		shows = append(shows, l.view.Variables.Text(name))
 	}
-	l.printed = key().Field("sources", sources...).Field("shows", shows...).Sum()
+	add := func(kind string, args []string) {
+		key := func() *cache.Key {
+			return cache.NewKey(kind).Field("observation", observationVersion).Field("program", l.req.Program).
+				Field("args", args...).Field("folder", folder, l.req.Dir).Field("cpu", l.s.launches.cpu()).Field("sources", sources...)
+		}
+		slots := kind == slotsKind
+		l.bases = append(l.bases, launchBase{key: key().Sum(), slots: slots}, launchBase{key: key().Field("shows", shows...).Sum(), slots: slots, printed: true})
+	}
+	if slots, ok := driverline.ReadSlots(l.req.Dir, l.req.Args[1:]); ok {
+		l.slots = slots
+		add(slotsKind, append([]string{l.req.Args[0]}, slots.Args...))
+	}
+	add("launch", l.req.Args)
+	l.base = l.baseFor(false, false)
 	return ""
+}
+
+// slotsKind is the kind of keys without names of outputs.
+const slotsKind = "launch-slots"
+
+// baseFor is the key under which a result is stored.
+func (l *launch) baseFor(slots, printed bool) cache.Digest {
+	for _, b := range l.bases {
+		if b.slots == slots && b.printed == printed {
+			return b.key
+		}
+	}
+	return cache.Digest{}
+}
+
+// Names of outputs in entries whose key has no names.
+const (
+	objectSlot  = "object"
+	depfileSlot = "depfile"
+)
+
+// placeOf is where an output of an entry belongs, as the command spells it.
+func (l *launch) placeOf(name string) (path string, ok bool) {
+	switch name {
+	case objectSlot:
+		return l.slots.Object, l.slots.Object != ""
+	case depfileSlot:
+		return l.slots.Depfile, l.slots.Depfile != ""
+	}
+	return besidePath(name)
 }
 
 // lookup looks for a result that belongs to a base key and to what is there now.
 func (l *launch) lookup(base cache.Digest) (ipc.LaunchAnswer, bool) {
 	for i, set := range l.s.store.InputSets(base) {
-		if d := l.view.CompareStored(set, &l.s.launches.misses); d != nil {
+		if d := l.view.CompareStored(set, &l.s.launches.known); d != nil {
 			if l.near == nil {
 				l.near = d
 			}
@@ -175,7 +219,7 @@ func (l *launch) prepare(e *cache.Entry) (a ipc.LaunchAnswer, ok bool) {
 		}
 	}()
 	for _, o := range e.Outputs {
-		name, is := besidePath(o.Name)
+		name, is := l.placeOf(o.Name)
 		if !is {
 			return a, false
 		}
@@ -233,8 +277,28 @@ func (l *launch) miss(ctx context.Context) ipc.LaunchAnswer {
 	}
 	m.since = stamps.Now()
 	return ipc.LaunchAnswer{
-		Kind: ipc.LaunchMiss, Starter: lib.Starter(trace), Env: lib.Env(nil, trace), Miss: m,
+		Kind: ipc.LaunchMiss, Why: l.whyMissed(), Starter: lib.Starter(trace), Env: lib.Env(nil, trace), Miss: m,
 	}
+}
+
+// whyMissed says in which input the result that was tried first differs from what is there, ""
+// if there is no result of this command.
+func (l *launch) whyMissed() string {
+	d := l.near
+	if d == nil {
+		return ""
+	}
+	switch d.Kind {
+	case ipc.CauseAppeared:
+		return d.Path + " appeared"
+	case ipc.CauseRemoved:
+		return d.Path + " is gone"
+	case ipc.CauseListing:
+		return "the names in " + d.Path + " changed"
+	case ipc.CauseEnvironment:
+		return "the variable " + d.Path + " changed"
+	}
+	return d.Path + " changed"
 }
 
 func (l *launch) sources() (paths []string) {

@@ -1,6 +1,7 @@
 package compilation
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"debug/elf"
@@ -90,7 +91,7 @@ func (m *missed) runsGCC(seen *observation) bool {
 // to say more.
 func (m *missed) observe(ctx context.Context) (seen *observation, why string) {
 	reader := m.s.tracers.reader(m.root)
-	known := m.s.launches.known(reader.Programs(m.trace))
+	known := m.s.launches.toolsAmong(reader.Programs(m.trace))
 	about := &subject{
 		view: m.view, programs: known, since: m.since, recipe: &recipe{Kind: "c"}, key: m.base.String(), tool: m.req.Args, env: m.req.Env,
 		output: cmp.Or(m.mainOutput(), filepath.Join(m.root, ".")), asIs: true,
@@ -164,17 +165,15 @@ func pathsOf(made []madeFile) (paths []string) {
 // storing returns what stores the result. The cache copies from the open files, and refuses
 // one whose content has changed.
 func (m *missed) storing(set snapshot.InputSet, end ipc.LaunchEnd) func() {
-	base := m.base
-	if len(end.Stderr) > 0 {
-		base = m.printed
-	}
+	names := m.slotNames(end.Stderr)
+	base := m.baseFor(names != nil, len(end.Stderr) > 0)
 	e := &cache.Entry{
 		Action: actionKey(base, set), Diagnostics: string(end.Stderr), Seconds: end.Seconds, CPU: end.CPU, Peak: end.Peak,
 		Created: time.Now(), Command: strings.Join(m.req.Args, " "),
 	}
 	files := make(map[string]*os.File, len(m.made))
 	for _, f := range m.made {
-		name := besidePrefix + f.path
+		name := cmp.Or(names[f.path], besidePrefix+f.path)
 		files[name] = f.file
 		e.Outputs = append(e.Outputs, cache.Output{Name: name, Blob: f.digest, Mode: uint32(f.info.Mode().Perm())})
 	}
@@ -190,6 +189,31 @@ func (m *missed) storing(set snapshot.InputSet, end ipc.LaunchEnd) func() {
 			_ = m.s.store.AddInputSet(base, set.ToCache(e.Action))
 		})
 	}
+}
+
+// slotNames are the names of the files that the command made for a key without names of outputs,
+// by path. It is nil if the result may be that of these names only: it made other files, or
+// names one in what it printed.
+func (m *missed) slotNames(printed []byte) map[string]string {
+	if m.slots.Object == "" {
+		return nil
+	}
+	slot := map[string]string{filepath.Clean(m.view.Abs(m.slots.Object)): objectSlot}
+	if m.slots.Depfile != "" {
+		slot[filepath.Clean(m.view.Abs(m.slots.Depfile))] = depfileSlot
+	}
+	names := make(map[string]string, len(m.made))
+	for _, f := range m.made {
+		name := slot[filepath.Clean(f.at)]
+		if name == "" || bytes.Contains(printed, []byte(filepath.Base(f.path))) {
+			return nil
+		}
+		names[f.path] = name
+	}
+	if len(names) != len(slot) {
+		return nil
+	}
+	return names
 }
 
 // isELF reports whether a file is a program or library of this kind of system.

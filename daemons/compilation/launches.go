@@ -19,8 +19,8 @@ const keptLaunches = 500
 
 // launches is what the service remembers of launched commands.
 type launches struct {
-	cpu    func() string // what "native" means on this machine
-	misses snapshot.MissCache
+	cpu   func() string // what "native" means on this machine
+	known snapshot.KnownSets
 
 	mu      sync.Mutex
 	running int             // misses
@@ -127,8 +127,8 @@ func (l *launches) isTool(path string) bool {
 	return is
 }
 
-// known are the programs among some that belong to a toolchain.
-func (l *launches) known(programs []string) map[string]bool {
+// toolsAmong are the programs among some that belong to a toolchain.
+func (l *launches) toolsAmong(programs []string) map[string]bool {
 	out := make(map[string]bool, len(programs))
 	for _, p := range programs {
 		if l.isTool(p) {

@@ -58,7 +58,11 @@ func (w *traceTracking) addAsked(o preload.Observation, seen *observation) {
 	for _, program := range w.foreignPrograms(o) {
 		addLoaderSearch(v, program, seen)
 	}
-	busy := snapshot.Ancestors(v.Root, []string{v.Root + "/.", w.about.output}, o.Written)
+	above := []string{v.Root + "/.", w.about.output}
+	if pwd := otherName(v.Root, w.about.env); pwd != "" {
+		above = append(above, pwd+"/.")
+	}
+	busy := snapshot.Ancestors(v.Root, above, o.Written)
 	for _, dir := range temporaryFolders(w.about.env) {
 		busy[snapshot.Spell(v.Root, path.Clean(dir))] = true
 	}
@@ -77,6 +81,16 @@ func (w *traceTracking) addAsked(o preload.Observation, seen *observation) {
 			seen.listings = append(seen.listings, text)
 		}
 	}
+}
+
+// otherName is the name that a shell knows for its working folder if a link leads there, "" if
+// it is the real one: shells compare both.
+func otherName(folder string, env []string) string {
+	pwd := ipc.EnvValue(env, "PWD")
+	if !filepath.IsAbs(pwd) || pwd == folder || ipc.StatSignature(pwd) != ipc.StatSignature(folder) {
+		return ""
+	}
+	return pwd
 }
 
 // asksMore reports whether a program may learn more of a file than whether it is there.

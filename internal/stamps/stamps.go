@@ -39,6 +39,10 @@ func (d *Disks) IsCoarse(path string, sig ipc.Signature) bool {
 	return sig.Exists() && (sig.Ctime%int64(time.Second) == 0 || !d.isFine(path, sig.Dev))
 }
 
+// IsFine reports whether the file system of path, on which a file has a signature, stamps with
+// the kernel's clock.
+func (d *Disks) IsFine(path string, sig ipc.Signature) bool { return d.isFine(path, sig.Dev) }
+
 // IsSettled reports whether the last change of a file with a signature was long enough
 // before a moment (ns since 1970) that a change after that moment gives another signature.
 // It is false for a time in the future.

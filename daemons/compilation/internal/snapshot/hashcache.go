@@ -98,6 +98,14 @@ const (
 	beingWritten = "is open for writing"
 )
 
+// knows reports whether every file with a signature has a content.
+func (d *HashCache) knows(sig ipc.Signature, want cache.Digest) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	is, known := d.known[sig]
+	return known && is == want
+}
+
 // Trust records the digest of a file that we have just written under a name that
 // nobody else writes to: there is no need to wait for a tick to believe ourselves.
 func (d *HashCache) Trust(sig ipc.Signature, content cache.Digest) {

@@ -27,7 +27,7 @@ func TestMissCache(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	var known MissCache
+	var known KnownSets
 	set := cache.InputSet{Misses: []cache.Miss{{Dir: "inc", Names: []string{"a.h", "b.h", "link.h"}}, {Dir: "gone", Names: []string{"x.h"}}}}
 	check := func(want string) {
 		t.Helper()

@@ -14,6 +14,12 @@ static const char *go_program(char **env) {
 	return syscall(SYS_faccessat, (long)AT_FDCWD, path, 1L) ? NULL : path;
 }
 
+int find_own(struct command *c) {
+	if (!c->our_exe)
+		c->our_exe = go_program(c->env);
+	return c->our_exe != NULL;
+}
+
 /* may_be_known reports whether a command can be one that is looked up. The others are
  * executed at once: the daemon would say no. */
 static int may_be_known(char **args) {
@@ -68,7 +74,7 @@ static void use_daemon(struct command *c, int fd, int server) {
 }
 
 static _Noreturn void manage(struct command *c, char **args) {
-	if (!c->our_exe) {
+	if (!find_own(c)) {
 		say("replibuild cc: the program replibuild is not beside this one; set REPLIBUILD_EXE to its path\n");
 		leave(127);
 	}
@@ -94,7 +100,6 @@ __attribute__((used)) _Noreturn void program_start(char **stack) {
 	if (syscall(SYS_getcwd, folder, sizeof folder) < 0)
 		folder[0] = 0;
 	c.folder = folder;
-	c.our_exe = go_program(c.env);
 	int masks = count > 0 && !is_own_name(args[0]);
 	if (!masks && count > 0)
 		args++;

@@ -20,7 +20,7 @@ struct command {
 	char **env;
 	const char *program;  /* its path, absolute */
 	const char *folder;   /* the working folder */
-	const char *our_exe;  /* the Go program, NULL if it is not found */
+	const char *our_exe;  /* the Go program, NULL before find_own */
 };
 
 /* answer is what the daemon said. */
@@ -48,6 +48,9 @@ int begins_with(const char *s, const char *prefix);
 /* find_compiler returns the path of a compiler, NULL if there is none. It sets *passed_us if
  * PATH leads to us first. */
 const char *find_compiler(const char *name, int has_path, char **env, const char *folder, int *passed_us);
+
+/* find_own finds our Go program, which a hit does not need. It returns 0 if there is none. */
+int find_own(struct command *c);
 
 int connect_daemon(struct command *c);   /* a socket, or -1 */
 int serve_once(struct command *c, int *server); /* a socket to a service of this command alone, or -1 */

@@ -80,7 +80,7 @@ int connect_daemon(struct command *c) {
 	unsigned uid = (unsigned)syscall(SYS_geteuid);
 	int named = socket_name(at.sun_path, c->env, uid);
 	int fd = named ? try_connect(&at, uid) : -1;
-	if (fd >= 0 || (named && errno != ENOENT && errno != ECONNREFUSED) || !c->our_exe)
+	if (fd >= 0 || (named && errno != ENOENT && errno != ECONNREFUSED) || !find_own(c))
 		return fd;
 	int status = 1, pid = run_own(c, "--start", -1);
 	while (pid > 0 && syscall(SYS_wait4, (long)pid, &status, 0L, NULL) < 0 && errno == EINTR)
@@ -92,7 +92,7 @@ int connect_daemon(struct command *c) {
 
 int serve_once(struct command *c, int *server) {
 	int ends[2];
-	if (!c->our_exe || syscall(SYS_socketpair, 1L, (long)(1 | O_CLOEXEC), 0L, ends))
+	if (!find_own(c) || syscall(SYS_socketpair, 1L, (long)(1 | O_CLOEXEC), 0L, ends))
 		return -1;
 	*server = run_own(c, "--serve", ends[1]);
 	syscall(SYS_close, (long)ends[1]);
@@ -115,10 +115,8 @@ static int ready(int fd, short what, int limit) {
 
 static int send_all(int fd, const char *data, size_t n) {
 	while (n) {
-		if (!ready(fd, POLLOUT, PATIENCE))
-			return 0;
 		long done = syscall(SYS_sendto, (long)fd, data, n, (long)0x4040 /* MSG_NOSIGNAL, MSG_DONTWAIT */, NULL, 0L);
-		if (done < 0 && errno != EINTR && errno != EAGAIN)
+		if (done < 0 && errno != EINTR && (errno != EAGAIN || !ready(fd, POLLOUT, PATIENCE)))
 			return 0;
 		if (done > 0)
 			data += done, n -= (size_t)done;
@@ -128,10 +126,8 @@ static int send_all(int fd, const char *data, size_t n) {
 
 static int receive_all(int fd, char *to, size_t n, int limit) {
 	while (n) {
-		if (!ready(fd, POLLIN, limit))
-			return 0;
 		long done = syscall(SYS_recvfrom, (long)fd, to, n, 0x40L, NULL, NULL);
-		if (done == 0 || (done < 0 && errno != EINTR && errno != EAGAIN))
+		if (done == 0 || (done < 0 && errno != EINTR && (errno != EAGAIN || !ready(fd, POLLIN, limit))))
 			return 0;
 		if (done > 0)
 			to += done, n -= (size_t)done;

@@ -1,0 +1,129 @@
+package driverline
+
+import (
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// Slots is a command line whose object does not depend on where it is written, so that a
+// result that was written to other names is its result too.
+type Slots struct {
+	// Args are the arguments without the names of outputs. The target of a dependency file is
+	// one of them, because the file contains it.
+	Args    []string
+	Object  string // where the object, or the assembly, is written
+	Depfile string // where the dependency file is written, "" if there is none
+}
+
+// ReadSlots reads arguments as [Read] does. ok is false if an argument is not known to keep the
+// names of outputs out of the result, or if the command has not one source.
+func ReadSlots(dir string, args []string) (s Slots, ok bool) {
+	p := slotParser{makes: ".o"}
+	for args = expand(dir, args, 0); len(args) > 0 && !p.bad; {
+		args = args[p.next(args):]
+	}
+	return p.finish()
+}
+
+// slotParser is what has been read so far.
+type slotParser struct {
+	Slots
+	sources []string
+	depfile string // of -MF
+	makes   string // ending of the object
+	deps    bool   // -MD or -MMD
+	target  bool   // -MT or -MQ
+	bad     bool
+}
+
+// next reads an argument with its value, and returns how many they are.
+func (p *slotParser) next(args []string) int {
+	arg := args[0]
+	if name, n := value([]string{"-o"}, args); n > 0 {
+		p.Object = name
+		return n
+	}
+	if name, n := value([]string{"-MF"}, args); n > 0 {
+		p.depfile = name
+		return n
+	}
+	switch {
+	case !strings.HasPrefix(arg, "-"):
+		p.sources = append(p.sources, arg)
+	case slices.Contains(slotValues, arg) && len(args) > 1:
+		p.target = p.target || arg == "-MT" || arg == "-MQ"
+		p.Args = append(p.Args, arg, args[1])
+		return 2
+	case !isSlotFlag(arg):
+		p.bad = true
+	}
+	p.deps = p.deps || arg == "-MD" || arg == "-MMD"
+	if arg == "-S" {
+		p.makes = ".s"
+	}
+	p.Args = append(p.Args, arg)
+	return 1
+}
+
+// finish adds the names that the compiler makes up.
+func (p *slotParser) finish() (s Slots, ok bool) {
+	if p.bad || len(p.sources) != 1 || p.depfile != "" && !p.deps {
+		return s, false
+	}
+	if p.Object == "" {
+		p.Object = withEnding(filepath.Base(p.sources[0]), p.makes)
+	}
+	if p.deps {
+		p.Depfile = p.depfile
+		if p.Depfile == "" {
+			p.Depfile = withEnding(p.Object, ".d")
+		}
+		if !p.target {
+			p.Args = append(p.Args, "target", p.Object)
+		}
+	}
+	return p.Slots, p.Object != p.Depfile && p.Object != "-" && p.Depfile != "-"
+}
+
+func withEnding(name, ending string) string {
+	return strings.TrimSuffix(name, filepath.Ext(name)) + ending
+}
+
+// slotValues take the next argument, which is no output.
+var slotValues = []string{"-MT", "-MQ", "-I", "-isystem", "-iquote", "-idirafter", "-include", "-imacros", "-D", "-U", "-x"}
+
+// slotFlags are whole arguments, slotPrefixes their beginnings. TestSlots compiles with each
+// kind of them to different names, and compares the objects. Left out is what makes further
+// files, or writes names or the command line into the object: -gsplit-dwarf, coverage and
+// profiles, -frecord-gcc-switches, -save-temps, LTO, options for the assembler.
+var (
+	slotFlags = []string{
+		"-c", "-S", "-MD", "-MMD", "-MP", "-pipe", "-pthread", "-ansi", "-pedantic", "-pedantic-errors", "-w", "-nostdinc", "-nostdinc++",
+		"-g", "-g0", "-g1", "-g2", "-g3", "-ggdb", "-ggdb3", "-gdwarf-4", "-gdwarf-5",
+	}
+	slotPrefixes = []string{"-I", "-D", "-U", "-O", "-std=", "-isystem", "-iquote", "-march=", "-mtune=", "-mcpu=", "-msse", "-mavx", "-mno-", "-m32", "-m64"}
+	// slotFeatures follow -f or -fno-, and may have a value.
+	slotFeatures = []string{
+		"exceptions", "rtti", "PIC", "PIE", "pic", "pie", "plt", "visibility", "visibility-inlines-hidden", "omit-frame-pointer",
+		"strict-aliasing", "wrapv", "common", "data-sections", "function-sections", "stack-protector", "stack-protector-strong",
+		"stack-protector-all", "stack-clash-protection", "cf-protection", "color-diagnostics", "diagnostics-color", "signed-char",
+		"unsigned-char", "short-enums", "math-errno", "fast-math", "inline", "inline-functions", "unroll-loops", "threadsafe-statics",
+		"sized-deallocation", "coroutines", "asynchronous-unwind-tables", "unwind-tables", "ident", "builtin", "freestanding",
+		"permissive", "semantic-interposition",
+	}
+)
+
+func isSlotFlag(arg string) bool {
+	if slices.Contains(slotFlags, arg) {
+		return true
+	}
+	if feature, ok := strings.CutPrefix(arg, "-f"); ok {
+		feature, _, _ = strings.Cut(strings.TrimPrefix(feature, "no-"), "=")
+		return slices.Contains(slotFeatures, feature)
+	}
+	if strings.HasPrefix(arg, "-W") {
+		return !strings.Contains(arg, ",") // -Wa, -Wp, -Wl, hand options on
+	}
+	return slices.ContainsFunc(slotPrefixes, func(prefix string) bool { return strings.HasPrefix(arg, prefix) && arg != "-I-" })
+}
