@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/RepliBuild/replibuild/daemons"
+	"github.com/RepliBuild/replibuild/daemons/setup"
+	"github.com/RepliBuild/replibuild/daemons/setup/buildsystem"
 	"github.com/RepliBuild/replibuild/daemons/setup/ninjabuild"
 	"github.com/RepliBuild/replibuild/internal/caller"
 	"github.com/RepliBuild/replibuild/ipc"
@@ -36,6 +38,7 @@ type NinjaRunner struct {
 	records *ninjaRecords     // nil = none are kept
 	sets    map[string]string // by action: what discovery knows its inputs by
 	chains  map[string]*ipc.Toolchain
+	sharing ipc.Sharing
 }
 
 // NewNinjaRunner makes a runner for one build; other runs what the service cannot run.
@@ -221,7 +224,7 @@ func (r *NinjaRunner) newRequest(ctx context.Context, c ninjabuild.Command) ipc.
 	if r.service == nil {
 		return ipc.RunRequest{}
 	}
-	return ipc.RunRequest{Build: r.build, Root: r.project.Root(), BuildDir: ".", Env: c.Env, Caller: caller.Own()}
+	return ipc.RunRequest{Build: r.build, Root: r.project.Root(), BuildDir: ".", Env: c.Env, Caller: caller.Own(), Sharing: r.sharing}
 }
 
 // addAction adds a command to a request, and reports whether it can be.
@@ -264,7 +267,7 @@ func (r *NinjaRunner) open(ctx context.Context, c ninjabuild.Command) {
 	if r.project, err = OpenBuildFolder(dir, Options{Env: c.Env}); err != nil {
 		return
 	}
-	r.wiring = newWiring(r.project, nil)
+	r.wiring, r.sharing = newWiring(r.project, nil), r.project.buildFolderSharing()
 	if !r.project.InCI() && r.project.unfitFor(ctx) == nil {
 		client := ipc.NewCompilationClient(r.project.dialer(ipc.NameCompilation))
 		r.wiring.onClose(client.Close)
@@ -276,6 +279,16 @@ func (r *NinjaRunner) open(ctx context.Context, c ninjabuild.Command) {
 	if local, err := r.wiring.discovery(ctx, false); err == nil && r.service != nil {
 		r.records = newNinjaRecords(r.project, keep(r.wiring, local))
 	}
+}
+
+// buildFolderSharing is how far the results of a build folder may be used elsewhere, as the
+// replibuild.toml that names it says. The commands of CMake name the source folder.
+func (p *Project) buildFolderSharing() ipc.Sharing {
+	s := ipc.Sharing{Shared: setup.ReadShared(p.describedIn())}
+	if source := buildsystem.SourceDir(p.paths.Root); source != "" {
+		s.Roots = []string{source}
+	}
+	return s
 }
 
 // openLocal makes the service in this process.

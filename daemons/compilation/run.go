@@ -184,10 +184,7 @@ func (r *run) one(ctx context.Context, i int) {
 		return
 	}
 	if r.req.LookUpOnly {
-		if t.leave != nil {
-			t.leave()
-		}
-		r.reporter.finish(result{ActionResult: ipc.ActionResult{ID: asked.ID, Status: ipc.StatusSkipped, Reason: words.NotCached()}})
+		r.making.Go(func() { r.lookUpFar(ctx, t) })
 		return
 	}
 	var at *place
@@ -196,6 +193,18 @@ func (r *run) one(ctx context.Context, i int) {
 		at = r.line(a, rec)
 	}
 	r.making.Go(func() { r.made(ctx, a, r.timed(t, r.complete(ctx, t, at), ipc.SpanStore)) })
+}
+
+// lookUpFar ends an action of a request that runs nothing.
+func (r *run) lookUpFar(ctx context.Context, t *attempt) {
+	res := result{ActionResult: ipc.ActionResult{ID: t.id, Status: ipc.StatusSkipped, Reason: words.NotCached()}}
+	if t.leave != nil {
+		defer t.leave()
+		if found := r.lookupTiers(ctx, t, true); found != nil {
+			res = *found
+		}
+	}
+	r.made(ctx, t.action, res)
 }
 
 // made reports an action that was made or taken from the cache. What is made from the

@@ -107,9 +107,7 @@ func readProject(d *document, goos string, ps *problems) *project {
 		"project": func(n node) {
 			r.table(n, fields{"name": r.word(&p.name, notEmpty, oneLine), "version": r.word(&p.version, oneLine)})
 		},
-		"cache": func(n node) {
-			r.table(n, fields{"shared": r.toggle(&p.shared), "debug_paths": r.word(&p.debugPaths, oneOf(debugPathsPlain, debugPathsShared))})
-		},
+		"cache":       func(n node) { r.cache(n, p) },
 		"compilation": func(n node) { p.base = r.compilation(n, &p.jobs) },
 		"output":      func(n node) { r.output(n, p) },
 		"targets": func(n node) {
@@ -183,6 +181,10 @@ func (r *projectReader) compilation(n node, jobs *int) settings {
 	var s settings
 	r.withPlatforms(n, &s, r.keys, fields{"num_jobs": r.number(jobs, 4096)})
 	return s
+}
+
+func (r *reader) cache(n node, p *project) {
+	r.table(n, fields{"shared": r.toggle(&p.shared), "debug_paths": r.word(&p.debugPaths, oneOf(debugPathsPlain, debugPathsShared))})
 }
 
 func (r *projectReader) output(n node, p *project) {

@@ -27,20 +27,33 @@ func ReadRemote(root string) *remotecache.Project {
 	if err != nil || !mayHaveRemote().Match(text) {
 		return nil
 	}
-	ps := &problems{}
-	d := parseDocument(configFile, string(text), ps)
-	if d == nil {
-		return nil
-	}
-	n, there := d.tree["remote"]
-	if !there {
-		return nil
-	}
-	t := (&reader{ps}).remote(node{location{doc: d, path: d.root().path.Child("remote")}, n})
-	if len(ps.list) > 0 {
+	var t remoteTable
+	if !readTable(string(text), "remote", func(r *reader, n node) { t = r.remote(n) }) {
 		return nil
 	}
 	return t.project()
+}
+
+// ReadShared reports whether the replibuild.toml in root has [cache] shared = true, for build
+// folders, which have no plan. A table with a mistake says nothing.
+func ReadShared(root string) bool {
+	text, err := os.ReadFile(filepath.Join(root, configFile))
+	var p project
+	return err == nil && readTable(string(text), "cache", func(r *reader, n node) { r.cache(n, &p) }) && p.shared.or(false)
+}
+
+// readTable reads one table of a document, and reports whether it is there and has no mistake.
+func readTable(text, name string, read func(*reader, node)) bool {
+	ps := &problems{}
+	d := parseDocument(configFile, text, ps)
+	if d == nil {
+		return false
+	}
+	n, there := d.tree[name]
+	if there {
+		read(&reader{ps}, node{location{doc: d, path: d.root().path.Child(name)}, n})
+	}
+	return there && len(ps.list) == 0
 }
 
 const (

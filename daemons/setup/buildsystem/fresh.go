@@ -2,6 +2,7 @@ package buildsystem
 
 import (
 	"bufio"
+	"encoding/json"
 	"errors"
 	"os"
 	"path/filepath"
@@ -61,6 +62,29 @@ func sameFolder(a, b string) bool {
 	}
 	y, err := os.Stat(b)
 	return err == nil && os.SameFile(x, y)
+}
+
+// SourceDir is the source folder of a build folder that CMake or Meson has configured,
+// absolute, links resolved; "" if it is not known.
+func SourceDir(buildDir string) string {
+	dir := cmakeCache(buildDir)["CMAKE_HOME_DIRECTORY"]
+	if dir == "" {
+		var info struct {
+			Directories struct {
+				Source string `json:"source"`
+			} `json:"directories"`
+		}
+		text, err := os.ReadFile(filepath.Join(buildDir, "meson-info", "meson-info.json"))
+		if err != nil || json.Unmarshal(text, &info) != nil {
+			return ""
+		}
+		dir = info.Directories.Source
+	}
+	real, err := filepath.EvalSymlinks(dir)
+	if err != nil || !filepath.IsAbs(real) {
+		return ""
+	}
+	return real
 }
 
 // cmakeCache reads the entries of a CMakeCache.txt, NAME:TYPE=VALUE each, by name; none if
