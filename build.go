@@ -28,6 +28,9 @@ type CompileOptions struct {
 	// TimeTrace is a folder for what clang's -ftime-trace says of each unit that is
 	// compiled, see ipc.TimeTraceFile; "" = none.
 	TimeTrace string
+	// WaitUploads returns only when what may serve in other folders and on other machines
+	// is stored there: for CI, whose process ends with the build.
+	WaitUploads bool
 	Trigger   string          // ipc.TriggerCommand if ""
 	OnEvent   func(ipc.Event) // called in order, never concurrently; may be nil
 }
@@ -48,7 +51,7 @@ func (p *Project) Compile(ctx context.Context, o CompileOptions) (Result, error)
 	}
 	request := ipc.BuildRequest{
 		Env: p.env, Caller: caller.Own(), Targets: o.Targets, Files: o.Files, Jobs: o.Jobs,
-		NoCache: o.NoCache, Trigger: o.Trigger, Detach: o.Detach, Trace: o.Trace, TimeTrace: o.TimeTrace,
+		NoCache: o.NoCache, Trigger: o.Trigger, Detach: o.Detach, Trace: o.Trace, TimeTrace: o.TimeTrace, WaitUploads: o.WaitUploads,
 	}
 	p.tellHome(onEvent)
 	if o.Jobs == 0 && !o.Detach {

@@ -61,6 +61,19 @@ func (r *NinjaRunner) Close() error {
 	return errors.Join(r.records.save(), r.wiring.close())
 }
 
+// WaitUploads returns when what the build made and others may use is stored for them, or ctx
+// ends. It is for CI, whose process ends with the build.
+func (r *NinjaRunner) WaitUploads(ctx context.Context) error {
+	r.mu.Lock()
+	service := r.service
+	r.mu.Unlock()
+	if service == nil {
+		return nil
+	}
+	_, err := service.CacheShare(ctx, ipc.CacheShareRequest{})
+	return err
+}
+
 // Doubts implements [ninjabuild.Doubter] for a folder that has a set already. It starts no
 // daemon: where discovery's does not run, this process looks at all recorded files.
 func (r *NinjaRunner) Doubts(ctx context.Context, dir string, env []string) ninjabuild.Doubts {

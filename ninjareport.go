@@ -241,6 +241,7 @@ func (r *NinjaReport) End(code int) error {
 	if _, err := os.Stat(p.paths.StateDir()); err != nil && !r.options.MakeSet {
 		return nil
 	}
+	b.AddTiers()
 	return orchestrator.AppendHistory(p.paths.StateDir(), p.Root(), *b)
 }
 

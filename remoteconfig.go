@@ -1,6 +1,7 @@
 package replibuild
 
 import (
+	"context"
 	"errors"
 	"os"
 	"path/filepath"
@@ -23,6 +24,18 @@ func (p *Project) RemoteCache() (remotecache.Config, string) {
 	}
 	root := p.describedIn()
 	return userconfig.Decide(setup.ReadRemote(root), user, root, p.InCI())
+}
+
+// CheckRemote asks the remote cache of this project for what it can do. why is that of
+// [Project.RemoteCache].
+func (p *Project) CheckRemote(ctx context.Context) (h remotecache.Health, why string) {
+	c, why := p.RemoteCache()
+	if c.URL == "" {
+		return remotecache.Health{State: remotecache.StateNone}, why
+	}
+	client := remotecache.New(c, remotecache.Options{})
+	defer client.Close()
+	return client.Check(ctx), why
 }
 
 // describedIn is the folder with the replibuild.toml that describes this project: its own,

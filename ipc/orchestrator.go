@@ -55,6 +55,8 @@ type BuildRequest struct {
 	// TimeTrace is a folder for what clang's -ftime-trace says of each unit that is
 	// compiled, see [TimeTraceFile]; "" = none.
 	TimeTrace string `json:"time_trace,omitempty"`
+	// WaitUploads has the build end only when what may serve elsewhere is stored there.
+	WaitUploads bool `json:"wait_uploads,omitempty"`
 }
 
 // BuildReply ends a build. OK is Go's name for what the reply's own "ok" cannot
@@ -224,9 +226,32 @@ type BuildRecord struct {
 	Plan      string    `json:"plan,omitempty"`
 	Counts
 	Hits int `json:"hits"` // units delivered from the cache
+	// Tiers are results that came from beyond the project's cache, by [Reason].Tier.
+	Tiers map[string]TierHits `json:"tiers,omitempty"`
 	// Expected is how long its units were expected to take, by their cost alone.
 	Expected float64      `json:"expected_seconds,omitempty"`
 	Units    []UnitRecord `json:"units,omitempty"`
+}
+
+// TierHits are results of one build that came from one place.
+type TierHits struct {
+	Hits  int     `json:"hits"`
+	Saved float64 `json:"saved_seconds"`
+}
+
+// AddTiers sets b.Tiers from its units.
+func (b *BuildRecord) AddTiers() {
+	b.Tiers = nil
+	for _, u := range b.Units {
+		if u.Reason.Tier == "" {
+			continue
+		}
+		if b.Tiers == nil {
+			b.Tiers = make(map[string]TierHits)
+		}
+		t := b.Tiers[u.Reason.Tier]
+		b.Tiers[u.Reason.Tier] = TierHits{t.Hits + 1, t.Saved + u.Saved}
+	}
 }
 
 // UnitRecord is a unit, step or link in a past build.

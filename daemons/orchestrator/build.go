@@ -72,8 +72,25 @@ func (s *Service) run(j *job) {
 	err := b.rounds()
 	b.stopWork()
 	b.learn(err)
+	b.waitUploads()
 	b.finish(err)
 	b.afterwards()
+}
+
+// waitUploads has compilation finish storing results beyond the project's cache, if the
+// caller asked for it.
+func (b *build) waitUploads() {
+	ctx := b.job.ctx
+	if !b.job.req.WaitUploads || ctx.Err() != nil {
+		return
+	}
+	err := b.compilation.call(ctx, func(c ipc.Compilation) error {
+		_, err := c.CacheShare(ctx, ipc.CacheShareRequest{})
+		return err
+	})
+	if err != nil {
+		b.emit(ipc.Notice{Level: "warning", Message: fmt.Sprintf("not all results were stored for others: %v", err)})
+	}
 }
 
 // rounds looks for changes and works until no request has joined since the last look.

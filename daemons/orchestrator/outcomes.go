@@ -196,6 +196,7 @@ func (b *build) historyRecord(reply ipc.BuildReply) ipc.BuildRecord {
 			r.Hits++
 		}
 	}
+	r.AddTiers()
 	return r
 }
 

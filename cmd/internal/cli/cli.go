@@ -33,7 +33,7 @@ type Caller struct {
 // is one.
 func Main(c Caller) int {
 	if isNinja(c.Name) {
-		return runNinja(c, replibuild.NinjaReportOptions{Env: c.Env})
+		return runNinja(c, replibuild.NinjaReportOptions{Env: c.Env}, false)
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), interrupts()...)
 	defer stop()

@@ -22,6 +22,7 @@ func (f *compileFlags) add(a *app, c *cobra.Command) {
 	c.Flags().BoolVar(&f.options.NoDaemon, "no-daemon", false, "do all the work in this process")
 	c.Flags().IntVarP(&f.options.Jobs, "jobs", "j", 0, "at most `N` compilers at a time (0: one a core)")
 	c.Flags().StringSliceVarP(&f.options.Targets, "target", "t", nil, "build only this `target` and what it depends on")
+	c.Flags().BoolVar(&f.options.WaitUploads, "wait-uploads", false, "return only when what others may use is stored for them")
 	c.Flags().StringVar(&f.record, "record", "", "also write the events as JSON lines to `FILE`")
 	c.Flags().BoolVarP(&f.verbose, "verbose", "v", false, "say why each unit was compiled")
 	completeFlag(c, "target", a.completeTargets)

@@ -84,7 +84,7 @@ func (a *app) cleanForeign(ctx context.Context, b *replibuild.BuildSystem) error
 	if b.PlainNinja() {
 		c.Args = []string{"-C", b.BuildDir, "-t", "clean"}
 	}
-	if code := runNinja(c, replibuild.NinjaReportOptions{Env: c.Env}); code != exitDone {
+	if code := runNinja(c, replibuild.NinjaReportOptions{Env: c.Env}, false); code != exitDone {
 		return exitStatus(code)
 	}
 	return nil

@@ -97,7 +97,7 @@ func (a *app) reported(c Caller, dir string, f compileFlags) error {
 	}
 	code := runNinja(c, replibuild.NinjaReportOptions{
 		Env: c.Env, Dir: dir, Trigger: f.options.Trigger, Trace: f.options.Trace, OnEvent: f.options.OnEvent, MakeSet: true,
-	})
+	}, f.options.WaitUploads)
 	if err := written(); err != nil {
 		return err
 	}

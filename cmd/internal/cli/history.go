@@ -2,6 +2,9 @@ package cli
 
 import (
 	"fmt"
+	"maps"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -94,7 +97,20 @@ func buildSummary(b ipc.BuildRecord) string {
 	case counts == "":
 		return b.Detail
 	}
-	return counts
+	return counts + foundElsewhere(b.Tiers)
+}
+
+// foundElsewhere says what of a build came from beyond the project's cache, and what that
+// saved: " (38 from the shared store, 12s saved)".
+func foundElsewhere(tiers map[string]ipc.TierHits) string {
+	var parts []string
+	for _, name := range slices.Sorted(maps.Keys(tiers)) {
+		parts = append(parts, fmt.Sprintf("%d from the %s, %s saved", tiers[name].Hits, words.Tier(name), seconds(tiers[name].Saved)))
+	}
+	if len(parts) == 0 {
+		return ""
+	}
+	return " (" + strings.Join(parts, "; ") + ")"
 }
 
 // recordName is what a record is about: a source file, or what was linked or generated.

@@ -32,7 +32,7 @@ func (a *app) ninjaCommand() *cobra.Command {
 		RunE: func(_ *cobra.Command, args []string) error {
 			c := a.Caller
 			c.Args = args
-			if code := runNinja(c, replibuild.NinjaReportOptions{Env: c.Env}); code != exitDone {
+			if code := runNinja(c, replibuild.NinjaReportOptions{Env: c.Env}, false); code != exitDone {
 				return exitStatus(code)
 			}
 			return nil
@@ -41,8 +41,9 @@ func (a *app) ninjaCommand() *cobra.Command {
 }
 
 // runNinja runs ninja and returns its exit code. What it does is reported; a report that
-// cannot be written changes nothing of what ninja does.
-func runNinja(c Caller, o replibuild.NinjaReportOptions) int {
+// cannot be written changes nothing of what ninja does. With waitUploads it returns when the
+// results are stored for others.
+func runNinja(c Caller, o replibuild.NinjaReportOptions, waitUploads bool) int {
 	ctx, stop := interruptible()
 	defer stop()
 	stdin, _ := c.Stdin.(*os.File)
@@ -61,6 +62,11 @@ func runNinja(c Caller, o replibuild.NinjaReportOptions) int {
 	n.Listener = report
 	code := ninjabuild.Main(ctx, n)
 	_ = report.End(code)
+	if waitUploads {
+		if err := runner.WaitUploads(ctx); err != nil {
+			fprintf(c.Stderr, "warning: not all results were stored for others: %v\n", err)
+		}
+	}
 	return code
 }
 
