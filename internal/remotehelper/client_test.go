@@ -49,7 +49,7 @@ func inProcess() (io.ReadWriteCloser, error) {
 func stopped() time.Time { return time.Unix(1e9, 0) }
 
 // connect makes a client that is closed with the test.
-func connect(t *testing.T, c remotecache.Config) *user {
+func connect(t testing.TB, c remotecache.Config) *user {
 	t.Helper()
 	u := &user{}
 	u.Client = remotecache.New(c, remotecache.Options{Start: inProcess, Now: stopped, Notify: func(text string) {
@@ -72,7 +72,7 @@ type content struct {
 }
 
 // file writes data and describes it.
-func (c content) file(t *testing.T, name string, data []byte) remotecache.File {
+func (c content) file(t testing.TB, name string, data []byte) remotecache.File {
 	t.Helper()
 	f := remotecache.File{Name: name, Digest: sha256.Sum256(data), Size: int64(len(data)), Executable: strings.HasSuffix(name, "x")}
 	if err := os.WriteFile(filepath.Join(c.dir, f.Hex()), data, 0o600); err != nil {
