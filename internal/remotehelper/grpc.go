@@ -97,7 +97,12 @@ func (s *grpcServer) fault(err error) error {
 	return statusFault(err, s.dialed.get())
 }
 
+// metadataHeader is what the protocol has for telling who asks. Some servers insist on it.
+const metadataHeader = "build.bazel.remote.execution.v2.requestmetadata-bin"
+
 func withHeaders(ctx context.Context, headers map[string]string) context.Context {
+	who := marshal(&re.RequestMetadata{ToolDetails: &re.ToolDetails{ToolName: "replibuild"}})
+	ctx = metadata.AppendToOutgoingContext(ctx, metadataHeader, string(who))
 	for name, value := range headers {
 		ctx = metadata.AppendToOutgoingContext(ctx, strings.ToLower(name), value)
 	}
