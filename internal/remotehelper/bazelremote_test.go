@@ -72,8 +72,8 @@ func listens(ended <-chan struct{}, address string) bool {
 
 func TestRealServer(t *testing.T) {
 	t.Parallel()
-	t.Run("gRPC", func(t *testing.T) { roundTrip(t, patient(startReal(t).grpc)) })
-	t.Run("HTTP", func(t *testing.T) { roundTrip(t, patient(startReal(t).http)) })
+	t.Run("gRPC", func(t *testing.T) { roundTrip(t, patient(startReal(t).grpc), 4<<20) })
+	t.Run("HTTP", func(t *testing.T) { roundTrip(t, patient(startReal(t).http), 4<<20) })
 }
 
 // What was stored by one protocol is found by the other.
