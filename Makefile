@@ -40,14 +40,17 @@ demo: deps-demo build
 # silent peers is measured by the clock. The race detector is on, but for the scripts: they
 # start hundreds of programs and daemons, which takes three times as long with it. The oracle
 # and the tests of each package run the same daemons with it; `make race` the scripts too.
+# Nor for what links gRPC: to build that with the detector takes a minute. `make remote-test`
+# and `make race` do.
 SCRIPTS := ./cmd/replibuild
+REMOTE  := ./cmd/replibuild-remote ./internal/remotehelper
 test: deps-test vet real
 	$(GO) test -race -timeout 15m ./ipc
-	REPLIBUILD_REAL=$(REAL) $(GO) test -race -timeout 25m $$($(GO) list ./... | grep -v cmd/replibuild$$)
-	$(GO) test -timeout 25m $(SCRIPTS)
+	REPLIBUILD_REAL=$(REAL) $(GO) test -race -timeout 25m $$($(GO) list ./... | grep -v -e cmd/replibuild$$ -e cmd/replibuild-remote -e internal/remotehelper)
+	$(GO) test -timeout 25m $(SCRIPTS) $(REMOTE)
 
 race: deps-test
-	$(GO) test -race -count 1 -timeout 60m $(SCRIPTS)
+	$(GO) test -race -count 1 -timeout 60m $(SCRIPTS) $(REMOTE)
 
 # The tests without the race detector and the real projects: for the inner loop.
 unit:
@@ -89,7 +92,8 @@ $(BAZEL_REMOTE): examples/remote/server/go.mod examples/remote/server/go.sum
 	cd examples/remote/server && $(GO) build -o $@ github.com/buchgr/bazel-remote/v2
 
 remote-test: $(BAZEL_REMOTE)
-	REPLIBUILD_BAZEL_REMOTE=$(BAZEL_REMOTE) $(GO) test -race -count 1 ./internal/remotehelper ./examples -run 'Remote|Real|Round|Fault|TLS' -v
+	REPLIBUILD_BAZEL_REMOTE=$(BAZEL_REMOTE) $(GO) test -race -count 1 $(REMOTE)
+	REPLIBUILD_BAZEL_REMOTE=$(BAZEL_REMOTE) $(GO) test -count 1 ./examples -run Remote
 
 # ninja's own tests of the program and CMake's of its ninja generator, from Debian's source
 # packages; NINJA_SOURCES is another source tree of ninja. docs/ninja.md says what differs.

@@ -3,6 +3,7 @@ package remotecache
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/RepliBuild/replibuild/internal/remotewire"
@@ -15,12 +16,13 @@ func faultOf(err error) *remotewire.Fault {
 	return f
 }
 
-// causes say for people what is wrong, and what to do about it. %s is the detail.
+// causes say for people what is wrong, and what to do about it. %s is the detail, if it says
+// more than the cause.
 var causes = map[string]string{
 	remotewire.CauseConfig:          "it cannot be used: %s; correct the file that says so",
 	remotewire.CauseNoHost:          "its host is not known: %s; correct the URL, or look at the network",
 	remotewire.CauseRefused:         "it cannot be reached: %s",
-	remotewire.CauseTimeout:         "it does not answer in time: %s; a larger remote.timeout gives it more",
+	remotewire.CauseTimeout:         "it does not answer in time; a larger remote.timeout gives it more",
 	remotewire.CauseCertificate:     "its certificate is not valid: %s; tls_ca in config.toml names those to trust",
 	remotewire.CauseTLS:             "there is no secure connection: %s",
 	remotewire.CauseUnauthenticated: "it wants other credentials: %s; headers in config.toml hold them",
@@ -41,7 +43,7 @@ func detail(f *remotewire.Fault) string {
 	if form == "" {
 		form = "it failed: %s"
 	}
-	return fmt.Sprintf(form, f.Text)
+	return strings.Replace(form, "%s", f.Text, 1)
 }
 
 // faultText says why a build goes on without the server.

@@ -22,6 +22,7 @@ import (
 	"google.golang.org/genproto/googleapis/bytestream"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials"
+	"google.golang.org/grpc/metadata"
 	"google.golang.org/protobuf/proto"
 )
 
@@ -158,6 +159,9 @@ func (s *Server) Give(name string, data []byte) {
 
 // begin is the start of each call.
 func (s *Server) begin(ctx context.Context, call string) error {
+	if headers, ofGRPC := metadata.FromIncomingContext(ctx); ofGRPC && len(headers.Get("build.bazel.remote.execution.v2.requestmetadata-bin")) != 1 {
+		return s.mistake("%s without the metadata of the request", call)
+	}
 	s.mu.Lock()
 	s.calls[call]++
 	s.mu.Unlock()

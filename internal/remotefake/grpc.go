@@ -76,7 +76,7 @@ func (a actionCache) GetActionResult(ctx context.Context, q *re.GetActionResultR
 		return nil, status.Error(codes.NotFound, "no such result")
 	}
 	for _, f := range r.GetOutputFiles() {
-		const most = 1 << 20 // so that the message stays small
+		const most = 3 << 20 // so that the message stays small
 		if slices.Contains(q.GetInlineOutputFiles(), f.GetPath()) && !a.s.options.Plain && f.GetDigest().GetSizeBytes() < most {
 			f.Contents, _ = a.s.get(f.GetDigest().GetHash())
 		}

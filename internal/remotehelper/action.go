@@ -69,7 +69,7 @@ func valueOf(r *re.ActionResult) (*value, error) {
 		v.files = append(v.files, f)
 		v.contents = append(v.contents, nil)
 	}
-	if len(r.GetOutputDirectories())+len(r.GetOutputSymlinks())+len(r.GetOutputFileSymlinks()) > 0 || r.GetExitCode() != 0 || len(v.meta) > maxMeta {
+	if len(r.GetOutputDirectories())+len(r.GetOutputSymlinks()) > 0 || r.GetExitCode() != 0 || len(v.meta) > maxMeta {
 		return nil, fault(remotewire.CauseDamaged, "a result holds what RepliBuild does not store")
 	}
 	return v, nil

@@ -19,7 +19,7 @@ type realServer struct{ grpc, http string }
 
 // startReal starts the bazel-remote of REPLIBUILD_BAZEL_REMOTE, which `make remote-test`
 // builds, on free ports of the loopback interface.
-func startReal(t *testing.T, args ...string) realServer {
+func startReal(t testing.TB, args ...string) realServer {
 	t.Helper()
 	program := os.Getenv("REPLIBUILD_BAZEL_REMOTE")
 	if program == "" {
@@ -45,7 +45,7 @@ func startReal(t *testing.T, args ...string) realServer {
 	return realServer{}
 }
 
-func freePort(t *testing.T) string {
+func freePort(t testing.TB) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -72,8 +72,8 @@ func listens(ended <-chan struct{}, address string) bool {
 
 func TestRealServer(t *testing.T) {
 	t.Parallel()
-	t.Run("gRPC", func(t *testing.T) { roundTrip(t, patient(startReal(t).grpc)) })
-	t.Run("HTTP", func(t *testing.T) { roundTrip(t, patient(startReal(t).http)) })
+	t.Run("gRPC", func(t *testing.T) { roundTrip(t, patient(startReal(t).grpc), 4<<20) })
+	t.Run("HTTP", func(t *testing.T) { roundTrip(t, patient(startReal(t).http), 4<<20) })
 }
 
 // What was stored by one protocol is found by the other.

@@ -27,6 +27,7 @@ type grpcServer struct {
 	config remotewire.Config
 	conn   *grpc.ClientConn
 	dialed *lastError
+	packer packer
 	ac     re.ActionCacheClient
 	cas    re.ContentAddressableStorageClient
 	bytes  bytestream.ByteStreamClient
@@ -52,7 +53,11 @@ const (
 )
 
 func newGRPC(c remotewire.Config, host string, t *tls.Config) (server, error) {
-	s := &grpcServer{config: c, dialed: &lastError{}}
+	packer, err := newPacker()
+	if err != nil {
+		return nil, err
+	}
+	s := &grpcServer{config: c, dialed: &lastError{}, packer: packer}
 	transport := insecure.NewCredentials()
 	if t != nil {
 		transport = credentials.NewTLS(t)
@@ -80,7 +85,10 @@ func newGRPC(c remotewire.Config, host string, t *tls.Config) (server, error) {
 	return s, nil
 }
 
-func (s *grpcServer) close() { s.conn.Close() }
+func (s *grpcServer) close() {
+	s.conn.Close()
+	s.packer.close()
+}
 
 func (s *grpcServer) fault(err error) error {
 	if err == nil {
@@ -89,7 +97,12 @@ func (s *grpcServer) fault(err error) error {
 	return statusFault(err, s.dialed.get())
 }
 
+// metadataHeader is what the protocol has for telling who asks. Some servers insist on it.
+const metadataHeader = "build.bazel.remote.execution.v2.requestmetadata-bin"
+
 func withHeaders(ctx context.Context, headers map[string]string) context.Context {
+	who := marshal(&re.RequestMetadata{ToolDetails: &re.ToolDetails{ToolName: "replibuild"}})
+	ctx = metadata.AppendToOutgoingContext(ctx, metadataHeader, string(who))
 	for name, value := range headers {
 		ctx = metadata.AppendToOutgoingContext(ctx, strings.ToLower(name), value)
 	}

@@ -112,7 +112,11 @@ func (s *grpcServer) takeOne(f remotewire.File, a *re.BatchReadBlobsResponse_Res
 	case re.Compressor_IDENTITY:
 		return take(f, bytes.NewReader(a.GetData()))
 	case re.Compressor_ZSTD:
-		return decompress(bytes.NewReader(a.GetData()), func(r io.Reader) error { return take(f, r) })
+		data, err := s.packer.unpack(a.GetData(), f.Size)
+		if err != nil {
+			return err
+		}
+		return take(f, bytes.NewReader(data))
 	}
 	return fault(remotewire.CauseProtocol, "the server sent a blob compressed by %v, which was not asked for", a.GetCompressor())
 }

@@ -120,8 +120,7 @@ func (s *grpcServer) inBatch(f remotewire.File) (*re.BatchUpdateBlobsRequest_Req
 	}
 	q := &re.BatchUpdateBlobsRequest_Request{Digest: protoDigest(f.Digest, f.Size), Data: data}
 	if s.zstdBatch {
-		packed, err := compress(data)
-		if err == nil && len(packed) < len(data) {
+		if packed := s.packer.pack(data); len(packed) < len(data) {
 			q.Data, q.Compressor = packed, re.Compressor_ZSTD
 		}
 	}

@@ -13,7 +13,7 @@ import (
 const maxWindow = 8 << 20
 
 // decompress hands what r holds in compressed form to take. It runs in this goroutine only:
-// many blobs are decompressed at a time.
+// many streams are decompressed at a time.
 func decompress(r io.Reader, take func(io.Reader) error) error {
 	z, err := zstd.NewReader(r, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxWindow(maxWindow))
 	if err != nil {
@@ -38,14 +38,39 @@ func (d decoder) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// compress is data in compressed form.
-func compress(data []byte) ([]byte, error) {
-	z, err := zstd.NewWriter(nil, zstd.WithEncoderConcurrency(1), zstd.WithEncoderLevel(zstd.SpeedFastest))
+// packer compresses and decompresses small blobs in memory. It may be used by many goroutines:
+// making the tables of an encoder costs more than most blobs.
+type packer struct {
+	to   *zstd.Encoder
+	from *zstd.Decoder
+}
+
+// maxSmall bounds what a blob of a batch can become, in bytes: batches are smaller.
+const maxSmall = 2 * defaultBatch
+
+func newPacker() (packer, error) {
+	to, err := zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedFastest))
 	if err != nil {
-		return nil, err
+		return packer{}, err
 	}
-	defer z.Close()
-	return z.EncodeAll(data, nil), nil
+	from, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(0), zstd.WithDecoderMaxMemory(maxSmall))
+	return packer{to, from}, err
+}
+
+func (p packer) close() {
+	p.to.Close()
+	p.from.Close()
+}
+
+func (p packer) pack(data []byte) []byte { return p.to.EncodeAll(data, nil) }
+
+// unpack decompresses what should be size bytes; whether it is has to be checked.
+func (p packer) unpack(packed []byte, size int64) ([]byte, error) {
+	data, err := p.from.DecodeAll(packed, make([]byte, 0, min(size, maxSmall)))
+	if err != nil {
+		return nil, fault(remotewire.CauseDamaged, "a blob cannot be decompressed: %v", err)
+	}
+	return data, nil
 }
 
 // compressing is what r holds in compressed form. Close ends the work.
