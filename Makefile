@@ -81,7 +81,7 @@ deps-demo:
 	  { $(APT) update && $(APT) install -y pkg-config zlib1g-dev >/dev/null; }
 
 deps-test: deps-demo
-	@missing=; for p in g++:g++ mold:mold tmux:tmux ninja:ninja-build cmake:cmake meson:meson dpkg-source:dpkg-dev setpriv:util-linux curl:curl make:make; do \
+	@missing=; for p in g++:g++ mold:mold tmux:tmux ninja:ninja-build cmake:cmake meson:meson dpkg-source:dpkg-dev setpriv:util-linux curl:curl make:make gdb:gdb; do \
 	  command -v $${p%%:*} >/dev/null 2>&1 || missing="$$missing $${p##*:}"; done; \
 	[ -z "$$missing" ] || { $(APT) update && $(APT) install -y $$missing >/dev/null; }
 

@@ -11,6 +11,7 @@ import (
 
 	"github.com/RepliBuild/replibuild/daemons/orchestrator"
 	"github.com/RepliBuild/replibuild/internal/caller"
+	"github.com/RepliBuild/replibuild/internal/userconfig"
 	"github.com/RepliBuild/replibuild/ipc"
 )
 
@@ -31,8 +32,8 @@ type CompileOptions struct {
 	// WaitUploads returns only when what may serve in other folders and on other machines
 	// is stored there: for CI, whose process ends with the build.
 	WaitUploads bool
-	Trigger   string          // ipc.TriggerCommand if ""
-	OnEvent   func(ipc.Event) // called in order, never concurrently; may be nil
+	Trigger     string          // ipc.TriggerCommand if ""
+	OnEvent     func(ipc.Event) // called in order, never concurrently; may be nil
 }
 
 // Compile builds. It starts the daemons when auto_start allows it and runs the
@@ -54,6 +55,7 @@ func (p *Project) Compile(ctx context.Context, o CompileOptions) (Result, error)
 		NoCache: o.NoCache, Trigger: o.Trigger, Detach: o.Detach, Trace: o.Trace, TimeTrace: o.TimeTrace, WaitUploads: o.WaitUploads,
 	}
 	p.tellHome(onEvent)
+	p.tellUserFile(onEvent)
 	if o.Jobs == 0 && !o.Detach {
 		tokens, jobs, notice := takeTokens(p.env, p.slots())
 		defer p.returnTokens(tokens, onEvent)
@@ -104,6 +106,16 @@ func (p *Project) tellHome(onEvent func(ipc.Event)) {
 	onEvent(ipc.NewEvent("", ipc.Notice{
 		Level: "warning", Message: p.homeNotice, Hint: "set HOME, or REPLIBUILD_HOME to a folder of your own",
 	}))
+}
+
+// tellUserFile says that the user's own file has a mistake. The build goes on without what the
+// file allows.
+func (p *Project) tellUserFile(onEvent func(ipc.Event)) {
+	if _, err := userconfig.Load(p.paths.Home); err != nil {
+		onEvent(ipc.NewEvent("", ipc.Notice{
+			Level: "warning", Code: ipc.CodeConfig, Message: fmt.Sprintf("results are not shared: %v", err), Hint: "`replibuild config check` lists every mistake",
+		}))
+	}
 }
 
 // slots is how many compilers a build runs if no other limit is set.

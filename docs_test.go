@@ -25,9 +25,23 @@ import (
 // tableKeys returns the words in backticks that begin the rows of a page's tables.
 func tableKeys(t *testing.T, page string) []string {
 	t.Helper()
+	return sectionKeys(t, page, "")
+}
+
+// sectionKeys are the keys in the tables of one section of a page, "" = of all.
+func sectionKeys(t *testing.T, page, section string) []string {
+	t.Helper()
 	text, err := os.ReadFile(filepath.Join("docs", page))
 	if err != nil {
 		t.Fatal(err)
+	}
+	if section != "" {
+		_, rest, found := strings.Cut(string(text), "\n## "+section+"\n")
+		if !found {
+			t.Fatalf("docs/%s has no section %s", page, section)
+		}
+		rest, _, _ = strings.Cut(rest, "\n## ")
+		text = []byte(rest)
 	}
 	var keys []string
 	for _, m := range regexp.MustCompile("(?m)^\\| `([^`]+)` \\|").FindAllStringSubmatch(string(text), -1) {
@@ -82,7 +96,7 @@ func TestDaemonSettingsAreDocumented(t *testing.T) {
 // docs/configuration.md has a row for every key of config.toml and no other.
 func TestUserKeysAreDocumented(t *testing.T) {
 	t.Parallel()
-	documented := tableKeys(t, "configuration.md")
+	documented := sectionKeys(t, "configuration.md", "config.toml")
 	var text strings.Builder
 	for _, table := range []string{"cache", "remotes.URL"} {
 		fmt.Fprintf(&text, "[%s]\nzzzzzzzzzz = 1\n", strings.Replace(table, "URL", `"grpc://h:1"`, 1))
@@ -122,8 +136,8 @@ func TestUserKeysAreDocumented(t *testing.T) {
 // key that a mistake's suggestion names is listed.
 func TestProjectKeysAreDocumented(t *testing.T) {
 	t.Parallel()
-	documented := tableKeys(t, "configuration.md")
-	tables := []string{"project", "build", "compilation", "output", "dependencies", "targets.a", "generate", "remote"}
+	documented := sectionKeys(t, "configuration.md", "replibuild.toml")
+	tables := []string{"project", "build", "compilation", "output", "dependencies", "targets.a", "generate", "cache", "remote"}
 	known := make(map[string][]string)
 	var toml strings.Builder
 	for _, table := range tables {

@@ -14,11 +14,11 @@ import (
 // Init looks at the C and C++ files in dir ("" = the working directory) and writes
 // a replibuild.toml that builds them; it returns the path of the file. A file that
 // is there already is never overwritten.
-func Init(ctx context.Context, dir string, env []string) (string, error) {
+func Init(ctx context.Context, dir string, env []string, shared bool) (string, error) {
 	if dir == "" {
 		dir = "."
 	}
-	return setup.Init(ctx, dir, env)
+	return setup.Init(ctx, dir, env, shared)
 }
 
 // DirOf is [Dir] for another environment than this process's.

@@ -26,6 +26,9 @@ func (p *Project) RemoteCache() (remotecache.Config, string) {
 	return userconfig.Decide(setup.ReadRemote(root), user, root, p.InCI())
 }
 
+// NoRemoteCache is why a project has no remote cache that none was named for.
+const NoRemoteCache = userconfig.WhyNone
+
 // CheckRemote asks the remote cache of this project for what it can do. why is that of
 // [Project.RemoteCache].
 func (p *Project) CheckRemote(ctx context.Context) (h remotecache.Health, why string) {

@@ -154,6 +154,7 @@ func (w *wiring) compilation(plans ipc.Setup) (*compilation.Service, error) {
 		MaxPreamble: int64(c.MaxPreambleSize) << 20,
 		Publish:     w.publish,
 		Home:        w.project.paths.Home,
+		SharedDir:   w.project.paths.SharedDir(),
 		Remote:      w.remoteCache,
 		CI:          w.project.InCI(),
 		Log:         w.log,

@@ -121,6 +121,9 @@ func (p Paths) CacheBase() string { return filepath.Join(p.Home, "cache") }
 // CacheDir is the project's own cache.
 func (p Paths) CacheDir() string { return filepath.Join(p.CacheBase(), p.Set) }
 
+// SharedDir is the store that this user's projects and worktrees share.
+func (p Paths) SharedDir() string { return filepath.Join(p.CacheBase(), "shared") }
+
 // PIDDir holds the endpoint files of the set.
 func (p Paths) PIDDir() string { return filepath.Join(p.pidBase(), p.Set) }
 

@@ -26,8 +26,10 @@ type Plan struct {
 	Targets          []Target    `json:"targets"`        // a target comes after those it depends on
 	Jobs             int         `json:"jobs,omitempty"` // num_jobs; 0 = the daemon's parallel_jobs
 	Sharing          Sharing     `json:"sharing,omitzero"`
-	Track            Track       `json:"track"` // what the plan itself was made from
-	Notices          []string    `json:"notices,omitempty"`
+	// DebugRoot is the name that debug information has for Root, "" = Root itself.
+	DebugRoot string   `json:"debug_root,omitempty"`
+	Track     Track    `json:"track"` // what the plan itself was made from
+	Notices   []string `json:"notices,omitempty"`
 }
 
 // Sharing is how far results may be used beyond the project's own cache, as its file says. The

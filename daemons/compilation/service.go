@@ -49,9 +49,9 @@ type Config struct {
 	PreambleDir string              // where preambles lie; "" = none are made
 	MaxPreamble int64               // bytes that they may take
 	Publish     func(ipc.EventBody) // tells of what no request hears; may be nil
-	// Home is RepliBuild's own folder, with the user's config.toml and the store that projects
-	// share; "" = results are not shared.
-	Home string
+	// Home is RepliBuild's own folder, with the user's config.toml; "" = results are not shared.
+	Home      string
+	SharedDir string // of the store that the user's projects share
 	// Remote says which remote cache the project may use now; without a URL none. nil = none.
 	Remote func() remotecache.Config
 	CI     bool         // what is uploaded was made in CI

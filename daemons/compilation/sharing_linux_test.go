@@ -13,7 +13,7 @@ import (
 // shares has a project use the store that its user's projects share.
 func (p *project) shares(home string) {
 	p.t.Helper()
-	p.cfg.Home = home
+	p.cfg.Home, p.cfg.SharedDir = home, filepath.Join(home, "cache", "shared")
 	if err := os.MkdirAll(home, 0o700); err != nil {
 		p.t.Fatal(err)
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"maps"
 	"os"
-	"path/filepath"
 	"sync"
 
 	"github.com/RepliBuild/replibuild/cache"
@@ -119,7 +118,7 @@ func (p *tiers) openShared(c userconfig.Cache) *cache.Store {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.shared == nil {
-		p.shared = cache.Open(SharedDir(p.cfg.Home), cache.Options{MaxBytes: c.MaxBytes(), TTL: c.TTL(), Log: p.cfg.Log})
+		p.shared = cache.Open(p.cfg.SharedDir, cache.Options{MaxBytes: c.MaxBytes(), TTL: c.TTL(), Log: p.cfg.Log})
 	}
 	return p.shared
 }
@@ -182,7 +181,3 @@ func (p *tiers) close() {
 		_ = s.Close() // always nil
 	}
 }
-
-// SharedDir is the folder of the store that all projects of a user share, in RepliBuild's own
-// folder home.
-func SharedDir(home string) string { return filepath.Join(home, "cache", "shared") }

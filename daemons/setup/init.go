@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"strings"
 
 	"github.com/RepliBuild/replibuild/internal/environment"
 	"github.com/RepliBuild/replibuild/ipc"
@@ -14,8 +15,9 @@ import (
 
 // Init writes a replibuild.toml for dir and returns its path. Where CMake or Meson builds
 // the folder, the file says so. Else it builds the C and C++ files in dir with the
-// compilers and libraries of env. A file that is there is never overwritten.
-func Init(ctx context.Context, dir string, env []string) (string, error) {
+// compilers and libraries of env. With shared, its results are shared with other worktrees. A
+// file that is there is never overwritten.
+func Init(ctx context.Context, dir string, env []string, shared bool) (string, error) {
 	root, err := filepath.Abs(dir)
 	if err == nil {
 		root, err = filepath.EvalSymlinks(root)
@@ -33,10 +35,26 @@ func Init(ctx context.Context, dir string, env []string) (string, error) {
 			return "", err
 		}
 	}
+	if shared {
+		text = withSharing(text)
+	}
 	if err := writeNew(file, text); err != nil {
 		return "", ipc.Errorf(ipc.CodeConfig, "cannot write %s: %v", file, cause(err)).WithHint("is the folder yours to write to?")
 	}
 	return file, nil
+}
+
+// withSharing adds what has worktrees share results to a proposed file. Where CMake or Meson
+// has the flags, debug builds need theirs.
+func withSharing(text string) string {
+	const table, key = "[compilation]\n", "debug_paths = \"shared\"\n"
+	switch {
+	case strings.Contains(text, table):
+		text = strings.Replace(text, table, table+key, 1)
+	case !strings.Contains(text, "[build]\n"):
+		text += "\n" + table + key
+	}
+	return text + "\n[cache]\nshared = true\n"
 }
 
 // writeNew writes a file that must not be there yet.

@@ -16,7 +16,7 @@ import (
 func TestInit(t *testing.T) {
 	t.Parallel()
 	golden(t, "init", func(t *testing.T, w *world) string {
-		file, err := Init(context.Background(), w.root, w.env)
+		file, err := Init(context.Background(), w.root, w.env, false)
 		if err != nil {
 			return problemText(err) + "\n"
 		}
@@ -42,10 +42,38 @@ func TestInit(t *testing.T) {
 	})
 }
 
+// What init writes to share results is valid, with tables that are there already and without.
+func TestInitShared(t *testing.T) {
+	t.Parallel()
+	for name, files := range map[string]string{
+		"plain":       "-- src/main.cpp --\nint main() {}\n",
+		"compilation": "-- other/main.cpp --\nint main() {}\n-- inc/a.h --\n-- other/b.cpp --\n#include <a.h>\n",
+		"cmake":       "-- CMakeLists.txt --\nproject(x)\n-- main.cpp --\nint main() {}\n",
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, files)
+			file, err := Init(context.Background(), w.root, w.env, true)
+			if err != nil {
+				t.Fatal(err)
+			}
+			text, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			ps := &problems{}
+			p := readProject(parseDocument(configFile, string(text), ps), "linux", ps)
+			if len(ps.list) > 0 || !p.shared.or(false) || (p.build == nil) != (p.debugPaths.text == debugPathsShared) {
+				t.Errorf("%v\n%s", ps.list, text)
+			}
+		})
+	}
+}
+
 func TestInitNeverOverwrites(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, "-- replibuild.toml --\n# mine\n-- main.cpp --\nint main() {}\n")
-	_, err := Init(context.Background(), w.root, w.env)
+	_, err := Init(context.Background(), w.root, w.env, false)
 	if ipc.CodeOf(err) != ipc.CodeConfig {
 		t.Errorf("%v", err)
 	}
@@ -79,7 +107,7 @@ int main(void) { return sum(1, 1) != 2; }
 #include <nowhere/framework.h>
 int main() {}
 `)
-		if _, err := Init(context.Background(), w.root, w.env); err != nil {
+		if _, err := Init(context.Background(), w.root, w.env, false); err != nil {
 			t.Fatal(err)
 		}
 		p := w.plan()

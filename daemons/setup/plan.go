@@ -110,7 +110,7 @@ func (p *planner) assemble() *ipc.Plan {
 	plan := &ipc.Plan{
 		Project: p.projectName(), Version: p.project.version.text, Root: p.root, BuildDir: p.buildDir,
 		Env: environment.ForPlan(p.env), Jobs: p.project.jobs, Notices: p.notices,
-		Sharing:  ipc.Sharing{Shared: p.project.shared.or(false)},
+		Sharing: ipc.Sharing{Shared: p.project.shared.or(false)}, DebugRoot: p.debugRoot(),
 		Commands: []ipc.Command{}, Actions: []ipc.Action{}, Targets: []ipc.Target{},
 	}
 	for _, c := range p.chains {

@@ -55,9 +55,9 @@ type project struct {
 	name, version         word
 	base                  settings
 	jobs                  int
-	shared                toggle // [cache]
 	debugPaths            word
-	kind, library, outDir word // [output]
+	shared                toggle // [cache]
+	kind, library, outDir word   // [output]
 	targets               []targetTable
 	steps                 []stepTable
 	dependencies          dependencies
@@ -108,7 +108,7 @@ func readProject(d *document, goos string, ps *problems) *project {
 			r.table(n, fields{"name": r.word(&p.name, notEmpty, oneLine), "version": r.word(&p.version, oneLine)})
 		},
 		"cache":       func(n node) { r.cache(n, p) },
-		"compilation": func(n node) { p.base = r.compilation(n, &p.jobs) },
+		"compilation": func(n node) { p.base = r.compilation(n, p) },
 		"output":      func(n node) { r.output(n, p) },
 		"targets": func(n node) {
 			r.each(n, func(name string, n node) { p.targets = append(p.targets, r.target(name, n)) })
@@ -177,14 +177,17 @@ func (r *projectReader) withPlatforms(n node, into *settings, keys func(*setting
 	*into = here.over(*into)
 }
 
-func (r *projectReader) compilation(n node, jobs *int) settings {
+func (r *projectReader) compilation(n node, p *project) settings {
 	var s settings
-	r.withPlatforms(n, &s, r.keys, fields{"num_jobs": r.number(jobs, 4096)})
+	r.withPlatforms(n, &s, r.keys, fields{
+		"num_jobs":    r.number(&p.jobs, 4096),
+		"debug_paths": r.word(&p.debugPaths, oneOf(debugPathsPlain, debugPathsShared)),
+	})
 	return s
 }
 
 func (r *reader) cache(n node, p *project) {
-	r.table(n, fields{"shared": r.toggle(&p.shared), "debug_paths": r.word(&p.debugPaths, oneOf(debugPathsPlain, debugPathsShared))})
+	r.table(n, fields{"shared": r.toggle(&p.shared)})
 }
 
 func (r *projectReader) output(n node, p *project) {

@@ -8,6 +8,9 @@ import (
 	"github.com/RepliBuild/replibuild/remotecache"
 )
 
+// WhyNone is what Decide says of a project for which nothing names a server.
+const WhyNone = "no remote cache is configured"
+
 // Decide says which remote cache the project at root (absolute, symlinks resolved) may use,
 // and in words why: what turned it off, or what is allowed. A Config without a URL means
 // none. project is what the project's own file wishes, nil if it wishes nothing; ci says that
@@ -45,7 +48,7 @@ func (c Config) defaultRemote(project *remotecache.Project, root string, ci bool
 			return r.config(wish, ci)
 		}
 	}
-	return remotecache.Config{}, "no remote cache is configured"
+	return remotecache.Config{}, WhyNone
 }
 
 // allows reports whether the project at root may use the remote.

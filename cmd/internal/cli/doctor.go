@@ -105,7 +105,7 @@ func (a *app) examine(ctx context.Context) []finding {
 	all = append(all, checkDaemons(p.Status(ctx))...)
 	all = append(all, checkPorts(p, p.Status(ctx))...)
 	all = append(all, checkCache(ctx, p), checkFolder("build folder", folder))
-	return all
+	return append(all, checkSharing(ctx, p)...)
 }
 
 // checkProject checks a project's configuration, and returns the build folder. b is nil if
@@ -174,6 +174,7 @@ func checkConfiguration(ctx context.Context, p *replibuild.Project) []finding {
 		all = append(all, checkObserver(ctx, p, plan))
 	}
 	all = append(all, checkDoubts(ctx, p)...)
+	all = append(all, checkPlanSharing(p, plan)...)
 	for _, n := range plan.Notices {
 		all = append(all, finding{"configuration", levelWarning, n, ""})
 	}

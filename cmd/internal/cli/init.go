@@ -9,20 +9,21 @@ import (
 )
 
 func (a *app) initCommand() *cobra.Command {
-	return &cobra.Command{
+	var shared bool
+	c := &cobra.Command{
 		Use:   "init [DIR]",
 		Short: "Look at a folder of C++ and write a replibuild.toml that builds it",
 		Long: "Writes a replibuild.toml. If the folder has a CMakeLists.txt or meson.build of a project, the\n" +
 			"file says so, and CMake or Meson go on deciding what is built. Else it lists targets made from\n" +
 			"the C and C++ files that are there. A replibuild.toml that exists stays as it is.",
-		Example: "  replibuild init\n  replibuild init ~/src/app",
+		Example: "  replibuild init\n  replibuild init --shared\n  replibuild init ~/src/app",
 		Args:    atMostOne("DIR"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			dir := a.projectDir
 			if len(args) == 1 {
 				dir = args[0]
 			}
-			path, err := replibuild.Init(cmd.Context(), dir, a.Env)
+			path, err := replibuild.Init(cmd.Context(), dir, a.Env, shared)
 			if err != nil {
 				return err
 			}
@@ -34,6 +35,8 @@ func (a *app) initCommand() *cobra.Command {
 			return nil
 		},
 	}
+	c.Flags().BoolVar(&shared, "shared", false, "have worktrees share results, debug builds too (docs/sharing.md)")
+	return c
 }
 
 // initialSystem is the build system that a new replibuild.toml names, "" for none.
