@@ -137,7 +137,9 @@ heavy: deps-demo build
 	go test ./daemons/compilation -count=1 -timeout 2h -run TestTwoBuilders -two-builders 500
 
 # The whole speed table takes hours on 2 cores; BENCH="-only nothing" is one row, and
-# BENCH="-runs 3 -files 6 -projects leveldb" one project.
+# BENCH="-runs 3 -files 6 -projects leveldb" one project. BENCH="-only ninja-* -projects leveldb"
+# are the rows of `replibuild ninja`; `./examples/fetch.sh .cache/real protobuf:protobuf` adds
+# protobuf to them.
 BENCH ?= -files 0
 bench: deps-test build real
 	@missing=; for p in ninja:ninja-build ccache:ccache; do \

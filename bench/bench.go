@@ -78,15 +78,28 @@ func (b *bench) close() {
 	}
 }
 
+// fetched reports whether the sources of a real project are there.
+func (b *bench) fetched(name string) bool {
+	if b.real == "" {
+		return false
+	}
+	_, err := os.Stat(filepath.Join(b.real, name))
+	return err == nil
+}
+
 // projectsOf lists the projects that a row is measured on.
 func (b *bench) projectsOf(r row) []string {
 	names := r.projects
-	if b.projects != nil && !r.fixed {
+	switch {
+	case b.projects == nil || r.fixed:
+	case r.folders:
+		names = slices.DeleteFunc(slices.Clone(names), func(name string) bool { return !slices.Contains(b.projects, name) })
+	default:
 		names = b.projects
 	}
 	var usable []string
 	for _, name := range names {
-		if s, err := subjectNamed(name); err == nil && s.real != "" && b.real == "" {
+		if s, err := subjectNamed(name); err == nil && s.real != "" && !b.fetched(s.real) {
 			fmt.Fprintf(os.Stderr, "%s: %s left out: -real says where the fetched projects are\n", r.id, name)
 			continue
 		}
@@ -102,9 +115,12 @@ func (b *bench) prepare(ctx context.Context, r row, project string) ([]*tree, er
 		return nil, err
 	}
 	base := filepath.Join(b.work, project)
+	if r.folders {
+		base = filepath.Join(b.work, "folders", project)
+	}
 	source := filepath.Join(base, "source")
-	if b.trees[project] == nil {
-		b.trees[project] = map[string]*tree{}
+	if b.trees[base] == nil {
+		b.trees[base] = map[string]*tree{}
 		if err := s.source(source, b.real); err != nil {
 			return nil, err
 		}
@@ -114,13 +130,18 @@ func (b *bench) prepare(ctx context.Context, r row, project string) ([]*tree, er
 		if !slices.Contains(r.tools, tool) {
 			continue
 		}
-		t := b.trees[project][tool]
+		t := b.trees[base][tool]
 		if t == nil {
 			dir := filepath.Join(base, map[string]string{toolDaemons: "daemons", toolProcess: "process", toolNinja: "ninja", toolCcache: "ccache", toolMake: "make"}[tool])
-			if t, err = newTree(ctx, tool, source, dir, b.replibuild); err != nil {
+			if r.folders {
+				t, err = b.newFolder(ctx, tool, project, source, dir)
+			} else {
+				t, err = newTree(ctx, tool, source, dir, b.replibuild)
+			}
+			if err != nil {
 				return nil, err
 			}
-			b.trees[project][tool] = t
+			b.trees[base][tool] = t
 		}
 		// Twice: the second build must find everything done.
 		for range 2 {

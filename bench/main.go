@@ -47,7 +47,7 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	fs.StringVar(&o.real, "real", "", "the `folder` that examples/fetch.sh filled; without it only generated projects")
 	fs.StringVar(&o.work, "work", "", "the `folder` to build in (default: a temporary one)")
 	fs.StringVar(&o.out, "out", "", "also write the report to `FILE`")
-	fs.StringVar(&only, "only", "", "comma-separated `rows`; -list names them")
+	fs.StringVar(&only, "only", "", "comma-separated `rows`; -list names them, and ninja-* are all whose names begin so")
 	fs.StringVar(&projects, "projects", "", "comma-separated `projects` instead of each row's own")
 	fs.StringVar(&tools, "tools", "", "comma-separated `tools`, those that the report names; replibuild is one of them always")
 	fs.IntVar(&o.runs, "runs", 5, "samples of each tool")
@@ -79,10 +79,10 @@ func split(s string) []string {
 
 func printList(out io.Writer) error {
 	for _, r := range rows() {
-		fmt.Fprintf(out, "%-8s %s (%s)\n", r.id, r.title, strings.Join(r.projects, ", "))
+		fmt.Fprintf(out, "%-15s %s (%s)\n", r.id, r.title, strings.Join(r.projects, ", "))
 	}
 	for _, p := range subjects() {
-		fmt.Fprintf(out, "project  %s\n", p.name)
+		fmt.Fprintf(out, "project         %s\n", p.name)
 	}
 	return nil
 }
@@ -101,7 +101,7 @@ func generateProject(ctx context.Context, dir string, s shape) error {
 // measure runs the chosen rows and reports.
 func measure(ctx context.Context, o options, out io.Writer) error {
 	for _, id := range o.only {
-		if !slices.ContainsFunc(rows(), func(r row) bool { return r.id == id }) {
+		if !slices.ContainsFunc(rows(), func(r row) bool { return named(r.id, id) }) {
 			return fmt.Errorf("there is no row %q; -list names them", id)
 		}
 	}
@@ -124,10 +124,16 @@ func measure(ctx context.Context, o options, out io.Writer) error {
 	return f.Close()
 }
 
+// named reports whether an ID is asked for by its name, or by its first letters and a "*".
+func named(id, asked string) bool {
+	start, group := strings.CutSuffix(asked, "*")
+	return id == asked || group && strings.HasPrefix(id, start)
+}
+
 // rows measures the chosen rows into rep.
 func (b *bench) rows(ctx context.Context, rep *report) error {
 	for _, r := range rows() {
-		if b.only != nil && !slices.Contains(b.only, r.id) {
+		if b.only != nil && !slices.ContainsFunc(b.only, func(id string) bool { return named(r.id, id) }) {
 			continue
 		}
 		for _, name := range b.projectsOf(r) {

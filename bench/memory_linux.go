@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/RepliBuild/replibuild/internal/pause"
@@ -65,16 +66,6 @@ func memory(ctx context.Context, b *bench, project string, trees []*tree) ([]lin
 	}, nil
 }
 
-// megabytes is a line about kB of memory, judged if there is a goal.
-func megabytes(what string, kB, goal int) line {
-	l := line{note: fmt.Sprintf("%s: %.0f MB", what, float64(kB)/1024)}
-	if goal > 0 {
-		l.note += fmt.Sprintf(", goal %d MB", goal)
-		l.judged, l.failed = true, kB > goal<<10
-	}
-	return l
-}
-
 // withChildren adds the processes that descend from those given.
 func withChildren(pids []int) []int {
 	parents := map[int]int{}
@@ -112,6 +103,9 @@ func statFields(path string) []string {
 	}
 	return strings.Fields(string(text[strings.LastIndexByte(string(text), ')')+1:]))
 }
+
+// peakKB is the most that a process had resident, in kB.
+func peakKB(p *os.ProcessState) int { return int(p.SysUsage().(*syscall.Rusage).Maxrss) }
 
 // clockTick is Linux's USER_HZ, the unit of times in /proc/PID/stat.
 const clockTick = 10 * time.Millisecond

@@ -27,6 +27,8 @@ func subjects() []subject {
 		generated("gen1000", shape{1000, 200}),
 		generated("gen10000", shape{10000, 2000}),
 		{name: "nine", make: generateNine},
+		{name: "protobuf", real: "protobuf"},
+		{name: graph10000, make: generateGraph},
 	}
 }
 

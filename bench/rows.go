@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 )
@@ -15,6 +16,7 @@ type row struct {
 	tools     []string
 	projects  []string
 	fixed     bool // -projects does not change them
+	folders   bool // the trees are build folders, see ninja.go
 	measure   func(ctx context.Context, b *bench, project string, trees []*tree) ([]line, error)
 }
 
@@ -22,7 +24,7 @@ func rows() []row {
 	every := allTools()
 	real := []string{"leveldb", "fmt", "yaml-cpp", "googletest"}
 	generated := []string{"gen40", "gen1000", "gen10000"}
-	return append([]row{
+	own := []row{
 		{id: "nothing", title: "nothing to do", tools: every, projects: append(generated, real...), measure: nothing},
 		{id: "stat", title: `nothing to do, verify = "stat"`, tools: []string{toolDaemons, toolNinja}, projects: generated, measure: nothingByStat},
 		{id: "cached", title: "outputs deleted, everything cached", tools: []string{toolDaemons, toolProcess, toolCcache}, projects: append(real, "gen40", "gen1000"), measure: cached},
@@ -34,7 +36,8 @@ func rows() []row {
 		{id: "branch", title: "branch switched there and back", tools: []string{toolDaemons, toolNinja, toolCcache}, projects: []string{"leveldb", "gen40"}, measure: branch},
 		{id: "start", title: "four daemons from nothing to ready", tools: []string{toolDaemons}, projects: []string{"leveldb", "gen40"}, measure: start},
 		{id: "memory", title: "memory and idle CPU of the set", tools: []string{toolDaemons}, projects: []string{"leveldb", "gen40", "gen10000"}, measure: memory},
-	}, launcherRows()...)
+	}
+	return slices.Concat(own, launcherRows(), ninjaRows())
 }
 
 // expectIdle fails unless RepliBuild says that nothing is left to do.
@@ -119,6 +122,18 @@ func edit(ctx context.Context, b *bench, project string, trees []*tree) ([]line,
 	if project == "nine" {
 		sources = repeat(sources, b.runs)
 	}
+	l := line{}
+	switch project {
+	case "leveldb":
+		l.goal, l.worstGoal = 0.45, 0.65
+	case "nine":
+		l.goal = 0.35
+	}
+	return editEach(ctx, b, trees, sources, l)
+}
+
+// editEach edits each source twice, and fills in the line of the second edits.
+func editEach(ctx context.Context, b *bench, trees []*tree, sources []string, l line) ([]line, error) {
 	base := b.edits
 	b.edits += 2 * len(sources)
 	s, err := turns(ctx, trees, len(sources), func(t *tree, i int) error {
@@ -131,13 +146,7 @@ func edit(ctx context.Context, b *bench, project string, trees []*tree) ([]line,
 		time.Sleep(editPause)
 		return t.append(sources[i], function(base+2*i+1))
 	})
-	l := line{samples: s, against: toolNinja, perFile: true, note: fmt.Sprintf("%d files", len(sources))}
-	switch project {
-	case "leveldb":
-		l.goal, l.worstGoal = 0.45, 0.65
-	case "nine":
-		l.goal, l.note = 0.35, fmt.Sprintf("%d edits", len(sources))
-	}
+	l.samples, l.against, l.perFile, l.note = s, toolNinja, true, fmt.Sprintf("%d edits", len(sources))
 	return []line{l}, err
 }
 
@@ -301,4 +310,14 @@ func start(ctx context.Context, b *bench, _ string, trees []*tree) ([]line, erro
 		s[toolDaemons] = append(s[toolDaemons], time.Since(begin))
 	}
 	return []line{{samples: s, absolute: 80 * time.Millisecond}}, nil
+}
+
+// megabytes is a line about kB of memory, judged if there is a goal.
+func megabytes(what string, kB, goal int) line {
+	l := line{note: fmt.Sprintf("%s: %.0f MB", what, float64(kB)/1024)}
+	if goal > 0 {
+		l.note += fmt.Sprintf(", goal %d MB", goal)
+		l.judged, l.failed = true, kB > goal<<10
+	}
+	return l
 }

@@ -38,6 +38,8 @@ type tree struct {
 	build []string // the command that builds
 	exe   string   // replibuild, for trees that it builds
 	plan  *ipc.Plan
+	// folder: what is built is a build folder of CMake or ninja beneath dir; plan is nil.
+	folder bool
 }
 
 func (t *tree) ours() bool { return t.tool == toolDaemons || t.tool == toolProcess }
@@ -177,5 +179,9 @@ func (t *tree) close(ctx context.Context) error {
 	if t.tool != toolDaemons {
 		return nil
 	}
-	return t.replibuild(context.WithoutCancel(ctx), "stop")
+	args := []string{"stop"}
+	if t.folder {
+		args = append(args, "--project", buildFolder)
+	}
+	return t.replibuild(context.WithoutCancel(ctx), args...)
 }
