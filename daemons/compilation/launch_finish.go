@@ -25,6 +25,7 @@ type missed struct {
 	library preload.Library
 	since   int64
 	made    []madeFile // open until they are stored
+	release func()     // ends the wait of lookups for what is stored
 	once    sync.Once
 }
 
@@ -33,6 +34,9 @@ func (m *missed) Close() {
 	m.once.Do(func() {
 		_ = m.trace.Close()
 		closeAll(m.made)
+		if m.release != nil {
+			m.release()
+		}
 		m.s.store.Unpin(m.pin)
 		m.s.launches.leave()
 	})
@@ -177,17 +181,14 @@ func (m *missed) storing(set snapshot.InputSet, end ipc.LaunchEnd) func() {
 		files[name] = f.file
 		e.Outputs = append(e.Outputs, cache.Output{Name: name, Blob: f.digest, Mode: uint32(f.info.Mode().Perm())})
 	}
+	// The next command may come before the client has said that it still waits.
+	m.release = m.s.writeback.expect(base)
 	return func() {
-		made := m.made
-		m.made = nil
-		m.s.writeback.later(base, func() {
-			defer closeAll(made)
-			if err := m.s.store.Put(e, files); err != nil {
-				m.s.log.Debug("a launched command is not stored", "error", err)
-				return
-			}
-			_ = m.s.store.AddInputSet(base, set.ToCache(e.Action))
-		})
+		if err := m.s.store.Put(e, files); err != nil {
+			m.s.log.Debug("a launched command is not stored", "error", err)
+			return
+		}
+		_ = m.s.store.AddInputSet(base, set.ToCache(e.Action))
 	}
 }
 
