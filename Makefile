@@ -9,7 +9,7 @@ APT     := DEBIAN_FRONTEND=noninteractive $(SUDO) apt-get -qq -o Dpkg::Use-Pty=0
 REAL    := $(CURDIR)/.cache/real
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
 
-.PHONY: all build install demo test remote-test unit race vet lint fmt real deps-demo deps-test ninja-suite oracle oracle-graphs staleness heavy bench estimate screenshots clean
+.PHONY: all build install demo test remote-test unit race vet lint fmt real deps-demo deps-test ninja-suite ccache-suite oracle oracle-graphs staleness heavy bench estimate screenshots clean
 
 all: build
 
@@ -101,6 +101,18 @@ NINJA_SOURCES ?= $(REAL)/ninja
 ninja-suite: deps-test build
 	@[ -d "$(NINJA_SOURCES)" ] && [ -d $(REAL)/cmake ] || ./examples/fetch.sh $(REAL) ninja:ninja-build cmake:cmake
 	./daemons/setup/ninjabuild/suite.sh $(CURDIR)/$(BIN) $(NINJA_SOURCES) $(REAL)/cmake
+
+# ccache's own tests of behaviour against the launcher, with gcc and clang, from Debian's source
+# package, which apt checks; CCACHE_SOURCES is another source tree of ccache 4.7.5.
+# docs/launcher.md says what differs. SUITES may name some.
+CCACHE_SOURCES ?= $(REAL)/ccache
+SUITES ?=
+ccache-suite: deps-test build
+	@[ -d "$(CCACHE_SOURCES)" ] || ./examples/fetch.sh $(REAL) ccache:ccache
+	@missing=; for p in perl:perl objdump:binutils eu-elfcmp:elfutils; do \
+	  command -v $${p%%:*} >/dev/null 2>&1 || missing="$$missing $${p##*:}"; done; \
+	[ -z "$$missing" ] || { $(APT) update && $(APT) install -y $$missing >/dev/null; }
+	./daemons/compilation/ccachesuite/suite.sh $(CURDIR)/$(BIN) $(CCACHE_SOURCES) $(SUITES)
 
 # Random projects and changes to them, each build beside one by the plain compiler;
 # oracle/doc.go. The default takes some 20 minutes on 2 cores.

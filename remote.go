@@ -3,6 +3,7 @@ package replibuild
 import (
 	"context"
 	"errors"
+	"time"
 
 	"github.com/RepliBuild/replibuild/daemons"
 	"github.com/RepliBuild/replibuild/ipc"
@@ -149,6 +150,13 @@ func (p *Project) ClearCache(ctx context.Context) (ipc.CacheClearReply, error) {
 func (p *Project) ShareCache(ctx context.Context) (ipc.CacheShareReply, error) {
 	return askCompilation(p, func(c ipc.Compilation) (ipc.CacheShareReply, error) {
 		return c.CacheShare(ctx, ipc.CacheShareRequest{})
+	})
+}
+
+// EvictUnused removes what the cache has not been asked for in a time.
+func (p *Project) EvictUnused(ctx context.Context, unused time.Duration) (ipc.CacheClearReply, error) {
+	return askCompilation(p, func(c ipc.Compilation) (ipc.CacheClearReply, error) {
+		return c.CacheClear(ctx, ipc.CacheClearRequest{UnusedSeconds: unused.Seconds()})
 	})
 }
 

@@ -234,8 +234,12 @@ type CacheShareReply struct {
 	SharingStats
 }
 
-// CacheClearRequest has no fields.
-type CacheClearRequest struct{}
+// CacheClearRequest says what goes.
+type CacheClearRequest struct {
+	// UnusedSeconds leaves what was used later; 0 leaves nothing. What it removes cannot be
+	// restored.
+	UnusedSeconds float64 `json:"unused_seconds,omitempty"`
+}
 
 // CacheClearReply counts what went, and how to undo it.
 type CacheClearReply struct {

@@ -63,8 +63,12 @@ func (s *Service) CacheShare(ctx context.Context, _ ipc.CacheShareRequest) (ipc.
 }
 
 // CacheClear implements [ipc.Compilation].
-func (s *Service) CacheClear(ctx context.Context, _ ipc.CacheClearRequest) (ipc.CacheClearReply, error) {
+func (s *Service) CacheClear(ctx context.Context, req ipc.CacheClearRequest) (ipc.CacheClearReply, error) {
 	s.writeback.drain(ctx)
+	if req.UnusedSeconds > 0 {
+		r := s.store.EvictUnused(time.Duration(req.UnusedSeconds * float64(time.Second)))
+		return ipc.CacheClearReply{Bytes: r.Bytes, Entries: r.Entries}, nil
+	}
 	r, err := s.store.Clear()
 	if err != nil {
 		return ipc.CacheClearReply{}, ipc.Errorf(ipc.CodeUnavailable, "%v", err).

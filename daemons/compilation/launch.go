@@ -35,18 +35,18 @@ const maxMisses = 400
 // launch is one launched command.
 type launch struct {
 	*work
-	req   ipc.LaunchRequest
-	line  driverline.Line
-	bases []launchBase // in the order in which they are looked up
-	base  cache.Digest // of results by the whole command line that printed nothing
-	slots driverline.Slots
-	near  *snapshot.Difference
+	req     ipc.LaunchRequest
+	line    driverline.Line
+	bases   []launchBase // in the order in which they are looked up
+	base    cache.Digest // of results by the whole command line that printed nothing
+	unnamed driverline.Unnamed
+	near    *snapshot.Difference
 }
 
 // launchBase is a key of what is known of a command before its inputs are.
 type launchBase struct {
 	key     cache.Digest
-	slots   bool // names of outputs are no part of it
+	unnamed bool // names of outputs are no part of it
 	printed bool // of results that printed something
 }
 
@@ -138,25 +138,25 @@ func (l *launch) makeBases() (why string) {
 			return cache.NewKey(kind).Field("observation", observationVersion).Field("program", l.req.Program).
 				Field("args", args...).Field("folder", folder, l.req.Dir).Field("cpu", l.s.launches.cpu()).Field("sources", sources...)
 		}
-		slots := kind == slotsKind
-		l.bases = append(l.bases, launchBase{key: key().Sum(), slots: slots}, launchBase{key: key().Field("shows", shows...).Sum(), slots: slots, printed: true})
+		unnamed := kind == unnamedKind
+		l.bases = append(l.bases, launchBase{key: key().Sum(), unnamed: unnamed}, launchBase{key: key().Field("shows", shows...).Sum(), unnamed: unnamed, printed: true})
 	}
-	if slots, ok := driverline.ReadSlots(l.req.Dir, l.req.Args[1:]); ok {
-		l.slots = slots
-		add(slotsKind, append([]string{l.req.Args[0]}, slots.Args...))
+	if unnamed, ok := driverline.ReadUnnamed(l.req.Dir, l.req.Args[1:]); ok {
+		l.unnamed = unnamed
+		add(unnamedKind, append([]string{l.req.Args[0]}, unnamed.Args...))
 	}
 	add("launch", l.req.Args)
 	l.base = l.baseFor(false, false)
 	return ""
 }
 
-// slotsKind is the kind of keys without names of outputs.
-const slotsKind = "launch-slots"
+// unnamedKind is the kind of keys without names of outputs.
+const unnamedKind = "launch-unnamed"
 
 // baseFor is the key under which a result is stored.
-func (l *launch) baseFor(slots, printed bool) cache.Digest {
+func (l *launch) baseFor(unnamed, printed bool) cache.Digest {
 	for _, b := range l.bases {
-		if b.slots == slots && b.printed == printed {
+		if b.unnamed == unnamed && b.printed == printed {
 			return b.key
 		}
 	}
@@ -165,17 +165,17 @@ func (l *launch) baseFor(slots, printed bool) cache.Digest {
 
 // Names of outputs in entries whose key has no names.
 const (
-	objectSlot  = "object"
-	depfileSlot = "depfile"
+	unnamedObject  = "object"
+	unnamedDepfile = "depfile"
 )
 
 // placeOf is where an output of an entry belongs, as the command spells it.
 func (l *launch) placeOf(name string) (path string, ok bool) {
 	switch name {
-	case objectSlot:
-		return l.slots.Object, l.slots.Object != ""
-	case depfileSlot:
-		return l.slots.Depfile, l.slots.Depfile != ""
+	case unnamedObject:
+		return l.unnamed.Object, l.unnamed.Object != ""
+	case unnamedDepfile:
+		return l.unnamed.Depfile, l.unnamed.Depfile != ""
 	}
 	return besidePath(name)
 }

@@ -25,6 +25,7 @@ type missed struct {
 	library preload.Library
 	since   int64
 	made    []madeFile // open until they are stored
+	release func()     // ends the wait of lookups for what is stored
 	once    sync.Once
 }
 
@@ -33,6 +34,9 @@ func (m *missed) Close() {
 	m.once.Do(func() {
 		_ = m.trace.Close()
 		closeAll(m.made)
+		if m.release != nil {
+			m.release()
+		}
 		m.s.store.Unpin(m.pin)
 		m.s.launches.leave()
 	})
@@ -165,7 +169,7 @@ func pathsOf(made []madeFile) (paths []string) {
 // storing returns what stores the result. The cache copies from the open files, and refuses
 // one whose content has changed.
 func (m *missed) storing(set snapshot.InputSet, end ipc.LaunchEnd) func() {
-	names := m.slotNames(end.Stderr)
+	names := m.unnamedOutputs(end.Stderr)
 	base := m.baseFor(names != nil, len(end.Stderr) > 0)
 	e := &cache.Entry{
 		Action: actionKey(base, set), Diagnostics: string(end.Stderr), Seconds: end.Seconds, CPU: end.CPU, Peak: end.Peak,
@@ -177,40 +181,37 @@ func (m *missed) storing(set snapshot.InputSet, end ipc.LaunchEnd) func() {
 		files[name] = f.file
 		e.Outputs = append(e.Outputs, cache.Output{Name: name, Blob: f.digest, Mode: uint32(f.info.Mode().Perm())})
 	}
+	// The next command may come before the client has said that it still waits.
+	m.release = m.s.writeback.expect(base)
 	return func() {
-		made := m.made
-		m.made = nil
-		m.s.writeback.later(base, func() {
-			defer closeAll(made)
-			if err := m.s.store.Put(e, files); err != nil {
-				m.s.log.Debug("a launched command is not stored", "error", err)
-				return
-			}
-			_ = m.s.store.AddInputSet(base, set.ToCache(e.Action))
-		})
+		if err := m.s.store.Put(e, files); err != nil {
+			m.s.log.Debug("a launched command is not stored", "error", err)
+			return
+		}
+		_ = m.s.store.AddInputSet(base, set.ToCache(e.Action))
 	}
 }
 
-// slotNames are the names of the files that the command made for a key without names of outputs,
+// unnamedOutputs are the names of the files that the command made for a key without names of outputs,
 // by path. It is nil if the result may be that of these names only: it made other files, or
 // names one in what it printed.
-func (m *missed) slotNames(printed []byte) map[string]string {
-	if m.slots.Object == "" {
+func (m *missed) unnamedOutputs(printed []byte) map[string]string {
+	if m.unnamed.Object == "" {
 		return nil
 	}
-	slot := map[string]string{filepath.Clean(m.view.Abs(m.slots.Object)): objectSlot}
-	if m.slots.Depfile != "" {
-		slot[filepath.Clean(m.view.Abs(m.slots.Depfile))] = depfileSlot
+	place := map[string]string{filepath.Clean(m.view.Abs(m.unnamed.Object)): unnamedObject}
+	if m.unnamed.Depfile != "" {
+		place[filepath.Clean(m.view.Abs(m.unnamed.Depfile))] = unnamedDepfile
 	}
 	names := make(map[string]string, len(m.made))
 	for _, f := range m.made {
-		name := slot[filepath.Clean(f.at)]
+		name := place[filepath.Clean(f.at)]
 		if name == "" || bytes.Contains(printed, []byte(filepath.Base(f.path))) {
 			return nil
 		}
 		names[f.path] = name
 	}
-	if len(names) != len(slot) {
+	if len(names) != len(place) {
 		return nil
 	}
 	return names

@@ -60,7 +60,7 @@ func (w *traceTracking) addAsked(o preload.Observation, seen *observation) {
 	}
 	above := []string{v.Root + "/.", w.about.output}
 	if pwd := otherName(v.Root, w.about.env); pwd != "" {
-		above = append(above, pwd+"/.")
+		above = append(above, snapshot.Spell(v.Root, pwd)+"/.")
 	}
 	busy := snapshot.Ancestors(v.Root, above, o.Written)
 	for _, dir := range temporaryFolders(w.about.env) {

@@ -51,6 +51,24 @@ func (s *writeback) later(base cache.Digest, store func()) {
 	}()
 }
 
+// expect makes lookups of a base key wait until release is called: what is made for it is
+// about to be stored.
+func (s *writeback) expect(base cache.Digest) (release func()) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.copies[base] != nil {
+		return func() {} // they wait for another one
+	}
+	done := make(chan struct{})
+	s.copies[base] = done
+	return sync.OnceFunc(func() {
+		s.mu.Lock()
+		delete(s.copies, base)
+		s.mu.Unlock()
+		close(done)
+	})
+}
+
 // await waits until what was made for a base key is in the cache, or ctx ends.
 func (s *writeback) await(ctx context.Context, base cache.Digest) {
 	s.mu.Lock()

@@ -29,7 +29,9 @@ func (a *app) ccCommand() *cobra.Command {
 			"  --explain [COMPILER ARGS...]   why the last commands, or this one, were not taken from the cache\n" +
 			"  --zero                 count from zero\n" +
 			"  --clear                empty the cache\n" +
+			"  --evict-older-than AGE remove what was not used for so long, such as 30d or 3600s\n" +
 			"  --max-size SIZE        how large the cache may be, such as 5G or 500M\n" +
+			"  --import-ccache-conf   take max_size from ccache's configuration, and say what the rest comes to here\n" +
 			"  --path                 print the path of the thin client",
 		Example:            "  replibuild cc g++ -Iinclude -c src/main.cpp -o main.o\n  replibuild cc --stats",
 		DisableFlagParsing: true,

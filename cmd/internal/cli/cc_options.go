@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/RepliBuild/replibuild"
+	"github.com/RepliBuild/replibuild/internal/atomicfile"
+	"github.com/RepliBuild/replibuild/internal/lazyregexp"
 	"github.com/RepliBuild/replibuild/internal/words"
 	"github.com/RepliBuild/replibuild/ipc"
 )
@@ -28,6 +30,11 @@ func (a *app) ccOption(ctx context.Context, args []string) error {
 			return a.setMaxSize(ctx, rest[0])
 		}
 		return usageError("--max-size takes a size, such as 5G or 500M")
+	case "--evict-older-than":
+		if len(rest) == 1 {
+			return a.evictUnused(ctx, rest[0])
+		}
+		return usageError("--evict-older-than takes a time, such as 30d or 3600s")
 	case "--stats":
 		a.json = len(rest) == 1 && rest[0] == "--json"
 		if len(rest) > 0 && !a.json {
@@ -37,6 +44,7 @@ func (a *app) ccOption(ctx context.Context, args []string) error {
 	}
 	plain := map[string]func(context.Context) error{
 		"--start": a.startUser, "--serve": a.serveLaunch, "--path": a.printClientPath, "--zero": a.zeroStats, "--clear": a.clearUser,
+		"--import-ccache-conf": a.importCcacheConf,
 	}
 	do, known := plain[option]
 	if !known {
@@ -124,7 +132,7 @@ func (a *app) zeroStats(ctx context.Context) error {
 		err = os.MkdirAll(p.Paths().StateDir(), 0o700)
 	}
 	if err == nil {
-		err = os.WriteFile(zeroFile(p), text, 0o600)
+		err = atomicfile.Write(zeroFile(p), text)
 	}
 	if err != nil {
 		return ipc.Errorf(ipc.CodeUnavailable, "cannot keep the numbers to count from: %v", err)
@@ -217,6 +225,9 @@ func (a *app) explainOne(args []string) error {
 	return nil
 }
 
+// maxSizeOnly matches a configuration that setMaxSize wrote.
+var maxSizeOnly = lazyregexp.New(`^\[daemons\.compilation\]\nmax_cache_size = \d+\n$`)
+
 // setMaxSize writes the size into the configuration of the user set, and restarts its daemon.
 func (a *app) setMaxSize(ctx context.Context, text string) error {
 	mb, err := megabytesOf(text)
@@ -228,20 +239,54 @@ func (a *app) setMaxSize(ctx context.Context, text string) error {
 		return err
 	}
 	file := p.Paths().ConfigFile()
-	switch _, err := os.Stat(file); {
-	case err == nil:
-		return ipc.Errorf(ipc.CodeConfig, "%s is there already", file).WithHint("set max_cache_size = %d under [daemons.compilation] in it, then `replibuild stop --user`", mb)
-	case !errors.Is(err, fs.ErrNotExist):
+	switch text, err := os.ReadFile(file); {
+	case err == nil && !maxSizeOnly().Match(text):
+		return ipc.Errorf(ipc.CodeConfig, "%s has other settings, which are left alone", file).WithHint("set max_cache_size = %d under [daemons.compilation] in it, then `replibuild stop --user`", mb)
+	case err != nil && !errors.Is(err, fs.ErrNotExist):
 		return ipc.Errorf(ipc.CodeUnavailable, "%v", err)
 	}
 	if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
 		return ipc.Errorf(ipc.CodeUnavailable, "%v", err)
 	}
-	if err := os.WriteFile(file, fmt.Appendf(nil, "[daemons.compilation]\nmax_cache_size = %d\n", mb), 0o600); err != nil {
+	if err := atomicfile.Write(file, fmt.Appendf(nil, "[daemons.compilation]\nmax_cache_size = %d\n", mb)); err != nil {
 		return ipc.Errorf(ipc.CodeUnavailable, "%v", err)
 	}
 	_, err = p.Stop(ctx) // the next command starts it with the new size
 	return err
+}
+
+// evictUnused removes what was not used for a time.
+func (a *app) evictUnused(ctx context.Context, text string) error {
+	unused, err := ageOf(text)
+	if err != nil {
+		return err
+	}
+	p, err := a.openUser()
+	if err != nil {
+		return err
+	}
+	r, err := p.EvictUnused(ctx, unused)
+	if err != nil {
+		return err
+	}
+	a.printf("Removed %s\n", words.Cleared(megabytes(r.Bytes), int(r.Entries)))
+	return nil
+}
+
+// ageOf reads a time as ccache does: a number and d or s.
+func ageOf(text string) (time.Duration, error) {
+	unit := time.Second
+	digits, days := strings.CutSuffix(text, "d")
+	if days {
+		unit = 24 * time.Hour
+	} else {
+		digits, _ = strings.CutSuffix(text, "s")
+	}
+	n, err := strconv.Atoi(digits)
+	if err != nil || n <= 0 || n > 1<<30/int(unit/time.Second) || digits == text {
+		return 0, usageError("%q is no time: give a number and d (days) or s (seconds), such as 30d", text)
+	}
+	return time.Duration(n) * unit, nil
 }
 
 // megabytesOf reads a size as ccache does: a number and G or M, G if there is none.

@@ -20,7 +20,7 @@ uses_knob() {
 eval "$(declare -f TEST | sed '1s/.*/driver_test ()/')"
 TEST() {
 	finish_test
-	current=$1 reason=
+	current=$1 reason= want_direct=0 want_preprocessed=0
 	knob=$(uses_knob "$1")
 	driver_test "$@"
 }
@@ -38,21 +38,25 @@ test_failed_internal() {
 	failed=1
 }
 
-# expect_stat compares what exists here. A hit is direct or preprocessed as ccache would look.
+# expect_stat compares what exists here: stored results, and hits, which ccache divides into
+# direct and preprocessed ones. The tests name cache_miss after both.
 expect_stat() {
-	local value
+	local hits stored
 	case $1 in
-	direct_cache_hit | preprocessed_cache_hit | cache_miss) ;;
-	*) return ;;
+	direct_cache_hit) want_direct=$2 ;;
+	preprocessed_cache_hit) want_preprocessed=$2 ;;
+	cache_miss)
+		read -r hits stored < <("$CCACHE" --print-stats | awk '{ n[$1] = $2 } END { print n["direct_cache_hit"] + n["preprocessed_cache_hit"], n["cache_miss"] }')
+		[ "$stored" = "$2" ] || test_failed_internal "Expected $2 stored results, actual $stored"
+		[ "$hits" = $((want_direct + want_preprocessed)) ] || test_failed_internal "Expected $((want_direct + want_preprocessed)) hits, actual $hits"
+		;;
 	esac
-	value=$("$CCACHE" --print-stats | awk -v name="$1" '$1 == name { print $2 }')
-	[ "$value" = "$2" ] || test_failed_internal "Expected $1 to be $2, actual $value"
 }
 
 skip_after_failure() {
 	[ -n "$failed" ] && [ "${FUNCNAME[1]}" != finish_test ] || return 0
 	case $BASH_COMMAND in
-	TEST\ * | finish_test | \$[A-Z]* | \[* | '! '* | for\ *) return 0 ;;
+	TEST\ * | finish_test | \$[A-Z]* | \[* | '! '* | for\ * | [a-z_]*=*) return 0 ;;
 	esac
 	return 1
 }

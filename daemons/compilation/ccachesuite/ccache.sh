@@ -36,5 +36,8 @@ ccache:-*)
 	exit 1
 	;;
 ccache:*) exec "$SUITE_CLIENT" "--exe=$SUITE_REPLIBUILD" "$@" ;;
-*) exec -a "$name" "$SUITE_CLIENT" "$@" ;; # a link with a compiler's name
+*) # a link or copy with a compiler's name: this script is no program that the client knows
+	here=$(cd "$(dirname "$0")" && pwd)
+	PATH=$(printf %s ":$PATH:" | sed "s,:$here:,:,; s,^:,,; s,:\$,,") exec "$SUITE_CLIENT" "--exe=$SUITE_REPLIBUILD" "$name" "$@"
+	;;
 esac

@@ -17,7 +17,7 @@ set -u
 here=$(cd "$(dirname "$0")" && pwd)
 replibuild=$(realpath "$1") sources=$(realpath "$2")
 shift 2
-suites=${*:-base nocpp2 cpp1 multi_arch serialize_diagnostics debug_prefix_map masquerading direct depend basedir input_charset
+suites=${*:-base multi_arch serialize_diagnostics debug_prefix_map masquerading direct depend basedir input_charset
 	pch modules ivfsoverlay profiling profiling_gcc profiling_clang split_dwarf color_diagnostics sanitize_blacklist source_date_epoch}
 
 work=$(mktemp -d)

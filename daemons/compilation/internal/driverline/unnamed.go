@@ -6,9 +6,9 @@ import (
 	"strings"
 )
 
-// Slots is a command line whose object does not depend on where it is written, so that a
+// Unnamed is a command line whose object does not depend on where it is written, so that a
 // result that was written to other names is its result too.
-type Slots struct {
+type Unnamed struct {
 	// Args are the arguments without the names of outputs. The target of a dependency file is
 	// one of them, because the file contains it.
 	Args    []string
@@ -16,19 +16,19 @@ type Slots struct {
 	Depfile string // where the dependency file is written, "" if there is none
 }
 
-// ReadSlots reads arguments as [Read] does. ok is false if an argument is not known to keep the
+// ReadUnnamed reads arguments as [Read] does. ok is false if an argument is not known to keep the
 // names of outputs out of the result, or if the command has not one source.
-func ReadSlots(dir string, args []string) (s Slots, ok bool) {
-	p := slotParser{makes: ".o"}
+func ReadUnnamed(dir string, args []string) (s Unnamed, ok bool) {
+	p := unnamedParser{makes: ".o"}
 	for args = expand(dir, args, 0); len(args) > 0 && !p.bad; {
 		args = args[p.next(args):]
 	}
 	return p.finish()
 }
 
-// slotParser is what has been read so far.
-type slotParser struct {
-	Slots
+// unnamedParser is what has been read so far.
+type unnamedParser struct {
+	Unnamed
 	sources []string
 	depfile string // of -MF
 	makes   string // ending of the object
@@ -38,7 +38,7 @@ type slotParser struct {
 }
 
 // next reads an argument with its value, and returns how many they are.
-func (p *slotParser) next(args []string) int {
+func (p *unnamedParser) next(args []string) int {
 	arg := args[0]
 	if name, n := value([]string{"-o"}, args); n > 0 {
 		p.Object = name
@@ -51,11 +51,11 @@ func (p *slotParser) next(args []string) int {
 	switch {
 	case !strings.HasPrefix(arg, "-"):
 		p.sources = append(p.sources, arg)
-	case slices.Contains(slotValues, arg) && len(args) > 1:
+	case slices.Contains(unnamedValues, arg) && len(args) > 1:
 		p.target = p.target || arg == "-MT" || arg == "-MQ"
 		p.Args = append(p.Args, arg, args[1])
 		return 2
-	case !isSlotFlag(arg):
+	case !isUnnamedFlag(arg):
 		p.bad = true
 	}
 	p.deps = p.deps || arg == "-MD" || arg == "-MMD"
@@ -67,7 +67,7 @@ func (p *slotParser) next(args []string) int {
 }
 
 // finish adds the names that the compiler makes up.
-func (p *slotParser) finish() (s Slots, ok bool) {
+func (p *unnamedParser) finish() (s Unnamed, ok bool) {
 	if p.bad || len(p.sources) != 1 || p.depfile != "" && !p.deps {
 		return s, false
 	}
@@ -83,28 +83,28 @@ func (p *slotParser) finish() (s Slots, ok bool) {
 			p.Args = append(p.Args, "target", p.Object)
 		}
 	}
-	return p.Slots, p.Object != p.Depfile && p.Object != "-" && p.Depfile != "-"
+	return p.Unnamed, p.Object != p.Depfile && p.Object != "-" && p.Depfile != "-"
 }
 
 func withEnding(name, ending string) string {
 	return strings.TrimSuffix(name, filepath.Ext(name)) + ending
 }
 
-// slotValues take the next argument, which is no output.
-var slotValues = []string{"-MT", "-MQ", "-I", "-isystem", "-iquote", "-idirafter", "-include", "-imacros", "-D", "-U", "-x"}
+// unnamedValues take the next argument, which is no output.
+var unnamedValues = []string{"-MT", "-MQ", "-I", "-isystem", "-iquote", "-idirafter", "-include", "-imacros", "-D", "-U", "-x"}
 
-// slotFlags are whole arguments, slotPrefixes their beginnings. TestSlots compiles with each
+// unnamedFlags are whole arguments, unnamedPrefixes their beginnings. TestUnnamed compiles with each
 // kind of them to different names, and compares the objects. Left out is what makes further
 // files, or writes names or the command line into the object: -gsplit-dwarf, coverage and
 // profiles, -frecord-gcc-switches, -save-temps, LTO, options for the assembler.
 var (
-	slotFlags = []string{
+	unnamedFlags = []string{
 		"-c", "-S", "-MD", "-MMD", "-MP", "-pipe", "-pthread", "-ansi", "-pedantic", "-pedantic-errors", "-w", "-nostdinc", "-nostdinc++",
 		"-g", "-g0", "-g1", "-g2", "-g3", "-ggdb", "-ggdb3", "-gdwarf-4", "-gdwarf-5",
 	}
-	slotPrefixes = []string{"-I", "-D", "-U", "-O", "-std=", "-isystem", "-iquote", "-march=", "-mtune=", "-mcpu=", "-msse", "-mavx", "-mno-", "-m32", "-m64"}
-	// slotFeatures follow -f or -fno-, and may have a value.
-	slotFeatures = []string{
+	unnamedPrefixes = []string{"-I", "-D", "-U", "-O", "-std=", "-isystem", "-iquote", "-march=", "-mtune=", "-mcpu=", "-msse", "-mavx", "-mno-", "-m32", "-m64"}
+	// unnamedFeatures follow -f or -fno-, and may have a value.
+	unnamedFeatures = []string{
 		"exceptions", "rtti", "PIC", "PIE", "pic", "pie", "plt", "visibility", "visibility-inlines-hidden", "omit-frame-pointer",
 		"strict-aliasing", "wrapv", "common", "data-sections", "function-sections", "stack-protector", "stack-protector-strong",
 		"stack-protector-all", "stack-clash-protection", "cf-protection", "color-diagnostics", "diagnostics-color", "signed-char",
@@ -114,16 +114,16 @@ var (
 	}
 )
 
-func isSlotFlag(arg string) bool {
-	if slices.Contains(slotFlags, arg) {
+func isUnnamedFlag(arg string) bool {
+	if slices.Contains(unnamedFlags, arg) {
 		return true
 	}
 	if feature, ok := strings.CutPrefix(arg, "-f"); ok {
 		feature, _, _ = strings.Cut(strings.TrimPrefix(feature, "no-"), "=")
-		return slices.Contains(slotFeatures, feature)
+		return slices.Contains(unnamedFeatures, feature)
 	}
 	if strings.HasPrefix(arg, "-W") {
 		return !strings.Contains(arg, ",") // -Wa, -Wp, -Wl, hand options on
 	}
-	return slices.ContainsFunc(slotPrefixes, func(prefix string) bool { return strings.HasPrefix(arg, prefix) && arg != "-I-" })
+	return slices.ContainsFunc(unnamedPrefixes, func(prefix string) bool { return strings.HasPrefix(arg, prefix) && arg != "-I-" })
 }

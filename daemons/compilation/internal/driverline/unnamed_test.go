@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-func TestReadSlots(t *testing.T) {
+func TestReadUnnamed(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct{ args, rest, object, depfile string }{
 		{"-c a.c", "-c a.c", "a.o", ""},
@@ -30,7 +30,7 @@ func TestReadSlots(t *testing.T) {
 		{"-c a.c -Xclang -emit-pch", "", "", ""},
 		{"-MD -MF same -o same -c a.c", "", "", ""},
 	} {
-		s, ok := ReadSlots("/", strings.Fields(tt.args))
+		s, ok := ReadUnnamed("/", strings.Fields(tt.args))
 		if ok != (tt.rest != "") {
 			t.Errorf("%s: ok %v", tt.args, ok)
 		}
@@ -41,8 +41,8 @@ func TestReadSlots(t *testing.T) {
 }
 
 // Objects and dependency files are equal to the byte whatever their names are, with each kind
-// of flag that ReadSlots lets pass.
-func TestSlots(t *testing.T) {
+// of flag that ReadUnnamed lets pass.
+func TestUnnamed(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	source := "#include <stddef.h>\nstruct s { int a; size_t b; };\nint f(struct s *x) { return x->a + __LINE__; }\nstatic int unused;\nconst char *name(void) { return __FILE__ __BASE_FILE__; }\n"
@@ -73,7 +73,7 @@ func TestSlots(t *testing.T) {
 					t.Fatal(err)
 				}
 				args := append(strings.Fields(flags), "-MD", "-MT", "target", "-MF", out+".dep", "-o", out, "a.c")
-				if _, ok := ReadSlots(dir, args); !ok {
+				if _, ok := ReadUnnamed(dir, args); !ok {
 					t.Fatalf("%v is not taken", args)
 				}
 				c := exec.CommandContext(t.Context(), path, args...)
