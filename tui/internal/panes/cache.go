@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/RepliBuild/replibuild/internal/words"
+	"github.com/RepliBuild/replibuild/ipc"
 	"github.com/RepliBuild/replibuild/tui/internal/paint"
 	"github.com/RepliBuild/replibuild/tui/internal/state"
 	"github.com/RepliBuild/replibuild/tui/internal/widgets"
@@ -19,7 +20,7 @@ type Cache struct {
 }
 
 // Want is how many rows the pane could use, its border included.
-func (k *Cache) Want(c *Context) int { return len(c.S.Cache.MissReasons) + 6 }
+func (k *Cache) Want(c *Context) int { return len(c.S.Cache.MissReasons) + len(c.S.Cache.Tiers) + 6 }
 
 // Rev implements [Pane].
 func (k *Cache) Rev(c *Context) uint64 {
@@ -28,7 +29,7 @@ func (k *Cache) Rev(c *Context) uint64 {
 
 // Move implements [Pane].
 func (k *Cache) Move(c *Context, n int) {
-	k.offset = max(0, min(k.offset+n, len(c.S.Cache.MissReasons)+4))
+	k.offset = max(0, min(k.offset+n, len(c.S.Cache.MissReasons)+len(c.S.Cache.Tiers)+4))
 	k.ui++
 }
 
@@ -48,6 +49,9 @@ func (k *Cache) Render(c *Context, w, h int, focused bool) []string {
 	body := []string{hitLine(c, iw), sizeLine(c, iw)}
 	if n.Known {
 		body = append(body, objectsLine(c, iw), savedLine(c, iw))
+	}
+	for _, t := range n.Tiers {
+		body = append(body, tierLine(c, t, iw))
 	}
 	if n.ReadOnly != "" {
 		body = append(body, c.P.Line(iw).Skip(1).Put(paint.Bad, "read-only: "+n.ReadOnly).String())
@@ -113,6 +117,28 @@ func savedLine(c *Context, w int) string {
 	return c.P.Line(w).Skip(1).Put(paint.Dim, "saved    ").Put(paint.Good, widgets.Seconds(n.SavedSeconds)).
 		Put(paint.Dim, "  hits ").Put(paint.Text, widgets.Count(n.Hits)).
 		Put(paint.Dim, "  misses ").Put(paint.Text, widgets.Count(n.Misses)).String()
+}
+
+// tierLine shows a place beyond the project's cache: what came from there, and of a server how
+// it does.
+func tierLine(c *Context, t ipc.TierStats, w int) string {
+	l := c.P.Line(w).Skip(1).Cell(paint.Dim, t.Name, 9)
+	if t.Name == ipc.TierRemote {
+		role, state := paint.Good, t.State
+		if t.State == "off" {
+			role, state = paint.Bad, "off: "+t.Why
+		}
+		l.Put(role, state)
+		if t.Latency > 0 && t.State == "on" {
+			l.Put(paint.Dim, fmt.Sprintf(" %.1f ms", t.Latency*1000))
+		}
+		if t.Queue > 0 {
+			l.Put(paint.Busy, fmt.Sprintf("  uploading %s", widgets.Count(int64(t.Queue))))
+		}
+		l.Skip(2)
+	}
+	return l.Put(paint.Dim, "hits ").Put(paint.Text, widgets.Count(t.Hits)).Put(paint.Dim, "  stored ").Put(paint.Text, widgets.Count(t.Stored)).
+		Put(paint.Dim, "  at ").Put(paint.Text, t.Place).String()
 }
 
 // missLines are the reasons of misses as bars, the most frequent first.
