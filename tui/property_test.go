@@ -88,7 +88,7 @@ func anyEvent(t *rapid.T) ipc.Event {
 	return e
 }
 
-// Whatever happens, at whatever size, theme and tier, after whatever keys: a frame has
+// Whatever happens, at whatever size, theme and capability, after whatever keys: a frame has
 // exactly h lines of w cells, and nothing in it that moves the cursor.
 func TestFrameFits(t *testing.T) {
 	t.Parallel()

@@ -76,5 +76,5 @@ func newPainter(theme paint.Theme, ascii bool, env func(string) string) *paint.P
 	if ascii || !paint.Unicode(env) {
 		glyphs = paint.ASCIIGlyphs()
 	}
-	return paint.New(theme, paint.TierOf(env), glyphs)
+	return paint.New(theme, paint.CapabilityOf(env), glyphs)
 }

@@ -83,7 +83,7 @@ func (m *Model) View() string {
 
 func (m *Model) over(lines []string) []string {
 	top := m.overlay.draw(m, m.w, m.h)
-	if m.ctx.P.Tier == paint.Bare {
+	if m.ctx.P.Capability == paint.Bare {
 		return widgets.OverBare(lines, top, m.w, m.h)
 	}
 	return widgets.Over(lines, top, m.w, m.h)
@@ -170,7 +170,7 @@ func (m *Model) tabs(y int) string {
 		role, mark := paint.Dim, " "
 		if p == m.arrange.Focus {
 			role = paint.Focus
-			if m.ctx.P.Tier <= paint.Mono {
+			if m.ctx.P.Capability <= paint.Mono {
 				mark = ">"
 			}
 		}

@@ -86,12 +86,12 @@ func TestContrast(t *testing.T) {
 
 func TestTiers(t *testing.T) {
 	t.Parallel()
-	for env, want := range map[string]Tier{
+	for env, want := range map[string]Capability{
 		"TERM=dumb": Bare, "TERM=dumb NO_COLOR=1": Bare, "TERM=": Mono, "TERM=vt100": Mono, "TERM=xterm-256color NO_COLOR=1": Mono,
 		"TERM=xterm-256color COLORTERM=truecolor NO_COLOR=x": Mono, "TERM=linux": Ansi16, "TERM=xterm": Ansi16, "TERM=xterm-256color": Ansi256,
 		"TERM=tmux-256color": Ansi256, "TERM=xterm COLORTERM=24bit": True, "TERM=xterm-kitty": True, "TERM=foot": True, "TERM=xterm-direct": True,
 	} {
-		if got := TierOf(lookup(env)); got != want {
+		if got := CapabilityOf(lookup(env)); got != want {
 			t.Errorf("%s: %d, want %d", env, got, want)
 		}
 	}
@@ -161,7 +161,7 @@ func TestLineWidth(t *testing.T) {
 		if got := ansi.StringWidth(s); got != w {
 			t.Fatalf("%d cells, want %d: %q", got, w, s)
 		}
-		if p.Tier == Bare && strings.ContainsRune(s, 0x1b) {
+		if p.Capability == Bare && strings.ContainsRune(s, 0x1b) {
 			t.Fatalf("an escape where there must be none: %q", s)
 		}
 	})

@@ -16,15 +16,15 @@ import (
 
 // Painter is a theme for one terminal. It is immutable and safe for concurrent use.
 type Painter struct {
-	Theme Theme
-	Tier  Tier
+	Theme      Theme
+	Capability Capability
 	Glyphs
 	sgr [2][roles]string // parameters by selected and role, without ESC[ and m
 }
 
 // New makes a painter.
-func New(theme Theme, tier Tier, glyphs Glyphs) *Painter {
-	p := &Painter{Theme: theme, Tier: tier, Glyphs: glyphs}
+func New(theme Theme, capability Capability, glyphs Glyphs) *Painter {
+	p := &Painter{Theme: theme, Capability: capability, Glyphs: glyphs}
 	for r := range roles {
 		p.sgr[0][r] = p.attributes(r, false)
 		p.sgr[1][r] = p.attributes(r, true)
@@ -41,13 +41,13 @@ func (p *Painter) attributes(r Role, selected bool) string {
 		}
 		out += s
 	}
-	if p.Tier == Bare {
+	if p.Capability == Bare {
 		return ""
 	}
 	if i.bold {
 		add("1")
 	}
-	switch p.Tier {
+	switch p.Capability {
 	case Mono:
 		if selected {
 			add("7")

@@ -22,7 +22,7 @@ const (
 	roles
 )
 
-// ink is how a role looks in each tier: a hex colour for 24 bits and, converted,
+// ink is how a role looks in each capability: a hex colour for 24 bits and, converted,
 // for 256; one of the terminal's own 16 colours (-1 = its default).
 type ink struct {
 	hex  string

@@ -2,14 +2,14 @@ package paint
 
 import "strings"
 
-// Tier is what a terminal can show.
-type Tier int
+// Capability is what a terminal can show.
+type Capability int
 
 // The tiers, from least to most.
 const (
-	Bare   Tier = iota // no attribute at all: TERM=dumb
-	Mono               // bold and reverse, no colour: NO_COLOR
-	Ansi16             // the terminal's own sixteen colours
+	Bare   Capability = iota // no attribute at all: TERM=dumb
+	Mono                     // bold and reverse, no colour: NO_COLOR
+	Ansi16                   // the terminal's own sixteen colours
 	Ansi256
 	True // 24 bits
 )
@@ -18,8 +18,8 @@ const (
 // does not carry that variable.
 var trueColour = [...]string{"kitty", "alacritty", "foot", "wezterm", "ghostty", "direct", "truecolor"}
 
-// TierOf reads the tier off an environment.
-func TierOf(env func(string) string) Tier {
+// CapabilityOf reads the capability off an environment.
+func CapabilityOf(env func(string) string) Capability {
 	term := env("TERM")
 	switch {
 	case term == "dumb":
