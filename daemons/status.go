@@ -54,7 +54,7 @@ func (l *Launcher) cacheSummary(ctx context.Context, now []sighting) ipc.CacheSu
 		client := ipc.NewCompilationClient(s.dial)
 		defer client.Close()
 		if stats, err := client.CacheStats(ctx, ipc.CacheStatsRequest{}); err == nil {
-			return ipc.CacheSummary{Hits: stats.Hits, Misses: stats.Misses, Bytes: stats.Bytes}
+			return stats.Summary()
 		}
 	}
 	if l.CacheSummary == nil {

@@ -166,11 +166,18 @@ type DaemonStatus struct {
 	LastCrash string `json:"last_crash,omitempty"`
 }
 
-// CacheSummary is the cache in three numbers.
+// Summary is the cache in few numbers.
+func (r CacheStatsReply) Summary() CacheSummary {
+	return CacheSummary{Hits: r.Hits, Misses: r.Misses, Bytes: r.Bytes, Tiers: r.Tiers}
+}
+
+// CacheSummary is the cache in few numbers.
 type CacheSummary struct {
 	Hits   int64 `json:"hits"`
 	Misses int64 `json:"misses"`
 	Bytes  int64 `json:"bytes"`
+	// Tiers are the places beyond it that are in use.
+	Tiers []TierStats `json:"tiers,omitempty"`
 }
 
 // RestartRequest names daemons; none means all but the orchestrator that answers.

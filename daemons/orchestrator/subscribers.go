@@ -106,15 +106,11 @@ func (s *Service) setStatus(ctx context.Context) ipc.SetStatus {
 		}
 	}
 	if numbers, ok := s.cacheNumbers(ctx, s.compilation.current); ok {
-		status.Cache = summary(numbers)
+		status.Cache = numbers.Summary()
 	} else if known := s.cache.Load(); known != nil {
 		status.Cache = *known
 	}
 	return status
-}
-
-func summary(n ipc.CacheStatsReply) ipc.CacheSummary {
-	return ipc.CacheSummary{Hits: n.Hits, Misses: n.Misses, Bytes: n.Bytes}
 }
 
 // cacheNumbers asks compilation for the cache's numbers.
@@ -127,7 +123,7 @@ func (s *Service) cacheNumbers(ctx context.Context, service func() (ipc.Compilat
 	if err != nil {
 		return numbers, false
 	}
-	known := summary(numbers)
+	known := numbers.Summary()
 	s.cache.Store(&known)
 	return numbers, true
 }

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"cmp"
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -70,9 +71,34 @@ func (a *app) printCacheStats(s ipc.CacheStatsReply) error {
 	return nil
 }
 
+// capital is a word or phrase at the beginning of a line.
+func capital(s string) string { return strings.ToUpper(s[:1]) + s[1:] }
+
+// tierState says in one line how a place beyond the project's cache does.
+func tierState(t ipc.TierStats) string {
+	text := fmt.Sprintf("%d hits, %d stored, %s", t.Hits, t.Stored, t.Place)
+	switch {
+	case t.Name != ipc.TierRemote:
+		return text
+	case t.State == "off":
+		return fmt.Sprintf("off: %s, %s", t.Why, t.Place)
+	}
+	text = fmt.Sprintf("%s, %.1f ms, %s", t.State, t.Latency*1000, text)
+	if t.Queue > 0 {
+		text += fmt.Sprintf(", %d to upload", t.Queue)
+	}
+	return text
+}
+
 func (a *app) printTier(t ipc.TierStats) {
-	name := words.Tier(t.Name)
-	a.printf("\n%s%s: %s\n", strings.ToUpper(name[:1]), name[1:], t.Place)
+	a.printf("\n%s: %s\n", capital(words.Tier(t.Name)), t.Place)
+	if t.Name == ipc.TierRemote {
+		a.printf("  %s\n", tierState(t))
+		if t.WhyNot != "" {
+			a.printf("  nothing is stored: %s\n", t.WhyNot)
+		}
+		return
+	}
 	if t.MaxBytes > 0 {
 		a.printf("  size: %s of %s, %d entries\n", megabytes(t.Bytes), megabytes(t.MaxBytes), t.Entries)
 	}

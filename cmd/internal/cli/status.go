@@ -86,6 +86,9 @@ func (a *app) printStatus(set ipc.SetStatus) {
 	}
 	a.printf("Cache hits: %d\n", set.Cache.Hits)
 	a.printf("Cache misses: %d\n", set.Cache.Misses)
+	for _, t := range set.Cache.Tiers {
+		a.printf("%s: %s\n", capital(words.Tier(t.Name)), tierState(t))
+	}
 }
 
 func stateWords(d ipc.DaemonStatus) string {

@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"fmt"
+	"reflect"
 	"time"
 
 	"github.com/RepliBuild/replibuild"
@@ -74,7 +75,7 @@ func orchestratorOf(p *replibuild.Project) *ipc.OrchestratorClient {
 }
 
 func (a *app) printStatusChanges(last, now ipc.SetStatus) {
-	changed := last.Cache != now.Cache
+	changed := !reflect.DeepEqual(last.Cache, now.Cache)
 	for i, d := range now.Daemons {
 		if i < len(last.Daemons) && last.Daemons[i].State == d.State && last.Daemons[i].PID == d.PID {
 			continue
@@ -87,7 +88,7 @@ func (a *app) printStatusChanges(last, now ipc.SetStatus) {
 	switch {
 	case changed && a.json:
 		a.printJSON(now)
-	case last.Cache != now.Cache:
+	case !reflect.DeepEqual(last.Cache, now.Cache):
 		a.printf("cache: %d hits, %d misses, %s\n", now.Cache.Hits, now.Cache.Misses, megabytes(now.Cache.Bytes))
 	}
 }

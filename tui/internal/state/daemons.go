@@ -151,7 +151,7 @@ func (s *State) SetCache(c ipc.CacheStatsReply) {
 }
 
 func (s *State) setSummary(c ipc.CacheSummary) {
-	if s.Cache.Hits == c.Hits && s.Cache.Misses == c.Misses && s.Cache.Bytes == c.Bytes || c == (ipc.CacheSummary{}) {
+	if s.Cache.Hits == c.Hits && s.Cache.Misses == c.Misses && s.Cache.Bytes == c.Bytes || c.Hits == 0 && c.Misses == 0 && c.Bytes == 0 {
 		return
 	}
 	s.Cache.Hits, s.Cache.Misses, s.Cache.Bytes = c.Hits, c.Misses, c.Bytes
