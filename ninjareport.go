@@ -199,6 +199,8 @@ func (r *NinjaReport) unitRecord(e ninjabuild.Edge, took time.Duration, result n
 		u.Status, u.Reason = ipc.StatusSkipped, words.BuildCancelled()
 	case result.Code != 0 || result.Err != nil:
 		u.Status = ipc.StatusFailed
+	case u.Status == ipc.StatusCached && result.Service.Reason.Tier != "":
+		u.Reason = result.Service.Reason
 	case u.Status == ipc.StatusCached:
 		u.Reason = words.FromCache(&e.Reason)
 	}

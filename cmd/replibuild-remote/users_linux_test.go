@@ -75,7 +75,7 @@ func (u *user) command(dir string, args ...string) (stdout, stderr string, exit 
 	if path := filepath.Join(u.bin, line[0]); filepath.Base(line[0]) == "replibuild" {
 		line[0] = path
 	}
-	cmd := exec.CommandContext(u.t.Context(), line[0], line[1:]...)
+	cmd := exec.Command(line[0], line[1:]...)
 	var out, errors bytes.Buffer
 	cmd.Dir, cmd.Env, cmd.Stdout, cmd.Stderr = dir, u.env, &out, &errors
 	err := cmd.Run()
@@ -83,6 +83,16 @@ func (u *user) command(dir string, args ...string) (stdout, stderr string, exit 
 		u.t.Fatalf("%q: %v", line, err)
 	}
 	return out.String(), errors.String(), cmd.ProcessState.ExitCode()
+}
+
+// daemons has the user's builds use daemons. They are stopped at the end of the test.
+func (tr *tree) daemons() {
+	tr.t.Helper()
+	tr.t.Cleanup(func() {
+		if _, stderr, exit := tr.command(tr.home, "replibuild", "stop", "--all"); exit != 0 {
+			tr.t.Errorf("stop: %s", stderr)
+		}
+	})
 }
 
 // tree is a folder with the sources of a project.

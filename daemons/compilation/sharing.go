@@ -23,10 +23,11 @@ type sharing struct {
 	index func() (cache.Digest, error)
 	// mapped: the command itself hides the roots, so that the result needs no proof.
 	mapped bool
-	// proof is the command with other names for the roots, for an output; nil if the command
-	// cannot have others: then the roots must not be in the outputs, which is all there is to
-	// know of an archive or link, whose other inputs count by content.
-	proof func(output string) []string
+	// compile is the command with more prefix maps, for another output and without dependency
+	// files; nil if it is no compile. With maps it proves that the roots do not matter. Of an
+	// archive or link, whose other inputs count by content, it is all there is to know that
+	// the roots are not in the outputs.
+	compile func(maps []string, output string) []string
 }
 
 // sharingVersion changes with what is taken into these keys.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path"
 	"slices"
 	"strings"
 
@@ -20,6 +21,9 @@ const maxTemplate = 16 << 20
 // adopt copies an entry of another place into the project's cache, with the names of this
 // tree, and returns it as it is there. Every content is checked on the way.
 func (w *work) adopt(ctx context.Context, t *attempt, from tier, found *cache.Entry, set snapshot.InputSet) (*cache.Entry, error) {
+	if name := t.foreignOutput(w, found); name != "" {
+		return nil, fmt.Errorf("its command does not make the output %s", name)
+	}
 	e := &cache.Entry{
 		Action: actionKey(t.base, set), Diagnostics: w.roots.Expand(found.Diagnostics), Seconds: found.Seconds, CPU: found.CPU, Peak: found.Peak,
 		Created: found.Created, Command: strings.Join(t.line, " "), Origin: words.FromTier(from.name(), found.Origin).Text, Remote: from.far(),
@@ -46,6 +50,27 @@ func (w *work) adopt(ctx context.Context, t *attempt, from tier, found *cache.En
 		return nil, err
 	}
 	return e, w.s.store.AddInputSet(t.base, set.ToCache(e.Action))
+}
+
+// foreignOutput is an output of an entry that the command does not make, "" if there is none:
+// whoever can write to a server could have files of the project replaced by it. Commands
+// whose results are shared make their declared outputs, the files that their flags name and a
+// dependency file beside the object.
+func (t *attempt) foreignOutput(w *work, e *cache.Entry) string {
+	known := map[string]bool{}
+	for i := range t.outputs {
+		known[declaredName(i)] = true
+	}
+	main := t.outputs[0]
+	for _, p := range append([]string{strings.TrimSuffix(main, path.Ext(main)) + ".d"}, t.beside...) {
+		known[besidePrefix+snapshot.Spell(w.root, p)] = true
+	}
+	for _, o := range e.Outputs {
+		if !known[o.Name] {
+			return o.Name
+		}
+	}
+	return ""
 }
 
 // fetchOutput opens an output of a found entry as it is in this tree, and describes it.
