@@ -63,8 +63,10 @@ func TestPoisonedServer(t *testing.T) {
 			}
 			uploader(t, s.GRPC, files)
 			s.Rewrite(func(r *re.ActionResult, content func(*re.Digest) []byte, put func([]byte) *re.Digest) {
-				if f := r.GetOutputFiles()[0]; isEntry(r) {
-					f.Digest = put(append(bytes.Clone(content(f.GetDigest())), "poisoned"...))
+				for _, f := range r.GetOutputFiles() {
+					if isEntry(r) && f.GetPath() == "0" {
+						f.Digest = put(append(bytes.Clone(content(f.GetDigest())), "poisoned"...))
+					}
 				}
 			})
 			dev := reader(t, s.GRPC, files)

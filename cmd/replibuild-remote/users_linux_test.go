@@ -130,6 +130,7 @@ type outcome struct {
 	statuses map[string]string
 	notices  []string
 	exit     int
+	seconds  float64
 	text     string
 }
 
@@ -147,6 +148,7 @@ func (tr *tree) build(line ...string) outcome {
 		var e struct {
 			Event, File, Target, Status, Message string
 			Reason                               ipc.Reason
+			Seconds                              float64
 		}
 		if !strings.HasPrefix(line, "{") || json.Unmarshal([]byte(line), &e) != nil {
 			continue
@@ -156,6 +158,8 @@ func (tr *tree) build(line ...string) outcome {
 			b.tiers[e.File], b.statuses[e.File] = e.Reason.Tier, e.Status
 		case "link_finished":
 			b.tiers[e.Target], b.statuses[e.Target] = e.Reason.Tier, e.Status
+		case "build_finished":
+			b.seconds = e.Seconds
 		case "notice":
 			b.notices = append(b.notices, e.Message)
 		}
@@ -208,4 +212,16 @@ func readAll(t *testing.T, file string) string {
 		t.Fatal(err)
 	}
 	return string(text)
+}
+
+// forget removes all that the tree's builds have left: outputs, state and the user's caches.
+func (tr *tree) forget() {
+	tr.t.Helper()
+	for _, dir := range []string{
+		filepath.Join(tr.root, "build"), filepath.Join(tr.root, ".replibuild"), filepath.Join(tr.home, ".replibuild/cache"),
+	} {
+		if err := os.RemoveAll(dir); err != nil {
+			tr.t.Fatal(err)
+		}
+	}
 }
