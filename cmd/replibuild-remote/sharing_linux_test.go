@@ -42,7 +42,7 @@ func developer(url string) string { return fmt.Sprintf("[remotes.%q]\nprojects =
 func ci(url string) string        { return developer(url) + "upload = true\n" }
 
 // uploader is CI, which has built a project with a server and uploaded all of it.
-func uploader(t *testing.T, url string, files map[string]string) *tree {
+func uploader(t testing.TB, url string, files map[string]string) *tree {
 	t.Helper()
 	u := newUser(t, ci(url))
 	u.env = append(u.env, "CI=1")
@@ -54,7 +54,7 @@ func uploader(t *testing.T, url string, files map[string]string) *tree {
 }
 
 // reader is another user, whose folder has a longer name.
-func reader(t *testing.T, url string, files map[string]string) *tree {
+func reader(t testing.TB, url string, files map[string]string) *tree {
 	t.Helper()
 	return newUser(t, developer(url)).tree("a-developer/with/another-folder", files)
 }

@@ -14,7 +14,7 @@ import (
 
 // user is a user of a machine: a home, an environment, and the programs side by side.
 type user struct {
-	t    *testing.T
+	t    testing.TB
 	home string
 	bin  string
 	env  []string
@@ -22,7 +22,7 @@ type user struct {
 }
 
 // newUser makes a user with a config.toml. The user's daemons end with the test.
-func newUser(t *testing.T, config string) *user {
+func newUser(t testing.TB, config string) *user {
 	t.Helper()
 	home, err := filepath.EvalSymlinks(t.TempDir())
 	if err != nil {
@@ -48,7 +48,7 @@ func newUser(t *testing.T, config string) *user {
 	return u
 }
 
-func copyFile(t *testing.T, from, to string) {
+func copyFile(t testing.TB, from, to string) {
 	t.Helper()
 	if err := os.WriteFile(to, []byte(readAll(t, from)), 0o755); err != nil {
 		t.Fatal(err)
@@ -169,7 +169,7 @@ func (tr *tree) build(line ...string) outcome {
 
 // from expects a build that succeeded and in which a source or target came from a tier, "" if
 // it had to be made.
-func (b outcome) from(t *testing.T, what, name, tier string) {
+func (b outcome) from(t testing.TB, what, name, tier string) {
 	t.Helper()
 	if b.exit != 0 {
 		t.Fatalf("%s: exit %d: %s", what, b.exit, b.text)
@@ -205,7 +205,7 @@ func (tr *tree) right(what, want string, files ...string) {
 	}
 }
 
-func readAll(t *testing.T, file string) string {
+func readAll(t testing.TB, file string) string {
 	t.Helper()
 	text, err := os.ReadFile(file)
 	if err != nil {
