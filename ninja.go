@@ -39,6 +39,7 @@ type NinjaRunner struct {
 	sets    map[string]string // by action: what discovery knows its inputs by
 	chains  map[string]*ipc.Toolchain
 	sharing ipc.Sharing
+	notices []ipc.Notice // of the service, each once
 }
 
 // NewNinjaRunner makes a runner for one build; other runs what the service cannot run.
@@ -72,6 +73,24 @@ func (r *NinjaRunner) WaitUploads(ctx context.Context) error {
 	}
 	_, err := service.CacheShare(ctx, ipc.CacheShareRequest{})
 	return err
+}
+
+// note keeps what users should know, each text once.
+func (r *NinjaRunner) note(notices []ipc.Notice) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, n := range notices {
+		if !slices.ContainsFunc(r.notices, func(o ipc.Notice) bool { return o.Message == n.Message }) {
+			r.notices = append(r.notices, n)
+		}
+	}
+}
+
+// Notices are what the service has told for users so far, in its order.
+func (r *NinjaRunner) Notices() []ipc.Notice {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.Clone(r.notices)
 }
 
 // Doubts implements [ninjabuild.Doubter] for a folder that has a set already. It starts no
@@ -146,10 +165,10 @@ func (r *NinjaRunner) Run(ctx context.Context, c ninjabuild.Command) ninjabuild.
 		return r.other.Run(ctx, c)
 	}
 	began := time.Now()
-	result, track, err := runOne(ctx, service, req)
+	result, track, err := r.runOne(ctx, service, req)
 	if errors.Is(err, ipc.ErrUnreachable) || ipc.CodeOf(err) == ipc.CodeStopping {
 		if local := r.takeOver(service); local != nil && ctx.Err() == nil {
-			result, track, err = runOne(ctx, local, req)
+			result, track, err = r.runOne(ctx, local, req)
 		}
 	}
 	switch {
@@ -166,8 +185,9 @@ func (r *NinjaRunner) Run(ctx context.Context, c ninjabuild.Command) ninjabuild.
 }
 
 // runOne runs a request for one action. track is what it was made from.
-func runOne(ctx context.Context, service ipc.Compilation, req ipc.RunRequest) (result ipc.ActionResult, track ipc.Track, err error) {
+func (r *NinjaRunner) runOne(ctx context.Context, service ipc.Compilation, req ipc.RunRequest) (result ipc.ActionResult, track ipc.Track, err error) {
 	_, err = service.Run(ctx, req, func(p ipc.RunProgress) {
+		r.note(p.Notices)
 		for _, done := range p.Finished {
 			result = done
 		}

@@ -112,6 +112,12 @@ func (r *NinjaReport) Planned(dir string, edges []ninjabuild.Edge, upToDate int)
 	}
 }
 
+// Notice sends what users should know of the build. It must be called before End.
+func (r *NinjaReport) Notice(n ipc.Notice) {
+	r.begin()
+	r.send(n)
+}
+
 // phase sends how long a part of the build took, if the build is traced.
 func (r *NinjaReport) phase(name string, start time.Time) {
 	if r.options.Trace {
@@ -199,6 +205,8 @@ func (r *NinjaReport) unitRecord(e ninjabuild.Edge, took time.Duration, result n
 		u.Status, u.Reason = ipc.StatusSkipped, words.BuildCancelled()
 	case result.Code != 0 || result.Err != nil:
 		u.Status = ipc.StatusFailed
+	case u.Status == ipc.StatusCached && result.Service.Reason.Tier != "":
+		u.Reason = result.Service.Reason
 	case u.Status == ipc.StatusCached:
 		u.Reason = words.FromCache(&e.Reason)
 	}

@@ -29,6 +29,7 @@ func (r *NinjaRunner) Restore(ctx context.Context, commands []ninjabuild.Command
 	restored := map[string]ninjabuild.Command{}
 	var track ipc.Track
 	_, _ = service.Run(ctx, req, func(p ipc.RunProgress) {
+		r.note(p.Notices)
 		for _, result := range p.Finished {
 			i, awaited := open[result.ID]
 			if !awaited {

@@ -12,6 +12,7 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/RepliBuild/replibuild/cmd/internal/cli"
 	"github.com/RepliBuild/replibuild/internal/remotefake"
 	"github.com/RepliBuild/replibuild/internal/testkit"
 	"github.com/RepliBuild/replibuild/remotecache"
@@ -20,10 +21,17 @@ import (
 // asProgram makes this test binary be the program.
 const asProgram = "REPLIBUILD_TEST_REMOTE"
 
+// TestMain makes the test binary the program, and by the name replibuild the one that starts
+// it: tests put both names beside each other, as an installation does.
 func TestMain(m *testing.M) {
-	if os.Getenv(asProgram) != "" {
+	switch name := filepath.Base(os.Args[0]); {
+	case os.Getenv(asProgram) != "" || name == "replibuild-remote":
 		main()
 		return
+	case name == "replibuild" || name == "ninja": // CMake calls it by the second name
+		os.Exit(cli.Main(cli.Caller{
+			Name: os.Args[0], Args: os.Args[1:], Env: os.Environ(), Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Version: version,
+		}))
 	}
 	os.Exit(m.Run())
 }

@@ -85,10 +85,12 @@ type work struct {
 	// buildDir is the build folder, as the plan spells it.
 	buildDir string
 	view     *snapshot.Tree
-	tiers    []tier         // beyond the project's cache, in the order in which they are asked
-	roots    portable.Roots // whose names must not matter there
-	gate     *process.Slots // limit of this request, nil = none
-	trace    bool           // tell where the time of each action went
+	tiers    []tier // beyond the project's cache, in the order in which they are asked
+	// distrusts: a server gave a wrong result once, so what came from it is not used.
+	distrusts bool
+	roots     portable.Roots // whose names must not matter there
+	gate      *process.Slots // limit of this request, nil = none
+	trace     bool           // tell where the time of each action went
 	// timeTrace is the folder for clang's own traces, "" = none.
 	timeTrace string
 	// started is called for each process that begins to make an output.
@@ -106,7 +108,7 @@ func (w *work) inPlace(ctx context.Context, a *action, rec *record) bool {
 	if rec != nil && rec.Mode == modePreamble && w.s.preambles.refuses(a) != "" {
 		return false
 	}
-	if a.forced || !rec.trusted() || rec.Recipe != a.recipeID || !rec.makes(a.outputs) {
+	if a.forced || !rec.trusted() || rec.Remote && w.distrusts || rec.Recipe != a.recipeID || !rec.makes(a.outputs) {
 		return false
 	}
 	for _, o := range rec.Outputs {

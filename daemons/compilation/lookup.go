@@ -53,7 +53,7 @@ func (w *work) lookupRecord(ctx context.Context, t *attempt) *result {
 	}
 	w.s.store.Pin(w.pin, rec.Action)
 	entry, _ := w.s.store.Get(rec.Action)
-	if entry == nil || w.observedWorse(ctx, t.action, entry.Observed) {
+	if entry == nil || w.observedWorse(ctx, t.action, entry.Observed) || entry.Remote && w.distrusts {
 		return nil // lookupBase finds out why, or another
 	}
 	r, err := w.deliver(ctx, t, entry, rec.Set)
@@ -79,7 +79,7 @@ func (w *work) lookupBase(ctx context.Context, t *attempt, base cache.Digest) *r
 			t.missed = why
 			continue
 		}
-		if w.observedWorse(ctx, t.action, entry.Observed) {
+		if w.observedWorse(ctx, t.action, entry.Observed) || entry.Remote && w.distrusts {
 			continue
 		}
 		r, err := w.deliver(ctx, t, entry, w.s.tables.Pack(known))
@@ -135,7 +135,7 @@ func (w *work) deliver(ctx context.Context, t *attempt, e *cache.Entry, set snap
 		defer unlock()
 	}
 	rec := &record{
-		Recipe: t.recipeID, Base: t.base, Action: e.Action, Set: set, Peak: e.Peak, Mode: e.Mode, Observed: e.Observed,
+		Recipe: t.recipeID, Base: t.base, Action: e.Action, Set: set, Peak: e.Peak, Mode: e.Mode, Observed: e.Observed, Remote: e.Remote,
 	}
 	for _, o := range slices.Backward(outputs) { // the main one last
 		if err := w.deliverOne(t, o); err != nil {
@@ -152,9 +152,7 @@ func (w *work) deliver(ctx context.Context, t *attempt, e *cache.Entry, set snap
 		}
 	}
 	w.s.store.Hit(e.Seconds)
-	if t.audited && len(outputs) == 1 {
-		w.s.auditor.hit(e.Remote, func() suspect { return w.suspectOf(t.action, e, w.s.tables.Unpack(set)) })
-	}
+	w.mayAudit(t, e, set)
 	w.removeLeft(t, rec)
 	w.remember(t, rec)
 	if t.share != nil {
@@ -165,6 +163,23 @@ func (w *work) deliver(ctx context.Context, t *attempt, e *cache.Entry, set snap
 		Reason: reason, Key: e.Action.String(), Seconds: time.Since(t.begin).Seconds(), Peak: e.Peak,
 		Bytes: outputs[0].Size, Saved: e.Seconds, Diagnostics: e.Diagnostics,
 	}}, nil
+}
+
+// mayAudit has a delivered result checked, if it is its turn and it can be made elsewhere.
+// Results of a server are checked even if the command also writes a dependency file: then the
+// main output is made without that.
+func (w *work) mayAudit(t *attempt, e *cache.Entry, set snapshot.PackedSet) {
+	alone := t.audited && len(e.Outputs) == 1
+	if !alone && (!e.Remote || t.share == nil || t.share.compile == nil) {
+		return
+	}
+	w.s.auditor.hit(e.Remote, func() suspect {
+		x := w.suspectOf(t.action, e, w.s.tables.Unpack(set))
+		if !alone {
+			x.args = func(output string) []string { return t.share.compile(nil, output) }
+		}
+		return x
+	})
 }
 
 // entryOutput is an output of an entry with the place that it belongs to.

@@ -207,7 +207,31 @@ func (s *Service) condemn(x suspect, detail string) {
 	s.log.Error("an object of the cache is not what its inputs make", "unit", x.id, "action", x.action.String(),
 		"detail", detail, "kept", dir, "error", err)
 	if sum, _, err := cache.HashFile(x.object); err == nil && sum == x.output.Blob {
-		now := time.Now()
-		_ = os.Chtimes(x.object, now, now) // gone meanwhile: as good
+		makeOld(x.object)
+	}
+	if x.remote {
+		s.distrustRemote()
+	}
+}
+
+// makeOld gives a file a time that is older than that of all that it was made from: for us it
+// has changed, and for a program that compares times it has to be made again.
+func makeOld(file string) {
+	old := time.Unix(1, 0)
+	_ = os.Chtimes(file, old, old) // gone meanwhile: as good
+}
+
+// distrustRemote has all outputs made again that a server made.
+func (s *Service) distrustRemote() {
+	byID, _ := s.records.snapshot()
+	for _, rec := range byID {
+		if !rec.Remote {
+			continue
+		}
+		for _, o := range rec.Outputs {
+			if file := filepath.Join(s.cfg.Root, o.Path); !filepath.IsAbs(o.Path) && outputSignature(file) == o.Sig {
+				makeOld(file)
+			}
+		}
 	}
 }

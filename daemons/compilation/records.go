@@ -26,6 +26,7 @@ type record struct {
 	Peak        int64          // bytes of memory that it took, 0 = unknown
 	Mode        string         // of the cache's entry, "" = made plainly
 	Observed    string         // how its inputs were found: byTrace or byDepfile
+	Remote      bool           // a server made the outputs
 }
 
 // outputRecord is a file as we wrote it.

@@ -34,6 +34,7 @@ func (p *tiers) openRemote(build string) *remoteTier {
 	}
 	if build != "" {
 		client.BeginBuild()
+		p.remote.begin()
 	}
 	return p.remote
 }

@@ -2,6 +2,7 @@ package compilation
 
 import (
 	"context"
+	"iter"
 	"os"
 	"path"
 	"slices"
@@ -23,10 +24,11 @@ type sharing struct {
 	index func() (cache.Digest, error)
 	// mapped: the command itself hides the roots, so that the result needs no proof.
 	mapped bool
-	// proof is the command with other names for the roots, for an output; nil if the command
-	// cannot have others: then the roots must not be in the outputs, which is all there is to
-	// know of an archive or link, whose other inputs count by content.
-	proof func(output string) []string
+	// compile is the command with more prefix maps, for another output and without dependency
+	// files; nil if it is no compile. With maps it proves that the roots do not matter. Of an
+	// archive or link, whose other inputs count by content, it is all there is to know that
+	// the roots are not in the outputs.
+	compile func(maps []string, output string) []string
 }
 
 // sharingVersion changes with what is taken into these keys.
@@ -83,17 +85,24 @@ type tier interface {
 	// far: an answer takes a round trip, so many are asked for at a time.
 	far() bool
 	// pathSets are those of an index, the newest first.
-	pathSets(ctx context.Context, index cache.Digest) []cache.InputSet
-	// entry is what is stored for a key, nil if nothing is.
-	entry(ctx context.Context, key cache.Digest) *cache.Entry
-	// fetch opens a file with the content of an output, which is not checked yet.
-	fetch(ctx context.Context, o cache.Output) (*os.File, error)
+	pathSets(ctx context.Context, index cache.Digest) iter.Seq[cache.InputSet]
+	// entry is what is stored for a key, nil if nothing is. Outputs with the names in small
+	// may come with the answer.
+	entry(ctx context.Context, key cache.Digest, small ...string) *foundEntry
 	// wants reports whether an entry may be stored: it is allowed, and not there yet.
 	wants(key cache.Digest) bool
 	// store stores an entry, with its key in e.Action, and the path set that leads to it.
 	store(index cache.Digest, paths cache.InputSet, e *cache.Entry, files map[string]*os.File) error
 	// count notes whether a look-up was answered, and the seconds that it saved.
 	count(found *cache.Entry)
+}
+
+// foundEntry is an entry of a place beyond the project's cache.
+type foundEntry struct {
+	*cache.Entry
+	// open opens a file with the content of each output, by its name. The contents are not
+	// checked yet.
+	open func(ctx context.Context) (map[string]*os.File, error)
 }
 
 // lookupTiers asks the places beyond the project's cache, those that are far or the others.
@@ -124,12 +133,12 @@ func (t *attempt) asksFar(w *work) bool {
 }
 
 func (w *work) lookupTier(ctx context.Context, t *attempt, from tier, index cache.Digest) *result {
-	for _, paths := range from.pathSets(ctx, index) {
+	for paths := range from.pathSets(ctx, index) {
 		set, ok := w.view.Measure(paths, w.roots.Expand)
 		if !ok {
 			continue
 		}
-		found := from.entry(ctx, portableKey(index, set, w.roots))
+		found := from.entry(ctx, portableKey(index, set, w.roots), t.smallOutputs(w)...)
 		if found == nil {
 			continue
 		}
@@ -142,7 +151,7 @@ func (w *work) lookupTier(ctx context.Context, t *attempt, from tier, index cach
 		if err != nil {
 			continue
 		}
-		from.count(found)
+		from.count(found.Entry)
 		r.Reason = words.FromTier(from.name(), found.Origin)
 		return r
 	}

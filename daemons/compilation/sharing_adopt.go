@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path"
 	"slices"
 	"strings"
 
@@ -19,24 +20,26 @@ const maxTemplate = 16 << 20
 
 // adopt copies an entry of another place into the project's cache, with the names of this
 // tree, and returns it as it is there. Every content is checked on the way.
-func (w *work) adopt(ctx context.Context, t *attempt, from tier, found *cache.Entry, set snapshot.InputSet) (*cache.Entry, error) {
+func (w *work) adopt(ctx context.Context, t *attempt, from tier, found *foundEntry, set snapshot.InputSet) (*cache.Entry, error) {
+	if name := t.foreignOutput(w, found.Entry); name != "" {
+		return nil, fmt.Errorf("its command does not make the output %s", name)
+	}
 	e := &cache.Entry{
 		Action: actionKey(t.base, set), Diagnostics: w.roots.Expand(found.Diagnostics), Seconds: found.Seconds, CPU: found.CPU, Peak: found.Peak,
 		Created: found.Created, Command: strings.Join(t.line, " "), Origin: words.FromTier(from.name(), found.Origin).Text, Remote: from.far(),
 	}
-	files := make(map[string]*os.File, len(found.Outputs))
-	defer func() {
-		for _, f := range files {
-			f.Close()
-		}
-	}()
+	files, err := found.open(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer closeFiles(files)
 	for _, o := range found.Outputs {
-		f, here, err := w.fetchOutput(ctx, from, found, o)
-		if err != nil {
-			return nil, fmt.Errorf("output %s: %w", o.Name, err)
+		if slices.Contains(found.Templates, o.Name) {
+			if o, err = w.expandOutput(files, o); err != nil {
+				return nil, fmt.Errorf("output %s: %w", o.Name, err)
+			}
 		}
-		files[o.Name] = f
-		e.Outputs = append(e.Outputs, here)
+		e.Outputs = append(e.Outputs, o)
 	}
 	if _, ok := e.Output(declaredName(0)); !ok {
 		return nil, errors.New("it has no main output")
@@ -48,27 +51,77 @@ func (w *work) adopt(ctx context.Context, t *attempt, from tier, found *cache.En
 	return e, w.s.store.AddInputSet(t.base, set.ToCache(e.Action))
 }
 
-// fetchOutput opens an output of a found entry as it is in this tree, and describes it.
-func (w *work) fetchOutput(ctx context.Context, from tier, found *cache.Entry, o cache.Output) (*os.File, cache.Output, error) {
-	f, err := from.fetch(ctx, o)
-	if err != nil || !slices.Contains(found.Templates, o.Name) {
-		return f, o, err
+// foreignOutput is an output of an entry that the command does not make, "" if there is none:
+// whoever can write to a server could have files of the project replaced by it. Commands
+// whose results are shared make their declared outputs, the files that their flags name and a
+// dependency file beside the object.
+func (t *attempt) foreignOutput(w *work, e *cache.Entry) string {
+	known := map[string]bool{}
+	for i := range t.outputs {
+		known[declaredName(i)] = true
 	}
-	defer f.Close()
-	template, err := io.ReadAll(io.LimitReader(f, maxTemplate+1))
+	for _, name := range t.smallOutputs(w) {
+		known[name] = true
+	}
+	for _, o := range e.Outputs {
+		if !known[o.Name] {
+			return o.Name
+		}
+	}
+	return ""
+}
+
+// smallOutputs are the names in an entry of what a command may make beside its declared
+// outputs: dependency files for the most part.
+func (t *attempt) smallOutputs(w *work) (names []string) {
+	main := t.outputs[0]
+	for _, p := range append([]string{strings.TrimSuffix(main, path.Ext(main)) + ".d"}, t.beside...) {
+		names = append(names, besidePrefix+snapshot.Spell(w.root, p))
+	}
+	return names
+}
+
+// openOutputs opens each output of an entry, by its name.
+func openOutputs(e *cache.Entry, open func(o cache.Output) (*os.File, error)) (map[string]*os.File, error) {
+	files := make(map[string]*os.File, len(e.Outputs))
+	for _, o := range e.Outputs {
+		f, err := open(o)
+		if err != nil {
+			closeFiles(files)
+			return nil, fmt.Errorf("output %s: %w", o.Name, err)
+		}
+		files[o.Name] = f
+	}
+	return files, nil
+}
+
+func closeFiles(files map[string]*os.File) {
+	for _, f := range files {
+		f.Close()
+	}
+}
+
+// expandOutput replaces the file of a template by one with the names of this tree, and
+// describes it.
+func (w *work) expandOutput(files map[string]*os.File, o cache.Output) (cache.Output, error) {
+	template, err := io.ReadAll(io.LimitReader(files[o.Name], maxTemplate+1))
 	switch {
 	case err != nil:
-		return nil, o, err
+		return o, err
 	case len(template) > maxTemplate:
-		return nil, o, errors.New("it is too large for a template")
+		return o, errors.New("it is too large for a template")
 	case cache.HashBytes(template) != o.Blob:
-		return nil, o, cache.ErrDamaged
+		return o, cache.ErrDamaged
 	}
 	text := w.roots.Expand(string(template))
-	here := o
-	here.Blob, here.Size = cache.HashBytes([]byte(text)), int64(len(text))
-	f, err = anonymousFile(text)
-	return f, here, err
+	f, err := anonymousFile(text)
+	if err != nil {
+		return o, err
+	}
+	files[o.Name].Close()
+	files[o.Name] = f
+	o.Blob, o.Size = cache.HashBytes([]byte(text)), int64(len(text))
+	return o, nil
 }
 
 // anonymousFile is a file without a name that holds a text, open at its beginning.

@@ -26,8 +26,8 @@ type candidate struct {
 	paths cache.InputSet
 	roots portable.Roots
 	to    []tier
-	// proof is [sharing.proof]; the rest says how it runs.
-	proof   func(output string) []string
+	// compile is [sharing.compile]; the rest says how it runs.
+	compile func(maps []string, output string) []string
 	set     snapshot.InputSet
 	root    string
 	env     []string
@@ -54,7 +54,7 @@ func (w *work) offer(t *attempt, e *cache.Entry, set snapshot.InputSet) {
 	}
 	c := &candidate{
 		id: t.id, entry: e, index: index, key: portableKey(index, known, w.roots), paths: paths, roots: w.roots,
-		proof: t.share.proof, set: set, root: w.root, env: w.env, timeout: w.timeout,
+		compile: t.share.compile, set: set, root: w.root, env: w.env, timeout: w.timeout,
 	}
 	for _, p := range w.tiers {
 		if p.wants(c.key) {
@@ -63,7 +63,7 @@ func (w *work) offer(t *attempt, e *cache.Entry, set snapshot.InputSet) {
 	}
 	switch {
 	case len(c.to) == 0:
-	case t.share.mapped && !readsHome(paths) || c.proof == nil:
+	case t.share.mapped && !readsHome(paths) || c.compile == nil:
 		w.s.publish(c)
 	default:
 		w.s.auditor.prove(c)
@@ -214,7 +214,7 @@ func (s *Service) prove(ctx context.Context, c *candidate) bool {
 
 // compileElsewhere runs the proof of a candidate and returns the content of what it makes.
 func (s *Service) compileElsewhere(ctx context.Context, c *candidate, output string) (sum cache.Digest, err error) {
-	job := process.Task{Args: c.proof(output), Dir: c.root, Env: c.env, Timeout: c.timeout}
+	job := process.Task{Args: c.compile(c.roots.MapsTo(elsewhere), output), Dir: c.root, Env: c.env, Timeout: c.timeout}
 	response, err := shorten(&job)
 	if err != nil {
 		return sum, err
@@ -234,12 +234,12 @@ func (s *Service) compileElsewhere(ctx context.Context, c *candidate, output str
 // elsewhere is the folder whose name a proof gives the roots.
 const elsewhere = "/replibuild/elsewhere"
 
-// proofOf makes the command of a proof of a compile: dependency files are left out, because
+// compileAt makes [sharing.compile] of a compile: dependency files are left out, because
 // there can be one only, and that is in its place. The maps come first, so that those of the
 // command win, as they do in every folder.
-func proofOf(tool []string, roots portable.Roots, source string) func(output string) []string {
-	return func(output string) []string {
-		return slices.Concat(tool[:1], roots.MapsTo(elsewhere), withoutDependencyFlags(tool[1:]), []string{"-c", source, "-o", output})
+func compileAt(tool []string, source string) func(maps []string, output string) []string {
+	return func(maps []string, output string) []string {
+		return slices.Concat(tool[:1], maps, withoutDependencyFlags(tool[1:]), []string{"-c", source, "-o", output})
 	}
 }
 
@@ -266,8 +266,8 @@ func (k *compiler) share(w *work, given, source, object string) *sharing {
 		return nil
 	}
 	return &sharing{
-		mapped: k.shared.mapped,
-		proof:  proofOf(k.tool, w.roots, given),
+		mapped:  k.shared.mapped,
+		compile: compileAt(k.tool, given),
 		index: func() (cache.Digest, error) {
 			content, err := w.view.DigestOf(source)
 			if err != nil {

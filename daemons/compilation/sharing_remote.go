@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"iter"
 	"os"
 	"path/filepath"
 	"slices"
@@ -41,40 +42,91 @@ type remoteTier struct {
 	mu    sync.Mutex
 	sets  map[cache.Digest][]remotecache.File // path sets of an index that lie in dir
 	known map[cache.Digest]bool               // keys that the server has
+	asked map[cache.Digest]bool               // keys that this build has asked for
 }
 
 func newRemoteTier(client *remotecache.Client, upload bool, origin string, dir string, local *cache.Store) *remoteTier {
 	return &remoteTier{
 		client: client, upload: upload, origin: origin, dir: dir, local: local,
-		sets: make(map[cache.Digest][]remotecache.File), known: make(map[cache.Digest]bool),
+		sets: make(map[cache.Digest][]remotecache.File), known: make(map[cache.Digest]bool), asked: make(map[cache.Digest]bool),
 	}
 }
 
 func (r *remoteTier) name() string { return ipc.TierRemote }
 func (r *remoteTier) far() bool    { return true }
 
-func (r *remoteTier) pathSets(ctx context.Context, index cache.Digest) (sets []cache.InputSet) {
+// begin has a new build ask again what earlier ones have asked.
+func (r *remoteTier) begin() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	clear(r.asked)
+}
+
+// pathSets asks for an index once in a build: what the look-up ahead of a build by build.ninja
+// has asked, the compile does not ask again. Those that did not come with the answer are
+// fetched when the others do not fit.
+func (r *remoteTier) pathSets(ctx context.Context, index cache.Digest) iter.Seq[cache.InputSet] {
+	return func(yield func(cache.InputSet) bool) {
+		files := r.setsOf(ctx, index)
+		for i, f := range files {
+			if !isHere(filepath.Join(r.dir, f.Hex())) && r.client.Fetch(ctx, files[i:], r.dir) != nil {
+				return
+			}
+			if set, err := readPathSet(filepath.Join(r.dir, f.Hex())); err == nil && !yield(set) {
+				return
+			}
+		}
+	}
+}
+
+// setsOf are the files of the path sets of an index. Some lie in dir.
+func (r *remoteTier) setsOf(ctx context.Context, index cache.Digest) []remotecache.File {
+	r.mu.Lock()
+	files, asked := r.sets[index], r.asked[index]
+	r.mu.Unlock()
+	if asked {
+		return files
+	}
 	names := make([]string, inlinePathSets)
 	for i := range names {
 		names[i] = strconv.Itoa(i)
 	}
-	v := r.client.Lookup(ctx, []remotecache.Key{remotecache.Key(index)}, names...)[0]
-	if v == nil || len(v.Files) > maxPathSets || r.client.Fetch(ctx, v.Files, r.dir) != nil {
+	v := r.lookup(ctx, index, names...)
+	if v == nil || len(v.Files) > maxPathSets {
 		return nil
 	}
-	r.mu.Lock()
-	r.sets[index] = v.Files
-	r.mu.Unlock()
-	for _, f := range v.Files {
-		if set, err := readPathSet(filepath.Join(r.dir, f.Hex())); err == nil {
-			sets = append(sets, set)
-		}
+	came := slices.DeleteFunc(slices.Clone(v.Files), func(f remotecache.File) bool { return f.Contents == nil })
+	if r.client.Fetch(ctx, came, r.dir) != nil { // only written, for they came along
+		return nil
 	}
-	return sets
+	for i := range v.Files {
+		v.Files[i].Contents = nil
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.sets[index] = v.Files
+	return v.Files
 }
 
-func (r *remoteTier) entry(ctx context.Context, key cache.Digest) *cache.Entry {
-	v := r.client.Lookup(ctx, []remotecache.Key{remotecache.Key(key)})[0]
+// lookup asks for a key, and notes that this build has asked.
+func (r *remoteTier) lookup(ctx context.Context, key cache.Digest, inline ...string) *remotecache.Value {
+	v := r.client.Lookup(ctx, []remotecache.Key{remotecache.Key(key)}, inline...)[0]
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.asked[key] = ctx.Err() == nil
+	return v
+}
+
+// entry asks for an entry. A dependency file comes with the answer; the other outputs, which
+// may be large, are fetched together.
+func (r *remoteTier) entry(ctx context.Context, key cache.Digest, small ...string) *foundEntry {
+	r.mu.Lock()
+	absent := r.asked[key] && !r.known[key]
+	r.mu.Unlock()
+	if absent {
+		return nil
+	}
+	v := r.lookup(ctx, key, small...)
 	if v == nil {
 		return nil
 	}
@@ -93,20 +145,22 @@ func (r *remoteTier) entry(ctx context.Context, key cache.Digest) *cache.Entry {
 	r.mu.Lock()
 	r.known[key] = true
 	r.mu.Unlock()
-	return &e
+	return &foundEntry{&e, func(ctx context.Context) (map[string]*os.File, error) { return r.fetch(ctx, &e, v.Files) }}
 }
 
-func (r *remoteTier) fetch(ctx context.Context, o cache.Output) (*os.File, error) {
+// fetch fetches the outputs of an entry, all in one call.
+func (r *remoteTier) fetch(ctx context.Context, e *cache.Entry, files []remotecache.File) (map[string]*os.File, error) {
 	dir, err := os.MkdirTemp(r.dir, "fetch-")
 	if err != nil {
 		return nil, err
 	}
 	defer os.RemoveAll(dir)
-	file := remotecache.File{Name: o.Name, Digest: o.Blob, Size: o.Size}
-	if err := r.client.Fetch(ctx, []remotecache.File{file}, dir); err != nil {
+	if err := r.client.Fetch(ctx, files, dir); err != nil {
 		return nil, err
 	}
-	return os.Open(filepath.Join(dir, file.Hex()))
+	return openOutputs(e, func(o cache.Output) (*os.File, error) {
+		return os.Open(filepath.Join(dir, o.Blob.String()))
+	})
 }
 
 func (r *remoteTier) wants(key cache.Digest) bool {
@@ -158,7 +212,7 @@ func (r *remoteTier) value(e *cache.Entry, files map[string]*os.File) (v remotec
 
 // open is the path of a file that is to be stored.
 func (r *remoteTier) open(f remotecache.File) string {
-	if path := filepath.Join(r.dir, f.Hex()); ipc.StatSignature(path).IsRegular() {
+	if path := filepath.Join(r.dir, f.Hex()); isHere(path) {
 		return path
 	}
 	return r.local.BlobFile(cache.Output{Blob: f.Digest, Size: f.Size})
@@ -178,6 +232,8 @@ func (r *remoteTier) withSet(index cache.Digest, set remotecache.File) []remotec
 	r.sets[index] = sets
 	return slices.Clone(sets)
 }
+
+func isHere(path string) bool { return ipc.StatSignature(path).IsRegular() }
 
 func (r *remoteTier) count(*cache.Entry) {} // the client counts
 

@@ -2,8 +2,10 @@ package compilation
 
 import (
 	"context"
+	"iter"
 	"maps"
 	"os"
+	"slices"
 	"sync"
 
 	"github.com/RepliBuild/replibuild/cache"
@@ -19,17 +21,16 @@ type sharedStore struct{ cache *cache.Store }
 func (sharedStore) name() string { return ipc.TierShared }
 func (sharedStore) far() bool    { return false }
 
-func (s sharedStore) pathSets(_ context.Context, index cache.Digest) []cache.InputSet {
-	return s.cache.InputSets(index)
+func (s sharedStore) pathSets(_ context.Context, index cache.Digest) iter.Seq[cache.InputSet] {
+	return slices.Values(s.cache.InputSets(index))
 }
 
-func (s sharedStore) entry(_ context.Context, key cache.Digest) *cache.Entry {
+func (s sharedStore) entry(_ context.Context, key cache.Digest, _ ...string) *foundEntry {
 	e, _ := s.cache.Get(key)
-	return e
-}
-
-func (s sharedStore) fetch(_ context.Context, o cache.Output) (*os.File, error) {
-	return s.cache.Open(o)
+	if e == nil {
+		return nil
+	}
+	return &foundEntry{e, func(context.Context) (map[string]*os.File, error) { return openOutputs(e, s.cache.Open) }}
 }
 
 func (s sharedStore) wants(key cache.Digest) bool { return !s.cache.Has(key) }

@@ -61,6 +61,13 @@ func runNinja(c Caller, o replibuild.NinjaReportOptions, waitUploads bool) int {
 	report := replibuild.NewNinjaReport(o)
 	n.Listener = report
 	code := ninjabuild.Main(ctx, n)
+	for _, n := range runner.Notices() {
+		report.Notice(n)
+		fprintf(c.Stderr, "replibuild: %s: %s\n", n.Level, n.Message)
+		if n.Hint != "" {
+			fprintf(c.Stderr, "  %s\n", n.Hint)
+		}
+	}
 	_ = report.End(code)
 	if waitUploads {
 		if err := runner.WaitUploads(ctx); err != nil {

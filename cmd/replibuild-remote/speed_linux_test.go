@@ -1,0 +1,42 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/RepliBuild/replibuild/internal/remotefake"
+	"github.com/RepliBuild/replibuild/ipc"
+)
+
+// BenchmarkRemoteUnits builds a project of 1,000 units with the headers of the C library, all of
+// which a server has, at 20 ms a call. It reports the seconds of a build in an empty tree and
+// the calls of a unit. The goal is 2 s.
+func BenchmarkRemoteUnits(b *testing.B) {
+	const units, roundTrip = 1000, 20 * time.Millisecond
+	s := remotefake.Start(b, remotefake.Options{Before: func(ctx context.Context, _ string) error {
+		select {
+		case <-time.After(roundTrip):
+		case <-ctx.Done():
+		}
+		return nil
+	}})
+	files := with(s.GRPC)
+	for i := range units {
+		files[fmt.Sprintf("src/unit%d.c", i)] = fmt.Sprintf("#include <stdio.h>\n#include <stdlib.h>\n#include <string.h>\nint unit%d(void) { return puts(\"%d\"); }\n", i, i)
+	}
+	uploader(b, s.GRPC, files)
+	dev := reader(b, s.GRPC, files)
+	dev.compile() // starts no compiler, but makes the tracer and asks for the toolchain
+	for b.Loop() {
+		dev.forget()
+		before := s.Calls("GetActionResult") + s.Calls("BatchReadBlobs") + s.Calls("Read")
+		r := dev.compile()
+		if r.tiers["src/unit7.c"] != ipc.TierRemote || r.exit != 0 {
+			b.Fatal(r.text)
+		}
+		b.ReportMetric(r.seconds, "s/build")
+		b.ReportMetric(float64(s.Calls("GetActionResult")+s.Calls("BatchReadBlobs")+s.Calls("Read")-before)/units, "calls/unit")
+	}
+}
