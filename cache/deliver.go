@@ -62,13 +62,26 @@ func (s *Store) Prepare(o Output, dst string) (string, error) {
 		syscall.ForkLock.RLock()
 		defer syscall.ForkLock.RUnlock()
 	}
+	return prepare(dst, o.Mode, func(tmp *os.File) error { return s.fill(tmp, src, o) })
+}
+
+// PrepareText is [Store.Prepare] for a text that was made of an output, with its permission bits.
+func (s *Store) PrepareText(text []byte, mode uint32, dst string) (string, error) {
+	return prepare(dst, mode, func(tmp *os.File) error {
+		_, err := tmp.Write(text)
+		return err
+	})
+}
+
+// prepare makes a temporary file beside dst. fill writes its content.
+func prepare(dst string, mode uint32, fill func(tmp *os.File) error) (string, error) {
 	tmp, err := openFile(filepath.Join(filepath.Dir(dst), ".rb-"+rand.Text()), os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o600)
 	if err != nil {
 		return "", fmt.Errorf("deliver %s: %w", dst, err)
 	}
-	err = s.fill(tmp, src, o)
+	err = fill(tmp)
 	if err == nil {
-		err = tmp.Chmod(os.FileMode(o.Mode) & os.ModePerm)
+		err = tmp.Chmod(os.FileMode(mode) & os.ModePerm)
 	}
 	if err = errors.Join(err, tmp.Close()); err != nil {
 		os.Remove(tmp.Name())
@@ -80,6 +93,23 @@ func (s *Store) Prepare(o Output, dst string) (string, error) {
 // Open opens an output for reading. Its content is not checked; whoever stores it again by
 // [Store.Put] with its digest has it checked there.
 func (s *Store) Open(o Output) (*os.File, error) { return s.openBlob(o) }
+
+// Read returns the content of an output, which is checked.
+func (s *Store) Read(o Output) ([]byte, error) {
+	src, err := s.openBlob(o)
+	if err != nil {
+		return nil, err
+	}
+	defer src.Close()
+	text, err := io.ReadAll(src)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrDamaged, err)
+	}
+	if HashBytes(text) != o.Blob {
+		return nil, fmt.Errorf("%w: %s has another content", ErrDamaged, o.Blob)
+	}
+	return text, nil
+}
 
 // BlobFile is the path of the file with an output's content, "" if there is none. It may
 // vanish at any time.

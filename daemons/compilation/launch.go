@@ -163,7 +163,8 @@ func (l *launch) baseFor(unnamed, printed bool) cache.Digest {
 	return cache.Digest{}
 }
 
-// Names of outputs in entries whose key has no names.
+// Names of outputs in entries whose key has no names. That of a dependency file may have more
+// behind a space ([depfileName]).
 const (
 	unnamedObject  = "object"
 	unnamedDepfile = "depfile"
@@ -171,7 +172,8 @@ const (
 
 // placeOf is where an output of an entry belongs, as the command spells it.
 func (l *launch) placeOf(name string) (path string, ok bool) {
-	switch name {
+	kind, _, _ := strings.Cut(name, " ")
+	switch kind {
 	case unnamedObject:
 		return l.unnamed.Object, l.unnamed.Object != ""
 	case unnamedDepfile:
@@ -228,7 +230,7 @@ func (l *launch) prepare(e *cache.Entry) (a ipc.LaunchAnswer, ok bool) {
 			return a, false
 		}
 		l.s.sweeper.sweep(filepath.Dir(path) + "/") // what a killed daemon has left long ago
-		temporary, err := l.s.store.Prepare(l.withPermissions(o), path)
+		temporary, err := l.prepareOutput(o, path)
 		if err != nil {
 			return a, false
 		}

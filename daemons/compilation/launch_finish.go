@@ -24,6 +24,7 @@ type missed struct {
 	trace   *preload.Trace
 	library preload.Library
 	since   int64
+	tools   []string   // programs of toolchains that ran, set when they are known
 	made    []madeFile // open until they are stored
 	release func()     // ends the wait of lookups for what is stored
 	once    sync.Once
@@ -75,7 +76,7 @@ func (m *missed) finish(ctx context.Context, end ipc.LaunchEnd) (store func(), w
 		m.view.AddVariables(&seen.listings, localeVariables)
 	}
 	set, doubt := m.inputsOf(seen, m.since)
-	m.addStamps(seen, &set, m.runsGCC(seen))
+	m.addStamps(seen, &set, m.ranProgram("cc1")) // gcc has rules of its own for what it reads once
 	if why := cmp.Or(doubt, seen.uncacheable); why != "" {
 		return nil, why
 	}
@@ -84,11 +85,6 @@ func (m *missed) finish(ctx context.Context, end ipc.LaunchEnd) (store func(), w
 	}
 	m.addTimesOfAST(pathsOf(m.made), &set)
 	return m.storing(set, end), ""
-}
-
-// runsGCC reports whether the compiler is one of gcc's: the rules of what it reads once differ.
-func (m *missed) runsGCC(seen *observation) bool {
-	return slices.ContainsFunc(seen.files, func(p string) bool { return strings.HasPrefix(filepath.Base(p), "cc1") })
 }
 
 // observe reads the trace. Programs of toolchains are recognised first: the trace of others has
@@ -116,6 +112,7 @@ func (m *missed) observe(ctx context.Context) (seen *observation, why string) {
 	seen.files = append(seen.files, o.Libraries...)
 	for _, p := range o.Programs {
 		if known[p] {
+			m.tools = append(m.tools, p)
 			seen.files = append(seen.files, p)
 			addLoaderSearch(m.view, p, seen)
 		}
@@ -199,19 +196,27 @@ func (m *missed) unnamedOutputs(printed []byte) map[string]string {
 	if m.unnamed.Object == "" {
 		return nil
 	}
-	place := map[string]string{filepath.Clean(m.view.Abs(m.unnamed.Object)): unnamedObject}
+	object, depfile := filepath.Clean(m.view.Abs(m.unnamed.Object)), ""
+	count := 1
 	if m.unnamed.Depfile != "" {
-		place[filepath.Clean(m.view.Abs(m.unnamed.Depfile))] = unnamedDepfile
+		depfile = filepath.Clean(m.view.Abs(m.unnamed.Depfile))
+		count++
 	}
 	names := make(map[string]string, len(m.made))
 	for _, f := range m.made {
-		name := place[filepath.Clean(f.at)]
+		name := ""
+		switch filepath.Clean(f.at) {
+		case object:
+			name = unnamedObject
+		case depfile:
+			name = m.nameDepfile(f)
+		}
 		if name == "" || bytes.Contains(printed, []byte(filepath.Base(f.path))) {
 			return nil
 		}
 		names[f.path] = name
 	}
-	if len(names) != len(place) {
+	if len(names) != count {
 		return nil
 	}
 	return names

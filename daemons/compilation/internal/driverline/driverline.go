@@ -18,6 +18,8 @@ import (
 type Line struct {
 	Outputs []string // files that arguments name and the command writes, as spelled
 	Sources []string // arguments that name sources, as spelled
+
+	depfile string // of -MF
 }
 
 // Read reads arguments, the program's name left out. dir is the folder in which response
@@ -37,8 +39,12 @@ func Read(dir string, args []string) (l Line, why string) {
 			if name == "-" {
 				return l, "it writes to its standard output"
 			}
-			l.Outputs = append(l.Outputs, name)
+			l.addOutput(arg, name)
 			i += n - 1
+			continue
+		}
+		if _, name, ok := preprocessorDepfile(arg); ok {
+			l.Outputs = append(l.Outputs, name)
 			continue
 		}
 		if lang, n := value([]string{"-x"}, args[i:]); n > 0 {
@@ -63,6 +69,15 @@ func Read(dir string, args []string) (l Line, why string) {
 		return l, "it compiles for more than one machine"
 	}
 	return l, ""
+}
+
+// addOutput adds a file that an argument names. The last -MF counts.
+func (l *Line) addOutput(arg, name string) {
+	if strings.HasPrefix(arg, "-MF") {
+		l.Outputs = slices.DeleteFunc(l.Outputs, func(out string) bool { return out == l.depfile })
+		l.depfile = name
+	}
+	l.Outputs = append(l.Outputs, name)
 }
 
 // outputFlags name a file that is written, in the same argument or the next.

@@ -1,19 +1,28 @@
 package driverline
 
 import (
+	"cmp"
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/RepliBuild/replibuild/internal/lazyregexp"
 )
 
 // Unnamed is a command line whose object does not depend on where it is written, so that a
 // result that was written to other names is its result too.
 type Unnamed struct {
-	// Args are the arguments without the names of outputs. The target of a dependency file is
-	// one of them, because the file contains it.
+	// Args are the arguments without the names of outputs, and without the target of the
+	// dependency file if Target is set.
 	Args    []string
 	Object  string // where the object, or the assembly, is written
 	Depfile string // where the dependency file is written, "" if there is none
+	// Target is the target in the dependency file, as make reads it. It is "" if Args contain it:
+	// there are several, it needs quotes for make, or the file belongs to an assembly.
+	Target string
+	// OfSource: gcc names the target after the source and not after the object, because only the
+	// preprocessor was told to write the file (-Wp,-MD). clang writes Target.
+	OfSource bool
 }
 
 // ReadUnnamed reads arguments as [Read] does. ok is false if an argument is not known to keep the
@@ -30,10 +39,11 @@ func ReadUnnamed(dir string, args []string) (s Unnamed, ok bool) {
 type unnamedParser struct {
 	Unnamed
 	sources []string
-	depfile string // of -MF
-	makes   string // ending of the object
-	deps    bool   // -MD or -MMD
-	target  bool   // -MT or -MQ
+	depfile string   // of -MF
+	behind  string   // file of -Wp,-MD or -Wp,-MMD
+	makes   string   // ending of the object
+	deps    bool     // -MD or -MMD
+	targets []string // -MT and -MQ with their values
 	bad     bool
 }
 
@@ -48,11 +58,18 @@ func (p *unnamedParser) next(args []string) int {
 		p.depfile = name
 		return n
 	}
+	if flag, name, ok := preprocessorDepfile(arg); ok {
+		p.behind = name
+		p.Args = append(p.Args, flag)
+		return 1
+	}
 	switch {
 	case !strings.HasPrefix(arg, "-"):
 		p.sources = append(p.sources, arg)
+	case (arg == "-MT" || arg == "-MQ") && len(args) > 1:
+		p.targets = append(p.targets, arg, args[1])
+		return 2
 	case slices.Contains(unnamedValues, arg) && len(args) > 1:
-		p.target = p.target || arg == "-MT" || arg == "-MQ"
 		p.Args = append(p.Args, arg, args[1])
 		return 2
 	case !isUnnamedFlag(arg):
@@ -66,32 +83,62 @@ func (p *unnamedParser) next(args []string) int {
 	return 1
 }
 
-// finish adds the names that the compiler makes up.
+// preprocessorDepfile reads -Wp,-MD,FILE and -Wp,-MMD,FILE.
+func preprocessorDepfile(arg string) (flag, name string, ok bool) {
+	for _, flag := range []string{"-Wp,-MD", "-Wp,-MMD"} {
+		if name, ok := strings.CutPrefix(arg, flag+","); ok && name != "" && !strings.Contains(name, ",") {
+			return flag, name, true
+		}
+	}
+	return "", "", false
+}
+
+// finish adds the names that the compiler makes up. Of -MF and -Wp,-MD together gcc and clang
+// take different ones.
 func (p *unnamedParser) finish() (s Unnamed, ok bool) {
-	if p.bad || len(p.sources) != 1 || p.depfile != "" && !p.deps {
+	deps := p.deps || p.behind != ""
+	if p.bad || len(p.sources) != 1 || p.depfile != "" && (!p.deps || p.behind != "") {
 		return s, false
 	}
 	if p.Object == "" {
 		p.Object = withEnding(filepath.Base(p.sources[0]), p.makes)
 	}
-	if p.deps {
-		p.Depfile = p.depfile
-		if p.Depfile == "" {
-			p.Depfile = withEnding(p.Object, ".d")
-		}
-		if !p.target {
-			p.Args = append(p.Args, "target", p.Object)
-		}
+	if deps {
+		p.Depfile = cmp.Or(p.behind, p.depfile, withEnding(p.Object, ".d"))
+		p.OfSource = !p.deps && len(p.targets) == 0
+		p.setTarget()
+	} else {
+		p.Args = append(p.Args, p.targets...)
 	}
 	return p.Unnamed, p.Object != p.Depfile && p.Object != "-" && p.Depfile != "-"
 }
+
+// setTarget decides whether the target can be replaced in the dependency file, or is one of the
+// arguments that count.
+func (p *unnamedParser) setTarget() {
+	target := p.Object
+	if len(p.targets) > 0 {
+		target = p.targets[1]
+	}
+	switch {
+	case len(p.targets) > 2:
+		p.Args = append(p.Args, p.targets...)
+	case p.makes == ".s" || !plainTarget().MatchString(target):
+		p.Args = append(append(p.Args, p.targets...), "target", target)
+	default:
+		p.Target = target
+	}
+}
+
+// plainTarget matches targets that are the same with quotes for make (-MQ) and without (-MT).
+var plainTarget = lazyregexp.New(`^[A-Za-z0-9_./+=,@-]+$`)
 
 func withEnding(name, ending string) string {
 	return strings.TrimSuffix(name, filepath.Ext(name)) + ending
 }
 
 // unnamedValues take the next argument, which is no output.
-var unnamedValues = []string{"-MT", "-MQ", "-I", "-isystem", "-iquote", "-idirafter", "-include", "-imacros", "-D", "-U", "-x"}
+var unnamedValues = []string{"-I", "-isystem", "-iquote", "-idirafter", "-include", "-imacros", "-D", "-U", "-x"}
 
 // unnamedFlags are whole arguments, unnamedPrefixes their beginnings. TestUnnamed compiles with each
 // kind of them to different names, and compares the objects. Left out is what makes further

@@ -11,33 +11,49 @@ import (
 
 func TestReadUnnamed(t *testing.T) {
 	t.Parallel()
-	for _, tt := range []struct{ args, rest, object, depfile string }{
-		{"-c a.c", "-c a.c", "a.o", ""},
-		{"-c src/a.b.c -o x/y.o", "-c src/a.b.c", "x/y.o", ""},
-		{"-S -oy.s a.c", "-S a.c", "y.s", ""},
-		{"-MMD -MT t -MF y.d -o y.o -c a.c", "-MMD -MT t -c a.c", "y.o", "y.d"},
-		{"-MD -o y.o -c a.c", "-MD -c a.c target y.o", "y.o", "y.d"},
-		{"-x c++ -c a.c -Ione -I two -DX -fno-rtti -fvisibility=hidden -O2", "-x c++ -c a.c -Ione -I two -DX -fno-rtti -fvisibility=hidden -O2", "a.o", ""},
-		{"-c a.c b.c", "", "", ""},
-		{"-c a.c -MF y.d", "", "", ""},
-		{"-c a.c -gsplit-dwarf", "", "", ""},
-		{"-c a.c --coverage", "", "", ""},
-		{"-c a.c -fprofile-generate", "", "", ""},
-		{"-c a.c -flto", "", "", ""},
-		{"-c a.c -frecord-gcc-switches", "", "", ""},
-		{"-c a.c -save-temps", "", "", ""},
-		{"-c a.c -Wa,-a=list", "", "", ""},
-		{"-c a.c -Xclang -emit-pch", "", "", ""},
-		{"-MD -MF same -o same -c a.c", "", "", ""},
+	for _, tt := range []struct{ args, rest, object, depfile, target string }{
+		{"-c a.c", "-c a.c", "a.o", "", ""},
+		{"-c src/a.b.c -o x/y.o", "-c src/a.b.c", "x/y.o", "", ""},
+		{"-S -oy.s a.c", "-S a.c", "y.s", "", ""},
+		{"-MMD -MT t -MF y.d -o y.o -c a.c", "-MMD -c a.c", "y.o", "y.d", "t"},
+		{"-MMD -MQ t -MF x.d -MF y.d -c a.c", "-MMD -c a.c", "a.o", "y.d", "t"},
+		{"-MMD -MT t -MT u -c a.c", "-MMD -c a.c -MT t -MT u", "a.o", "a.d", ""},
+		{"-MMD -MQ $t -c a.c", "-MMD -c a.c -MQ $t target $t", "a.o", "a.d", ""},
+		{"-MMD -S a.c", "-MMD -S a.c target a.s", "a.s", "a.d", ""},
+		{"-Wp,-MMD,w.d -c a.c -o y.o", "-Wp,-MMD -c a.c", "y.o", "w.d", "y.o of source"},
+		{"-Wp,-MD,w.d -MD -c a.c -o y.o", "-Wp,-MD -MD -c a.c", "y.o", "w.d", "y.o"},
+		{"-Wp,-MD,w.d -MT t -c a.c", "-Wp,-MD -c a.c", "a.o", "w.d", "t"},
+		{"-Wp,-MD,w.d -MF y.d -MD -c a.c", "", "", "", ""},
+		{"-Wp,-MD,w.d,-MP -c a.c", "", "", "", ""},
+		{"-MD -o y.o -c a.c", "-MD -c a.c", "y.o", "y.d", "y.o"},
+		{"-x c++ -c a.c -Ione -I two -DX -fno-rtti -fvisibility=hidden -O2", "-x c++ -c a.c -Ione -I two -DX -fno-rtti -fvisibility=hidden -O2", "a.o", "", ""},
+		{"-c a.c b.c", "", "", "", ""},
+		{"-c a.c -MF y.d", "", "", "", ""},
+		{"-c a.c -gsplit-dwarf", "", "", "", ""},
+		{"-c a.c --coverage", "", "", "", ""},
+		{"-c a.c -fprofile-generate", "", "", "", ""},
+		{"-c a.c -flto", "", "", "", ""},
+		{"-c a.c -frecord-gcc-switches", "", "", "", ""},
+		{"-c a.c -save-temps", "", "", "", ""},
+		{"-c a.c -Wa,-a=list", "", "", "", ""},
+		{"-c a.c -Xclang -emit-pch", "", "", "", ""},
+		{"-MD -MF same -o same -c a.c", "", "", "", ""},
 	} {
 		s, ok := ReadUnnamed("/", strings.Fields(tt.args))
 		if ok != (tt.rest != "") {
 			t.Errorf("%s: ok %v", tt.args, ok)
 		}
-		if got := strings.Join(s.Args, " "); ok && (got != tt.rest || s.Object != tt.object || s.Depfile != tt.depfile) {
-			t.Errorf("%s: %q, object %q, depfile %q", tt.args, got, s.Object, s.Depfile)
+		if got := strings.Join(s.Args, " "); ok && (got != tt.rest || s.Object != tt.object || s.Depfile != tt.depfile || target(s) != tt.target) {
+			t.Errorf("%s: %q, object %q, depfile %q, target %q", tt.args, got, s.Object, s.Depfile, target(s))
 		}
 	}
+}
+
+func target(s Unnamed) string {
+	if s.OfSource {
+		return s.Target + " of source"
+	}
+	return s.Target
 }
 
 // Objects and dependency files are equal to the byte whatever their names are, with each kind
