@@ -274,3 +274,65 @@ func TestSharedStoreIsNotTrusted(t *testing.T) {
 		})
 	}
 }
+
+// A source that names a file of the first folder by its absolute name means that file in the
+// second folder too.
+func TestSharedAbsoluteInclude(t *testing.T) {
+	t.Parallel()
+	if tracerDir == "" {
+		t.Skip("nothing is traced on this system")
+	}
+	for family, tool := range toolchains(t) {
+		t.Run(family, func(t *testing.T) {
+			t.Parallel()
+			a, b := twoTrees(t, tool)
+			for i, p := range []*project{a, b} {
+				p.write("main.cpp", "#include \""+a.root+"/v.h\"\nint f() { return V; }\n")
+				p.write("v.h", "#define V 1\n")
+				p.write("build/kept", "")
+				if i == 0 {
+					p.build("main.cpp")
+					p.share()
+				}
+			}
+			a.write("v.h", "#define V 2\n")
+			b.fromShared("an absolute include", "main.cpp", false)
+		})
+	}
+}
+
+// What lies beside the project is each tree's own, whichever way it is reached.
+func TestSharedBesideTheRoot(t *testing.T) {
+	t.Parallel()
+	if tracerDir == "" {
+		t.Skip("nothing is traced on this system")
+	}
+	for family, tool := range toolchains(t) {
+		for name, source := range map[string]string{
+			"include path": "#include <v.h>\nint f() { return V; }\n",
+			"by name":      "#include \"../beside/v.h\"\nint f() { return V; }\n",
+			"link":         "#include \"link/v.h\"\nint f() { return V; }\n",
+			"asked":        "#if __has_include(\"../beside/opt.h\")\nint f() { return 1; }\n#endif\n",
+			"missing":      "#if __has_include(<opt.h>)\nint f() { return 1; }\n#endif\n",
+			"incbin":       "__asm__(\".section .rodata\\n.incbin \\\"../beside/v.h\\\"\\n.previous\");\n",
+		} {
+			t.Run(family+" "+name, func(t *testing.T) {
+				t.Parallel()
+				a, b := twoTrees(t, tool)
+				for i, p := range []*project{a, b} {
+					p.flags("-I../beside")
+					p.write("main.cpp", source)
+					p.write("build/kept", "")
+					p.write("../beside/v.h", "#define V "+string(rune('1'+i))+"\n")
+					if err := os.Symlink("../beside", p.path("link")); err != nil {
+						t.Fatal(err)
+					}
+				}
+				b.write("../beside/opt.h", "")
+				a.build("main.cpp")
+				a.share()
+				b.fromShared(name, "main.cpp", false)
+			})
+		}
+	}
+}

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"cmp"
 	"context"
+	"crypto/sha256"
 	"fmt"
 	"io"
 	"os"
@@ -93,12 +94,11 @@ func (s *Service) publishTo(c *candidate) (why string) {
 	if e.Diagnostics, ok = c.roots.Template(c.entry.Diagnostics); !ok {
 		return "its messages name the folder in a way that cannot be replaced"
 	}
+	if why := s.namesRoot(c); why != "" {
+		return why
+	}
 	files := make(map[string]*os.File, len(c.entry.Outputs))
-	defer func() {
-		for _, f := range files {
-			f.Close()
-		}
-	}()
+	defer closeFiles(files)
 	for _, o := range c.entry.Outputs {
 		f, there, why := s.portableOutput(c, e, o)
 		if why != "" {
@@ -160,6 +160,43 @@ func (s *Service) portableOutput(c *candidate, e *cache.Entry, o cache.Output) (
 		return nil, o, err.Error()
 	}
 	return f2, there, ""
+}
+
+// namesRoot says which input of a candidate contains the name of a root, "" if none does. A
+// source may include a file of this folder by its absolute name. In another folder the same
+// source means the same file, but the path set would have the other folder's.
+func (s *Service) namesRoot(c *candidate) string {
+	for _, in := range c.set.Files {
+		named, known := s.tiers.namedRoot(in.Digest)
+		if !known {
+			path := in.Path
+			if !filepath.IsAbs(path) {
+				path = c.root + "/" + path
+			}
+			sum, found, err := scanFile(path, c.roots)
+			if err != nil || !found && sum != in.Digest {
+				return in.Path + " has changed meanwhile"
+			}
+			named = found
+			s.tiers.noteNamedRoot(in.Digest, named)
+		}
+		if named {
+			return in.Path + " contains the name of the folder"
+		}
+	}
+	return ""
+}
+
+// scanFile reports whether a file contains a root; of one that does not it returns the digest.
+func scanFile(path string, roots portable.Roots) (sum cache.Digest, found bool, err error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return sum, false, err
+	}
+	defer f.Close()
+	h := sha256.New()
+	found, err = containsRoot(io.TeeReader(f, h), roots)
+	return cache.Digest(h.Sum(nil)), found, err
 }
 
 // containsRoot reports whether a root occurs in a file, wherever it stands.

@@ -65,13 +65,15 @@ type tiers struct {
 	last   tiersOfBuild
 	stored int            // results that were stored
 	kept   map[string]int // results that stay in this folder, by reason
+	// named says of inputs, by content, whether they contain the name of a root.
+	named map[cache.Digest]bool
 }
 
 // maxKeptReasons bounds how many reasons are told apart.
 const maxKeptReasons = 64
 
 func newTiers(s *Service) *tiers {
-	return &tiers{s: s, cfg: &s.cfg, kept: make(map[string]int)}
+	return &tiers{s: s, cfg: &s.cfg, kept: make(map[string]int), named: make(map[cache.Digest]bool)}
 }
 
 // of returns the places that a build may use, in the order in which they are asked. The files
@@ -122,6 +124,25 @@ func (p *tiers) openShared(c userconfig.Cache) *cache.Store {
 		p.shared = cache.Open(p.cfg.SharedDir, cache.Options{MaxBytes: c.MaxBytes(), TTL: c.TTL(), Log: p.cfg.Log})
 	}
 	return p.shared
+}
+
+// maxNamed bounds for how many contents it is remembered whether they name a root.
+const maxNamed = 1 << 16
+
+func (p *tiers) namedRoot(content cache.Digest) (named, known bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	named, known = p.named[content]
+	return named, known
+}
+
+func (p *tiers) noteNamedRoot(content cache.Digest, named bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if len(p.named) >= maxNamed {
+		clear(p.named)
+	}
+	p.named[content] = named
 }
 
 // published counts a result that was stored.
