@@ -131,7 +131,7 @@ func (s *Service) portableOutput(c *candidate, e *cache.Entry, o cache.Output) (
 	if err != nil {
 		return nil, o, err.Error()
 	}
-	named, err := containsRoot(f, c.roots)
+	named, err := anyPiece(f, c.roots.Longest(), c.roots.In)
 	if _, seekErr := f.Seek(0, io.SeekStart); err == nil {
 		err = seekErr
 	}
@@ -195,17 +195,17 @@ func scanFile(path string, roots portable.Roots) (sum cache.Digest, found bool, 
 	}
 	defer f.Close()
 	h := sha256.New()
-	found, err = containsRoot(io.TeeReader(f, h), roots)
+	found, err = anyPiece(io.TeeReader(f, h), roots.Longest()+2, roots.Names)
 	return cache.Digest(h.Sum(nil)), found, err
 }
 
-// containsRoot reports whether a root occurs in a file, wherever it stands.
-func containsRoot(f io.Reader, roots portable.Roots) (bool, error) {
-	longest := roots.Longest()
-	window := bufio.NewReaderSize(f, max(1<<16, 4*longest))
+// anyPiece reports whether a file has a piece that is looked for. Pieces overlap by so many
+// bytes.
+func anyPiece(f io.Reader, overlap int, wanted func(piece string) bool) (bool, error) {
+	window := bufio.NewReaderSize(f, max(1<<16, 4*overlap))
 	for {
 		piece, err := window.Peek(window.Size())
-		if roots.In(string(piece)) {
+		if wanted(string(piece)) {
 			return true, nil
 		}
 		if err == io.EOF {
@@ -214,7 +214,7 @@ func containsRoot(f io.Reader, roots portable.Roots) (bool, error) {
 		if err != nil {
 			return false, err
 		}
-		if _, err := window.Discard(len(piece) - longest); err != nil {
+		if _, err := window.Discard(len(piece) - overlap); err != nil {
 			return false, err
 		}
 	}

@@ -27,6 +27,11 @@ func TestMark(t *testing.T) {
 			t.Errorf("%q in its own roots is %q", text, got)
 		}
 	}
+	for text, want := range map[string]bool{"#include \"/w/one/x.h\"": true, "at /v/w/one/x.h": false, "/w/ones": false, "/w/ones /w/one": true} {
+		if here.Names(text) != want {
+			t.Errorf("Names(%q) says %v", text, !want)
+		}
+	}
 	if a, b := here.MarkArg("-I/w/one/include"), there.MarkArg("-I/home/x/second/include"); a != b {
 		t.Errorf("-I is %q in one tree and %q in the other", a, b)
 	}

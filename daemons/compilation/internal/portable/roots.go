@@ -85,21 +85,31 @@ func (r Roots) MarkArgs(args []string) []string {
 }
 
 func (r root) mark(text string) string {
-	from := 0
+	for i := r.next(text, 0); i >= 0; i = r.next(text, i+len(r.marker)) {
+		text = text[:i] + r.marker + text[i+len(r.path):]
+	}
+	return text
+}
+
+// next is where the root counts next in a text, at from or behind it; -1 if it does not.
+func (r root) next(text string, from int) int {
 	for {
 		i := strings.Index(text[from:], r.path)
 		if i < 0 {
-			return text
+			return -1
 		}
 		i += from
 		end := i + len(r.path)
-		if i > 0 && isNamePart(text[i-1]) || end < len(text) && isNamePart(text[end]) && text[end] != '/' {
-			from = i + 1
-			continue
+		if !(i > 0 && isNamePart(text[i-1]) || end < len(text) && isNamePart(text[end]) && text[end] != '/') {
+			return i
 		}
-		text = text[:i] + r.marker + text[end:]
-		from = i + len(r.marker)
+		from = i + 1
 	}
+}
+
+// Names reports whether [Roots.Mark] would change a text.
+func (r Roots) Names(text string) bool {
+	return slices.ContainsFunc(r.list, func(root root) bool { return root.next(text, 0) >= 0 })
 }
 
 // isNamePart reports whether a byte beside a path makes it a part of a longer one. Quotes,
