@@ -31,8 +31,8 @@ type CompileOptions struct {
 	// WaitUploads returns only when what may serve in other folders and on other machines
 	// is stored there: for CI, whose process ends with the build.
 	WaitUploads bool
-	Trigger   string          // ipc.TriggerCommand if ""
-	OnEvent   func(ipc.Event) // called in order, never concurrently; may be nil
+	Trigger     string          // ipc.TriggerCommand if ""
+	OnEvent     func(ipc.Event) // called in order, never concurrently; may be nil
 }
 
 // Compile builds. It starts the daemons when auto_start allows it and runs the
