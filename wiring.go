@@ -129,6 +129,7 @@ func (w *wiring) setup() *setup.Service {
 	return setup.New(setup.Config{
 		Root:       w.project.paths.Root,
 		StateDir:   w.project.paths.StateDir(),
+		DigestFile: filepath.Join(w.project.paths.Home, "programs"),
 		ModulePath: []string{filepath.Join(w.project.paths.Home, "modules")},
 		Log:        w.log,
 	})

@@ -24,6 +24,7 @@ type settings struct {
 	gated        bool     // the assembler waits at the gate
 	assign       string   // a variable of the compiler, as in "env NAME=VALUE g++"
 	linkFlags    []string
+	sharedPaths  bool   // debug information names the same folder in all trees
 	stamp        string // how the time of a compile gets into objects
 }
 
@@ -55,6 +56,9 @@ func (s settings) toml() string {
 	}
 	if s.generated {
 		b.WriteString("[[generate]]\ncommand = [\"cp\", \"gen.in\", \"{out}/gen.h\"]\ninputs = [\"gen.in\"]\noutputs = [\"gen.h\"]\n")
+	}
+	if s.sharedPaths {
+		b.WriteString("[cache]\ndebug_paths = \"shared\"\n")
 	}
 	for _, step := range s.steps {
 		b.WriteString(step)

@@ -63,7 +63,7 @@ func (p *prober) identify(w watcher, programs, files, dirs []string) (string, er
 	return hex.EncodeToString(h.Sum(nil)), nil
 }
 
-// maxDigests bounds how many hashes are remembered; a compiler has some 400 files.
+// maxDigests bounds how many hashes are remembered, by a set and by all of a user; a compiler has some 400 files.
 const maxDigests = 20_000
 
 // digests returns what stands for the content of each file. The content itself is read,
@@ -87,6 +87,9 @@ func (s *state) digests(files []string, sign func(string) ipc.Signature) ([]stri
 			all[i] = "absent"
 			continue
 		}
+		if all[i] = s.programs.find(file, sigs[i]); all[i] != "" {
+			continue
+		}
 		places <- struct{}{}
 		readers.Go(func() {
 			all[i], errs[i] = contentDigest(file)
@@ -97,23 +100,28 @@ func (s *state) digests(files []string, sign func(string) ipc.Signature) ([]stri
 	if err := errors.Join(errs...); err != nil {
 		return nil, err
 	}
+	fresh := map[string]fileDigest{}
 	for i, file := range files {
-		s.remember(file, sigs[i], all[i], begun)
+		if s.remember(file, sigs[i], all[i], begun) && sigs[i].IsRegular() && s.programs.find(file, sigs[i]) == "" {
+			fresh[file] = s.Digests[file]
+		}
 	}
+	s.programs.add(fresh)
 	return all, nil
 }
 
 // remember keeps a hash of content that was read after the moment begun, unless the file may
-// have changed since.
-func (s *state) remember(file string, sig ipc.Signature, digest string, begun int64) {
+// have changed since. It reports whether the hash is new and kept.
+func (s *state) remember(file string, sig ipc.Signature, digest string, begun int64) bool {
 	if s.Digests[file] == (fileDigest{sig, digest}) || sig != ipc.StatSignature(file) || !isSettled(file, sig, begun) {
-		return
+		return false
 	}
 	if len(s.Digests) > maxDigests {
 		clear(s.Digests)
 	}
 	s.Digests[file] = fileDigest{sig, digest}
 	s.changed = true
+	return true
 }
 
 // isSettled reports whether a file that was read at a moment can be known by its

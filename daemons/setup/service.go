@@ -18,6 +18,7 @@ import (
 type Config struct {
 	Root       string   // of the project: absolute, symlinks resolved
 	StateDir   string   // where plans are remembered over restarts; "" = in memory only
+	DigestFile string   // where all sets of a user keep the hashes of compilers; "" = nowhere
 	ModulePath []string // folders with module descriptions, searched after .replibuild/modules
 	Log        *slog.Logger
 }
@@ -62,6 +63,7 @@ func (s *Service) begin(ctx context.Context) error {
 	}
 	if s.state == nil {
 		s.state = loadState(s.cfg.StateDir, s.root, s.cfg.Log)
+		s.state.programs.file = s.cfg.DigestFile
 	}
 	s.state.Now++
 	return nil

@@ -31,7 +31,8 @@ type state struct {
 	Mains      map[string]mainSeen
 	Plans      map[string]*cachedPlan // by hash of the environment
 
-	changed bool
+	changed  bool
+	programs programDigests // of all sets of the user
 }
 
 func newState() *state {
