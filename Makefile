@@ -9,7 +9,7 @@ APT     := DEBIAN_FRONTEND=noninteractive $(SUDO) apt-get -qq -o Dpkg::Use-Pty=0
 REAL    := $(CURDIR)/.cache/real
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
 
-.PHONY: all build install demo test remote-test unit race vet lint fmt real deps-demo deps-test ninja-suite ccache-suite oracle oracle-graphs staleness heavy bench estimate screenshots clean
+.PHONY: all build install demo test remote-test unit race vet lint fmt real deps-demo deps-test ninja-suite ccache-suite launcher-stress oracle oracle-graphs staleness heavy bench estimate screenshots clean
 
 all: build
 
@@ -147,6 +147,11 @@ staleness: deps-demo build
 heavy: deps-demo build
 	./bench/heavy.sh $(CURDIR)/$(BIN)
 	go test ./daemons/compilation -count=1 -timeout 2h -run TestTwoBuilders -two-builders 500
+
+# 10,000 launches, 50 builds with the daemon killed at random, times that jump, and places that
+# may not be written. It takes some minutes.
+launcher-stress: deps-test build
+	./bench/launcher_stress.sh $(CURDIR)/$(BIN)
 
 # The whole speed table takes hours on 2 cores; BENCH="-only nothing" is one row, and
 # BENCH="-runs 3 -files 6 -projects leveldb" one project. BENCH="-only ninja-* -projects leveldb"

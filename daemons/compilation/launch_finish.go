@@ -133,6 +133,9 @@ func (m *missed) outputs(seen *observation) (made []madeFile, why string) {
 	}
 	for _, p := range seen.written {
 		at := m.view.Abs(p)
+		if at == os.DevNull { // as scripts around compilers do; if it is an output it is refused before
+			continue
+		}
 		if isMachinery(p) {
 			return made, "it writes " + p + ", which tools keep for themselves"
 		}

@@ -10,9 +10,10 @@ finish_test() {
 	current= failed= reason=
 }
 
-# uses_knob says whether the text of a test names settings, options or files that only ccache has.
+# uses_knob says whether the text of the test that begins in a line names settings, options or
+# files that only ccache has.
 uses_knob() {
-	awk -v name="TEST \"$1\"" 'index($0, name) { on = 1; print; next } on && /^ *TEST "/ { exit } on' "$ABS_ROOT_DIR/suites/$CURRENT_SUITE.bash" |
+	awk -v first="$1" 'NR == first { print; next } NR > first && /^ *TEST "/ { exit } NR > first' "$ABS_ROOT_DIR/suites/$CURRENT_SUITE.bash" |
 		sed 's/\$CCACHE_COMPILE\b//g; s/unset CCACHE_NODIRECT//' |
 		grep -q 'CCACHE_[A-Z]\|\$CCACHE -\|ccache\.conf\|ccache\.log\|ccache-tmp' && echo knob || echo -
 }
@@ -21,7 +22,7 @@ eval "$(declare -f TEST | sed '1s/.*/driver_test ()/')"
 TEST() {
 	finish_test
 	current=$1 reason= want_direct=0 want_preprocessed=0
-	knob=$(uses_knob "$1")
+	knob=$(uses_knob "${BASH_LINENO[0]}")
 	driver_test "$@"
 }
 
@@ -55,8 +56,8 @@ expect_stat() {
 
 skip_after_failure() {
 	[ -n "$failed" ] && [ "${FUNCNAME[1]}" != finish_test ] || return 0
-	case $BASH_COMMAND in
-	TEST\ * | finish_test | \$[A-Z]* | \[* | '! '* | for\ * | [a-z_]*=*) return 0 ;;
+	case $BASH_COMMAND in # a loop whose condition is skipped does not end
+	read\ * | TEST\ * | finish_test | \$[A-Z]* | \[* | '! '* | for\ * | [a-z_]*=*) return 0 ;;
 	esac
 	return 1
 }

@@ -123,11 +123,17 @@ func (p *unnamedParser) setTarget() {
 	switch {
 	case len(p.targets) > 2:
 		p.Args = append(p.Args, p.targets...)
-	case p.makes == ".s" || !plainTarget().MatchString(target):
+	case p.makes == ".s" || !isPlainTarget(target):
 		p.Args = append(append(p.Args, p.targets...), "target", target)
 	default:
 		p.Target = target
 	}
+}
+
+// isPlainTarget reports whether compilers write a target as it is. gcc leaves out a ./ that it
+// begins with (apply_vpath in libcpp/mkdeps.cc).
+func isPlainTarget(target string) bool {
+	return plainTarget().MatchString(target) && !strings.HasPrefix(target, "./")
 }
 
 // plainTarget matches targets that are the same with quotes for make (-MQ) and without (-MT).

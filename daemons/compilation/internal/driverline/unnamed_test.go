@@ -19,6 +19,7 @@ func TestReadUnnamed(t *testing.T) {
 		{"-MMD -MQ t -MF x.d -MF y.d -c a.c", "-MMD -c a.c", "a.o", "y.d", "t"},
 		{"-MMD -MT t -MT u -c a.c", "-MMD -c a.c -MT t -MT u", "a.o", "a.d", ""},
 		{"-MMD -MQ $t -c a.c", "-MMD -c a.c -MQ $t target $t", "a.o", "a.d", ""},
+		{"-MMD -c a.c -o ./y.o", "-MMD -c a.c target ./y.o", "./y.o", "./y.d", ""},
 		{"-MMD -S a.c", "-MMD -S a.c target a.s", "a.s", "a.d", ""},
 		{"-Wp,-MMD,w.d -c a.c -o y.o", "-Wp,-MMD -c a.c", "y.o", "w.d", "y.o of source"},
 		{"-Wp,-MD,w.d -MD -c a.c -o y.o", "-Wp,-MD -MD -c a.c", "y.o", "w.d", "y.o"},
