@@ -35,6 +35,12 @@ func (l *linker) share(a *action) *sharing {
 	}}
 }
 
+// isPrefixMap accepts the flags of compilers that CMake gives to links too, where they do
+// nothing.
+func isPrefixMap(arg string) bool {
+	return strings.HasPrefix(arg, "-f") && strings.Contains(arg, "-prefix-map=")
+}
+
 // whyLocal says which argument keeps the result in this folder.
 func (l *linker) whyLocal(a *action) string {
 	if a.writing != privately {
@@ -44,7 +50,8 @@ func (l *linker) whyLocal(a *action) string {
 		switch {
 		case strings.HasPrefix(arg, "-flto") || strings.Contains(arg, "-plugin") || strings.HasPrefix(arg, "-fprofile") || strings.HasPrefix(arg, "-fsanitize"):
 			return arg + " is not known to be harmless"
-		case !strings.HasPrefix(arg, "-L") && l.w.roots.In(arg):
+		case strings.HasPrefix(arg, "-L") || isPrefixMap(arg):
+		case l.w.roots.In(arg):
 			return arg + " names a folder of the project"
 		}
 	}
