@@ -37,7 +37,7 @@ func rows() []row {
 		{id: "start", title: "four daemons from nothing to ready", tools: []string{toolDaemons}, projects: []string{"leveldb", "gen40"}, measure: start},
 		{id: "memory", title: "memory and idle CPU of the set", tools: []string{toolDaemons}, projects: []string{"leveldb", "gen40", "gen10000"}, measure: memory},
 	}
-	return slices.Concat(own, launcherRows(), ninjaRows())
+	return slices.Concat(own, launcherRows(), ninjaRows(), sharingRows())
 }
 
 // expectIdle fails unless RepliBuild says that nothing is left to do.

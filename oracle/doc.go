@@ -12,7 +12,8 @@
 // kind_NAME_linux_test.go: wrappers around compilers, copied and moved projects, files
 // put into place during a compile, the clock, coarse file systems, odd paths and names,
 // changes without an event, the shell that builds, killed daemons, files of the
-// assembler and of editors, plans that lose what they had. A seed draws two of them.
+// assembler and of editors, plans that lose what they had, trees that
+// share a store. A seed draws two of them.
 // ORACLE_ONLY has projects with some kinds and more of their turns:
 // ORACLE_ONLY=wrappers,clock, or ORACLE_ONLY=clock/pasted for one turn.
 //
