@@ -38,6 +38,8 @@ type suspect struct {
 	unobserved bool
 	// remote: it came from a server.
 	remote bool
+	// shared is its key in the store that the user's projects share, zero if it has none.
+	shared cache.Digest
 	// underName is the action if the tool has to be told the outputs' own names: because it
 	// writes them into what it makes, or makes several. outputs are all of the entry.
 	underName *action
@@ -60,13 +62,25 @@ func (w *work) suspectOf(a *action, e *cache.Entry, set snapshot.InputSet) suspe
 	x := suspect{
 		id: a.id, args: func(output string) []string { return a.tool(output).args }, object: w.view.Abs(a.outputs[0]),
 		root: w.root, env: w.env, timeout: w.timeout, action: e.Action, output: mainOutput(e), set: set, mode: e.Mode,
-		programs: programs, unobserved: e.Observed != "", remote: e.Remote,
+		programs: programs, unobserved: e.Observed != "", remote: e.Remote, shared: w.sharedKey(a, set),
 	}
 	if a.writing != privately || len(e.Outputs) > 1 {
 		x.underName = a
 		x.outputs, _ = w.entryOutputs(a, e) // of a damaged entry: none, and nothing is said of it
 	}
 	return x
+}
+
+// sharedKey is the key of an action's result in the shared store, zero if it is not shared.
+func (w *work) sharedKey(a *action, set snapshot.InputSet) (key cache.Digest) {
+	if a.share == nil {
+		return key
+	}
+	index, err := a.share.index()
+	if err != nil {
+		return key
+	}
+	return portableKey(index, snapshot.FromCache(set.ToCache(cache.Digest{})), w.roots)
 }
 
 // mainOutput is the main output of an entry.
@@ -196,8 +210,8 @@ func withoutDebug(ctx context.Context, object string) (cache.Digest, error) {
 	return sum, err
 }
 
-// condemn takes a wrong object out of use: out of the cache, with a report, and by a
-// new stamp out of its place in the build folder, so that whoever looks next finds it
+// condemn takes a wrong object out of use: out of the cache and of the shared store, with a
+// report, and by an old stamp out of its place in the build folder, so that whoever looks next finds it
 // changed and makes it again. It is not deleted: a linker may be reading it.
 func (s *Service) condemn(x suspect, detail string) {
 	if x.mode == modePreamble {
@@ -206,6 +220,9 @@ func (s *Service) condemn(x suspect, detail string) {
 	dir, err := s.store.Quarantine(x.action, fmt.Sprintf("unit %s\n%s", x.id, detail))
 	s.log.Error("an object of the cache is not what its inputs make", "unit", x.id, "action", x.action.String(),
 		"detail", detail, "kept", dir, "error", err)
+	if shared := s.tiers.opened(); shared != nil && !x.shared.IsZero() && shared.Has(x.shared) {
+		_, _ = shared.Quarantine(x.shared, fmt.Sprintf("unit %s of %s\n%s", x.id, x.root, detail)) // it is out of use in any case
+	}
 	if sum, _, err := cache.HashFile(x.object); err == nil && sum == x.output.Blob {
 		makeOld(x.object)
 	}

@@ -5,8 +5,10 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/RepliBuild/replibuild/cache"
+	"github.com/RepliBuild/replibuild/internal/testkit"
 	"github.com/RepliBuild/replibuild/ipc"
 )
 
@@ -214,6 +216,59 @@ func TestSharedLinks(t *testing.T) {
 	}
 }
 
+// A wrong result of the shared store that the audit finds goes from there too: the next build
+// must not find it again.
+func TestSharedStoreIsAudited(t *testing.T) {
+	t.Parallel()
+	if tracerDir == "" {
+		t.Skip("nothing is traced on this system")
+	}
+	a, b := twoTrees(t, anyCompiler(t).tool)
+	for _, p := range []*project{a, b} {
+		p.flags("-O2")
+		p.write("main.cpp", "int f() { return 1; }\n")
+		p.write("build/kept", "")
+	}
+	a.build("main.cpp")
+	a.share()
+	s := a.s.tiers.opened()
+	e := onlyEntry(t, s)
+	a.write("wrong", "wrong")
+	wrong, err := os.Open(filepath.Join(a.root, "wrong"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer wrong.Close()
+	e.Outputs = nil
+	if err := s.Put(e, map[string]*os.File{"0": wrong}); err != nil {
+		t.Fatal(err)
+	}
+	b.cfg.AuditEvery, b.cfg.AuditIdle = 1, time.Millisecond
+	if r := b.build("main.cpp"); r.Reason.Tier != ipc.TierShared {
+		t.Fatalf("%s: %s", r.Status, r.Reason.Text)
+	}
+	testkit.Until(t, "the audit", func() bool { return b.audits() == 1 })
+	b.fromShared("after the audit", "main.cpp", false)
+}
+
+// onlyEntry is the entry of a store that has one.
+func onlyEntry(t *testing.T, s *cache.Store) *cache.Entry {
+	t.Helper()
+	entries, _ := filepath.Glob(filepath.Join(s.Dir(), "entries", "*", "*"))
+	if len(entries) != 1 {
+		t.Fatalf("entries %q", entries)
+	}
+	var key cache.Digest
+	if err := key.UnmarshalText([]byte(filepath.Base(entries[0]))); err != nil {
+		t.Fatal(err)
+	}
+	e, why := s.Get(key)
+	if e == nil {
+		t.Fatal(why)
+	}
+	return e
+}
+
 // A shared store that is damaged, or that somebody has written into, costs compiles only.
 func TestSharedStoreIsNotTrusted(t *testing.T) {
 	t.Parallel()
@@ -254,18 +309,7 @@ func TestSharedStoreIsNotTrusted(t *testing.T) {
 			a.build("main.cpp")
 			a.share()
 			s := a.s.tiers.opened()
-			entries, _ := filepath.Glob(filepath.Join(s.Dir(), "entries", "*", "*"))
-			if len(entries) != 1 {
-				t.Fatalf("entries %q", entries)
-			}
-			var key cache.Digest
-			if err := key.UnmarshalText([]byte(filepath.Base(entries[0]))); err != nil {
-				t.Fatal(err)
-			}
-			e, why := s.Get(key)
-			if e == nil {
-				t.Fatal(why)
-			}
+			e := onlyEntry(t, s)
 			harm(t, b, s, e)
 			b.fromShared(name, "main.cpp", false)
 			if _, err := os.Stat(filepath.Join(b.root, "../outside")); err == nil {
