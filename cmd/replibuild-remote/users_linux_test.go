@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/RepliBuild/replibuild/ipc"
 )
@@ -18,6 +19,7 @@ type user struct {
 	home string
 	bin  string
 	env  []string
+	cpu  time.Duration
 	wrap []string // put before each command, to run it in another view of the machine
 }
 
@@ -68,7 +70,7 @@ func (u *user) write(name, text string) {
 }
 
 // command runs a command of the user's in a folder and returns what it printed and its exit
-// code.
+// code. The processor time that it took is added to u.cpu.
 func (u *user) command(dir string, args ...string) (stdout, stderr string, exit int) {
 	u.t.Helper()
 	line := append(append([]string{}, u.wrap...), args...)
@@ -82,6 +84,7 @@ func (u *user) command(dir string, args ...string) (stdout, stderr string, exit 
 	if cmd.ProcessState == nil {
 		u.t.Fatalf("%q: %v", line, err)
 	}
+	u.cpu += cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()
 	return out.String(), errors.String(), cmd.ProcessState.ExitCode()
 }
 
