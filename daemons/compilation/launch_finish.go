@@ -139,7 +139,7 @@ func (m *missed) outputs(seen *observation) (made []madeFile, why string) {
 		if isMachinery(p) {
 			return made, "it writes " + p + ", which tools keep for themselves"
 		}
-		if !slices.Contains(m.line.Outputs, p) && !dirs[filepath.Dir(filepath.Clean(at))] {
+		if !slices.Contains(m.line.Outputs, p) && !isIn(dirs, filepath.Clean(at)) {
 			return made, "it writes " + p + ", which lies beside no output"
 		}
 		file, err := openMade(p, at)
@@ -157,6 +157,17 @@ func (m *missed) outputs(seen *observation) (made []madeFile, why string) {
 		return made, "it wrote no file"
 	}
 	return made, m.foreignFile(seen, made)
+}
+
+// isIn reports whether a file lies in one of some folders, also if its path leads there through a
+// link: clang writes profile notes to a path that begins with PWD.
+func isIn(dirs map[string]bool, file string) bool {
+	dir := filepath.Dir(file)
+	if dirs[dir] {
+		return true
+	}
+	real, err := filepath.EvalSymlinks(dir)
+	return err == nil && dirs[real]
 }
 
 func pathsOf(made []madeFile) (paths []string) {

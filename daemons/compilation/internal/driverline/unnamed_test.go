@@ -57,8 +57,8 @@ func target(s Unnamed) string {
 	return s.Target
 }
 
-// Objects and dependency files are equal to the byte whatever their names are, with each kind
-// of flag that ReadUnnamed lets pass.
+// Objects and dependency files are equal to the byte, but for the target, whatever names and
+// target are, with each kind of flag that ReadUnnamed lets pass.
 func TestUnnamed(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -83,13 +83,14 @@ func TestUnnamed(t *testing.T) {
 			if !strings.Contains(flags, "-S") {
 				flags += " -c"
 			}
+			targets := []string{"one", "two"}
 			var made [2][2][]byte
 			for i, name := range []string{"one.o", "another/name.obj"} {
 				out := filepath.Join(dir, compiler, name)
 				if err := os.MkdirAll(filepath.Dir(out), 0o755); err != nil {
 					t.Fatal(err)
 				}
-				args := append(strings.Fields(flags), "-MD", "-MT", "target", "-MF", out+".dep", "-o", out, "a.c")
+				args := append(strings.Fields(flags), "-MD", "-MT", targets[i], "-MF", out+".dep", "-o", out, "a.c")
 				if _, ok := ReadUnnamed(dir, args); !ok {
 					t.Fatalf("%v is not taken", args)
 				}
@@ -104,6 +105,10 @@ func TestUnnamed(t *testing.T) {
 					}
 				}
 			}
+			if !bytes.HasPrefix(made[1][1], []byte("two:")) {
+				t.Fatalf("%s %s: the dependency file is not that of its target", compiler, flags)
+			}
+			copy(made[1][1], "one:")
 			for k, what := range []string{"object", "dependency file"} {
 				if !bytes.Equal(made[0][k], made[1][k]) {
 					t.Errorf("%s %s: the %s depends on its name", compiler, flags, what)
