@@ -51,14 +51,14 @@ func (s settings) toml() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "[project]\nname = \"oracle\"\n[compilation]\ncompiler = %q\noptimization = %q\ndebug = %v\n", strings.TrimSpace(s.assign+" "+s.compiler), s.optimization, s.debug)
 	fmt.Fprintf(&b, "include_dirs = %s\ndefines = %s\ncxx_flags = %s\nc_flags = %s\nlink_libs = %s\nlink_flags = %s\n", list(s.includeDirs), list(s.allDefines()), list(s.allFlags()), list(s.allFlags()), list(s.libs), list(s.linkFlags))
+	if s.sharedPaths {
+		b.WriteString("debug_paths = \"shared\"\n")
+	}
 	for _, t := range s.targets {
 		fmt.Fprintf(&b, "[targets.%s]\nkind = %q\nsource_dirs = [\"src/%s\"]\ndepends = %s\n", t.name, t.kind, t.name, list(t.depends))
 	}
 	if s.generated {
 		b.WriteString("[[generate]]\ncommand = [\"cp\", \"gen.in\", \"{out}/gen.h\"]\ninputs = [\"gen.in\"]\noutputs = [\"gen.h\"]\n")
-	}
-	if s.sharedPaths {
-		b.WriteString("[cache]\ndebug_paths = \"shared\"\n")
 	}
 	for _, step := range s.steps {
 		b.WriteString(step)

@@ -66,6 +66,7 @@ var holes = []hole{
 	{"plan/target", 1, 3, 3, "the same"},
 	{"plan/libs", 1, 2, 2, "repeated libraries"},
 	{"plan/assign", 1, 2, 2, "the refusal of a variable before the compiler"},
+	{"sharing/same", 3, 7, 7, "the contents of the asking tree in the keys of the shared store"},
 }
 
 // TestHoles repeats what found each hole. By itself it takes the first of each kind;

@@ -231,7 +231,7 @@ func TestSharedByWorktrees(t *testing.T) {
 				files["replibuild.toml"] = "[build]\nsystem = \"cmake\"\n"
 				object = "build/CMakeFiles/app.dir/src/f.cpp.o"
 			} else {
-				files["replibuild.toml"] = "[project]\nname = \"app\"\n[cache]\ndebug_paths = \"shared\"\n"
+				files["replibuild.toml"] = "[project]\nname = \"app\"\n[compilation]\ndebug_paths = \"shared\"\n"
 			}
 			a, b := u.tree("a", files), u.tree("second/worktree", files)
 			if r := a.build(line...); r.exit != 0 {
