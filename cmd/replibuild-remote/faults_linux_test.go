@@ -55,9 +55,10 @@ func TestFaultsOfServer(t *testing.T) {
 		begin      func()
 		call       func(ctx context.Context, call string) error
 		notices    int
+		early      bool // the build may end before the attempt to connect does, and says nothing then
 		tier       string
 	}{
-		{name: "hung", toml: quick, call: func(ctx context.Context, _ string) error { <-ctx.Done(); return ctx.Err() }, notices: 1},
+		{name: "hung", toml: quick, call: func(ctx context.Context, _ string) error { <-ctx.Done(); return ctx.Err() }, notices: 1, early: true},
 		{name: "hung look-ups", toml: quick, call: func(ctx context.Context, call string) error {
 			if call == "GetActionResult" {
 				<-ctx.Done()
@@ -111,7 +112,7 @@ func TestFaultsOfServer(t *testing.T) {
 				t.Errorf("%s: %s is not what CI made", c.name, objects[i])
 			}
 		}
-		if len(b.notices) != c.notices {
+		if len(b.notices) != c.notices && !(c.early && len(b.notices) == 0) {
 			t.Errorf("%s: notices %q, want %d", c.name, b.notices, c.notices)
 		}
 		t.Logf("%s: %q, %.2f s", c.name, b.notices, b.seconds)
