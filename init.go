@@ -13,7 +13,7 @@ import (
 
 // Init looks at the C and C++ files in dir ("" = the working directory) and writes
 // a replibuild.toml that builds them; it returns the path of the file. A file that
-// is there already is never overwritten.
+// is there already is never overwritten. With shared, the file has worktrees share results.
 func Init(ctx context.Context, dir string, env []string, shared bool) (string, error) {
 	if dir == "" {
 		dir = "."

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 
 	"github.com/RepliBuild/replibuild/daemons"
+	"github.com/RepliBuild/replibuild/daemons/compilation"
 	"github.com/RepliBuild/replibuild/daemons/setup"
 	"github.com/RepliBuild/replibuild/internal/userconfig"
 	"github.com/RepliBuild/replibuild/ipc"
@@ -29,16 +30,16 @@ func (p *Project) RemoteCache() (remotecache.Config, string) {
 // NoRemoteCache is why a project has no remote cache that none was named for.
 const NoRemoteCache = userconfig.WhyNone
 
-// CheckRemote asks the remote cache of this project for what it can do. why is that of
-// [Project.RemoteCache].
-func (p *Project) CheckRemote(ctx context.Context) (h remotecache.Health, why string) {
+// CheckRemote asks the remote cache of this project for what it can do. Without one, stats has no
+// Place. why is that of [Project.RemoteCache].
+func (p *Project) CheckRemote(ctx context.Context) (stats ipc.TierStats, why string) {
 	c, why := p.RemoteCache()
 	if c.URL == "" {
-		return remotecache.Health{State: remotecache.StateNone}, why
+		return ipc.TierStats{}, why
 	}
 	client := remotecache.New(c, remotecache.Options{})
 	defer client.Close()
-	return client.Check(ctx), why
+	return compilation.RemoteStats(client.Check(ctx)), why
 }
 
 // describedIn is the folder with the replibuild.toml that describes this project: its own,

@@ -63,7 +63,7 @@ var arrows = map[string][]string{
 	"screenshots/animate":      {"tui"},
 	"bench":                    {"", "internal/pause", "ipc"},
 	"oracle":                   {"", "ipc"},
-	"cmd/internal/cli":         {"", "cache", "daemons", "daemons/config", "daemons/setup/ninjabuild", "examples", "internal/atomicfile", "internal/caller", "internal/editdistance", "internal/eta", "internal/lazyregexp", "internal/termtext", "internal/words", "ipc", "remotecache", "tui", "tui/quiet"},
+	"cmd/internal/cli":         {"", "cache", "daemons", "daemons/config", "daemons/setup/ninjabuild", "examples", "internal/atomicfile", "internal/caller", "internal/editdistance", "internal/eta", "internal/lazyregexp", "internal/termtext", "internal/words", "ipc", "tui", "tui/quiet"},
 	"cmd/man":                  {"cmd/internal/cli", "tui/quiet"},
 	"cmd/replibuild-remote":    {"internal/remotehelper"},
 	"cmd/replibuild":           {"cmd/internal/cli", "tui/quiet"},

@@ -90,8 +90,8 @@ func prepare(dst string, mode uint32, fill func(tmp *os.File) error) (string, er
 	return tmp.Name(), nil
 }
 
-// Open opens an output for reading. Its content is not checked; whoever stores it again by
-// [Store.Put] with its digest has it checked there.
+// Open opens an output for reading. Its content is not checked. [Store.Put] checks it when it is
+// stored again with its digest.
 func (s *Store) Open(o Output) (*os.File, error) { return s.openBlob(o) }
 
 // Read returns the content of an output, which is checked.

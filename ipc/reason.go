@@ -58,3 +58,9 @@ const (
 	TierShared = "shared" // the store of this user's projects
 	TierRemote = "remote" // a server
 )
+
+// Values of [TierStats].State that matter to readers; a third is "connecting".
+const (
+	TierOn  = "on"
+	TierOff = "off" // Why says why
+)

@@ -4,10 +4,10 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
-	"slices"
 	"sync"
 	"time"
 
+	"github.com/RepliBuild/replibuild/cache"
 	"github.com/RepliBuild/replibuild/ipc"
 )
 
@@ -41,7 +41,8 @@ type auditor struct {
 	remoteHits int
 	active     int // requests being served
 	suspects   []suspect
-	proofs     []*candidate // to be compiled under another name of their folder
+	proofs     []*candidate          // to be compiled under another name of their folder
+	proving    map[cache.Digest]bool // the keys of proofs, and of those under way
 	timer      *time.Timer
 	stop       context.CancelCauseFunc // of the audit that runs, nil if none does
 	notices    []ipc.Notice            // not announced yet
@@ -60,7 +61,7 @@ func newAuditor(s *Service, every int, idle time.Duration) *auditor {
 	if idle <= 0 {
 		idle = auditIdle
 	}
-	a := &auditor{s: s, every: every, idle: idle}
+	a := &auditor{s: s, every: every, idle: idle, proving: make(map[cache.Digest]bool)}
 	if every > 0 {
 		a.hits = rand.IntN(every) // a small project's hits must not always fall before the first
 	}
@@ -178,14 +179,22 @@ const maxProofs = 1 << 14
 func (a *auditor) prove(c *candidate) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if a.closed || slices.ContainsFunc(a.proofs, func(o *candidate) bool { return o.key == c.key }) {
+	if a.closed || a.proving[c.key] {
 		return
 	}
+	a.proving[c.key] = true
 	a.proofs = append(a.proofs, c)
-	if over := len(a.proofs) - maxProofs; over > 0 {
-		a.proofs = a.proofs[over:]
+	if len(a.proofs) > maxProofs {
+		delete(a.proving, a.proofs[0].key)
+		a.proofs = a.proofs[1:]
 	}
 	a.schedule()
+}
+
+// pause ends what runs in idle time, and returns when it has ended. ends goes on with it.
+func (a *auditor) pause() {
+	a.begins()
+	a.running.Wait() // nothing new begins until ends
 }
 
 // proveNext is next for candidates.
@@ -198,9 +207,14 @@ func (a *auditor) proveNext(ctx context.Context) bool {
 	c := a.proofs[0]
 	a.proofs = a.proofs[1:]
 	a.mu.Unlock()
-	if !a.s.prove(ctx, c) {
-		a.prove(c)
+	decided := a.s.prove(ctx, c)
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if decided || a.closed {
+		delete(a.proving, c.key)
+		return true
 	}
+	a.proofs = append(a.proofs, c)
 	return true
 }
 
@@ -208,7 +222,7 @@ func (a *auditor) proveNext(ctx context.Context) bool {
 func (a *auditor) waiting() int {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	return len(a.proofs)
+	return len(a.proving)
 }
 
 // announce notes what the next build has to say, and says it to who listens now; mu is
@@ -228,7 +242,7 @@ func (a *auditor) wrong(x suspect, detail string) {
 		a.s.tiers.turnRemoteOff(why)
 		a.announce(ipc.Notice{
 			Level: "error", Code: ipc.CodeCacheDamaged, Message: "the remote cache is turned off for this project: " + why,
-			Hint: "docs/remote.md says what to do; whoever deletes " + a.s.tiers.offFile() + " turns it on again",
+			Hint: "docs/remote.md says what to do; delete " + a.s.tiers.offFile() + " to turn it on again",
 		})
 	}
 }

@@ -45,7 +45,7 @@ func (s *Service) sharingStats() *ipc.SharingStats {
 // CacheShare implements [ipc.Compilation]. It does at once what otherwise waits for a pause.
 func (s *Service) CacheShare(ctx context.Context, _ ipc.CacheShareRequest) (ipc.CacheShareReply, error) {
 	s.writeback.drain(ctx)
-	s.auditor.begins() // the idle audit does not take the same results meanwhile
+	s.auditor.pause() // what the idle audit is deciding about comes back to the queue
 	defer s.auditor.ends()
 	var workers sync.WaitGroup
 	for range s.slots.Places() {

@@ -286,21 +286,10 @@ func (l *launch) miss(ctx context.Context) ipc.LaunchAnswer {
 // whyMissed says in which input the result that was tried first differs from what is there, ""
 // if there is no result of this command.
 func (l *launch) whyMissed() string {
-	d := l.near
-	if d == nil {
+	if l.near == nil {
 		return ""
 	}
-	switch d.Kind {
-	case ipc.CauseAppeared:
-		return d.Path + " appeared"
-	case ipc.CauseRemoved:
-		return d.Path + " is gone"
-	case ipc.CauseListing:
-		return "the names in " + d.Path + " changed"
-	case ipc.CauseEnvironment:
-		return "the variable " + d.Path + " changed"
-	}
-	return d.Path + " changed"
+	return l.differenceReason(l.near).Text
 }
 
 func (l *launch) sources() (paths []string) {

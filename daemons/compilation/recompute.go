@@ -210,9 +210,9 @@ func withoutDebug(ctx context.Context, object string) (cache.Digest, error) {
 	return sum, err
 }
 
-// condemn takes a wrong object out of use: out of the cache and of the shared store, with a
-// report, and by an old stamp out of its place in the build folder, so that whoever looks next finds it
-// changed and makes it again. It is not deleted: a linker may be reading it.
+// condemn takes a wrong object out of use. The cache and the shared store put it aside, with a
+// report. In the build folder it gets an old stamp: the next build finds it changed and makes it
+// again. It is not deleted, because a linker may be reading it.
 func (s *Service) condemn(x suspect, detail string) {
 	if x.mode == modePreamble {
 		s.preambles.turnOff("one made a wrong object of " + x.id)

@@ -13,24 +13,27 @@ import (
 // openRemote is the server that counts now, nil if there is none. A new build has a new
 // budget of lost time.
 func (p *tiers) openRemote(build string) *remoteTier {
-	if p.cfg.Remote == nil || p.remoteOff() != "" {
+	if p.s.cfg.Remote == nil || p.remoteOff() != "" {
 		return nil
 	}
-	c := p.cfg.Remote()
+	c := p.s.cfg.Remote()
 	client := p.remotes.Use(c, remotecache.Options{Notify: p.s.warn, Log: p.s.log})
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if client == nil {
+	if p.remote != nil && p.remote.client != client {
+		p.remote.remove()
 		p.remote = nil
+	}
+	if client == nil {
 		return nil
 	}
-	if p.remote == nil || p.remote.client != client {
+	if p.remote == nil {
 		dir, err := os.MkdirTemp("", "replibuild-remote-")
 		if err != nil {
 			p.s.log.Warn("the remote cache is not used", "error", err)
 			return nil
 		}
-		p.remote = newRemoteTier(client, c.Upload, uploadOrigin(p.cfg.CI), dir, p.s.store)
+		p.remote = newRemoteTier(client, c.Upload, uploadOrigin(p.s.cfg.CI), dir, p.s.store)
 	}
 	if build != "" {
 		client.BeginBuild()
@@ -47,8 +50,8 @@ func uploadOrigin(ci bool) string {
 	return "uploaded by a developer"
 }
 
-// remoteStats are the numbers of a server.
-func remoteStats(h remotecache.Health) ipc.TierStats {
+// RemoteStats are the numbers of a server.
+func RemoteStats(h remotecache.Health) ipc.TierStats {
 	return ipc.TierStats{
 		Name: ipc.TierRemote, Place: h.URL, Hits: h.Hits, Misses: h.Misses, Stored: h.Stored,
 		State: h.State, Why: h.Why, MayWrite: h.MayWrite, WhyNot: h.WhyNot, Latency: h.Latency.Seconds(),
@@ -58,14 +61,14 @@ func remoteStats(h remotecache.Health) ipc.TierStats {
 
 // offFile is the file beside the state whose text says why the server is not used any more.
 func (p *tiers) offFile() string {
-	if p.cfg.StateFile == "" {
+	if p.s.cfg.StateFile == "" {
 		return ""
 	}
-	return filepath.Join(filepath.Dir(p.cfg.StateFile), "remote-off")
+	return filepath.Join(filepath.Dir(p.s.cfg.StateFile), "remote-off")
 }
 
-// remoteOff says why the server was turned off for the project, "" if it was not. Whoever
-// deletes the file turns it on again.
+// remoteOff says why the server was turned off for the project, "" if it was not. Deleting the
+// file turns it on again.
 func (p *tiers) remoteOff() string {
 	if file := p.offFile(); file != "" {
 		text, _ := os.ReadFile(file) // mostly there is none
@@ -80,7 +83,11 @@ func (p *tiers) remoteOff() string {
 // here have agreed with each other and not with what it gave.
 func (p *tiers) turnRemoteOff(why string) {
 	p.mu.Lock()
-	p.off, p.remote, p.last = why, nil, tiersOfBuild{}
+	p.off, p.last = why, tiersOfBuild{}
+	if p.remote != nil {
+		p.remote.remove()
+		p.remote = nil
+	}
 	p.mu.Unlock()
 	p.remotes.Use(remotecache.Config{}, remotecache.Options{})
 	if file := p.offFile(); file != "" {

@@ -17,8 +17,8 @@ import (
 //
 // The scheme is that of research on two-phase look-ups (BuildXL's weak and strong
 // fingerprints): the index, a key of everything known before the inputs are, without the names
-// of the roots, leads to path sets, which have no contents. Whoever asks gives a path set the
-// contents of its own tree; these with the index are the key of the entry. So a hit is right
+// of the roots, leads to path sets, which have no contents. The asking tree gives a path set
+// its own contents; these with the index are the key of the entry. So a hit is right
 // in the asking tree, whatever lies in the tree that made it.
 type sharing struct {
 	index func() (cache.Digest, error)

@@ -52,7 +52,7 @@ func (w *work) adopt(ctx context.Context, t *attempt, from tier, found *foundEnt
 }
 
 // foreignOutput is an output of an entry that the command does not make, "" if there is none:
-// whoever can write to a server could have files of the project replaced by it. Commands
+// a poisoned server could have files of the project replaced by it. Commands
 // whose results are shared make their declared outputs, the files that their flags name and a
 // dependency file beside the object.
 func (t *attempt) foreignOutput(w *work, e *cache.Entry) string {

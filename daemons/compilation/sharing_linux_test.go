@@ -126,7 +126,7 @@ func TestSharedBetweenFolders(t *testing.T) {
 				switch {
 				case c.shared:
 					b.fromShared(c.name, "main.cpp", true)
-				case stored.Stored != 0 || len(stored.Kept) == 0: // what is not stored, nobody can get
+				case stored.Stored != 0 || len(stored.Kept) == 0: // other trees cannot get what is not stored
 					t.Errorf("%d results were stored, and these were kept: %v", stored.Stored, stored.Kept)
 				}
 			})

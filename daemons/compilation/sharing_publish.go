@@ -319,8 +319,8 @@ func (k *compiler) share(w *work, given, source, object string) *sharing {
 	}
 }
 
-// wrapped says why the driver is none of the toolchain's own programs, "" if it is one. Nobody
-// knows what a wrapper does with the name of its folder.
+// wrapped says why the driver is none of the toolchain's own programs, "" if it is one. A
+// wrapper may do anything with the name of its folder.
 func (k *compiler) wrapped() string {
 	driver := k.recipe.Args[0]
 	if file, err := filepath.EvalSymlinks(driver); err != nil || !k.programs[file] {

@@ -55,6 +55,9 @@ func newRemoteTier(client *remotecache.Client, upload bool, origin string, dir s
 func (r *remoteTier) name() string { return ipc.TierRemote }
 func (r *remoteTier) far() bool    { return true }
 
+// remove removes the files on their way. A look-up that still needs one misses.
+func (r *remoteTier) remove() { _ = os.RemoveAll(r.dir) }
+
 // begin has a new build ask again what earlier ones have asked.
 func (r *remoteTier) begin() {
 	r.mu.Lock()

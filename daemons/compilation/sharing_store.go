@@ -53,8 +53,7 @@ func (s sharedStore) count(found *cache.Entry) {
 // tiers are the places beyond the project's cache, opened when a request first wants them,
 // with what became of the results that were offered to them.
 type tiers struct {
-	s   *Service
-	cfg *Config
+	s *Service
 
 	remotes remotecache.Current // the client of the server that counts now
 
@@ -73,13 +72,13 @@ type tiers struct {
 const maxKeptReasons = 64
 
 func newTiers(s *Service) *tiers {
-	return &tiers{s: s, cfg: &s.cfg, kept: make(map[string]int), named: make(map[cache.Digest]bool)}
+	return &tiers{s: s, kept: make(map[string]int), named: make(map[cache.Digest]bool)}
 }
 
 // of returns the places that a build may use, in the order in which they are asked. The files
 // that say so are read once for each build.
 func (p *tiers) of(build string, wish ipc.Sharing) []tier {
-	if p.cfg.Home == "" {
+	if p.s.cfg.Home == "" {
 		return nil
 	}
 	p.mu.Lock()
@@ -103,9 +102,9 @@ type tiersOfBuild struct {
 }
 
 func (p *tiers) find(build string, wish ipc.Sharing) (list []tier) {
-	user, err := userconfig.Load(p.cfg.Home)
+	user, err := userconfig.Load(p.s.cfg.Home)
 	if err != nil {
-		p.s.log.Warn("no results are shared", "error", err) // whoever asked for the build was told
+		p.s.log.Warn("no results are shared", "error", err) // the build has told it
 		return nil
 	}
 	if user.Cache.Shared || wish.Shared {
@@ -121,7 +120,7 @@ func (p *tiers) openShared(c userconfig.Cache) *cache.Store {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.shared == nil {
-		p.shared = cache.Open(p.cfg.SharedDir, cache.Options{MaxBytes: c.MaxBytes(), TTL: c.TTL(), Log: p.cfg.Log})
+		p.shared = cache.Open(p.s.cfg.SharedDir, cache.Options{MaxBytes: c.MaxBytes(), TTL: c.TTL(), Log: p.s.cfg.Log})
 	}
 	return p.shared
 }
@@ -173,7 +172,7 @@ func (p *tiers) stats() (list []ipc.TierStats) {
 		})
 	}
 	if c := p.remotes.Client(); c != nil {
-		list = append(list, remoteStats(c.Health()))
+		list = append(list, RemoteStats(c.Health()))
 	}
 	return list
 }
@@ -196,7 +195,7 @@ func (p *tiers) close() {
 	_ = p.remotes.Close() // always nil
 	p.mu.Lock()
 	if p.remote != nil {
-		_ = os.RemoveAll(p.remote.dir)
+		p.remote.remove()
 	}
 	p.mu.Unlock()
 	if s := p.opened(); s != nil {

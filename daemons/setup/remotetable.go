@@ -20,8 +20,8 @@ type remoteTable struct {
 var mayHaveRemote = lazyregexp.New(`(?m)^[ \t]*\[?[ \t]*["']?remote["']?[ \t]*[].=]`)
 
 // ReadRemote reads [remote] of the replibuild.toml in root: what the project wishes of a
-// remote cache, nil if nothing. A table with a mistake wishes nothing; whoever makes the
-// plan reports the mistake. The file is read anew at each call.
+// remote cache, nil if nothing. A table with a mistake wishes nothing; the plan
+// reports the mistake. The file is read anew at each call.
 func ReadRemote(root string) *remotecache.Project {
 	text, err := os.ReadFile(filepath.Join(root, configFile))
 	if err != nil || !mayHaveRemote().Match(text) {

@@ -17,7 +17,7 @@ import (
 	"github.com/RepliBuild/replibuild/internal/remotewire"
 )
 
-// store implements [server]. The result is written last: whoever finds it finds its blobs.
+// store implements [server]. The result is written last: where it is found, its blobs are there.
 func (s *grpcServer) store(ctx context.Context, timeout time.Duration, key remotewire.Digest, files []remotewire.File, meta []byte) (moved, error) {
 	if !s.mayUpdate {
 		return moved{}, fault(remotewire.CauseReadOnly, "the server says that it takes no results")

@@ -199,7 +199,7 @@ func (s *httpServer) fetch(ctx context.Context, timeout time.Duration, files []r
 	return count.moved(), err
 }
 
-// store implements [server]. The result is written last: whoever finds it finds its blobs.
+// store implements [server]. The result is written last: where it is found, its blobs are there.
 func (s *httpServer) store(ctx context.Context, timeout time.Duration, key remotewire.Digest, files []remotewire.File, meta []byte) (moved, error) {
 	blobs := distinct(files)
 	var count counter

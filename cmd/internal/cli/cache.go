@@ -80,7 +80,7 @@ func tierState(t ipc.TierStats) string {
 	switch {
 	case t.Name != ipc.TierRemote:
 		return text
-	case t.State == "off":
+	case t.State == ipc.TierOff:
 		return fmt.Sprintf("off: %s, %s", t.Why, t.Place)
 	}
 	text = fmt.Sprintf("%s, %.1f ms, %s", t.State, t.Latency*1000, text)

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"time"
@@ -8,7 +9,6 @@ import (
 	"github.com/RepliBuild/replibuild"
 	"github.com/RepliBuild/replibuild/internal/words"
 	"github.com/RepliBuild/replibuild/ipc"
-	"github.com/RepliBuild/replibuild/remotecache"
 )
 
 // serverPatience is how long the doctor waits for a remote cache: longer than a build does, to
@@ -35,25 +35,25 @@ func checkSharing(ctx context.Context, p *replibuild.Project) (all []finding) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, serverPatience)
 	defer cancel()
-	h, why := p.CheckRemote(ctx)
-	if h.State == remotecache.StateNone {
+	t, why := p.CheckRemote(ctx)
+	if t.Place == "" {
 		if why != replibuild.NoRemoteCache {
 			all = append(all, finding{words.Tier(ipc.TierRemote), levelWarning, why, "docs/remote.md says how to allow it"})
 		}
 		return all
 	}
-	return append(all, serverFinding(h, why))
+	return append(all, serverFinding(t, why))
 }
 
 // serverFinding says whether a server answers and what it allows.
-func serverFinding(h remotecache.Health, why string) finding {
+func serverFinding(t ipc.TierStats, why string) finding {
 	check := words.Tier(ipc.TierRemote)
-	if !h.MayRead {
-		return finding{check, levelWarning, fmt.Sprintf("%s is not used: %s", h.URL, h.Why), "builds go on without it; docs/remote.md says what can be wrong"}
+	if t.State != ipc.TierOn {
+		return finding{check, levelWarning, fmt.Sprintf("%s is not used: %s", t.Place, cmp.Or(t.Why, "it did not answer in time")), "builds go on without it; docs/remote.md says what can be wrong"}
 	}
-	text := fmt.Sprintf("%s answers in %.1f ms, %s", h.URL, h.Latency.Seconds()*1000, why)
-	if h.MayWrite || h.WhyNot == "" {
+	text := fmt.Sprintf("%s answers in %.1f ms, %s", t.Place, t.Latency*1000, why)
+	if t.MayWrite || t.WhyNot == "" {
 		return finding{check, levelOK, text, ""}
 	}
-	return finding{check, levelOK, text + "; nothing is stored: " + h.WhyNot, ""}
+	return finding{check, levelOK, text + "; nothing is stored: " + t.WhyNot, ""}
 }

@@ -125,11 +125,11 @@ func tierLine(c *Context, t ipc.TierStats, w int) string {
 	l := c.P.Line(w).Skip(1).Cell(paint.Dim, t.Name, 9)
 	if t.Name == ipc.TierRemote {
 		role, state := paint.Good, t.State
-		if t.State == "off" {
+		if t.State == ipc.TierOff {
 			role, state = paint.Bad, "off: "+t.Why
 		}
 		l.Put(role, state)
-		if t.Latency > 0 && t.State == "on" {
+		if t.Latency > 0 && t.State == ipc.TierOn {
 			l.Put(paint.Dim, fmt.Sprintf(" %.1f ms", t.Latency*1000))
 		}
 		if t.Queue > 0 {

@@ -15,9 +15,9 @@ type root struct {
 	home         bool
 }
 
-// NewRoots takes absolute folders, of which the same one has the same place in the list in
-// each tree: the project's first, then the source folder of a build folder. Empty and equal
-// ones are left out.
+// NewRoots takes absolute folders: the project's, then the source folder of a build folder. The
+// order must be the same in each tree, because it makes the markers. Empty and equal ones are
+// left out.
 func NewRoots(folders ...string) Roots {
 	var r Roots
 	for i, path := range folders {
