@@ -338,6 +338,54 @@ func TestSharedAbsoluteInclude(t *testing.T) {
 	}
 }
 
+// The home folder is a root only where something in it matters: "</root>" in a text keeps
+// nothing in its folder, a file of the home folder that a source names does.
+func TestSharedHome(t *testing.T) {
+	t.Parallel()
+	if tracerDir == "" {
+		t.Skip("nothing is traced on this system")
+	}
+	for family, tool := range toolchains(t) {
+		t.Run(family+" word", func(t *testing.T) {
+			t.Parallel()
+			a, b := twoTrees(t, tool)
+			for _, p := range []*project{a, b} {
+				p.env = append(p.env, "HOME=/root")
+				p.write("main.cpp", "// <root>text</root>\nconst char *f() { return \"</root>\"; }\n")
+				p.write("build/kept", "")
+			}
+			a.build("main.cpp")
+			a.share()
+			b.fromShared("a word that is the home folder", "main.cpp", true)
+		})
+		for name, source := range map[string]string{
+			"file":    "#include \"HOME/v.h\"\nint f() { return V; }\n",
+			"missing": "#if __has_include(\"HOME/opt.h\")\nint f() { return 1; }\n#endif\n",
+		} {
+			t.Run(family+" "+name, func(t *testing.T) {
+				t.Parallel()
+				a, b := twoTrees(t, tool)
+				first := t.TempDir()
+				for _, p := range []*project{a, b} {
+					home := first
+					if p == b {
+						home = t.TempDir()
+					}
+					p.env = append(p.env, "HOME="+home)
+					p.writeAbs(filepath.Join(home, "v.h"), "#define V 1\n")
+					p.write("main.cpp", strings.ReplaceAll(source, "HOME", first))
+					p.write("build/kept", "")
+				}
+				a.build("main.cpp")
+				a.share()
+				a.writeAbs(filepath.Join(first, "v.h"), "#define V 2\n")
+				a.writeAbs(filepath.Join(first, "opt.h"), "")
+				b.fromShared(name, "main.cpp", false)
+			})
+		}
+	}
+}
+
 // What lies beside the project is each tree's own, whichever way it is reached.
 func TestSharedBesideTheRoot(t *testing.T) {
 	t.Parallel()

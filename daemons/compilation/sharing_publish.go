@@ -10,12 +10,14 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/RepliBuild/replibuild/cache"
 	"github.com/RepliBuild/replibuild/daemons/compilation/internal/portable"
 	"github.com/RepliBuild/replibuild/daemons/compilation/internal/process"
 	"github.com/RepliBuild/replibuild/daemons/compilation/internal/snapshot"
+	"github.com/RepliBuild/replibuild/ipc"
 )
 
 // candidate is a result of the project's cache that may serve in other folders.
@@ -77,6 +79,22 @@ func readsHome(paths cache.InputSet) bool {
 	return slices.ContainsFunc(paths.Inputs, func(f cache.Input) bool { return portable.InHome(f.Path) })
 }
 
+// namedRoots are the roots whose names keep a result in this folder, where they stand in its
+// inputs or outputs. The home folder is one of them only if something in it mattered: its name can
+// be a short word such as /root, which is in every text with an XML tag of that name. What is not
+// there in folders of PATH does not matter: there compilers look for other programs.
+func (c *candidate) namedRoots() portable.Roots {
+	search := make(map[string]bool)
+	for _, dir := range filepath.SplitList(ipc.EnvValue(c.env, "PATH")) {
+		search[c.roots.Mark(strings.TrimRight(dir, "/"))] = true
+	}
+	missed := func(m cache.Miss) bool { return portable.InHome(m.Dir) && !search[m.Dir] }
+	if readsHome(c.paths) || slices.ContainsFunc(c.paths.Misses, missed) {
+		return c.roots
+	}
+	return c.roots.WithoutHome()
+}
+
 // publish stores a candidate in the places beyond the project's cache. Its outputs must not
 // contain a root: that is no proof of anything, but a sign of a mistake in the rules.
 func (s *Service) publish(c *candidate) {
@@ -131,7 +149,8 @@ func (s *Service) portableOutput(c *candidate, e *cache.Entry, o cache.Output) (
 	if err != nil {
 		return nil, o, err.Error()
 	}
-	named, err := anyPiece(f, c.roots.Longest(), c.roots.In)
+	roots := c.namedRoots()
+	named, err := anyPiece(f, roots.Longest(), roots.In)
 	if _, seekErr := f.Seek(0, io.SeekStart); err == nil {
 		err = seekErr
 	}
@@ -166,19 +185,20 @@ func (s *Service) portableOutput(c *candidate, e *cache.Entry, o cache.Output) (
 // source may include a file of this folder by its absolute name. In another folder the same
 // source means the same file, but the path set would have the other folder's.
 func (s *Service) namesRoot(c *candidate) string {
+	roots := c.namedRoots()
 	for _, in := range c.set.Files {
-		named, known := s.tiers.namedRoot(in.Digest)
+		named, known := s.tiers.namedRoot(in.Digest, roots)
 		if !known {
 			path := in.Path
 			if !filepath.IsAbs(path) {
 				path = c.root + "/" + path
 			}
-			sum, found, err := scanFile(path, c.roots)
+			sum, found, err := scanFile(path, roots)
 			if err != nil || !found && sum != in.Digest {
 				return in.Path + " has changed meanwhile"
 			}
 			named = found
-			s.tiers.noteNamedRoot(in.Digest, named)
+			s.tiers.noteNamedRoot(in.Digest, roots, named)
 		}
 		if named {
 			return in.Path + " contains the name of the folder"

@@ -9,6 +9,7 @@ import (
 	"sync"
 
 	"github.com/RepliBuild/replibuild/cache"
+	"github.com/RepliBuild/replibuild/daemons/compilation/internal/portable"
 	"github.com/RepliBuild/replibuild/internal/userconfig"
 	"github.com/RepliBuild/replibuild/ipc"
 	"github.com/RepliBuild/replibuild/remotecache"
@@ -64,15 +65,15 @@ type tiers struct {
 	last   tiersOfBuild
 	stored int            // results that were stored
 	kept   map[string]int // results that stay in this folder, by reason
-	// named says of inputs, by content, whether they contain the name of a root.
-	named map[cache.Digest]bool
+	// named says of inputs whether they contain the name of a root.
+	named map[namedIn]bool
 }
 
 // maxKeptReasons bounds how many reasons are told apart.
 const maxKeptReasons = 64
 
 func newTiers(s *Service) *tiers {
-	return &tiers{s: s, kept: make(map[string]int), named: make(map[cache.Digest]bool)}
+	return &tiers{s: s, kept: make(map[string]int), named: make(map[namedIn]bool)}
 }
 
 // of returns the places that a build may use, in the order in which they are asked. The files
@@ -128,20 +129,26 @@ func (p *tiers) openShared(c userconfig.Cache) *cache.Store {
 // maxNamed bounds for how many contents it is remembered whether they name a root.
 const maxNamed = 1 << 16
 
-func (p *tiers) namedRoot(content cache.Digest) (named, known bool) {
+// namedIn is a content and the folders that it was searched for.
+type namedIn struct {
+	content cache.Digest
+	roots   string
+}
+
+func (p *tiers) namedRoot(content cache.Digest, roots portable.Roots) (named, known bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	named, known = p.named[content]
+	named, known = p.named[namedIn{content, roots.String()}]
 	return named, known
 }
 
-func (p *tiers) noteNamedRoot(content cache.Digest, named bool) {
+func (p *tiers) noteNamedRoot(content cache.Digest, roots portable.Roots, named bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if len(p.named) >= maxNamed {
 		clear(p.named)
 	}
-	p.named[content] = named
+	p.named[namedIn{content, roots.String()}] = named
 }
 
 // published counts a result that was stored.

@@ -111,6 +111,9 @@ func (a *app) printSharing(s ipc.SharingStats) {
 	for _, why := range byCount(s.Kept) {
 		a.printf("  %6d stay in this folder: %s\n", s.Kept[why], why)
 	}
+	if len(s.Kept) > 0 {
+		a.printf("  docs/sharing.md says what keeps results in their folder, such as debug information, and what to do\n")
+	}
 }
 
 func (a *app) cacheShareCommand() *cobra.Command {

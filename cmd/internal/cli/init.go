@@ -29,6 +29,9 @@ func (a *app) initCommand() *cobra.Command {
 			}
 			if system := a.initialSystem(path); system != "" {
 				a.printf("✅ Wrote %s: %s configures build/ and says what is built\n   `replibuild compile` configures and builds it; docs/cmake.md says how\n", filepath.ToSlash(path), system)
+				if shared {
+					a.printf("   Debug builds are shared with two flags: docs/sharing.md\n")
+				}
 				return nil
 			}
 			a.printf("✅ Wrote %s\n   `replibuild compile` builds it, docs/configuration.md explains every key\n", filepath.ToSlash(path))

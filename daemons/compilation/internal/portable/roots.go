@@ -44,6 +44,11 @@ func (r Roots) WithHome(home string) Roots {
 	return Roots{append(slices.Clone(r.list), root{path: home, marker: homeMarker, home: true})}.sorted()
 }
 
+// WithoutHome is the opposite of [Roots.WithHome].
+func (r Roots) WithoutHome() Roots {
+	return Roots{slices.DeleteFunc(slices.Clone(r.list), func(o root) bool { return o.home })}
+}
+
 func (r Roots) sorted() Roots {
 	slices.SortStableFunc(r.list, func(a, b root) int { return cmp.Compare(len(b.path), len(a.path)) })
 	return r
@@ -155,6 +160,15 @@ func (r Roots) Expand(template string) string {
 // In reports whether a root occurs anywhere in a text, bounded or not.
 func (r Roots) In(text string) bool {
 	return slices.ContainsFunc(r.list, func(root root) bool { return strings.Contains(text, root.path) })
+}
+
+// String lists the folders.
+func (r Roots) String() string {
+	paths := make([]string, len(r.list))
+	for i, root := range r.list {
+		paths[i] = root.path
+	}
+	return strings.Join(paths, ":")
 }
 
 // Longest is the length of the longest root.
