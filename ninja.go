@@ -36,7 +36,7 @@ type NinjaRunner struct {
 	wiring  *wiring
 	service ipc.Compilation   // nil = everything by the other runner
 	records *ninjaRecords     // nil = none are kept
-	sets    map[string]string // by action: what discovery knows its inputs by
+	found   ninjaDoubts       // what discovery said before the build
 	chains  map[string]*ipc.Toolchain
 	sharing ipc.Sharing
 	notices []ipc.Notice // of the service, each once
@@ -123,7 +123,7 @@ func (r *NinjaRunner) Doubts(ctx context.Context, dir string, env []string) ninj
 		<-ready
 		defer end()
 		r.mu.Lock()
-		r.sets = found.sets
+		r.found = found
 		r.mu.Unlock()
 		return found.against(ctx, made)
 	}}
@@ -145,8 +145,9 @@ func findDoubts(ctx context.Context, root string, env []string) (found ninjaDoub
 		return found // no edge was recorded
 	}
 	w := newWiring(p, nil)
-	if p.supervisor().Alive(ipc.NameDiscovery) && p.supervisor().Unfit(caller.Own(), ipc.NameDiscovery) == nil {
+	if p.isWatched() {
 		found = newNinjaRecords(p, w.discoveryClient()).doubts(ctx, env)
+		found.watched = true
 	} else if local, err := w.discovery(ctx, false); err == nil {
 		found = newNinjaRecords(p, keep(w, local)).doubts(ctx, env)
 	}
@@ -266,7 +267,7 @@ func (r *NinjaRunner) addAction(ctx context.Context, req *ipc.RunRequest, c ninj
 	if chain == nil {
 		return false
 	}
-	command, action := known.Command, ipc.RunAction{Action: known.Action, Set: r.sets[known.Action.ID]}
+	command, action := known.Command, ipc.RunAction{Action: known.Action, Set: r.found.sets[known.Action.ID]}
 	switch {
 	case known.Archiver:
 		command.Lang = ""

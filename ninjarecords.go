@@ -142,6 +142,10 @@ type ninjaDoubts struct {
 	changes map[int]environment.Change
 	sets    map[string]string // by action: what discovery knows its inputs by
 	close   func() error
+
+	watched     bool // by a daemon
+	dirtyDigest string
+	env         []string // of the build
 }
 
 // doubts asks discovery what has changed.
@@ -153,9 +157,13 @@ func (r *ninjaRecords) doubts(ctx context.Context, env []string) ninjaDoubts {
 	d := ninjaDoubts{
 		records: r, changes: r.asked.Changed(environment.New(env)),
 		dirty: make(map[string]ipc.Reason, len(reply.Dirty)), sets: make(map[string]string, len(reply.Dirty)),
+		dirtyDigest: dirtyDigest(reply.Dirty), env: env,
 	}
 	for _, n := range reply.Dirty {
-		output := strings.TrimPrefix(n.ID, edgePrefix)
+		output, isEdge := strings.CutPrefix(n.ID, edgePrefix)
+		if !isEdge {
+			continue
+		}
 		d.dirty[output] = doubtOf(output, n.Causes)
 		d.sets[n.ID] = n.Set
 	}

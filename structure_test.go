@@ -49,6 +49,7 @@ var arrows = map[string][]string{
 	"internal/remotewire":      {},
 	"internal/remotehelper":    {"internal/remotewire"},
 	"internal/remotefake":      {},
+	"internal/typecheck":       {},
 	"internal/words":           {"internal/environment", "internal/lazyregexp", "internal/termtext", "ipc"},
 	"daemons":                  {"daemons/config", "internal/atomicfile", "internal/caller", "internal/filelock", "internal/pause", "internal/rootid", "ipc"},
 	"daemons/config":           {"internal/editdistance", "internal/tomlplace", "internal/tomlvalue", "ipc"},

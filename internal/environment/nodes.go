@@ -101,6 +101,18 @@ func (a *Nodes) Put(node string, v []ipc.Variable) {
 	a.sets = append(a.sets, v)
 }
 
+// Names are the names that any node asked for, sorted, each once.
+func (a *Nodes) Names() []string {
+	var names []string
+	for _, set := range a.sets {
+		for _, v := range set {
+			names = append(names, v.Name)
+		}
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
 // Changed returns, by the number of a set, the first variable that is not what it was.
 func (a *Nodes) Changed(now *Variables) map[int]Change {
 	changes := make(map[int]Change)

@@ -7,12 +7,15 @@ import (
 	"path/filepath"
 	"strings"
 	"syscall"
+
+	"github.com/RepliBuild/replibuild/ipc"
 )
 
 // disk is the file system, seen from the folder of -C.
 type disk struct {
-	dir   string  // "" is the process's own
-	stats *metric // of looking at files
+	dir    string  // "" is the process's own
+	stats  *metric // of looking at files
+	looked *Looked // notes what was looked at, if it is not nil
 }
 
 // at returns a path that the process can use.
@@ -26,7 +29,7 @@ func (d disk) at(path string) string {
 // mtime returns a file's time in nanoseconds, 0 if it is missing.
 func (d disk) mtime(path string) (int64, error) {
 	defer d.stats.time()()
-	t, err := mtimeOf(d.at(path))
+	t, err := d.look(path)
 	switch {
 	case err == nil && t == 0:
 		return 1, nil // some package formats set all times to 0
@@ -38,8 +41,22 @@ func (d disk) mtime(path string) (int64, error) {
 	return 0, errors.New("stat(" + path + "): " + reason(err))
 }
 
+// look returns a file's time and notes the look.
+func (d disk) look(path string) (int64, error) {
+	if d.looked == nil {
+		return mtimeOf(d.at(path))
+	}
+	sig := ipc.StatSignature(d.at(path))
+	d.looked.look(path, sig)
+	if sig.Exists() {
+		return sig.Mtime, nil
+	}
+	return mtimeOf(d.at(path)) // it says why
+}
+
 // read returns a file's content; the error is in the system's words.
 func (d disk) read(path string) (string, error) {
+	d.looked.note(path, d.at(path))
 	data, err := os.ReadFile(d.at(path))
 	if err != nil {
 		return "", &readError{reason(err), err}

@@ -44,6 +44,7 @@ type program struct {
 	deps     *depslog.Log
 	scan     *scan
 	doubts   Doubts // asked for while the manifest is read
+	warned   bool
 }
 
 // maxReloads is how often a manifest may be made again before the build.
@@ -78,8 +79,15 @@ func (m *program) run(ctx context.Context) error {
 	if t := m.opts.tool; t != nil && t.stage == afterFlags {
 		return t.run(m, m.opts.args)
 	}
+	if m.remembered(ctx) {
+		m.nothingToDo()
+		return nil
+	}
 	checkManifest := true
 	for range maxReloads {
+		if m.memory() != nil {
+			m.disk.looked = &Looked{Since: time.Now()}
+		}
 		m.askForDoubts(ctx)
 		if err := m.load(); err != nil {
 			return err
@@ -200,6 +208,7 @@ func (m *program) loadLogs() (err error) {
 		m.warn(warning)
 	}
 	path = m.logPath(".ninja_deps")
+	m.disk.looked.note(path, m.disk.at(path))
 	defer m.metrics.add(".ninja_deps load").time()()
 	if m.deps, warning, err = depslog.Load(m.disk.at(path)); err != nil {
 		return errors.New("loading deps log " + path + ": " + reason(err))
@@ -351,10 +360,10 @@ func (m *program) buildTargets(ctx context.Context) error {
 		}
 	}
 	if !b.moreToDo() {
-		if m.opts.verbosity != quiet {
-			m.printf("ninja: no work to do.\n")
-		}
+		m.nothingToDo()
 		m.printStats()
+		m.out.Flush()
+		m.remember(ctx)
 		return nil
 	}
 	code, err := b.build(ctx)
@@ -434,7 +443,10 @@ func (m *program) errorf(format string, args ...any) {
 	fmt.Fprintf(m.Stderr, format, args...)
 }
 
-func (m *program) warn(text string) { m.errorf("ninja: warning: %s\n", text) }
+func (m *program) warn(text string) {
+	m.warned = true
+	m.errorf("ninja: warning: %s\n", text)
+}
 
 func (m *program) fail(err error) {
 	kind := "error"

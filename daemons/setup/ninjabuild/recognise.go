@@ -42,14 +42,28 @@ func Recognise(c Command) (r Recognised, ok bool) {
 	return r, r.link(words[1:], c.Inputs)
 }
 
-// compile reads "ARGS -o OBJECT -c SOURCE", as CMake and Meson write it.
+// compile reads ARGS and, as the last four words, -c, -o OBJECT and SOURCE as CMake and Meson
+// write them ("-o OBJECT -c SOURCE"), GN and ninja's manual ("-c SOURCE -o OBJECT"), or make
+// ("-c -o OBJECT SOURCE").
 func (r *Recognised) compile(args []string) bool {
 	n := len(args) - 4
-	if n < 0 || args[n] != "-o" || args[n+1] != r.Action.Output() || args[n+2] != "-c" || !isSource(args[n+3]) ||
-		slices.Contains(args[:n], "-c") || slices.Contains(args[:n], "-o") {
+	if n < 0 || slices.Contains(args[:n], "-c") || slices.Contains(args[:n], "-o") {
 		return false
 	}
-	r.Action.Kind, r.Action.Source, r.Command.Args = ipc.ActionCompile, args[n+3], args[:n]
+	var source string
+	object := r.Action.Output()
+	switch last := args[n:]; {
+	case last[0] == "-o" && last[1] == object && last[2] == "-c":
+		source = last[3]
+	case last[0] == "-c" && last[2] == "-o" && last[3] == object:
+		source = last[1]
+	case last[0] == "-c" && last[1] == "-o" && last[2] == object:
+		source = last[3]
+	}
+	if !isSource(source) {
+		return false
+	}
+	r.Action.Kind, r.Action.Source, r.Command.Args = ipc.ActionCompile, source, args[:n]
 	return true
 }
 
