@@ -197,8 +197,9 @@ func (m *program) openLogs() error {
 }
 
 func (m *program) loadLogs() (err error) {
-	path := m.logPath(".ninja_log")
 	var warning string
+	path := m.logPath(".ninja_log")
+	m.disk.looked.note(path, m.disk.at(path))
 	done := m.metrics.add(".ninja_log load").time()
 	if m.log, warning, err = buildlog.Load(m.disk.at(path)); err != nil {
 		return errors.New("loading build log " + path + ": " + reason(err))
