@@ -25,7 +25,8 @@ import (
 const buildFolder = "b"
 
 // graph10000 is a build.ninja of 10,000 edges that only make empty outputs: what is measured
-// is what ninja itself does.
+// is what ninja itself does. One more edge is a compile, as any real build has: it makes the
+// set of the folder start.
 const graph10000 = "graph10000"
 
 func ninjaRows() []row {
@@ -107,6 +108,8 @@ func generateGraph(dir string) error {
 	}
 	var manifest strings.Builder
 	fmt.Fprintf(&manifest, "rule make\n  command = cp $in $out.d && : >$out\n  depfile = $out.d\n  deps = gcc\n")
+	fmt.Fprintf(&manifest, "rule compile\n  command = clang-19 -c $in -o $out\nbuild %s: compile ../source/unit.c\n", graphObject)
+	w.write("source/unit.c", "int unit;\n")
 	d := dice(1)
 	for i := range edges {
 		out := fmt.Sprintf("out/d%03d/o%05d", i/perFolder, i)
@@ -128,6 +131,9 @@ func generateGraph(dir string) error {
 	}
 	return nil
 }
+
+// graphObject is what the compile of [graph10000] makes.
+const graphObject = "unit.o"
 
 // clean removes what the build made, as ninja does.
 func (t *tree) clean(ctx context.Context) error {
@@ -158,14 +164,24 @@ func expectNothing(ctx context.Context, trees []*tree) error {
 }
 
 func ninjaNothing(ctx context.Context, b *bench, project string, trees []*tree) ([]line, error) {
-	if err := expectNothing(ctx, trees); err != nil {
-		return nil, err
-	}
-	s, err := turns(ctx, trees, max(b.runs, 21), nil)
 	goal := 1.5
 	if project == graph10000 {
 		goal = 0.05
+		for _, t := range trees {
+			if err := os.Remove(filepath.Join(t.dir, buildFolder, graphObject)); err != nil {
+				return nil, err
+			}
+			if out, err := t.command(ctx, t.build[0], t.build[1:]...).CombinedOutput(); err != nil {
+				return nil, fmt.Errorf("%s: %w\n%s", t.tool, err, tail(out))
+			}
+		}
 	}
+	for range 3 { // ours is remembered from the second one on
+		if err := expectNothing(ctx, trees); err != nil {
+			return nil, err
+		}
+	}
+	s, err := turns(ctx, trees, max(b.runs, 21), nil)
 	return []line{{samples: s, against: toolNinja, goal: goal}}, err
 }
 
