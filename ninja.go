@@ -336,7 +336,7 @@ func (r *NinjaRunner) openLocal() {
 // process.
 func (p *Project) unfitFor(ctx context.Context) error {
 	needed := []string{ipc.NameDiscovery, ipc.NameCompilation}
-	if _, err := p.Start(ctx, needed...); err != nil {
+	if _, err := p.Start(ctx); err != nil && slices.ContainsFunc(needed, func(name string) bool { return !p.supervisor().Alive(name) }) {
 		return err
 	}
 	return p.supervisor().Unfit(caller.Own(), needed...)

@@ -1,6 +1,7 @@
 package replibuild
 
 import (
+	"cmp"
 	"crypto/rand"
 	"os"
 	"path/filepath"
@@ -22,11 +23,13 @@ type NinjaReport struct {
 	began   time.Time
 
 	root     string // the build folder, "" before the plan
-	started  bool
+	started  ipc.BuildStarted // without a Root: it was not sent yet
 	failures []string
 	links    int
 	stopped  string
 	record   ipc.BuildRecord
+
+	announcer *announcer // nil: the build is not shown while it runs
 }
 
 // NinjaReportOptions says where a report goes.
@@ -36,6 +39,9 @@ type NinjaReportOptions struct {
 	Trigger string          // ipc.TriggerCommand if ""
 	Trace   bool            // with events that tell where the time went
 	OnEvent func(ipc.Event) // called in order, never concurrently; may be nil
+	Build   string          // ID of the build; "" = a new one
+	Targets []string        // that were asked for
+	Cancel  func()          // asks the build to stop, for the dashboard; may be nil
 	// MakeSet lets the history begin in a folder that has no set yet. Without it a build
 	// leaves nothing but ninja's files in a folder in which we never compiled.
 	MakeSet bool
@@ -53,7 +59,7 @@ func NewNinjaReport(o NinjaReportOptions) *NinjaReport {
 	}
 	now := time.Now()
 	id := now.UTC().Format("20060102T150405") + "-" + strings.ToLower(rand.Text()[:8])
-	r := &NinjaReport{options: o, began: now, record: ipc.BuildRecord{Build: id, Started: now, Trigger: o.Trigger}}
+	r := &NinjaReport{options: o, began: now, record: ipc.BuildRecord{Build: cmp.Or(o.Build, id), Started: now, Trigger: o.Trigger}}
 	if o.Dir != "" {
 		r.setRoot(o.Dir)
 	}
@@ -73,14 +79,31 @@ func (r *NinjaReport) setRoot(dir string) {
 }
 
 func (r *NinjaReport) send(body ipc.EventBody) {
-	r.options.OnEvent(ipc.NewEvent(r.record.Build, body))
+	e := ipc.NewEvent(r.record.Build, body)
+	r.options.OnEvent(e)
+	if r.announcer != nil {
+		r.announcer.add(e)
+	}
+}
+
+// announce shows the build in the orchestrator of the folder, once.
+func (r *NinjaReport) announce() {
+	if r.announcer != nil || forTrial(r.root) || !r.daemons() {
+		return
+	}
+	p, err := OpenBuildFolder(r.root, Options{Env: r.options.Env})
+	if err != nil {
+		return
+	}
+	r.announcer = newAnnouncer(p, ipc.AnnounceRequest{Build: r.record.Build, Trigger: r.options.Trigger, Targets: r.options.Targets}, r.options.Cancel)
+	r.announcer.add(ipc.NewEvent(r.record.Build, r.started))
 }
 
 // begin sends the first event, once.
 func (r *NinjaReport) begin() {
-	if !r.started {
-		r.started = true
-		r.send(ipc.BuildStarted{Project: filepath.Base(r.root), Root: r.root, Trigger: r.options.Trigger, Daemons: r.daemons()})
+	if r.started.Root == "" {
+		r.started = ipc.BuildStarted{Project: filepath.Base(r.root), Root: r.root, Trigger: r.options.Trigger, Daemons: r.daemons(), Targets: r.options.Targets}
+		r.send(r.started)
 	}
 }
 
@@ -93,6 +116,9 @@ func (r *NinjaReport) daemons() bool {
 func (r *NinjaReport) Planned(dir string, edges []ninjabuild.Edge, upToDate int) {
 	r.setRoot(dir)
 	r.begin()
+	if len(edges) > 0 {
+		r.announce()
+	}
 	r.phase("plan", r.began)
 	planned := ipc.BuildPlanned{Units: upToDate}
 	for _, e := range edges {
@@ -238,7 +264,17 @@ func (r *NinjaReport) End(code int) error {
 	b.Seconds = time.Since(r.began).Seconds()
 	b.Success, b.Cancelled, b.Detail = code == 0, code == exitInterrupted, r.detail(code)
 	r.phase("make", r.began)
+	err := r.writeHistory() // before the end is told: who hears of it may ask for the history
 	r.send(ipc.BuildFinished{OK: b.Success, Counts: b.Counts, Links: r.links, Seconds: b.Seconds, Cancelled: b.Cancelled, Detail: b.Detail})
+	if r.announcer != nil {
+		r.announcer.close()
+	}
+	return err
+}
+
+// writeHistory appends the build to the history of the set.
+func (r *NinjaReport) writeHistory() error {
+	b := &r.record
 	if len(b.Units) == 0 || forTrial(r.root) {
 		return nil
 	}

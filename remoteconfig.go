@@ -6,7 +6,6 @@ import (
 	"os"
 	"path/filepath"
 
-	"github.com/RepliBuild/replibuild/daemons"
 	"github.com/RepliBuild/replibuild/daemons/compilation"
 	"github.com/RepliBuild/replibuild/daemons/setup"
 	"github.com/RepliBuild/replibuild/internal/userconfig"
@@ -46,7 +45,7 @@ func (p *Project) CheckRemote(ctx context.Context) (stats ipc.TierStats, why str
 // and for a build folder the one whose [build] names it, if that lies above.
 func (p *Project) describedIn() string {
 	own := p.paths.Root
-	if !daemons.IsBuildFolder(own) {
+	if _, err := os.Stat(filepath.Join(own, "replibuild.toml")); err == nil {
 		return own
 	}
 	for dir := filepath.Dir(own); dir != filepath.Dir(dir); dir = filepath.Dir(dir) {

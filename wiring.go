@@ -184,7 +184,7 @@ func (w *wiring) orchestrator(ctx context.Context, remote bool) (*orchestrator.S
 		Timeout:     time.Duration(c.Timeout) * time.Second,
 		Jobs:        p.config.Daemons.Compilation.ParallelJobs,
 		AutoBuild:   c.AutoBuild && w.daemon != "",
-		NoPlan:      p.BuildFolder(),
+		Foreign:     p.foreign(),
 		BuildLock:   filepath.Join(p.paths.StateDir(), "build.lock"),
 		Hub:         w.hub,
 		Changes:     w.changes(remote),

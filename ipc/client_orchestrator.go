@@ -17,6 +17,16 @@ func (c *OrchestratorClient) Build(ctx context.Context, req BuildRequest, fn fun
 	return stream[Event, BuildReply](ctx, c.Client, "build", req, fn)
 }
 
+// Announce implements [Orchestrator].
+func (c *OrchestratorClient) Announce(ctx context.Context, req AnnounceRequest, fn func(Event)) (AnnounceReply, error) {
+	return stream[Event, AnnounceReply](ctx, c.Client, "announce", req, fn)
+}
+
+// Report implements [Orchestrator].
+func (c *OrchestratorClient) Report(ctx context.Context, req ReportRequest) (ReportReply, error) {
+	return call[ReportReply](ctx, c.Client, "report", req)
+}
+
 // Cancel implements [Orchestrator].
 func (c *OrchestratorClient) Cancel(ctx context.Context, req CancelRequest) (CancelReply, error) {
 	return call[CancelReply](ctx, c.Client, "cancel", req)

@@ -154,6 +154,9 @@ type (
 		Message string `json:"message"`
 		Hint    string `json:"hint,omitempty"`
 	}
+	// CancelRequested: somebody wants the build to stop. Only the process that announced it
+	// gets this.
+	CancelRequested struct{}
 	// DaemonChanged: a daemon's state changed.
 	DaemonChanged struct{ DaemonStatus }
 	// FilesChanged: files of the project changed; Dirty counts nodes.
@@ -188,31 +191,32 @@ type (
 )
 
 // EventName implementations: the word in "event".
-func (BuildQueued) EventName() string   { return "build_queued" }
-func (BuildStarted) EventName() string  { return "build_started" }
-func (BuildPlanned) EventName() string  { return "build_planned" }
-func (StepStarted) EventName() string   { return "step_started" }
-func (StepFinished) EventName() string  { return "step_finished" }
-func (UnitsCached) EventName() string   { return "units_cached" }
-func (UnitStarted) EventName() string   { return "unit_started" }
-func (UnitFinished) EventName() string  { return "unit_finished" }
-func (LinkStarted) EventName() string   { return "link_started" }
-func (LinkFinished) EventName() string  { return "link_finished" }
-func (BuildPhase) EventName() string    { return "build_phase" }
-func (BuildFinished) EventName() string { return "build_finished" }
-func (Notice) EventName() string        { return "notice" }
-func (DaemonChanged) EventName() string { return "daemon_changed" }
-func (FilesChanged) EventName() string  { return "files_changed" }
-func (DirtyChanged) EventName() string  { return "dirty_changed" }
-func (CacheChanged) EventName() string  { return "cache_changed" }
-func (Snapshot) EventName() string      { return "snapshot" }
-func (Heartbeat) EventName() string     { return "heartbeat" }
+func (BuildQueued) EventName() string     { return "build_queued" }
+func (BuildStarted) EventName() string    { return "build_started" }
+func (BuildPlanned) EventName() string    { return "build_planned" }
+func (StepStarted) EventName() string     { return "step_started" }
+func (StepFinished) EventName() string    { return "step_finished" }
+func (UnitsCached) EventName() string     { return "units_cached" }
+func (UnitStarted) EventName() string     { return "unit_started" }
+func (UnitFinished) EventName() string    { return "unit_finished" }
+func (LinkStarted) EventName() string     { return "link_started" }
+func (LinkFinished) EventName() string    { return "link_finished" }
+func (BuildPhase) EventName() string      { return "build_phase" }
+func (BuildFinished) EventName() string   { return "build_finished" }
+func (Notice) EventName() string          { return "notice" }
+func (CancelRequested) EventName() string { return "cancel_requested" }
+func (DaemonChanged) EventName() string   { return "daemon_changed" }
+func (FilesChanged) EventName() string    { return "files_changed" }
+func (DirtyChanged) EventName() string    { return "dirty_changed" }
+func (CacheChanged) EventName() string    { return "cache_changed" }
+func (Snapshot) EventName() string        { return "snapshot" }
+func (Heartbeat) EventName() string       { return "heartbeat" }
 
 // EventBodies returns a zero value of every kind, sorted by name: the schema.
 func EventBodies() []EventBody {
 	all := []EventBody{
 		BuildQueued{}, BuildStarted{}, BuildPlanned{}, StepStarted{}, StepFinished{}, UnitsCached{}, UnitStarted{},
-		UnitFinished{}, LinkStarted{}, LinkFinished{}, BuildPhase{}, BuildFinished{}, Notice{}, DaemonChanged{},
+		UnitFinished{}, LinkStarted{}, LinkFinished{}, BuildPhase{}, BuildFinished{}, Notice{}, CancelRequested{}, DaemonChanged{},
 		FilesChanged{}, DirtyChanged{}, CacheChanged{}, Snapshot{}, Heartbeat{},
 	}
 	sort.Slice(all, func(i, j int) bool { return all[i].EventName() < all[j].EventName() })

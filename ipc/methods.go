@@ -46,6 +46,8 @@ func compilationMethods() []method[Compilation] {
 func orchestratorMethods() []method[Orchestrator] {
 	return []method[Orchestrator]{
 		streaming("build", "Brings targets up to date, and reports what happens.", Orchestrator.Build),
+		streaming("announce", "Shows a build that another process makes, until it ends.", Orchestrator.Announce),
+		unary("report", "Brings the events of an announced build.", Orchestrator.Report),
 		unary("cancel", "Stops a running or waiting build.", Orchestrator.Cancel),
 		unary("queue", "Tells what runs and what waits.", Orchestrator.Queue).plain().idle(),
 		unary("status", "Tells the state of the whole set.", Orchestrator.SetStatus).plain().idle(),

@@ -12,6 +12,14 @@ type Orchestrator interface {
 	// returns after the build has finished, or at once with Detach. A caller whose
 	// context ends cancels its build unless another caller waits for it.
 	Build(context.Context, BuildRequest, func(Event)) (BuildReply, error)
+	// Announce shows a build that another process makes in the folder, as `replibuild ninja`
+	// does. It returns when that build has been reported to its end; if the context ends
+	// before, the build counts as cancelled. A [CancelRequested] is sent when somebody wants
+	// the build to stop.
+	Announce(context.Context, AnnounceRequest, func(Event)) (AnnounceReply, error)
+	// Report brings events of an announced build, in their order. It waits until the build
+	// was announced.
+	Report(context.Context, ReportRequest) (ReportReply, error)
 	// Cancel stops a running or waiting build.
 	Cancel(context.Context, CancelRequest) (CancelReply, error)
 	// Queue tells what runs and what waits.
@@ -81,6 +89,26 @@ type Counts struct {
 
 // Total is the number of units.
 func (c Counts) Total() int { return c.Cached + c.Compiled + c.Failed + c.Skipped }
+
+// AnnounceRequest names a build that its own process makes. A build that the orchestrator has
+// started a process for has the ID that it gave.
+type AnnounceRequest struct {
+	Build   string   `json:"build"`
+	Trigger string   `json:"trigger"`
+	Targets []string `json:"targets,omitempty"`
+}
+
+// AnnounceReply has no fields.
+type AnnounceReply struct{}
+
+// ReportRequest is events of an announced build; BuildFinished is the last one.
+type ReportRequest struct {
+	Build  string  `json:"build"`
+	Events []Event `json:"events"`
+}
+
+// ReportReply has no fields.
+type ReportReply struct{}
 
 // QueueRequest has no fields.
 type QueueRequest struct{}

@@ -34,6 +34,7 @@ import (
 // Config is what the dashboard runs on: a project with its orchestrator, or a replay.
 type Config struct {
 	Root, Set    string
+	Source       string           // of a build folder: the folder of the sources; "" for a project of our own
 	Project      Project          // nil in a replay
 	Orchestrator ipc.Orchestrator // nil in a replay
 	Alive        func(daemon string) bool
@@ -221,6 +222,7 @@ func New(c Config) (*Model, error) {
 		log: panes.NewLog(logring.MaxLines), detail: &panes.Detail{},
 		arrange: arrangement{Focus: PaneFiles, Slot: PaneLog}, about: PaneFiles,
 	}
+	m.state.Source = c.Source
 	var theme paint.Theme
 	theme, m.askTheme = chooseTheme(c.Settings.Theme, c.env)
 	m.ctx = panes.Context{S: m.state, Log: m.log.Ring, Loc: c.Location}

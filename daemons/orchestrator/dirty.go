@@ -36,7 +36,7 @@ func (s *Service) tellDirty(ctx context.Context) {
 func (s *Service) askDirty(ctx context.Context) ipc.DirtyChanged {
 	ctx, cancel := context.WithTimeout(ctx, statusTimeout)
 	defer cancel()
-	if !s.discovery.HasRemote || s.cfg.NoPlan {
+	if !s.discovery.HasRemote || s.cfg.Foreign != nil {
 		return ipc.DirtyChanged{}
 	}
 	reply, err := s.discovery.Remote.Changes(ctx, ipc.ChangesRequest{Causes: ipc.MaxDirtyNodes})

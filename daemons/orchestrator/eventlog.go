@@ -43,6 +43,13 @@ func (l *eventLog) add(build string, body ipc.EventBody) {
 	l.grown = make(chan struct{})
 }
 
+// hasStarted reports whether BuildStarted is in.
+func (l *eventLog) hasStarted() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.started
+}
+
 // inOrder notes what body says of the build's life. Places in the queue are told from
 // several goroutines; one that is out of date is dropped.
 func (l *eventLog) inOrder(body ipc.EventBody) bool {

@@ -13,7 +13,7 @@ import (
 // it becomes a build: a typing mistake is no failed build. A plan that cannot be had is
 // the build's own error.
 func (s *Service) checkNames(ctx context.Context, req ipc.BuildRequest) error {
-	if len(req.Targets)+len(req.Files) == 0 {
+	if len(req.Targets)+len(req.Files) == 0 || s.cfg.Foreign != nil {
 		return nil
 	}
 	if known := s.plan.Load(); known != nil {

@@ -30,7 +30,9 @@ type Config struct {
 	Jobs      int           // parallel_jobs, for estimates; 0 = one a core
 	AutoBuild bool          // build after changes that make something dirty
 	BuildLock string        // file that whoever builds locks; "" = none
-	NoPlan    bool          // another front end builds the folder: what is dirty is not known here
+	// Foreign builds a folder that another front end plans: it runs a process, and returns
+	// when that has ended. What is dirty is not known here then. nil: the plan is setup's.
+	Foreign   func(ctx context.Context, build string, req ipc.BuildRequest) error
 	InProcess bool          // there are no daemons: BuildStarted says so
 
 	// Hub receives every event. The events of Changes are published there too, so
@@ -75,6 +77,7 @@ type Service struct {
 	plan      atomic.Pointer[actionGraph] // the last plan, for readers outside the build
 	cache     atomic.Pointer[ipc.CacheSummary]
 	last      atomic.Pointer[ipc.BuildRequest] // what an automatic build repeats
+	announced *announced
 	viewers   *subscribers
 	dirty     dirtiness
 	shown     atomic.Pointer[job] // that runs, or ran last; nil = none yet
@@ -90,7 +93,7 @@ func New(cfg Config) (*Service, error) {
 	if cfg.Hub == nil || cfg.Root == "" {
 		return nil, errors.New("new orchestrator: Config.Hub and Config.Root are required")
 	}
-	s := &Service{cfg: cfg, root: rootid.Of(cfg.Root), log: cfg.Log, viewers: newSubscribers()}
+	s := &Service{cfg: cfg, root: rootid.Of(cfg.Root), log: cfg.Log, viewers: newSubscribers(), announced: newAnnounced()}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
 	}
@@ -245,7 +248,11 @@ func (s *Service) publish(e ipc.Event) { s.cfg.Hub.Publish(e) }
 func (s *Service) startWorking(j *job) {
 	s.wg.Go(func() {
 		for j != nil {
-			s.run(j)
+			if s.cfg.Foreign != nil {
+				s.runForeign(j)
+			} else {
+				s.run(j)
+			}
 			j = s.queue.next()
 		}
 	})

@@ -224,6 +224,7 @@ type job struct {
 	progress
 
 	// Set before the log is closed, read after it.
+	ended sync.Once
 	reply ipc.BuildReply
 	err   error
 
@@ -245,16 +246,39 @@ func (j *job) join(detach bool) {
 	j.lookAgain = j.looked
 }
 
+// occupy makes the job of an announced build, if none runs. If the orchestrator has started the
+// process itself, that is the job that runs already (started).
+func (q *queue) occupy(req ipc.AnnounceRequest, publish func(ipc.Event)) (j *job, started bool, err error) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	switch {
+	case q.closed:
+		return nil, false, ipc.Errorf(ipc.CodeStopping, "announce: %v", errClosed)
+	case req.Build == "":
+		return nil, false, ipc.Errorf(ipc.CodeBadRequest, "announce: the build has no id")
+	case q.running != nil && q.running.id == req.Build:
+		return q.running, true, nil
+	case q.running != nil:
+		return nil, false, ipc.Errorf(ipc.CodeQueueFull, "announce: build %s runs already", q.running.id)
+	}
+	j = newJob(ipc.BuildRequest{Trigger: req.Trigger, Targets: req.Targets}, "", publish)
+	j.id, j.callers, j.sealed = req.Build, 1, true
+	q.running = j
+	return j, false, nil
+}
+
 // tellPosition tells the place of a job in the queue; the first one is 1.
 func (j *job) tellPosition(position int) {
 	j.events.add(j.id, ipc.BuildQueued{Position: position, Trigger: j.req.Trigger, Targets: j.req.Targets, Files: j.req.Files})
 }
 
-// finish ends the job for its callers.
+// finish ends the job for its callers. The first call counts.
 func (j *job) finish(reply ipc.BuildReply, links int, err error) {
-	j.reply, j.err = reply, err
-	j.events.add(j.id, ipc.BuildFinished{
-		OK: reply.Success, Cancelled: reply.Cancelled,
-		Counts: reply.Counts, Links: links, Seconds: reply.Seconds, Detail: reply.Detail,
+	j.ended.Do(func() {
+		j.reply, j.err = reply, err
+		j.events.add(j.id, ipc.BuildFinished{
+			OK: reply.Success, Cancelled: reply.Cancelled,
+			Counts: reply.Counts, Links: links, Seconds: reply.Seconds, Detail: reply.Detail,
+		})
 	})
 }

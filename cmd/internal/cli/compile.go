@@ -16,6 +16,7 @@ type compileFlags struct {
 	verbose bool
 	trace   string // --trace FILE
 	deep    bool   // --time-trace
+	build   string // --announce ID: that of a build which the orchestrator has this process make
 }
 
 func (f *compileFlags) add(a *app, c *cobra.Command) {
@@ -46,8 +47,18 @@ func (a *app) compileCommand() *cobra.Command {
 	c.Flags().BoolVar(&f.options.Detach, "detach", false, "return at once; the daemons build on")
 	c.Flags().StringVar(&f.trace, "trace", "", "write where the time went to `FILE`, for chrome://tracing or ui.perfetto.dev")
 	c.Flags().BoolVar(&f.deep, "time-trace", false, "with --trace: also what clang's -ftime-trace says of each compile")
+	c.Flags().StringVar(&f.build, "announce", "", "the `ID` of the build, from the orchestrator")
+	c.Flags().StringVar(&f.options.Trigger, "trigger", "", "what started the build")
+	hide(c, "announce", "trigger")
 	c.Flags().BoolVar(&f.options.NoCache, "no-cache", false, "compile even what the cache holds")
 	return c
+}
+
+// hide leaves flags out of the help: the orchestrator sets them.
+func hide(c *cobra.Command, names ...string) {
+	for _, name := range names {
+		_ = c.Flags().MarkHidden(name) // fails only if there is no such flag
+	}
 }
 
 func (a *app) compile(cmd *cobra.Command, f compileFlags, files []string) error {

@@ -28,10 +28,33 @@ func (a *app) compileForeign(ctx context.Context, b *replibuild.BuildSystem, f c
 		}
 		return a.make(ctx, b, f.options.Jobs, f.options.Targets)
 	}
+	if f.options.Detach {
+		return a.detachForeign(ctx, b, f, files)
+	}
 	if err := a.configure(ctx, b); err != nil {
 		return err
 	}
 	return a.inBuild(b).compileNinja(b.BuildDir, f, files)
+}
+
+// detachForeign has the orchestrator of the build folder build, and does not wait for it.
+func (a *app) detachForeign(ctx context.Context, b *replibuild.BuildSystem, f compileFlags, files []string) error {
+	p, err := b.Open()
+	if err != nil {
+		return err
+	}
+	for _, file := range files {
+		abs, err := filepath.Abs(file)
+		if err != nil {
+			return err
+		}
+		f.options.Files = append(f.options.Files, abs)
+	}
+	out := a.newReporter(f.verbose)
+	f.options.OnEvent = out.event
+	result, err := p.Compile(ctx, f.options)
+	out.done(result, err, true)
+	return err
 }
 
 // inBuild is a with the environment that [build] wants.

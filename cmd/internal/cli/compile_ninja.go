@@ -47,10 +47,10 @@ func isFile(path string) bool {
 
 // refuseOwn refuses the flags that need a plan of our own; dir is the build folder.
 func (f compileFlags) refuseOwn(dir string) error {
-	if !f.deep && !f.options.Detach && !f.options.NoCache {
+	if !f.deep && !f.options.NoCache {
 		return nil
 	}
-	return ipc.Errorf(ipc.CodeBadRequest, "%s is the folder of another build system: --time-trace, --detach and --no-cache are for projects of our own", dir).
+	return ipc.Errorf(ipc.CodeBadRequest, "%s is the folder of another build system: --time-trace and --no-cache are for projects of our own", dir).
 		WithHint("`replibuild ninja -C %s` has ninja's flags", dir)
 }
 
@@ -96,7 +96,7 @@ func (a *app) reported(c Caller, dir string, f compileFlags) error {
 		return err
 	}
 	code := runNinja(c, replibuild.NinjaReportOptions{
-		Env: c.Env, Dir: dir, Trigger: f.options.Trigger, Trace: f.options.Trace, OnEvent: f.options.OnEvent, MakeSet: true,
+		Env: c.Env, Dir: dir, Build: f.build, Targets: f.options.Targets, Trigger: f.options.Trigger, Trace: f.options.Trace, OnEvent: f.options.OnEvent, MakeSet: true,
 	}, f.options.WaitUploads)
 	if err := written(); err != nil {
 		return err

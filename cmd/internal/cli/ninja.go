@@ -44,8 +44,9 @@ func (a *app) ninjaCommand() *cobra.Command {
 // cannot be written changes nothing of what ninja does. With waitUploads it returns when the
 // results are stored for others.
 func runNinja(c Caller, o replibuild.NinjaReportOptions, waitUploads bool) int {
-	ctx, stop := interruptible()
+	ctx, interrupt, stop := interruptible()
 	defer stop()
+	o.Cancel = interrupt
 	stdin, _ := c.Stdin.(*os.File)
 	stdout, _ := raw(c.Stdout).(*os.File)
 	stderr, _ := raw(c.Stderr).(*os.File)
@@ -77,8 +78,8 @@ func runNinja(c Caller, o replibuild.NinjaReportOptions, waitUploads bool) int {
 	return code
 }
 
-// interruptible returns a context that a signal ends, with the signal as its cause.
-func interruptible() (ctx context.Context, stop func()) {
+// interruptible returns a context that a signal ends, or interrupt, with the signal as its cause.
+func interruptible() (ctx context.Context, interrupt, stop func()) {
 	ctx, cancel := context.WithCancelCause(context.Background())
 	signals := make(chan os.Signal, 1)
 	if wanted := interrupts(); len(wanted) > 0 { // none would mean all
@@ -91,7 +92,8 @@ func interruptible() (ctx context.Context, stop func()) {
 		case <-ctx.Done():
 		}
 	}()
-	return ctx, func() {
+	interrupt = func() { cancel(ninjabuild.Interrupt{Signal: signalNumber(os.Interrupt)}) }
+	return ctx, interrupt, func() {
 		signal.Stop(signals)
 		cancel(nil)
 	}

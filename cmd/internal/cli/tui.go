@@ -131,7 +131,7 @@ func (a *app) tuiConfig(f tuiFlags) (tui.Config, error) {
 // attach makes c the dashboard of a project, whose daemons may run or not.
 func attach(c *tui.Config, p *replibuild.Project) {
 	set := &daemons.Launcher{Paths: p.Paths(), Config: p.Config()}
-	c.Root, c.Set = p.Root(), p.Set()
+	c.Root, c.Set, c.Source = p.Root(), p.Set(), p.SourceDir()
 	c.Project = p
 	c.Alive = set.Alive
 	c.Orchestrator = orchestratorOf(p)

@@ -301,7 +301,7 @@ func (b *Build) row(c *Context, r buildRow, w int, selected, focused bool) strin
 	case r.unit != nil:
 		jobRow(c, l, r.unit)
 	case r.fail != nil:
-		l.Put(paint.Bad, c.P.Failed+" ").Put(paint.Text, c.P.Tail(r.fail.Name, max(8, l.Left()/2)))
+		l.Put(paint.Bad, c.P.Failed+" ").Put(paint.Text, c.P.Tail(c.S.Shown(r.fail.Name), max(8, l.Left()/2)))
 		l.Put(paint.Bad, "  "+r.fail.Reason.Text)
 	case r.queue != nil:
 		what := strings.Join(append(append([]string(nil), r.queue.Targets...), r.queue.Files...), " ")
@@ -338,7 +338,7 @@ func jobRow(c *Context, l *paint.Line, u *state.Unit) {
 		l.Put(paint.Busy, word+" ")
 		nameWidth -= 5
 	}
-	l.Cell(paint.Text, c.P.Tail(u.Name, nameWidth), nameWidth)
+	l.Cell(paint.Text, c.P.Tail(c.S.Shown(u.Name), nameWidth), nameWidth)
 	if bar > 0 {
 		l.Skip(1)
 		share := c.S.Clock().Sub(u.Started).Seconds() / u.Expected

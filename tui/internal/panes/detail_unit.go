@@ -47,7 +47,7 @@ func (d *Detail) unit(c *Context, u *state.Unit, w int) content {
 	if d.Facts.Err != "" {
 		lines = append(lines, wrapped(d.Facts.Err, w, paint.Dim)...)
 	}
-	return content{u.Name, before, lines}
+	return content{c.S.Shown(u.Name), before, lines}
 }
 
 // sameCause is what else of the build was made for the same reason, the first of it.
@@ -65,7 +65,7 @@ func sameCause(c *Context, u *state.Unit) []rich {
 	for _, place := range same[:min(len(same), most+1)] {
 		if o := b.Units[place]; o.ID != u.ID {
 			sign, _, role := unitSign(c.P, o)
-			lines = append(lines, rich{{role, "  " + sign + " "}, {paint.Text, fmt.Sprintf("%6s ", amount(o.Seconds, widgets.Seconds))}, {paint.Text, o.Name}})
+			lines = append(lines, rich{{role, "  " + sign + " "}, {paint.Text, fmt.Sprintf("%6s ", amount(o.Seconds, widgets.Seconds))}, {paint.Text, c.S.Shown(o.Name)}})
 		}
 	}
 	return lines

@@ -136,7 +136,7 @@ func (f *Files) row(c *Context, u *state.Unit, w int, widths []int, selected, fo
 	case state.StatusUpToDate, state.StatusToCheck, state.StatusQueued, state.StatusNotBuilt:
 		text, reason, timeRole = paint.Dim, paint.Dim, paint.Dim
 	}
-	name := u.Name
+	name := c.S.Shown(u.Name)
 	if u.Kind == state.KindLink {
 		name = c.P.Link + " " + name
 	}

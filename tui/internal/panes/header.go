@@ -57,7 +57,7 @@ func headerParts(c *Context) []widgets.Note {
 		parts = append(parts, note(paint.Dim, "queue 0"))
 	}
 	switch dirty := s.DirtyRows(); {
-	case !s.Dirty.Known && s.Link == state.LinkLive:
+	case !s.Dirty.Known && s.Link == state.LinkLive && s.Source == "": // of a build folder they need not be
 		parts = append(parts, note(paint.Warn, "changes not followed"))
 	case dirty > 0:
 		parts = append(parts, note(paint.Warn, fmt.Sprintf("%s dirty", widgets.Count(int64(dirty)))))

@@ -9,6 +9,7 @@ package state
 
 import (
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/RepliBuild/replibuild/ipc"
@@ -41,6 +42,7 @@ const (
 // by the methods only.
 type State struct {
 	Root    string
+	Source  string // of a build folder: the folder of the sources; "" for a project of our own
 	Project string // name, "" until a build told it
 	Set     string
 	Link    string
@@ -263,4 +265,13 @@ func (s *State) Command(u *Unit) []string {
 		return s.plan.Line(a)
 	}
 	return nil
+}
+
+// Shown is the name of a file as it is drawn: relative to the folder of the sources, which lie
+// outside of a build folder.
+func (s *State) Shown(name string) string {
+	if s.Source == "" {
+		return name
+	}
+	return strings.TrimPrefix(name, s.Source+"/")
 }
