@@ -25,7 +25,7 @@ const modulePath = "github.com/RepliBuild/replibuild"
 // arrows lists what each package of ours may import of ours; the design's house,
 // one line a room. A folder's internal/ packages count as the folder.
 var arrows = map[string][]string{
-	"":                         {"cache", "daemons", "daemons/compilation", "daemons/config", "daemons/discovery", "daemons/orchestrator", "daemons/setup", "daemons/setup/buildsystem", "daemons/setup/ninjabuild", "internal/atomicfile", "internal/caller", "internal/environment", "internal/jobserver", "internal/pause", "internal/userconfig", "internal/words", "ipc", "remotecache"},
+	"":                         {"cache", "daemons", "daemons/compilation", "daemons/config", "daemons/discovery", "daemons/orchestrator", "daemons/setup", "daemons/setup/buildsystem", "daemons/setup/ninjabuild", "internal/atomicfile", "internal/caller", "internal/environment", "internal/jobserver", "internal/pause", "internal/stamps", "internal/userconfig", "internal/words", "ipc", "remotecache"},
 	"ipc":                      {"internal/editdistance"},
 	"internal/caller":          {"ipc"},
 	"cache":                    {},

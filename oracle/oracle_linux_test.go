@@ -9,7 +9,7 @@ import (
 )
 
 const (
-	defaultSteps = 60
+	defaultSteps = 30
 	// perProject bounds the steps of one project: what a project has become after
 	// more is hardly ever something new, and a failure is read more easily.
 	perProject = 40
