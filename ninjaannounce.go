@@ -34,12 +34,13 @@ type announcer struct {
 	ended  bool        // nothing follows
 	lost   bool        // nothing is sent any more
 	wake   chan struct{}
+	ending chan struct{} // closed when ended is set
 	done   chan struct{}
 }
 
 // newAnnouncer begins to announce a build. close must be called.
 func newAnnouncer(p *Project, req ipc.AnnounceRequest, cancel func()) *announcer {
-	a := &announcer{project: p, request: req, cancel: cancel, wake: make(chan struct{}, 1), done: make(chan struct{})}
+	a := &announcer{project: p, request: req, cancel: cancel, wake: make(chan struct{}, 1), ending: make(chan struct{}), done: make(chan struct{})}
 	go a.run()
 	return a
 }
@@ -59,7 +60,7 @@ func (a *announcer) close() {
 	a.mu.Lock()
 	a.ended = true
 	a.mu.Unlock()
-	pause.Wake(a.wake)
+	close(a.ending)
 	<-a.done
 }
 
@@ -73,16 +74,15 @@ func (a *announcer) run() {
 	defer client.Close()
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
-	shown := make(chan struct{})
 	go func() {
-		defer close(shown)
+		defer cancel() // it is shown no longer, or was not: another build may be
 		_, _ = client.Announce(ctx, a.request, func(e ipc.Event) {
 			if _, stop := e.Body.(ipc.CancelRequested); stop && a.cancel != nil {
 				a.cancel()
 			}
 		})
 	}()
-	for a.send(ctx, client, shown) {
+	for a.send(ctx, client) {
 	}
 }
 
@@ -100,13 +100,16 @@ func (a *announcer) awaitOrchestrator() bool {
 		if hopeless {
 			return false
 		}
-		<-tick.C
+		select {
+		case <-tick.C:
+		case <-a.ending:
+		}
 	}
 }
 
-// send sends what there is, and reports whether more may follow. shown is closed when the
-// orchestrator shows the build no longer.
-func (a *announcer) send(ctx context.Context, client *ipc.OrchestratorClient, shown <-chan struct{}) bool {
+// send sends what there is, and reports whether more may follow. ctx ends when the orchestrator
+// shows the build no longer.
+func (a *announcer) send(ctx context.Context, client *ipc.OrchestratorClient) bool {
 	a.mu.Lock()
 	events, ended := a.events, a.ended
 	a.events = nil
@@ -125,7 +128,9 @@ func (a *announcer) send(ctx context.Context, client *ipc.OrchestratorClient, sh
 	select {
 	case <-a.wake:
 		return true
-	case <-shown:
+	case <-a.ending:
+		return true
+	case <-ctx.Done():
 		return false
 	}
 }
