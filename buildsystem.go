@@ -1,6 +1,7 @@
 package replibuild
 
 import (
+	"bytes"
 	"context"
 	"os"
 	"path/filepath"
@@ -88,9 +89,28 @@ func (b *BuildSystem) PlainNinja() bool { return b.System == setup.SystemNinja }
 // Env returns env with what [build] adds to it.
 func (b *BuildSystem) Env(env []string) []string { return buildsystem.Env(&b.BuildSystem, env) }
 
-// Open opens the set of the build folder, which need not exist.
+// Open opens the set of the build folder, which need not exist. It is configured before daemons
+// are started in it.
 func (b *BuildSystem) Open() (*Project, error) {
-	return openRoot(b.BuildDir, Options{Env: b.env, Executable: b.exe})
+	p, err := openRoot(b.BuildDir, Options{Env: b.env, Executable: b.exe})
+	if err == nil && !b.ByMake() {
+		p.prepare = func(ctx context.Context) error { return b.prepare(ctx, p) }
+	}
+	return p, err
+}
+
+// prepare configures a build folder that never was. The error has the last lines of what the
+// build system printed.
+func (b *BuildSystem) prepare(ctx context.Context, p *Project) error {
+	if _, err := os.Stat(filepath.Join(b.BuildDir, "build.ninja")); err == nil {
+		return nil
+	}
+	var printed bytes.Buffer
+	caller := BuildCaller{Env: b.env, Stdout: &printed, Stderr: &printed}
+	if err := b.Configure(ctx, caller, func(string) {}); err != nil {
+		return ipc.Errorf(ipc.CodeOf(err), "%v\n%s", err, lastLines(printed.String()))
+	}
+	return os.MkdirAll(p.paths.StateDir(), 0o700) // by this it is known as a build folder
 }
 
 // Configure makes the build folder ready if it is not. say is called with a line before

@@ -19,6 +19,9 @@ type Project struct {
 	env    []string // the caller's whole environment
 	exe    string   // what Start runs; "" = found by daemons.Executable
 
+	// prepare makes the folder ready for daemons, nil if nothing has to be done.
+	prepare func(context.Context) error
+
 	homeNotice string
 }
 
@@ -93,7 +96,7 @@ func (p *Project) InCI() bool {
 // Start starts the named daemons, all enabled ones if none is named, unless they
 // run already.
 func (p *Project) Start(ctx context.Context, names ...string) ([]ipc.DaemonStatus, error) {
-	l, err := p.launcher()
+	l, err := p.readyLauncher(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -111,7 +114,7 @@ func (p *Project) Stop(ctx context.Context, names ...string) ([]ipc.DaemonStatus
 
 // Restart stops and starts the named daemons, all if none is named.
 func (p *Project) Restart(ctx context.Context, names ...string) ([]ipc.DaemonStatus, error) {
-	l, err := p.launcher()
+	l, err := p.readyLauncher(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -121,7 +124,7 @@ func (p *Project) Restart(ctx context.Context, names ...string) ([]ipc.DaemonSta
 // Ensure starts what does not run, restarts what crashed or hangs, and reports
 // whether every enabled daemon runs afterwards.
 func (p *Project) Ensure(ctx context.Context) (bool, []ipc.DaemonStatus, error) {
-	l, err := p.launcher()
+	l, err := p.readyLauncher(ctx)
 	if err != nil {
 		return false, nil, err
 	}
@@ -150,6 +153,16 @@ func (p *Project) Status(ctx context.Context) ipc.SetStatus {
 // order of time, and with follow goes on until ctx ends.
 func (p *Project) Logs(ctx context.Context, names []string, n int, follow bool, line func(daemons.LogLine)) error {
 	return daemons.Tail(ctx, p.paths, names, n, follow, line)
+}
+
+// readyLauncher is a launcher that can start daemons in the folder.
+func (p *Project) readyLauncher(ctx context.Context) (*daemons.Launcher, error) {
+	if p.prepare != nil {
+		if err := p.prepare(ctx); err != nil {
+			return nil, err
+		}
+	}
+	return p.launcher()
 }
 
 func (p *Project) launcher() (*daemons.Launcher, error) {

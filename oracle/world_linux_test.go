@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -25,11 +26,12 @@ import (
 // to base, which holds the project "p", a folder "ext" outside of it that links and
 // include paths lead to, and the cache's "home".
 type world struct {
-	t    *testing.T
-	seed uint64
-	rng  *rand.Rand
-	step int
-	log  []string // the steps, for a report
+	t       *testing.T
+	seed    uint64
+	rng     *rand.Rand
+	step    int
+	log     []string // the steps, for a report
+	logging sync.Mutex
 
 	base     string
 	env      []string // what every build gets
@@ -81,6 +83,8 @@ func (w *world) chance(percent int) bool { return w.rng.IntN(100) < percent }
 func pick[T any](w *world, from []T) T { return from[w.rng.IntN(len(from))] }
 
 func (w *world) note(format string, args ...any) {
+	w.logging.Lock() // what waits at the gate notes things too
+	defer w.logging.Unlock()
 	w.log = append(w.log, fmt.Sprintf("%d: ", w.step)+fmt.Sprintf(format, args...))
 }
 

@@ -28,11 +28,11 @@ func (a *app) compileForeign(ctx context.Context, b *replibuild.BuildSystem, f c
 		}
 		return a.make(ctx, b, f.options.Jobs, f.options.Targets)
 	}
-	if f.options.Detach {
-		return a.detachForeign(ctx, b, f, files)
-	}
 	if err := a.configure(ctx, b); err != nil {
 		return err
+	}
+	if f.options.Detach {
+		return a.detachForeign(ctx, b, f, files)
 	}
 	return a.inBuild(b).compileNinja(b.BuildDir, f, files)
 }
