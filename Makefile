@@ -37,22 +37,21 @@ demo: deps-demo build
 
 # Everything that must hold before a change lands: formatting, vet, the types for the other
 # systems, and all tests, real projects included. ipc goes first, alone: what it tests of
-# silent peers is measured by the clock. The race detector is on, but for the scripts: they
-# start hundreds of programs and daemons, which takes three times as long with it. The oracle
-# and the tests of each package run the same daemons with it; `make race` the scripts too.
-# Nor for what links gRPC: to build that with the detector takes a minute. `make remote-test`
-# and `make race` do. Packages without tests are left out, because go test would build them,
-# and vet has looked at all of them before.
-SCRIPTS := ./cmd/replibuild
-REMOTE  := ./cmd/replibuild-remote ./internal/remotehelper
-TESTED  := $(GO) list -f '{{if or .TestGoFiles .XTestGoFiles}}{{.ImportPath}}{{end}}' ./...
+# silent peers is measured by the clock. The race detector is on for the tests of each package.
+# It is off for the scripts, the oracle and the examples, which use the same services as whole
+# programs, hundreds of times, and take up to three times as long with it; and for what links
+# gRPC, which takes a minute to build with it. `make race` runs these with it. Packages without
+# tests are left out, because go test would build them, and vet has looked at all of them before.
+WHOLE  := ./cmd/replibuild ./oracle ./examples
+REMOTE := ./cmd/replibuild-remote ./internal/remotehelper
+TESTED := $(GO) list -f '{{if or .TestGoFiles .XTestGoFiles}}{{.ImportPath}}{{end}}' ./...
 test: deps-test vet real
 	$(GO) test -vet=off -race -timeout 15m ./ipc
-	REPLIBUILD_REAL=$(REAL) $(GO) test -vet=off -race -timeout 25m $$($(TESTED) | grep -v -e cmd/replibuild$$ -e cmd/replibuild-remote -e internal/remotehelper)
-	$(GO) test -vet=off -timeout 25m $(SCRIPTS) $(REMOTE)
+	$(GO) test -vet=off -race -timeout 25m $$($(TESTED) | grep -v -e /cmd/replibuild -e /oracle$$ -e /examples$$ -e /remotehelper$$)
+	REPLIBUILD_REAL=$(REAL) $(GO) test -vet=off -timeout 25m $(WHOLE) $(REMOTE)
 
-race: deps-test
-	$(GO) test -race -count 1 -timeout 60m $(SCRIPTS) $(REMOTE)
+race: deps-test real
+	REPLIBUILD_REAL=$(REAL) $(GO) test -race -count 1 -timeout 90m $(WHOLE) $(REMOTE)
 
 # The tests without the race detector and the real projects: for the inner loop.
 unit:
