@@ -37,40 +37,48 @@ func (e edit) write(text []byte) error {
 }
 
 // choose takes the source and the header that are edited from what ninja knows: the first source
-// beneath the source folder, and the header there that the fewest, but at least two, compiles read.
+// beneath the source folder that nothing includes, and the header there that the fewest, but at
+// least two, compiles read.
 func (t *trial) choose(ctx context.Context, their *reference) error {
 	sources, err := t.sourcesOf(ctx)
 	if err != nil {
 		return err
 	}
 	t.units = len(sources)
-	own := slices.DeleteFunc(sources, func(file string) bool { return !t.isOwn(file) })
-	if len(own) == 0 {
-		return errors.New("ninja compiles no source of the project")
-	}
-	slices.Sort(own)
-	if their.edit, err = newEdit(own[0]); err != nil {
-		return err
-	}
-	deps, err := t.command(ctx, t.buildDir(), t.env, "ninja", "-t", "deps")
+	readers, err := t.readers(ctx)
 	if err != nil {
 		return err
 	}
+	for _, file := range sources {
+		readers[file]--
+	}
+	for _, file := range slices.Sorted(maps.Keys(readers)) {
+		switch n, isSource := readers[file], slices.Contains(sources, file); {
+		case isSource && n == 0 && their.edit.file == "":
+			their.edit, err = newEdit(file)
+		case !isSource && n >= 2 && (their.header == "" || n < readers[their.header]):
+			their.header = file
+		}
+	}
+	if their.edit.file == "" && err == nil {
+		err = errors.New("ninja compiles no source of the project")
+	}
+	return err
+}
+
+// readers counts by ninja's log of dependencies how many compiles read each file of the project,
+// the compile of a source as well.
+func (t *trial) readers(ctx context.Context) (map[string]int, error) {
+	deps, err := t.command(ctx, t.buildDir(), t.env, "ninja", "-t", "deps")
 	readers := make(map[string]int)
 	for line := range strings.Lines(deps) {
 		if file, ok := strings.CutPrefix(line, "    "); ok {
-			file = t.inBuildDir(strings.TrimSpace(file))
-			if t.isOwn(file) && !slices.Contains(own, file) {
+			if file = t.inBuildDir(strings.TrimSpace(file)); t.isOwn(file) {
 				readers[file]++
 			}
 		}
 	}
-	for _, file := range slices.Sorted(maps.Keys(readers)) {
-		if n := readers[file]; n >= 2 && (their.header == "" || n < readers[their.header]) {
-			their.header = file
-		}
-	}
-	return nil
+	return readers, err
 }
 
 // sourcesOf are the sources of all compiles that ninja has done.
