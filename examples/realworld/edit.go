@@ -54,7 +54,7 @@ func (t *trial) choose(ctx context.Context, their *reference) error {
 	}
 	for _, file := range slices.Sorted(maps.Keys(readers)) {
 		switch n, isSource := readers[file], slices.Contains(sources, file); {
-		case isSource && n == 0 && their.edit.file == "":
+		case isSource && n == 0 && their.edit.file == "" && !assembler(file):
 			their.edit, err = newEdit(file)
 		case !isSource && n >= 2 && (their.header == "" || n < readers[their.header]):
 			their.header = file
@@ -65,6 +65,9 @@ func (t *trial) choose(ctx context.Context, their *reference) error {
 	}
 	return err
 }
+
+// assembler reports a source that the text of an edit does not fit.
+func assembler(file string) bool { return strings.EqualFold(filepath.Ext(file), ".s") }
 
 // readers counts by ninja's log of dependencies how many compiles read each file of the project,
 // the compile of a source as well.
