@@ -51,6 +51,16 @@ func (t *trial) byMake(ctx context.Context) error {
 
 func (t *trial) makeArgs() []string { return append([]string{t.jobs}, t.project.options...) }
 
+// clean removes what was compiled.
+func (t *trial) clean(ctx context.Context) error {
+	command := t.project.clean
+	if command == nil {
+		command = []string{"make", "clean"}
+	}
+	_, err := t.command(ctx, t.source(), t.env, command[0], command[1:]...)
+	return err
+}
+
 // launchedBuilds builds three times behind the launcher, and returns what differs from make's
 // own outputs.
 func (t *trial) launchedBuilds(ctx context.Context, their snapshot) (differing []string, err error) {
@@ -73,7 +83,7 @@ func (t *trial) launchedBuilds(ctx context.Context, their snapshot) (differing [
 	}
 	differing = built.differ(their, t.project.ignore)
 	again := func(how string, run func() error) error {
-		if _, err := t.command(ctx, t.source(), t.env, "make", "clean"); err != nil {
+		if err := t.clean(ctx); err != nil {
 			return err
 		}
 		was := numbers
@@ -179,7 +189,7 @@ func (t *trial) proveByMake(ctx context.Context, their snapshot, differing []str
 	if err := t.swap("ours", "theirs"); err != nil {
 		return err
 	}
-	if _, err := t.command(ctx, t.source(), t.env, "make", "clean"); err != nil {
+	if err := t.clean(ctx); err != nil {
 		return err
 	}
 	if _, err := t.command(ctx, t.source(), t.env, "make", t.makeArgs()...); err != nil {
