@@ -125,7 +125,7 @@ COMPILERS ?= gcc
 real-world: deps-test build
 	@missing=; for p in autoreconf:autoconf automake:automake libtoolize:libtool tclsh:tcl pcre2-config:libpcre2-dev; do \
 	  command -v $${p%%:*} >/dev/null 2>&1 || missing="$$missing $${p##*:}"; done; \
-	for p in zlib:zlib1g-dev openssl:libssl-dev libcurl:libcurl4-openssl-dev expat:libexpat1-dev libffi:libffi-dev libxml-2.0:libxml2-dev pciaccess:libpciaccess-dev; do \
+	for p in zlib:zlib1g-dev openssl:libssl-dev libcurl:libcurl4-openssl-dev expat:libexpat1-dev libffi:libffi-dev libxml-2.0:libxml2-dev pciaccess:libpciaccess-dev fmt:libfmt-dev; do \
 	  pkg-config --exists $${p%%:*} || missing="$$missing $${p##*:}"; done; \
 	[ -z "$$missing" ] || { $(APT) update && $(APT) install -y $$missing >/dev/null; }
 	./examples/fetch.sh $(REAL) $$($(GO) run ./examples/realworld -list -projects "$(PROJECTS)")
