@@ -9,7 +9,7 @@ APT     := DEBIAN_FRONTEND=noninteractive $(SUDO) apt-get -qq -o Dpkg::Use-Pty=0
 REAL    := $(CURDIR)/.cache/real
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
 
-.PHONY: all build install demo test remote-test unit race vet lint fmt real deps-demo deps-test ninja-suite ccache-suite launcher-stress oracle oracle-graphs staleness heavy bench estimate screenshots clean
+.PHONY: all build install demo test remote-test unit race vet lint fmt real deps-demo deps-test ninja-suite ccache-suite real-world launcher-stress oracle oracle-graphs staleness heavy bench estimate screenshots clean
 
 all: build
 
@@ -116,6 +116,20 @@ ccache-suite: deps-test build
 	  command -v $${p%%:*} >/dev/null 2>&1 || missing="$$missing $${p##*:}"; done; \
 	[ -z "$$missing" ] || { $(APT) update && $(APT) install -y $$missing >/dev/null; }
 	./daemons/compilation/ccachesuite/suite.sh $(CURDIR)/$(BIN) $(CCACHE_SOURCES) $(SUITES)
+
+# Real projects as they are, from Debian's source packages: built by their own tool and by
+# RepliBuild, and all files compared. PROJECTS="tinyxml2,zlib" picks some, COMPILERS="gcc,clang-19"
+# names compilers. All take some hours on 2 cores. docs/real-projects.md says what came out.
+PROJECTS  ?=
+COMPILERS ?= gcc
+real-world: deps-test build
+	@missing=; for p in autoreconf:autoconf automake:automake libtoolize:libtool tclsh:tcl pcre2-config:libpcre2-dev; do \
+	  command -v $${p%%:*} >/dev/null 2>&1 || missing="$$missing $${p##*:}"; done; \
+	for p in zlib:zlib1g-dev openssl:libssl-dev libcurl:libcurl4-openssl-dev expat:libexpat1-dev libffi:libffi-dev libxml-2.0:libxml2-dev pciaccess:libpciaccess-dev fmt:libfmt-dev; do \
+	  pkg-config --exists $${p%%:*} || missing="$$missing $${p##*:}"; done; \
+	[ -z "$$missing" ] || { $(APT) update && $(APT) install -y $$missing >/dev/null; }
+	./examples/fetch.sh $(REAL) $$($(GO) run ./examples/realworld -list -projects "$(PROJECTS)" | sort -u)
+	$(GO) run ./examples/realworld -replibuild $(BIN) -sources $(REAL) -projects "$(PROJECTS)" -compilers "$(COMPILERS)"
 
 # Random projects and changes to them, each build beside one by the plain compiler;
 # oracle/doc.go. The default takes some 20 minutes on 2 cores.

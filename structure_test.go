@@ -61,6 +61,7 @@ var arrows = map[string][]string{
 	"tui":                      {"daemons", "internal/eta", "internal/pause", "internal/termtext", "internal/words", "ipc"},
 	"tui/quiet":                {},
 	"examples":                 {},
+	"examples/realworld":       {},
 	"screenshots/animate":      {"tui"},
 	"bench":                    {"", "internal/pause", "ipc"},
 	"oracle":                   {"", "ipc"},

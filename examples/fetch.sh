@@ -56,8 +56,10 @@ done
 
 # The sandbox user cannot write beneath a home folder, and needs not: what is
 # downloaded is checked by signature.
-fetch() {
-  apt-get -qq \
+ask() {
+  program=$1
+  shift
+  "$program" -qq \
     -o Dir::Etc::sourcelist=/dev/null -o Dir::Etc::sourceparts="$apt/parts" \
     -o Dir::State::lists="$apt/lists" -o Dir::Cache="$apt/cache" \
     -o APT::Sandbox::User="$(id -un)" -o APT::Get::List-Cleanup=false \
@@ -65,14 +67,24 @@ fetch() {
     -o Dpkg::Use-Pty=0 "$@"
 }
 
+# The newest version whose files come: a mirror may know of an update and not have it.
+download() {
+  ask apt-get --download-only source "$1" && return
+  for version in $(ask apt-cache showsrc "$1" | sed -n 's/^Version: //p' | sort -rV | uniq); do
+    rm -f ./*
+    ask apt-get --download-only source "$1=$version" && return
+  done
+  return 1
+}
+
 # One archive of several may fail without harm: what counts is whether the packages come.
-fetch update >"$apt/log" 2>&1 || true
+ask apt-get update >"$apt/log" 2>&1 || true
 for p in $missing; do
   name=${p%%:*} package=${p##*:}
   work=$dir/$name.new
   rm -rf "$work"
   mkdir "$work"
-  (cd "$work" && fetch --download-only source "$package") >>"$apt/log" 2>&1 ||
+  (cd "$work" && download "$package") >>"$apt/log" 2>&1 ||
     { tail -n 5 "$apt/log" >&2; give_up "apt-get source $package failed, its output is in $apt/log"; }
   dpkg-source -x "$work"/*.dsc "$work/tree" >>"$apt/log" 2>&1 ||
     { tail -n 5 "$apt/log" >&2; give_up "dpkg-source -x of $package failed, its output is in $apt/log"; }

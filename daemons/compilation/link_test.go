@@ -3,6 +3,7 @@ package compilation
 import (
 	"context"
 	"os/exec"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -329,4 +330,24 @@ func TestLongCommandLine(t *testing.T) {
 	}
 	p.expectLink("program", app, objects, ipc.StatusCompiled, ipc.ReasonNew)
 	p.exec("build/app")
+}
+
+// A link with gcc's link-time optimisation runs make in the folder for temporary files. What other
+// programs have there is no input.
+func TestLTOAmongTemporaryFiles(t *testing.T) {
+	t.Parallel()
+	temporary := t.TempDir()
+	runWith(t, "gcc", false, func(t *testing.T, p *project) {
+		if _, err := exec.LookPath("make"); err != nil {
+			t.Skip("make is not installed")
+		}
+		p.env = append(p.env, "TMPDIR="+temporary)
+		p.args = append(p.args, "-flto")
+		p.write("main.cpp", "int main() {}\n")
+		objects := p.objects("main.cpp")
+		app := linkTarget{Name: "app", Kind: ipc.KindExecutable, Output: "build/app", LinkLang: "c++", LinkFlags: []string{"-flto=2"}}
+		p.expectLink("first", app, objects, ipc.StatusCompiled, ipc.ReasonNew)
+		p.writeAbs(filepath.Join(temporary, "another"), "")
+		p.expectLink("another temporary file", app, objects, ipc.StatusCached, ipc.ReasonUnchanged)
+	})
 }

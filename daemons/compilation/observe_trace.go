@@ -272,6 +272,9 @@ func (w *traceTracking) isOurs(p string) bool {
 func (w *traceTracking) addListings(o preload.Observation, seen *observation) {
 	v := w.about.view
 	for _, dir := range o.Listed {
+		if w.ofLTO(o, dir) {
+			continue
+		}
 		names := snapshot.ListFolder(v.Abs(dir))
 		sig := ipc.StatSignature(v.Abs(dir))
 		if w.about.command != nil && slices.ContainsFunc(o.Written, func(p string) bool { return path.Dir(p) == dir }) {
@@ -285,6 +288,16 @@ func (w *traceTracking) addListings(o preload.Observation, seen *observation) {
 		}
 		seen.listings = append(seen.listings, cache.Listing{Dir: dir, Digest: names})
 	}
+}
+
+// ofLTO reports a folder for temporary files that only the make of gcc's lto-wrapper listed. make
+// lists the folder of its makefile, which lies there, to find the targets in it: files that the
+// link itself made. Other programs come and go there all the time.
+func (w *traceTracking) ofLTO(o preload.Observation, dir string) bool {
+	isWrapper := func(program string) bool { return path.Base(program) == "lto-wrapper" }
+	isOther := func(program string) bool { return path.Base(program) != "make" }
+	return slices.Contains(temporaryFolders(w.about.env), filepath.Clean(w.about.view.Abs(dir))) &&
+		slices.ContainsFunc(o.Programs, isWrapper) && !slices.ContainsFunc(o.Listers[dir], isOther)
 }
 
 func (w *traceTracking) addFolders(o preload.Observation, seen *observation) {

@@ -88,7 +88,8 @@ type ledger struct {
 	programs []string
 	// libraries are those of programs that are known.
 	libraries []string
-	askers    map[string]*Asked // by path, what is known of programs that are not known
+	askers    map[string]*Asked   // by path, what is known of programs that are not known
+	listers   map[string][]string // by folder, the programs that listed it, "" for known ones
 	stamps    map[string]Stamp
 	links     map[string]Stamp
 	files     map[string]Stamp // the last that was written at a path
@@ -100,7 +101,7 @@ type ledger struct {
 func newLedger() *ledger {
 	return &ledger{
 		foreign: make(map[uint32]string), deeds: make(map[string]deeds, 1024),
-		askers: make(map[string]*Asked), environ: newEnvironLedger(),
+		askers: make(map[string]*Asked), listers: make(map[string][]string), environ: newEnvironLedger(),
 		stamps: make(map[string]Stamp, 256), links: make(map[string]Stamp), files: make(map[string]Stamp),
 	}
 }
@@ -167,6 +168,9 @@ func (l *ledger) note(e entry) {
 	if program := l.foreign[e.process]; program != "" && d&(seen|folder|link) != 0 {
 		l.ask(e, program)
 	}
+	if program := l.foreign[e.process]; d == listed && !slices.Contains(l.listers[e.path], program) {
+		l.listers[e.path] = append(l.listers[e.path], program)
+	}
 	l.deeds[e.path] = before | d
 	if e.kind == kindLink {
 		keepFirst(l.links, e.path, e.stamp)
@@ -200,7 +204,7 @@ func keepFirst(stamps map[string]Stamp, path string, s Stamp) {
 func (l *ledger) observation(outputs map[string]bool, stampOf func(path string) (s Stamp, there bool)) Observation {
 	o := l.asked
 	o.Executed, o.Programs, o.Libraries, o.Foreign = l.executed, l.programs, l.libraries, l.strange
-	o.Stamps, o.LinkStamps, o.Writes = l.stamps, l.links, make(map[string]Write)
+	o.Stamps, o.LinkStamps, o.Listers, o.Writes = l.stamps, l.links, l.listers, make(map[string]Write)
 	for _, p := range l.order {
 		d := l.deeds[p]
 		if outputs[p] {

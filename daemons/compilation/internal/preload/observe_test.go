@@ -41,10 +41,25 @@ func TestObservation(t *testing.T) {
 			outputs[o] = true
 		}
 		got := l.observation(outputs, stampForTest)
-		got.Writes = nil // see TestWrites
+		got.Writes, got.Listers = nil, nil // see TestWrites and TestListers
 		if !reflect.DeepEqual(got, tt.want) {
 			t.Errorf("%s:\n got %+v\nwant %+v", tt.name, got, tt.want)
 		}
+	}
+}
+
+func TestListers(t *testing.T) {
+	t.Parallel()
+	l := newLedger()
+	l.add(entry{kind: kindProgram, process: 1, path: "/bin/tool", known: true})
+	l.add(entry{kind: kindProgram, process: 2, path: "/bin/make"})
+	for _, e := range []entry{{process: 1, path: "a"}, {process: 2, path: "b/"}, {process: 2, path: "b"}, {process: 1, path: "c"}, {process: 2, path: "c"}} {
+		e.kind = kindListed
+		l.add(e)
+	}
+	want := map[string][]string{"a": {""}, "b": {"/bin/make"}, "c": {"", "/bin/make"}}
+	if got := l.observation(nil, stampForTest).Listers; !reflect.DeepEqual(got, want) {
+		t.Errorf("got %v, want %v", got, want)
 	}
 }
 

@@ -152,6 +152,9 @@ type Observation struct {
 	Seen    []string // asked about but not read: a true __has_include, an unused library
 	Folders []string // asked about: a folder in the place of a header is passed over
 	Listed  []string // by opendir, scandir, glob
+	// Listers are the files of the programs that listed a folder, by its path; "" stands for all
+	// that are known to the caller.
+	Listers map[string][]string
 	Links   []string // asked about as links, or resolved by realpath
 	Missed  []string // not there
 	// Volatile are files of /proc, /sys and /dev that were read and say more than what
