@@ -106,6 +106,8 @@ func (h *helper) do(ctx context.Context, q remotewire.Request) (remotewire.Reply
 	switch {
 	case q.Op == remotewire.OpLookup && q.Key != nil:
 		return lookup(ctx, s, q)
+	case q.Op == remotewire.OpExecute && q.Job != nil:
+		return execute(ctx, s, q), nil
 	case q.Op == remotewire.OpFetch:
 		m, err = s.fetch(ctx, q.Timeout, q.Files, q.Dir)
 	case q.Op == remotewire.OpStore && q.Key != nil:
@@ -116,6 +118,25 @@ func (h *helper) do(ctx context.Context, q remotewire.Request) (remotewire.Reply
 	reply := failed(err)
 	reply.Blobs, reply.Bytes = m.blobs, m.bytes
 	return reply, nil
+}
+
+// executor is a server that executes commands.
+type executor interface {
+	// execute uploads what the server lacks, has the command executed and writes its outputs
+	// into dir.
+	execute(ctx context.Context, timeout time.Duration, job *remotewire.Job, dir string) (remotewire.Reply, error)
+}
+
+func execute(ctx context.Context, s server, q remotewire.Request) remotewire.Reply {
+	e, ok := s.(executor)
+	if !ok {
+		return failed(fault(remotewire.CauseExecution, "HTTP has no way to execute commands; write execute = \"grpc://HOST:PORT\""))
+	}
+	reply, err := e.execute(ctx, q.Timeout, q.Job, q.Dir)
+	if err != nil {
+		reply.Fault = failed(err).Fault
+	}
+	return reply
 }
 
 func lookup(ctx context.Context, s server, q remotewire.Request) (remotewire.Reply, [][]byte) {

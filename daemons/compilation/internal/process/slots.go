@@ -133,6 +133,9 @@ func (w *Slot) Wait(ctx context.Context) error {
 	}
 }
 
+// Admitted is closed when the slot is there.
+func (w *Slot) Admitted() <-chan struct{} { return w.admitted }
+
 // Runs tells which process uses the slot, so that its memory can be looked at.
 func (w *Slot) Runs(pid int) {
 	w.owner.mu.Lock()
