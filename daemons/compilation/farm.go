@@ -28,11 +28,13 @@ type farm struct {
 // farmUse is the farm as one build may use it.
 type farmUse struct {
 	remotecache.Farm
-	client *remotecache.Client
-	slots  *process.Slots // one for each command there
-	dir    string         // for files on their way
-	origin string         // of what it makes, for people
-	tools  farmTools
+	client  *remotecache.Client
+	slots   *process.Slots // one for each command there
+	dir     string         // for files on their way
+	place   string         // scheme, host and port
+	origin  string         // of what it makes, for people
+	tools   farmTools
+	workers workers
 }
 
 func newFarm(s *Service) *farm { return &farm{s: s} }
@@ -67,7 +69,8 @@ func (f *farm) of(build string) *farmUse {
 		}
 		f.use = &farmUse{client: client, slots: process.NewGate(wish.Jobs), dir: dir}
 	}
-	f.use.Farm, f.use.origin = wish, "compiled on the build farm "+client.Health().URL
+	f.use.Farm, f.use.place = wish, client.Health().URL
+	f.use.origin = "compiled on the build farm " + f.use.place
 	client.BeginBuild()
 	return f.use
 }

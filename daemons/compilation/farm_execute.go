@@ -14,6 +14,7 @@ import (
 	"github.com/RepliBuild/replibuild/daemons/compilation/internal/preload"
 	"github.com/RepliBuild/replibuild/daemons/compilation/internal/process"
 	"github.com/RepliBuild/replibuild/internal/atomicfile"
+	"github.com/RepliBuild/replibuild/internal/words"
 	"github.com/RepliBuild/replibuild/ipc"
 	"github.com/RepliBuild/replibuild/remotecache"
 )
@@ -41,7 +42,7 @@ func (w *work) executeThere(ctx context.Context, t *attempt) (*result, error) {
 	if err != nil {
 		return nil, err
 	}
-	command, job, err := w.farmJob(ctx, t, s, out.given)
+	command, job, err := w.jobOf(ctx, t, s, out.given)
 	if err != nil {
 		return nil, err
 	}
@@ -53,7 +54,7 @@ func (w *work) executeThere(ctx context.Context, t *attempt) (*result, error) {
 		return nil, err
 	}
 	defer os.RemoveAll(dir)
-	there, err := w.farm.client.Execute(ctx, w.farm.Farm, *job, dir)
+	there, err := w.farm.run(ctx, job, dir)
 	if err != nil {
 		return nil, err
 	}
@@ -69,16 +70,15 @@ func (w *work) executeThere(ctx context.Context, t *attempt) (*result, error) {
 	if t.looked {
 		w.s.store.Miss(reason.Code)
 	}
-	reason.Text += ", " + w.farm.origin
 	r := w.finish(t, product{
 		outcome: process.Outcome{Output: there.Printed, Seconds: there.Took.Seconds()},
 		output:  out.path, seen: s.seen, since: s.since, origin: w.farm.origin,
-	}, out, reason)
+	}, out, words.There(reason, w.farm.place))
 	return &r, nil
 }
 
-// farmJob is a compile as a job.
-func (w *work) farmJob(ctx context.Context, t *attempt, s *scan, output string) (*farmCommand, *remotecache.Job, error) {
+// jobOf is a compile as a job.
+func (w *work) jobOf(ctx context.Context, t *attempt, s *scan, output string) (*farmCommand, *farmJob, error) {
 	command, err := w.forWorker(s.command, output)
 	if err != nil {
 		return nil, nil, err
@@ -91,7 +91,7 @@ func (w *work) farmJob(ctx context.Context, t *attempt, s *scan, output string) 
 	if err != nil {
 		return nil, nil, err
 	}
-	tool, start, err := w.shipped(ctx, program)
+	tool, err := w.toolOf(ctx, program)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -99,10 +99,27 @@ func (w *work) farmJob(ctx context.Context, t *attempt, s *scan, output string) 
 	if err != nil {
 		return nil, nil, err
 	}
-	return command, &remotecache.Job{
-		Args: slices.Concat(start, command.args), Inputs: slices.Concat(inputs, tool, []remotecache.Input{files}),
-		Outputs: command.outputs(), Limit: patience + time.Duration(farTimes*t.remaining*float64(time.Second)),
-	}, nil
+	return command, &farmJob{id: t.id, tool: tool, Job: remotecache.Job{
+		Args: slices.Concat(startThere, command.args), Inputs: append(inputs, files), Outputs: command.outputs(),
+		Limit: patience + time.Duration(farTimes*t.remaining*float64(time.Second)),
+	}}, nil
+}
+
+// farmJob is a job without its compiler.
+type farmJob struct {
+	remotecache.Job
+	id   string // of the unit
+	tool *farmTool
+}
+
+// run has a job executed with the compiler that is an input, or with that of the worker.
+func (f *farmUse) run(ctx context.Context, j *farmJob, dir string) (*remotecache.Result, error) {
+	if f.Toolchain == remotecache.ToolchainWorker {
+		return f.runByWorker(ctx, j, dir)
+	}
+	job := j.Job
+	job.Inputs = slices.Concat(job.Inputs, j.tool.inputs)
+	return f.client.Execute(ctx, f.Farm, job, dir)
 }
 
 // overlayFile writes an overlay to the folder of files on their way. Few differ.

@@ -34,24 +34,27 @@ type farmTool struct {
 	sigs   map[string]ipc.Signature // of the files
 }
 
-// shipped is the compiler at a path as inputs of a command, with how it is started there: by
-// the dynamic loader of this machine and with the libraries that it has here, so that nothing
-// of the worker but its kernel takes part.
-func (w *work) shipped(ctx context.Context, program string) (inputs []remotecache.Input, start []string, err error) {
+// startThere starts the compiler in the folder of a command: by the dynamic loader of this
+// machine and with the libraries that the compiler has here, so that nothing else of the worker
+// but its kernel takes part.
+var startThere = []string{loaderThere, "--inhibit-cache", "--library-path", librariesThere, programThere}
+
+// toolOf is the compiler at a path.
+func (w *work) toolOf(ctx context.Context, program string) (tool *farmTool, err error) {
 	t := &w.farm.tools
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	tool := t.known[program]
+	tool = t.known[program]
 	if tool == nil || tool.changed() {
 		if tool, err = w.findTool(ctx, program); err != nil {
-			return nil, nil, err
+			return nil, err
 		}
 		if t.known == nil {
 			t.known = map[string]*farmTool{}
 		}
 		t.known[program] = tool
 	}
-	return tool.inputs, []string{loaderThere, "--inhibit-cache", "--library-path", librariesThere, programThere}, nil
+	return tool, nil
 }
 
 func (t *farmTool) changed() bool {
