@@ -51,7 +51,7 @@ func (p *place) wait(ctx context.Context) error {
 	if p.held {
 		return nil
 	}
-	if p.gate != nil {
+	if p.slot == nil {
 		if err := p.gate.Wait(ctx); err != nil {
 			return err
 		}
@@ -67,15 +67,13 @@ func (p *place) wait(ctx context.Context) error {
 
 // ready reports whether its turn has come already.
 func (p *place) ready() bool {
-	if p.held || p.gate != nil {
-		return p.held
+	if p.slot == nil {
+		if !p.gate.Admitted() {
+			return false
+		}
+		p.slot = p.want()
 	}
-	select {
-	case <-p.slot.Admitted():
-		return true
-	default:
-		return false
-	}
+	return p.held || p.slot.Admitted()
 }
 
 func (p *place) release() {

@@ -175,7 +175,7 @@ func (f *farmUse) turn(ctx context.Context, rank float64, local *place) *process
 	got := make(chan bool, 1)
 	go func() { got <- local.wait(here) == nil }()
 	select {
-	case <-want.Admitted():
+	case <-want.Turn():
 		giveUp()
 		if !<-got && ctx.Err() == nil {
 			return want
