@@ -95,8 +95,18 @@ func (w *work) preprocess(ctx context.Context, t *attempt) (*scan, error) {
 			s.read = append(s.read, n)
 		}
 	}
+	for _, name := range askedLater {
+		if ipc.EnvValue(w.env, name) != "" {
+			return nil, fmt.Errorf("%s is set", name)
+		}
+	}
+	w.view.AddVariables(&s.seen.listings, askedLater)
 	return s, s.seen.whyNotThere()
 }
+
+// askedLater are the variables for which a clang asks after preprocessing.
+// TestScanSeesWhatTheCompileSees holds the list.
+var askedLater = []string{"AS_SECURE_LOG_FILE"}
 
 // whyNotThere says why a compile that reads this does not go to a farm.
 func (o *observation) whyNotThere() error {
