@@ -218,9 +218,10 @@ type TierStats struct {
 	StoredBytes  int64   `json:"stored_bytes,omitempty"`
 	// Of a build farm, where Hits are compiles with a result that was used, Misses those without,
 	// and SavedSeconds the time of workers:
-	MayExecute bool `json:"may_execute,omitempty"`
-	Running    int  `json:"running,omitempty"` // compiles there now
-	Slots      int  `json:"slots,omitempty"`   // compiles there at a time, at most
+	MayExecute bool           `json:"may_execute,omitempty"`
+	Running    int            `json:"running,omitempty"` // compiles there now
+	Slots      int            `json:"slots,omitempty"`   // compiles there at a time, at most
+	Kept       map[string]int `json:"kept,omitempty"`    // compiles that did not go there or have no result from there, by reason
 }
 
 // SharingStats is what became of results that might serve in other folders, since the service

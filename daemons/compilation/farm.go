@@ -2,6 +2,7 @@ package compilation
 
 import (
 	"context"
+	"maps"
 	"os"
 	"sync"
 
@@ -23,6 +24,7 @@ type farm struct {
 	mu    sync.Mutex
 	build string // the last that asked
 	use   *farmUse
+	kept  map[string]int // compiles that stayed here, by reason
 }
 
 // farmUse is the farm as one build may use it.
@@ -37,7 +39,17 @@ type farmUse struct {
 	workers workers
 }
 
-func newFarm(s *Service) *farm { return &farm{s: s} }
+func newFarm(s *Service) *farm { return &farm{s: s, kept: make(map[string]int)} }
+
+// keep counts a compile that stayed here.
+func (f *farm) keep(id, why string) {
+	f.s.log.Debug("compiled here", "id", id, "reason", why)
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if _, known := f.kept[why]; known || len(f.kept) < maxKeptReasons {
+		f.kept[why]++
+	}
+}
 
 // of returns the farm that a build may use, nil if there is none. The files that say so are
 // read once for each build.
@@ -101,6 +113,7 @@ func (f *farm) stats() []ipc.TierStats {
 	if f.use != nil {
 		st.Slots = f.use.Jobs
 	}
+	st.Kept = maps.Clone(f.kept)
 	f.mu.Unlock()
 	return []ipc.TierStats{st}
 }
@@ -117,8 +130,6 @@ func FarmStats(h remotecache.Health) ipc.TierStats {
 // staysHere says why an attempt does not go to a farm, "" if it may.
 func (w *work) staysHere(t *attempt) string {
 	switch {
-	case t.block == nil:
-		return "it is no compile"
 	case t.never != "":
 		return t.never
 	case t.noBase != nil:
@@ -147,7 +158,14 @@ func (k *compiler) staysHere() string {
 // onFarm has a compile executed by the farm if that has room before this machine has. Without
 // a result it returns the place in line for the compile here.
 func (w *work) onFarm(ctx context.Context, t *attempt, local *place) (*result, *place) {
-	if w.farm == nil || w.staysHere(t) != "" || !w.farm.client.Ready() {
+	if w.farm == nil || t.block == nil {
+		return nil, local
+	}
+	if why := w.staysHere(t); why != "" {
+		w.s.farm.keep(t.id, why)
+		return nil, local
+	}
+	if !w.farm.client.Ready() {
 		return nil, local
 	}
 	slot := w.farm.turn(ctx, t.rank, local)
@@ -159,7 +177,7 @@ func (w *work) onFarm(ctx context.Context, t *attempt, local *place) (*result, *
 	if r != nil {
 		return r, nil
 	}
-	w.s.log.Debug("compiled here", "id", t.id, "reason", refused.Error())
+	w.s.farm.keep(t.id, refused.Error())
 	return nil, w.line(t.action, t.rec)
 }
 

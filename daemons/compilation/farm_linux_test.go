@@ -8,9 +8,11 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/RepliBuild/replibuild/cache"
 	"github.com/RepliBuild/replibuild/daemons/compilation/internal/snapshot"
+	"github.com/RepliBuild/replibuild/internal/testkit"
 	"github.com/RepliBuild/replibuild/ipc"
 	"github.com/RepliBuild/replibuild/remotecache"
 )
@@ -119,6 +121,45 @@ func TestCompileOnAWorkerSeesItsInputsOnly(t *testing.T) {
 		if printed, _, err := onWorker(t, s.command[0], command, without(header)); err == nil || !strings.Contains(printed, "file not found") {
 			t.Errorf("without %s: %v, %s", header, err, printed)
 		}
+	}
+}
+
+// A farm that gives a wrong object is found out by the audit, as a remote cache is: the project
+// uses it no more, and makes again what came from it.
+func TestWrongObjectOfAFarm(t *testing.T) {
+	t.Parallel()
+	p := clangProject(t)
+	p.cfg = Config{AuditEvery: 1, AuditIdle: time.Millisecond}
+	p.build("src/a.cc")
+	p.write("src/a.cc", p.read("src/a.cc")+"// edited\n")
+	req := p.batch("src/a.cc")
+	ctx, w, end, err := p.s.newWork(t.Context(), req.Build, req.Root, req.Env, nil, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.farm = &farmUse{dir: t.TempDir()}
+	unit := w.newAttempt(newCompiler(&req, req.Commands[0]).unit(w, &req.Actions[0], false), p.s.records.get("app:src/a.cc"))
+	unit.before = w.contentsOf(unit.action, unit.rec)
+	out, err := w.openOutputs(ctx, unit)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := w.scanSource(ctx, unit, out.given)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(out.path, []byte("wrong"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	r := w.finish(unit, product{output: out.path, seen: s.seen, since: s.since, origin: "compiled on the build farm grpc://h:1"}, out, w.whyMade(unit))
+	out.close()
+	end()
+	if rec := p.s.records.get("app:src/a.cc"); r.Status != ipc.StatusCompiled || !rec.Remote || rec.Unsettled+rec.Uncacheable != "" || p.read("build/obj/app/src/a.cc.o") != "wrong" {
+		t.Fatalf("%+v, %+v", r.ActionResult, rec)
+	}
+	testkit.Until(t, "the audit", func() bool { return p.s.tiers.remoteOff() != "" })
+	if r := p.build("src/a.cc"); r.Status != ipc.StatusCompiled || p.read("build/obj/app/src/a.cc.o") == "wrong" {
+		t.Errorf("the next build: %+v", r)
 	}
 }
 

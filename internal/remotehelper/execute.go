@@ -151,8 +151,8 @@ func (s *grpcServer) printed(ctx context.Context, timeout time.Duration, r *re.A
 	return all, nil
 }
 
-// await asks for an execution and waits for its end. A stream that breaks is taken up once more
-// under the name of the operation.
+// await asks for an execution and waits for its end. A stream that breaks is not taken up again: the
+// command runs here then.
 func (s *grpcServer) await(ctx context.Context, ask question) (*re.ExecuteResponse, error) {
 	ctx, cancel := context.WithTimeout(ctx, ask.limit)
 	defer cancel()
@@ -164,43 +164,26 @@ func (s *grpcServer) await(ctx context.Context, ask question) (*re.ExecuteRespon
 	if err != nil {
 		return nil, s.executionFault(err)
 	}
-	answer, name, err := lastAnswer(stream, func() { quiet.Stop() })
-	if status.Code(err) == codes.Unavailable && name != "" {
-		again, retried := s.exec.WaitExecution(ctx, &re.WaitExecutionRequest{Name: name})
-		if retried == nil {
-			answer, _, err = lastAnswer(again, func() {})
-		}
-	}
-	if err != nil {
-		return nil, s.executionFault(err)
-	}
-	return answer, nil
-}
-
-// lastAnswer reads a stream of operations up to the one that is done. name is that of the
-// operation, "" if none came.
-func lastAnswer(stream re.Execution_ExecuteClient, alive func()) (answer *re.ExecuteResponse, name string, err error) {
 	for {
 		op, err := stream.Recv()
 		if err == io.EOF {
-			return nil, name, fault(remotewire.CauseServer, "the server ended an execution without a result")
+			return nil, fault(remotewire.CauseServer, "the server ended an execution without a result")
 		}
 		if err != nil {
-			return nil, name, err
+			return nil, s.executionFault(err)
 		}
-		alive()
-		name = op.GetName()
-		switch {
-		case !op.GetDone():
-		case op.GetError() != nil:
-			return nil, name, status.FromProto(op.GetError()).Err()
-		default:
-			answer = &re.ExecuteResponse{}
-			if err := op.GetResponse().UnmarshalTo(answer); err != nil {
-				return nil, name, fault(remotewire.CauseProtocol, "the end of an execution is no ExecuteResponse")
-			}
-			return answer, name, nil
+		quiet.Stop()
+		if op.GetError() != nil {
+			return nil, s.executionFault(status.FromProto(op.GetError()).Err())
 		}
+		if !op.GetDone() {
+			continue
+		}
+		answer := &re.ExecuteResponse{}
+		if err := op.GetResponse().UnmarshalTo(answer); err != nil {
+			return nil, fault(remotewire.CauseProtocol, "the end of an execution is no ExecuteResponse")
+		}
+		return answer, nil
 	}
 }
 

@@ -54,7 +54,15 @@ func Serve(ctx context.Context, in io.Reader, out io.Writer) error {
 		if _, err = remotewire.ReadFrame(r, &request); err != nil {
 			break
 		}
-		h.running.Go(func() { h.answer(ctx, request) })
+		if request.Op == remotewire.OpCancel {
+			h.end(request.Ends)
+			continue
+		}
+		one, done := h.begin(ctx, request)
+		h.running.Go(func() {
+			defer done()
+			h.answer(one, request)
+		})
 	}
 	cancel()
 	h.running.Wait()
@@ -75,7 +83,34 @@ type helper struct {
 	broken  error // out cannot be written to
 
 	mu     sync.Mutex
-	server server // nil before the first OpOpen that succeeded
+	server server                        // nil before the first OpOpen that succeeded
+	jobs   map[uint64]context.CancelFunc // executions under way, by the ID of the request
+}
+
+// begin returns the context of a request; that of an execution ends with end.
+func (h *helper) begin(ctx context.Context, q remotewire.Request) (context.Context, func()) {
+	if q.Op != remotewire.OpExecute {
+		return ctx, func() {}
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.jobs == nil {
+		h.jobs = map[uint64]context.CancelFunc{}
+	}
+	h.jobs[q.ID] = cancel
+	return ctx, func() { h.end(q.ID) }
+}
+
+// end ends an execution, if it is under way.
+func (h *helper) end(id uint64) {
+	h.mu.Lock()
+	cancel := h.jobs[id]
+	delete(h.jobs, id)
+	h.mu.Unlock()
+	if cancel != nil {
+		cancel()
+	}
 }
 
 func (h *helper) answer(ctx context.Context, q remotewire.Request) {

@@ -64,6 +64,7 @@ const (
 	OpStore  = "store"  // blobs from files, then the value of a key
 
 	OpExecute = "execute" // a command, and its outputs as OpFetch writes blobs
+	OpCancel  = "cancel"  // ends an OpExecute whose answer nobody waits for any more
 )
 
 // Request is one request; ID is chosen by the asking side and not used twice.
@@ -81,6 +82,7 @@ type Request struct {
 	Dir    string   `json:"dir,omitempty"`    // OpFetch, OpExecute
 	Meta   []byte   `json:"meta,omitempty"`   // OpStore
 	Job    *Job     `json:"job,omitempty"`    // OpExecute
+	Ends   uint64   `json:"ends,omitempty"`   // OpCancel: the ID of the request
 }
 
 // Job is a command that a server executes in an empty folder with nothing but its inputs.

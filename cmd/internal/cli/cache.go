@@ -98,6 +98,9 @@ func (a *app) printTier(t ipc.TierStats) {
 	a.printf("\n%s: %s\n", capital(words.Tier(t.Name)), t.Place)
 	if t.Name == ipc.TierFarm {
 		a.printf("  %s\n  time of workers: %s\n", tierState(t), seconds(t.SavedSeconds))
+		for _, why := range byCount(t.Kept) {
+			a.printf("  %6d compiled here: %s\n", t.Kept[why], why)
+		}
 		return
 	}
 	if t.Name == ipc.TierRemote {
