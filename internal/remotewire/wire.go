@@ -1,5 +1,5 @@
 // Package remotewire is the protocol between a build and the program replibuild-remote, which
-// speaks to a remote cache for it. A frame is a header in JSON and a body of raw bytes: blobs
+// speaks to a remote cache or a build farm for it. A frame is a header in JSON and a body of raw bytes: blobs
 // in a body cost no encoding. Requests have numbers, so that many are under way at a time and
 // replies come in any order. Both ends belong to one release; [Version] tells them apart all
 // the same, because one may be installed without the other.
