@@ -83,6 +83,9 @@ func (w *work) jobOf(ctx context.Context, t *attempt, s *scan, output string) (*
 	if err != nil {
 		return nil, nil, err
 	}
+	if err := w.sameFiles(s); err != nil {
+		return nil, nil, err
+	}
 	inputs, err := w.farmInputs(s)
 	if err != nil {
 		return nil, nil, err

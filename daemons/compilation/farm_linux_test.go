@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -103,6 +104,9 @@ func TestCompileOnAWorkerSeesItsInputsOnly(t *testing.T) {
 		t.Fatal(err)
 	}
 	inputs, err := w.farmInputs(s)
+	if err == nil {
+		err = w.sameFiles(s)
+	}
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -137,6 +141,8 @@ func TestWrongObjectOfAFarm(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	end = sync.OnceFunc(end)
+	t.Cleanup(end) // before the service is closed
 	w.farm = &farmUse{dir: t.TempDir()}
 	unit := w.newAttempt(newCompiler(&req, req.Commands[0]).unit(w, &req.Actions[0], false), p.s.records.get("app:src/a.cc"))
 	unit.before = w.contentsOf(unit.action, unit.rec)

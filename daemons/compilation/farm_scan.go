@@ -82,18 +82,8 @@ func (w *work) preprocess(ctx context.Context, t *attempt) (*scan, error) {
 	if s.seen, err = tracked.collect(ctx); err != nil {
 		return nil, err
 	}
-	text, err := os.ReadFile(depfile)
-	if err != nil {
+	if s.read, err = w.depfileNames(depfile); err != nil {
 		return nil, err
-	}
-	names, err := parseDepfile(text)
-	if err != nil {
-		return nil, err
-	}
-	for _, n := range names {
-		if n = snapshot.Spell(w.root, n); n != os.DevNull {
-			s.read = append(s.read, n)
-		}
 	}
 	for _, name := range askedLater {
 		if ipc.EnvValue(w.env, name) != "" {
@@ -102,6 +92,47 @@ func (w *work) preprocess(ctx context.Context, t *attempt) (*scan, error) {
 	}
 	w.view.AddVariables(&s.seen.listings, askedLater)
 	return s, s.seen.whyNotThere()
+}
+
+// depfileNames are the files that a dependency file names, as they are spelled.
+func (w *work) depfileNames(depfile string) (read []string, err error) {
+	text, err := os.ReadFile(depfile)
+	if err != nil {
+		return nil, err
+	}
+	names, err := parseDepfile(text)
+	for _, n := range names {
+		if n = snapshot.Spell(w.root, n); n != os.DevNull {
+			read = append(read, n)
+		}
+	}
+	return read, err
+}
+
+// sameFiles checks that the compiler reports all files that it met where sources look for
+// files: only those go to the farm, and a name must not be missing there and be here. What
+// the driver asks about (/etc/os-release, crtbegin.o) lies elsewhere.
+func (w *work) sameFiles(s *scan) error {
+	known := make(map[string]bool, len(s.read))
+	for _, name := range s.read {
+		known[path.Clean(w.view.Abs(name))] = true
+	}
+	folders := []string{w.root}
+	for i, arg := range s.command[:len(s.command)-1] {
+		if slices.Contains(searchArguments, arg) {
+			folders = append(folders, path.Clean(w.view.Abs(s.command[i+1])))
+		}
+	}
+	for _, name := range s.seen.files {
+		clean := path.Clean(w.view.Abs(name))
+		if known[clean] {
+			continue
+		}
+		if slices.ContainsFunc(folders, func(dir string) bool { return strings.HasPrefix(clean, dir+"/") }) {
+			return fmt.Errorf("it asks about %s and does not report it", name)
+		}
+	}
+	return nil
 }
 
 // askedLater are the variables for which a clang asks after preprocessing.
