@@ -216,6 +216,8 @@ func (s *Server) checkCommand(a *re.Action, c *re.Command) error {
 	property := func(a, b *re.Platform_Property) int {
 		return strings.Compare(a.GetName()+"\x00"+a.GetValue(), b.GetName()+"\x00"+b.GetValue())
 	}
+	//lint:ignore SA1019 of version 2.0
+	oldOutputs, oldPlatform := c.GetOutputFiles(), c.GetPlatform()
 	switch {
 	case len(c.GetArguments()) == 0 || c.GetArguments()[0] == "":
 		return s.mistake("a command without a program")
@@ -223,16 +225,16 @@ func (s *Server) checkCommand(a *re.Action, c *re.Command) error {
 		return s.mistake("variables that are not sorted")
 	case len(c.GetOutputPaths()) == 0 || !slices.IsSorted(c.GetOutputPaths()):
 		return s.mistake("output_paths %q", c.GetOutputPaths())
-	case !slices.Equal(c.GetOutputPaths(), c.GetOutputFiles()):
-		return s.mistake("output_paths %q and output_files %q", c.GetOutputPaths(), c.GetOutputFiles())
-	case !slices.IsSortedFunc(c.GetPlatform().GetProperties(), property):
+	case !slices.Equal(c.GetOutputPaths(), oldOutputs):
+		return s.mistake("output_paths %q and output_files %q", c.GetOutputPaths(), oldOutputs)
+	case !slices.IsSortedFunc(oldPlatform.GetProperties(), property):
 		return s.mistake("properties of a platform that are not sorted")
-	case !proto.Equal(a.GetPlatform(), c.GetPlatform()):
+	case !proto.Equal(a.GetPlatform(), oldPlatform):
 		return s.mistake("the platform of the action is not that of its command")
 	case a.GetTimeout().AsDuration() <= 0:
 		return s.mistake("an action without a time limit")
 	}
-	for _, p := range c.GetPlatform().GetProperties() {
+	for _, p := range oldPlatform.GetProperties() {
 		if want, known := s.options.Platform[p.GetName()]; !known || want != p.GetValue() {
 			return fmt.Errorf("no worker has %s = %q", p.GetName(), p.GetValue())
 		}

@@ -60,6 +60,7 @@ func actionOf(job *remotewire.Job) (action *re.Digest, blobs []remotewire.File, 
 	for _, name := range slices.Sorted(maps.Keys(job.Platform)) {
 		platform.Properties = append(platform.Properties, &re.Platform_Property{Name: name, Value: job.Platform[name]})
 	}
+	//lint:ignore SA1019 servers of version 2.0 know these fields only
 	command := &re.Command{Arguments: job.Args, OutputFiles: outputs, OutputPaths: outputs, Platform: platform}
 	for _, name := range slices.Sorted(maps.Keys(job.Env)) {
 		command.EnvironmentVariables = append(command.EnvironmentVariables, &re.Command_EnvironmentVariable{Name: name, Value: job.Env[name]})
