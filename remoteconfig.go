@@ -41,6 +41,31 @@ func (p *Project) CheckRemote(ctx context.Context) (stats ipc.TierStats, why str
 	return compilation.RemoteStats(client.Check(ctx)), why
 }
 
+// Farm says which server may execute commands of this project, and in words why, as
+// [Project.RemoteCache] does.
+func (p *Project) Farm() (remotecache.Farm, string) {
+	user, err := userconfig.Load(p.paths.Home)
+	if err != nil {
+		return remotecache.Farm{}, err.Error()
+	}
+	root := p.describedIn()
+	return userconfig.DecideFarm(setup.ReadRemote(root), user, root)
+}
+
+// NoFarm is why no server executes commands of a project that names none.
+const NoFarm = userconfig.WhyNoFarm
+
+// CheckFarm is [Project.CheckRemote] for the server that executes commands.
+func (p *Project) CheckFarm(ctx context.Context) (stats ipc.TierStats, why string) {
+	f, why := p.Farm()
+	if f.URL == "" {
+		return ipc.TierStats{}, why
+	}
+	client := remotecache.New(f.Config, remotecache.Options{})
+	defer client.Close()
+	return compilation.FarmStats(client.Check(ctx)), why
+}
+
 // describedIn is the folder with the replibuild.toml that describes this project: its own,
 // and for a build folder the one whose [build] names it, if that lies above.
 func (p *Project) describedIn() string {

@@ -157,6 +157,7 @@ func (w *wiring) compilation(plans ipc.Setup) (*compilation.Service, error) {
 		Home:        w.project.paths.Home,
 		SharedDir:   w.project.paths.SharedDir(),
 		Remote:      w.remoteCache,
+		Farm:        w.farm,
 		CI:          w.project.InCI(),
 		Log:         w.log,
 	})
@@ -166,6 +167,12 @@ func (w *wiring) remoteCache() remotecache.Config {
 	c, why := w.project.RemoteCache()
 	w.log.Debug("remote cache", "use", why)
 	return c
+}
+
+func (w *wiring) farm() remotecache.Farm {
+	f, why := w.project.Farm()
+	w.log.Debug("build farm", "use", why)
+	return f
 }
 
 // orchestrator makes the service on top of the other three: on their daemons where

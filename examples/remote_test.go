@@ -51,6 +51,28 @@ func TestRemoteExampleFiles(t *testing.T) {
 	}
 }
 
+// The files of the farm fit together.
+func TestFarmExampleFiles(t *testing.T) {
+	t.Parallel()
+	root, home := t.TempDir(), t.TempDir()
+	for from, to := range map[string]string{"farm.toml": filepath.Join(root, "replibuild.toml"), "farm-user.toml": userconfig.Path(home)} {
+		text, err := os.ReadFile(filepath.Join("remote", from))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(to, text, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	c, err := userconfig.Load(home)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if f, why := userconfig.DecideFarm(setup.ReadRemote(root), c, root); f.URL == "" || f.Jobs != 4 || f.Toolchain != remotecache.ToolchainShipped {
+		t.Errorf("%+v: %s", f, why)
+	}
+}
+
 // The example's server: CI stores, a developer reads and cannot store.
 func TestRemoteExample(t *testing.T) {
 	t.Parallel()

@@ -197,7 +197,7 @@ type CacheStatsReply struct {
 
 // TierStats is a place beyond the project's cache where results are looked for.
 type TierStats struct {
-	Name         string  `json:"name"`                // "shared" or "remote"
+	Name         string  `json:"name"`                // "shared", "remote" or "farm"
 	Place        string  `json:"place"`               // a folder or a URL
 	Bytes        int64   `json:"bytes,omitempty"`     // 0 = unknown
 	MaxBytes     int64   `json:"max_bytes,omitempty"` // 0 = no limit, or unknown
@@ -216,6 +216,12 @@ type TierStats struct {
 	QueueBytes   int64   `json:"queue_bytes,omitempty"`
 	FetchedBytes int64   `json:"fetched_bytes,omitempty"`
 	StoredBytes  int64   `json:"stored_bytes,omitempty"`
+	// Of a build farm, where Hits are compiles with a result that was used, Misses those without,
+	// and SavedSeconds the time of workers:
+	MayExecute bool           `json:"may_execute,omitempty"`
+	Running    int            `json:"running,omitempty"` // compiles there now
+	Slots      int            `json:"slots,omitempty"`   // compiles there at a time, at most
+	Kept       map[string]int `json:"kept,omitempty"`    // compiles that did not go there or have no result from there, by reason
 }
 
 // SharingStats is what became of results that might serve in other folders, since the service

@@ -57,6 +57,7 @@ type Reason struct {
 const (
 	TierShared = "shared" // the store of this user's projects
 	TierRemote = "remote" // a server
+	TierFarm   = "farm"   // a server that executes compiles; results are never looked for there
 )
 
 // Values of [TierStats].State that matter to readers; a third is "connecting".

@@ -42,7 +42,7 @@ func (b *breaker) tryAgain() { *b = breaker{failures: threshold - 1} }
 // decisive reports whether a cause will not go away by asking again at once.
 func decisive(cause string) bool {
 	switch cause {
-	case remotewire.CauseTimeout, remotewire.CauseServer, remotewire.CauseDamaged, remotewire.CauseProtocol, remotewire.CauseRefused:
+	case remotewire.CauseTimeout, remotewire.CauseServer, remotewire.CauseDamaged, remotewire.CauseProtocol, remotewire.CauseRefused, remotewire.CauseWorker:
 		return false
 	}
 	return true

@@ -76,7 +76,7 @@ func New(c Config, o Options) *Client {
 	client.origin = u.Scheme + "://" + u.Host
 	client.link.config = &remotewire.Config{
 		URL: u.String(), Instance: c.Instance, MaxBlob: c.MaxBlob, Compression: c.Compression,
-		Headers: c.Headers, TLSCA: c.TLSCA, TLSCert: c.TLSCert, TLSKey: c.TLSKey,
+		Headers: c.Headers, TLSCA: c.TLSCA, TLSCert: c.TLSCert, TLSKey: c.TLSKey, Execute: c.Execute,
 	}
 	client.BeginBuild()
 	return client
@@ -141,7 +141,13 @@ func (c *Client) failed(err error) {
 }
 
 // tell says why the server is not used, once a build for each cause.
-func (c *Client) tell(f *remotewire.Fault) { c.say(f.Cause, faultText(c.origin, f)) }
+func (c *Client) tell(f *remotewire.Fault) {
+	if c.config.Execute {
+		c.say(f.Cause, farmText(c.origin, f))
+		return
+	}
+	c.say(f.Cause, faultText(c.origin, f))
+}
 
 func (c *Client) say(cause, text string) {
 	c.mu.Lock()

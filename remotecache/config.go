@@ -22,7 +22,25 @@ type Config struct {
 	TLSCA       string // file of certificates to trust instead of the system's
 	TLSCert     string // file with the certificate of this client, "" for none
 	TLSKey      string // file with its private key
+	Execute     bool   // it is asked to execute commands, see [Client.Execute]
 }
+
+// Farm is a server that executes commands, and how. Without a URL there is none.
+type Farm struct {
+	Config
+	Toolchain string            // ToolchainShipped or ToolchainWorker
+	Platform  map[string]string // properties that a worker must have
+	Jobs      int               // commands there at a time
+}
+
+// Where the compiler of a farm comes from.
+const (
+	ToolchainShipped = "shipped" // it is an input of each command
+	ToolchainWorker  = "worker"  // each worker has it, and shows that it is the same
+)
+
+// DefaultJobs is how many commands a farm gets at a time: what two cores can prepare for.
+const DefaultJobs = 16
 
 // Project is [remote] of a replibuild.toml: what a project wishes. It holds nothing that is
 // secret or trusted, and counts only as far as the user allows it.
@@ -33,6 +51,11 @@ type Project struct {
 	Timeout     time.Duration
 	MaxBlob     int64
 	Compression string
+
+	Execute   string            // the URL of a server that executes commands, "" for none
+	Toolchain string            // "" is ToolchainShipped
+	Platform  map[string]string // properties that a worker must have
+	Jobs      int               // commands there at a time, 0 = DefaultJobs
 }
 
 // When a project wishes its results to be stored.

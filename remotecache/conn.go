@@ -91,7 +91,12 @@ func (c *conn) call(ctx context.Context, q remotewire.Request) (remotewire.Reply
 	case <-ctx.Done():
 		c.mu.Lock()
 		delete(c.waiting, q.ID)
+		c.last++
+		cancel := remotewire.Request{ID: c.last, Op: remotewire.OpCancel, Ends: q.ID}
 		c.mu.Unlock()
+		if q.Op == remotewire.OpExecute {
+			_ = c.write(cancel) // a broken pipe is noticed by read
+		}
 		return remotewire.Reply{}, nil, context.Cause(ctx)
 	}
 }

@@ -7,6 +7,9 @@
 // Options.Notify. And it costs little: look-ups have a deadline, a server that fails is left
 // alone for a while, and the time that a build loses to it has a bound.
 //
+// The server of a [Farm] executes commands ([Client.Execute]). There too no fault fails a build: a
+// command without a result is an error, and is run here.
+//
 // It does not decide what may be shared, nor whether a result is right for the asking tree:
 // that is decided by what the caller puts into the keys. Whether a project may use a server
 // is decided in package userconfig.

@@ -42,6 +42,12 @@ type Health struct {
 	StoredBlobs, StoredBytes   int64            // blobs that the server lacked
 	Dropped                    int64            // values that were not stored: no room, too large, or it failed
 	Failures                   map[string]int64 // failed calls by cause
+
+	MayExecute bool          // the server executes commands
+	Running    int           // commands on the server now
+	Executed   int64         // commands with a result that was used
+	Refused    int64         // commands without one
+	Ran        time.Duration // of commands, as workers measured it
 }
 
 // Health returns the state of the remote cache. It does not ask the server.
@@ -66,6 +72,7 @@ func (l *link) describe(h *Health) {
 	l.forgetGone()
 	h.Zstd, h.MaxBatch = l.able.Zstd, l.able.Batch
 	h.MayWrite = l.ready && l.able.Update
+	h.MayExecute = l.ready && l.able.Execute
 	if l.ready && !l.able.Update {
 		h.WhyNot = "the server says that it takes no results"
 	}

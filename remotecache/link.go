@@ -203,6 +203,12 @@ func (l *link) longest(q remotewire.Request) time.Duration {
 	for _, f := range q.Files {
 		bytes += f.Size
 	}
+	if q.Job != nil { // twice, if the server has lost a blob
+		for _, f := range q.Job.Inputs {
+			bytes += f.Size
+		}
+		return 2 * (time.Duration(len(q.Job.Inputs)+8)*q.Timeout + q.Job.Limit + time.Duration(bytes/rate)*time.Second)
+	}
 	return calls*q.Timeout + time.Duration(bytes/rate)*time.Second
 }
 

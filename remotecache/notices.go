@@ -35,6 +35,8 @@ var causes = map[string]string{
 	remotewire.CauseFull:            "it is full or limits what may be stored: %s",
 	remotewire.CauseServer:          "it reports an error: %s",
 	remotewire.CauseHelper:          "it cannot be asked: %s",
+	remotewire.CauseExecution:       "it executes no commands: %s",
+	remotewire.CauseWorker:          "%s",
 }
 
 // detail is what is wrong with the server, in words.
@@ -52,6 +54,15 @@ func faultText(origin string, f *remotewire.Fault) string {
 		return fmt.Sprintf("the remote cache %s: %s; what is damaged is made here", origin, detail(f))
 	}
 	return fmt.Sprintf("the remote cache %s: %s; the build goes on without it", origin, detail(f))
+}
+
+// farmText says why commands are not executed by a server.
+func farmText(origin string, f *remotewire.Fault) string {
+	why := detail(f)
+	if f.Cause == remotewire.CauseTimeout {
+		why = "it does not answer in time"
+	}
+	return fmt.Sprintf("the build farm %s: %s; what it does not compile is compiled here", origin, why)
 }
 
 // uploadText says why nothing is stored on the server.

@@ -131,6 +131,7 @@ func (tr *tree) read(file string) string {
 type outcome struct {
 	tiers    map[string]string // where the result of a source or target came from; "" = it was made
 	statuses map[string]string
+	reasons  map[string]string
 	notices  []string
 	exit     int
 	seconds  float64
@@ -146,7 +147,7 @@ func (tr *tree) compile(args ...string) outcome {
 func (tr *tree) build(line ...string) outcome {
 	tr.t.Helper()
 	stdout, stderr, exit := tr.command(tr.root, line...)
-	b := outcome{tiers: map[string]string{}, statuses: map[string]string{}, exit: exit, text: stdout + stderr}
+	b := outcome{tiers: map[string]string{}, statuses: map[string]string{}, reasons: map[string]string{}, exit: exit, text: stdout + stderr}
 	for _, line := range strings.Split(stdout, "\n") {
 		var e struct {
 			Event, File, Target, Status, Message string
@@ -159,6 +160,7 @@ func (tr *tree) build(line ...string) outcome {
 		switch e.Event {
 		case "unit_finished":
 			b.tiers[e.File], b.statuses[e.File] = e.Reason.Tier, e.Status
+			b.reasons[e.File] = e.Reason.Text
 		case "link_finished":
 			b.tiers[e.Target], b.statuses[e.Target] = e.Reason.Tier, e.Status
 		case "build_finished":

@@ -2,6 +2,7 @@ package compilation
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"github.com/RepliBuild/replibuild/cache"
@@ -42,6 +43,8 @@ type action struct {
 	// expected peak of memory in bytes, 0 = unknown; rank is the place in line, see rankOf.
 	expected int64
 	rank     float64
+	// remaining is what is expected to remain of the build when it has started, in seconds.
+	remaining float64
 }
 
 // ahead is added to the rank of links, archives and commands: others wait for what they
@@ -85,7 +88,8 @@ type work struct {
 	// buildDir is the build folder, as the plan spells it.
 	buildDir string
 	view     *snapshot.Tree
-	tiers    []tier // beyond the project's cache, in the order in which they are asked
+	tiers    []tier   // beyond the project's cache, in the order in which they are asked
+	farm     *farmUse // nil = none
 	// distrusts: a server gave a wrong result once, so what came from it is not used.
 	distrusts bool
 	roots     portable.Roots // whose names must not matter there
@@ -155,6 +159,8 @@ type attempt struct {
 	use    preambleUse
 	// byDriver: a link without the driver failed, or nobody knows what it read.
 	byDriver bool
+	// failedThere says how the compile failed on the farm, "" if it did not.
+	failedThere string
 }
 
 func (w *work) newAttempt(a *action, rec *record) *attempt {
@@ -197,7 +203,15 @@ func (w *work) complete(ctx context.Context, t *attempt, place *place) result {
 		place = w.line(t.action, t.rec)
 	}
 	w.takePreamble(t)
-	return w.leavePreamble(t, w.execute(ctx, t, place))
+	there, place := w.onFarm(ctx, t, place)
+	if there != nil {
+		return w.leavePreamble(t, *there)
+	}
+	r := w.execute(ctx, t, place)
+	if t.failedThere != "" && r.Status == ipc.StatusCompiled {
+		w.farm.client.Blame(fmt.Sprintf("a worker failed to compile %s, which compiles here (%s)", t.id, t.failedThere))
+	}
+	return w.leavePreamble(t, r)
 }
 
 func (w *work) skipped(t *attempt, why error) result {

@@ -91,6 +91,7 @@ func (a *auditor) hit(remote bool, what func() suspect) {
 	if over := len(a.suspects) - maxSuspects; over > 0 {
 		a.suspects = a.suspects[over:]
 	}
+	a.schedule() // the request of a farm's result may have ended
 }
 
 // begins makes way for a request.
@@ -239,12 +240,24 @@ func (a *auditor) wrong(x suspect, detail string) {
 	a.announce(auditNotice(x, detail))
 	if x.remote {
 		why := fmt.Sprintf("it gave a wrong result for %s: %s", x.id, detail)
+		what := a.s.offers()
 		a.s.tiers.turnRemoteOff(why)
 		a.announce(ipc.Notice{
-			Level: "error", Code: ipc.CodeCacheDamaged, Message: "the remote cache is turned off for this project: " + why,
+			Level: "error", Code: ipc.CodeCacheDamaged, Message: what + " turned off for this project: " + why,
 			Hint: "docs/remote.md says what to do; delete " + a.s.tiers.offFile() + " to turn it on again",
 		})
 	}
+}
+
+// offers are the servers that made results, with their verb.
+func (s *Service) offers() string {
+	switch cached, executed := s.tiers.remotes.Client() != nil, s.farm.current.Client() != nil; {
+	case cached && executed:
+		return "the remote cache and the build farm are"
+	case executed:
+		return "the build farm is"
+	}
+	return "the remote cache is"
 }
 
 func auditNotice(x suspect, detail string) ipc.Notice {

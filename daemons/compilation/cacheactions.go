@@ -32,6 +32,7 @@ func (s *Service) CacheStats(ctx context.Context, _ ipc.CacheStatsRequest) (ipc.
 	if len(reply.Tiers) > 0 {
 		reply.Sharing = s.sharingStats()
 	}
+	reply.Tiers = append(reply.Tiers, s.farm.stats()...)
 	return reply, nil
 }
 

@@ -54,7 +54,7 @@ func (k *compiler) unit(w *work, u *ipc.RunAction, forced bool) *action {
 	}
 	return &action{
 		id: u.ID, outputs: u.Outputs, recipe: k.recipe, recipeID: k.recipeID, causes: u.Causes, forced: forced,
-		never: k.never, writing: writing, named: k.flags.named, beside: k.flags.beside, expected: u.ExpectedPeak, rank: rankOf(u), audited: writing == privately,
+		never: k.never, writing: writing, named: k.flags.named, beside: k.flags.beside, expected: u.ExpectedPeak, rank: rankOf(u), remaining: u.Remaining, audited: writing == privately,
 		block: &block{compiler: k, given: u.Source, source: source},
 		line:  k.command.Line(k.toolchain, &u.Action, u.Output()),
 		base:  func() (cache.Digest, error) { return k.base(w, source, u.Output()) },

@@ -22,6 +22,7 @@ type place struct {
 	gate *process.Slot
 	slot *process.Slot // nil while the gate is closed
 	want func() *process.Slot
+	held bool // its turn has come
 }
 
 // line takes a place for an action. Places of one rank are let in in the order in which
@@ -47,7 +48,10 @@ func (w *work) placeFor(expected int64, alone bool, rank float64) *place {
 
 // wait waits until the place is at its turn; an error gives it up.
 func (p *place) wait(ctx context.Context) error {
-	if p.gate != nil {
+	if p.held {
+		return nil
+	}
+	if p.slot == nil {
 		if err := p.gate.Wait(ctx); err != nil {
 			return err
 		}
@@ -57,7 +61,19 @@ func (p *place) wait(ctx context.Context) error {
 	if err != nil && p.gate != nil {
 		p.gate.Release()
 	}
+	p.held = err == nil
 	return err
+}
+
+// ready reports whether its turn has come already.
+func (p *place) ready() bool {
+	if p.slot == nil {
+		if !p.gate.Admitted() {
+			return false
+		}
+		p.slot = p.want()
+	}
+	return p.held || p.slot.Admitted()
 }
 
 func (p *place) release() {
@@ -73,7 +89,8 @@ type product struct {
 	output  string // where it lies, absolute
 	seen    *observation
 	since   int64
-	err     error // the process could not be run or its trace not be read
+	origin  string // "" = it was made here; else where, for people
+	err     error  // the process could not be run or its trace not be read
 }
 
 // execute runs the tool, then finishes what it made: delivers, records and has it stored.

@@ -28,7 +28,7 @@ func (w *work) finish(t *attempt, p product, out *outputFiles, reason ipc.Reason
 	doubt = cmp.Or(doubt, t.use.contradicts(w.view, set))
 	rec := &record{
 		Recipe: t.recipeID, Base: t.base, Set: w.s.tables.Pack(set), Peak: p.outcome.Peak, Mode: t.use.mode(),
-		Unsettled: doubt, Uncacheable: cmp.Or(t.never, p.seen.uncacheable), Observed: p.seen.way,
+		Unsettled: doubt, Uncacheable: cmp.Or(t.never, p.seen.uncacheable), Observed: p.seen.way, Remote: p.origin != "",
 	}
 	if t.noBase != nil {
 		rec.Unsettled = cmp.Or(rec.Unsettled, t.noBase.Error())
@@ -52,6 +52,7 @@ func (w *work) finish(t *attempt, p product, out *outputFiles, reason ipc.Reason
 		w.storeLater(t, made, set, &cache.Entry{
 			Action: rec.Action, Diagnostics: diagnostics, Seconds: p.outcome.Seconds, CPU: p.outcome.CPU, Peak: p.outcome.Peak,
 			Created: time.Now(), Command: strings.Join(t.line, " "), Mode: rec.Mode, Observed: rec.Observed,
+			Origin: p.origin, Remote: p.origin != "",
 		})
 	} else {
 		closeAll(made)

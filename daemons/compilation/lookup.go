@@ -170,16 +170,28 @@ func (w *work) deliver(ctx context.Context, t *attempt, e *cache.Entry, set snap
 // main output is made without that.
 func (w *work) mayAudit(t *attempt, e *cache.Entry, set snapshot.PackedSet) {
 	alone := t.audited && len(e.Outputs) == 1
-	if !alone && (!e.Remote || t.share == nil || t.share.compile == nil) {
+	compile := t.compileElsewhere()
+	if !alone && (!e.Remote || compile == nil) {
 		return
 	}
 	w.s.auditor.hit(e.Remote, func() suspect {
 		x := w.suspectOf(t.action, e, w.s.tables.Unpack(set))
 		if !alone {
-			x.args = func(output string) []string { return t.share.compile(nil, output) }
+			x.args = func(output string) []string { return compile(nil, output) }
 		}
 		return x
 	})
+}
+
+// compileElsewhere is [sharing.compile], also of a compile that is not shared; nil if there is none.
+func (t *attempt) compileElsewhere() func(maps []string, output string) []string {
+	switch {
+	case t.share != nil:
+		return t.share.compile
+	case t.block != nil:
+		return compileAt(t.block.compiler.tool, t.block.given)
+	}
+	return nil
 }
 
 // entryOutput is an output of an entry with the place that it belongs to.

@@ -74,6 +74,7 @@ func (s *Service) Run(ctx context.Context, req ipc.RunRequest, report func(ipc.R
 	reporter := newReporter(w.view, req.Actions, report)
 	w.buildDir, w.started, w.trace, w.timeTrace = req.BuildDir, reporter.start, req.Trace, req.TimeTrace
 	w.distrusts = s.tiers.remoteOff() != ""
+	w.farm = s.farm.of(req.Build)
 	w.tiers, w.roots = s.tiers.of(req.Build, req.Sharing), rootsOf(w, req.Sharing)
 	r := &run{
 		work: w, req: &req, reporter: reporter,

@@ -54,8 +54,10 @@ type Config struct {
 	SharedDir string // of the store that the user's projects share
 	// Remote says which remote cache the project may use now; without a URL none. nil = none.
 	Remote func() remotecache.Config
-	CI     bool         // what is uploaded was made in CI
-	Log    *slog.Logger // nil = none
+	// Farm says which server may execute commands now; without a URL none. nil = none.
+	Farm func() remotecache.Farm
+	CI   bool         // what is uploaded was made in CI
+	Log  *slog.Logger // nil = none
 }
 
 // Service implements [ipc.Compilation]. Its methods may be called from many
@@ -96,6 +98,7 @@ type Service struct {
 	auditor      *auditor
 	preambles    *preambles // nil = off
 	tiers        *tiers
+	farm         *farm
 	close        func() error
 }
 
@@ -117,7 +120,7 @@ func New(cfg Config) (*Service, error) {
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
 	}
-	s.tiers = newTiers(s)
+	s.tiers, s.farm = newTiers(s), newFarm(s)
 	s.outputLocks.file, s.outputLocks.log = cfg.OutputLock, s.log
 	s.runner = process.NewRunner(s.lease)
 	s.digests = snapshot.NewHashCache(time.Now)
@@ -175,6 +178,7 @@ func (s *Service) shutdown() error {
 	s.tracers.close()
 	s.writeback.drain(context.Background())
 	s.tiers.close()
+	s.farm.close()
 	return s.saver.close()
 }
 

@@ -116,5 +116,8 @@ func (w *work) storeLater(t *attempt, made []madeFile, set snapshot.InputSet, e 
 		// Without the set the entry is not found again, and costs nothing but its room.
 		_ = w.s.store.AddInputSet(base, set.ToCache(e.Action))
 		w.offer(t, e, set)
+		if e.Remote {
+			w.mayAudit(t, e, w.s.tables.Pack(set))
+		}
 	})
 }

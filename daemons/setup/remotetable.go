@@ -1,8 +1,12 @@
 package setup
 
 import (
+	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/RepliBuild/replibuild/internal/lazyregexp"
@@ -13,6 +17,10 @@ import (
 type remoteTable struct {
 	cache, instance, upload, compression word
 	timeout, maxBlob                     int // ms, MB; 0 = the default
+
+	execute, toolchain word
+	platform           map[string]string
+	jobs               int // 0 = the default
 }
 
 // mayHaveRemote finds every file with a [remote] in any spelling. It spares other projects
@@ -59,6 +67,8 @@ func readTable(text, name string, read func(*reader, node)) bool {
 const (
 	maxTimeout = 60_000  // ms
 	maxMaxBlob = 1 << 20 // MB, a terabyte
+
+	maxFarmJobs = 10_000
 )
 
 // remote reads the table.
@@ -71,6 +81,10 @@ func (r *reader) remote(n node) remoteTable {
 		"timeout":     r.number(&t.timeout, maxTimeout),
 		"max_blob":    r.number(&t.maxBlob, maxMaxBlob),
 		"compression": r.word(&t.compression, oneOf(remotecache.CompressionZstd, remotecache.CompressionNone)),
+		"execute":     r.word(&t.execute, farmURL),
+		"toolchain":   r.word(&t.toolchain, oneOf(remotecache.ToolchainShipped, remotecache.ToolchainWorker)),
+		"platform":    func(n node) { t.platform = r.properties(n) },
+		"jobs":        r.number(&t.jobs, maxFarmJobs),
 	})
 	return t
 }
@@ -82,10 +96,39 @@ func remoteURL(text string) (message, suggestion string) {
 	return "", ""
 }
 
+// farmURL is remoteURL for a server that executes commands: HTTP has no way to do that.
+func farmURL(text string) (message, suggestion string) {
+	suggestion = `write execute = "grpc://HOST:PORT"`
+	switch origin, err := remotecache.Origin(text); {
+	case err != nil:
+		return "cannot be used: " + err.Error(), suggestion
+	case !strings.HasPrefix(origin, "grpc"):
+		return fmt.Sprintf("is %q, and commands are executed over grpc:// and grpcs:// only", text), suggestion
+	}
+	return "", ""
+}
+
+// properties reads a table of texts.
+func (r *reader) properties(n node) map[string]string {
+	all := map[string]string{}
+	tree, ok := n.value.(map[string]any)
+	if !ok {
+		r.wrongType(n, "a table of strings", `write platform = { OSFamily = "Linux" }`)
+		return nil
+	}
+	for _, key := range slices.Sorted(maps.Keys(tree)) {
+		var value word
+		r.word(&value)(node{location{doc: n.doc, path: n.path.Child(key)}, tree[key]})
+		all[key] = value.text
+	}
+	return all
+}
+
 // project gives the table's values.
 func (t remoteTable) project() *remotecache.Project {
 	return &remotecache.Project{
 		Cache: t.cache.text, Instance: t.instance.text, Upload: t.upload.text, Compression: t.compression.text,
 		Timeout: time.Duration(t.timeout) * time.Millisecond, MaxBlob: int64(t.maxBlob) << 20,
+		Execute: t.execute.text, Toolchain: t.toolchain.text, Platform: t.platform, Jobs: t.jobs,
 	}
 }

@@ -41,6 +41,13 @@ type Options struct {
 	Content func(hash string, data []byte) []byte
 	// Endless repeats the content of a stream or body until the client leaves.
 	Endless bool
+
+	// Execution has the server execute commands, really, each in a folder of its own.
+	Execution bool
+	// Platform are the properties that the one worker has.
+	Platform map[string]string
+	// Executed may change the result of each command that was executed.
+	Executed func(r *re.ActionResult)
 }
 
 // Server is a running server.
@@ -50,6 +57,8 @@ type Server struct {
 
 	options Options
 	stop    context.Context
+	dir     string     // of what is executed, and of the files of its inputs
+	files   sync.Mutex // while one is written to dir
 
 	mu       sync.Mutex
 	blobs    map[string][]byte
@@ -65,6 +74,9 @@ func Start(t testing.TB, o Options) *Server {
 	t.Helper()
 	stop, cancel := context.WithCancel(context.Background())
 	s := &Server{options: o, stop: stop, blobs: map[string][]byte{}, results: map[string]*re.ActionResult{}, calls: map[string]int{}}
+	if o.Execution {
+		s.dir = t.TempDir()
+	}
 	s.GRPC = s.startGRPC(t)
 	s.HTTP = s.startHTTP(t)
 	t.Cleanup(cancel) // before the servers are stopped: what hangs ends
@@ -97,6 +109,9 @@ func (s *Server) startGRPC(t testing.TB) string {
 	re.RegisterActionCacheServer(g, actionCache{s: s})
 	re.RegisterContentAddressableStorageServer(g, storage{s: s})
 	bytestream.RegisterByteStreamServer(g, &streams{s: s})
+	if s.options.Execution {
+		re.RegisterExecutionServer(g, execution{s: s})
+	}
 	if !s.options.Plain {
 		re.RegisterCapabilitiesServer(g, capabilities{s: s})
 	}

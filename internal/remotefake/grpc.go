@@ -39,7 +39,7 @@ func (c capabilities) GetCapabilities(ctx context.Context, q *re.GetCapabilities
 	if c.s.options.MD5 {
 		hash = re.DigestFunction_MD5
 	}
-	return &re.ServerCapabilities{CacheCapabilities: &re.CacheCapabilities{
+	return &re.ServerCapabilities{ExecutionCapabilities: &re.ExecutionCapabilities{DigestFunction: hash, ExecEnabled: c.s.options.Execution}, CacheCapabilities: &re.CacheCapabilities{
 		DigestFunctions:               []re.DigestFunction_Value{hash},
 		ActionCacheUpdateCapabilities: &re.ActionCacheUpdateCapabilities{UpdateEnabled: !c.s.options.NoUpdate},
 		MaxBatchTotalSizeBytes:        maxBatch,

@@ -106,6 +106,9 @@ func openBlob(f remotewire.File) (*os.File, error) {
 
 // readBlob reads a blob to upload, and checks that the file is still what it should be.
 func readBlob(f remotewire.File) ([]byte, error) {
+	if f.Data != nil {
+		return f.Data, nil
+	}
 	file, err := openBlob(f)
 	if err != nil {
 		return nil, err

@@ -1,5 +1,5 @@
-// Package remotehelper is the program replibuild-remote: it speaks to one remote cache for a
-// build that asks it over a pipe (package remotewire). gRPC and its generated code are in
+// Package remotehelper is the program replibuild-remote: it speaks to one remote cache, or to
+// one server that executes commands, for a build that asks it over a pipe (package remotewire). gRPC and its generated code are in
 // this program only, so that replibuild itself starts as fast, and is as small, as without.
 //
 // The program keeps no state but its connection. It never waits for a server longer than the

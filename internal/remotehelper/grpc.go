@@ -31,6 +31,8 @@ type grpcServer struct {
 	ac     re.ActionCacheClient
 	cas    re.ContentAddressableStorageClient
 	bytes  bytestream.ByteStreamClient
+	exec   re.ExecutionClient
+	sent   presence
 
 	// Set by capabilities, before any other call.
 	batch     int64       // bytes of one batch, with what is around the blobs
@@ -82,6 +84,7 @@ func newGRPC(c remotewire.Config, host string, t *tls.Config) (server, error) {
 	}
 	s.conn = conn
 	s.ac, s.cas, s.bytes = re.NewActionCacheClient(conn), re.NewContentAddressableStorageClient(conn), bytestream.NewByteStreamClient(conn)
+	s.exec = re.NewExecutionClient(conn)
 	return s, nil
 }
 
@@ -143,7 +146,19 @@ func (s *grpcServer) accept(reply *re.ServerCapabilities) (remotewire.Capabiliti
 		s.zstdBatch = slices.Contains(c.GetSupportedBatchUpdateCompressors(), re.Compressor_ZSTD)
 	}
 	s.mayUpdate = c.GetActionCacheUpdateCapabilities().GetUpdateEnabled()
-	return remotewire.Capabilities{Update: s.mayUpdate, Zstd: s.zstdBytes, Batch: s.batch}, nil
+	able := remotewire.Capabilities{Update: s.mayUpdate, Zstd: s.zstdBytes, Batch: s.batch, Execute: executes(reply)}
+	if s.config.Execute && !able.Execute {
+		return able, fault(remotewire.CauseExecution, "its capabilities have no execution with SHA-256")
+	}
+	return able, nil
+}
+
+// executes reports whether a server executes commands. Version 2.0 has one digest function, later
+// ones have a list.
+func executes(reply *re.ServerCapabilities) bool {
+	e := reply.GetExecutionCapabilities()
+	all := append(e.GetDigestFunctions(), e.GetDigestFunction())
+	return e.GetExecEnabled() && slices.Contains(all, re.DigestFunction_SHA256)
 }
 
 // lookup implements [server].

@@ -54,7 +54,15 @@ func Serve(ctx context.Context, in io.Reader, out io.Writer) error {
 		if _, err = remotewire.ReadFrame(r, &request); err != nil {
 			break
 		}
-		h.running.Go(func() { h.answer(ctx, request) })
+		if request.Op == remotewire.OpCancel {
+			h.end(request.Ends)
+			continue
+		}
+		one, done := h.begin(ctx, request)
+		h.running.Go(func() {
+			defer done()
+			h.answer(one, request)
+		})
 	}
 	cancel()
 	h.running.Wait()
@@ -75,7 +83,34 @@ type helper struct {
 	broken  error // out cannot be written to
 
 	mu     sync.Mutex
-	server server // nil before the first OpOpen that succeeded
+	server server                        // nil before the first OpOpen that succeeded
+	jobs   map[uint64]context.CancelFunc // executions under way, by the ID of the request
+}
+
+// begin returns the context of a request; that of an execution ends with end.
+func (h *helper) begin(ctx context.Context, q remotewire.Request) (context.Context, func()) {
+	if q.Op != remotewire.OpExecute {
+		return ctx, func() {}
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.jobs == nil {
+		h.jobs = map[uint64]context.CancelFunc{}
+	}
+	h.jobs[q.ID] = cancel
+	return ctx, func() { h.end(q.ID) }
+}
+
+// end ends an execution, if it is under way.
+func (h *helper) end(id uint64) {
+	h.mu.Lock()
+	cancel := h.jobs[id]
+	delete(h.jobs, id)
+	h.mu.Unlock()
+	if cancel != nil {
+		cancel()
+	}
 }
 
 func (h *helper) answer(ctx context.Context, q remotewire.Request) {
@@ -106,6 +141,8 @@ func (h *helper) do(ctx context.Context, q remotewire.Request) (remotewire.Reply
 	switch {
 	case q.Op == remotewire.OpLookup && q.Key != nil:
 		return lookup(ctx, s, q)
+	case q.Op == remotewire.OpExecute && q.Job != nil:
+		return execute(ctx, s, q), nil
 	case q.Op == remotewire.OpFetch:
 		m, err = s.fetch(ctx, q.Timeout, q.Files, q.Dir)
 	case q.Op == remotewire.OpStore && q.Key != nil:
@@ -116,6 +153,25 @@ func (h *helper) do(ctx context.Context, q remotewire.Request) (remotewire.Reply
 	reply := failed(err)
 	reply.Blobs, reply.Bytes = m.blobs, m.bytes
 	return reply, nil
+}
+
+// executor is a server that executes commands.
+type executor interface {
+	// execute uploads what the server lacks, has the command executed and writes its outputs
+	// into dir.
+	execute(ctx context.Context, timeout time.Duration, job *remotewire.Job, dir string) (remotewire.Reply, error)
+}
+
+func execute(ctx context.Context, s server, q remotewire.Request) remotewire.Reply {
+	e, ok := s.(executor)
+	if !ok {
+		return failed(fault(remotewire.CauseExecution, "HTTP has no way to execute commands; write execute = \"grpc://HOST:PORT\""))
+	}
+	reply, err := e.execute(ctx, q.Timeout, q.Job, q.Dir)
+	if err != nil {
+		reply.Fault = failed(err).Fault
+	}
+	return reply
 }
 
 func lookup(ctx context.Context, s server, q remotewire.Request) (remotewire.Reply, [][]byte) {

@@ -1,5 +1,5 @@
 // Package remotewire is the protocol between a build and the program replibuild-remote, which
-// speaks to a remote cache for it. A frame is a header in JSON and a body of raw bytes: blobs
+// speaks to a remote cache or a build farm for it. A frame is a header in JSON and a body of raw bytes: blobs
 // in a body cost no encoding. Requests have numbers, so that many are under way at a time and
 // replies come in any order. Both ends belong to one release; [Version] tells them apart all
 // the same, because one may be installed without the other.
@@ -16,7 +16,7 @@ import (
 )
 
 // Version is that of the protocol. The two ends must have the same.
-const Version = 1
+const Version = 2
 
 // The largest parts of a frame, in bytes. A body holds what one look-up brings along.
 const (
@@ -53,6 +53,7 @@ type Config struct {
 	TLSCA       string            `json:"tls_ca,omitempty"`
 	TLSCert     string            `json:"tls_cert,omitempty"`
 	TLSKey      string            `json:"tls_key,omitempty"`
+	Execute     bool              `json:"execute,omitempty"` // the server has to execute commands
 }
 
 // What a [Request] asks for.
@@ -61,6 +62,9 @@ const (
 	OpLookup = "lookup" // the value of a key
 	OpFetch  = "fetch"  // blobs, into files of Dir named by their digests
 	OpStore  = "store"  // blobs from files, then the value of a key
+
+	OpExecute = "execute" // a command, and its outputs as OpFetch writes blobs
+	OpCancel  = "cancel"  // ends an OpExecute whose answer nobody waits for any more
 )
 
 // Request is one request; ID is chosen by the asking side and not used twice.
@@ -75,8 +79,31 @@ type Request struct {
 	Key    *Digest  `json:"key,omitempty"`    // OpLookup, OpStore
 	Inline []string `json:"inline,omitempty"` // OpLookup: names of files whose contents are wanted
 	Files  []File   `json:"files,omitempty"`  // OpFetch, OpStore
-	Dir    string   `json:"dir,omitempty"`    // OpFetch
+	Dir    string   `json:"dir,omitempty"`    // OpFetch, OpExecute
 	Meta   []byte   `json:"meta,omitempty"`   // OpStore
+	Job    *Job     `json:"job,omitempty"`    // OpExecute
+	Ends   uint64   `json:"ends,omitempty"`   // OpCancel: the ID of the request
+}
+
+// Job is a command that a server executes in an empty folder with nothing but its inputs.
+type Job struct {
+	Args     []string          `json:"args"`
+	Env      map[string]string `json:"env,omitempty"` // all of it
+	Inputs   []File            `json:"inputs"`        // by their paths in the folder
+	Outputs  []string          `json:"outputs"`       // paths in the folder
+	Platform map[string]string `json:"platform,omitempty"`
+	Limit    time.Duration     `json:"limit"` // from the question to the answer, transfers apart
+}
+
+// Executed is what became of a [Job]. Its outputs are the Files of the [Reply], without those
+// that the command did not make; what it printed is the Meta.
+type Executed struct {
+	Exit    int           `json:"exit"`
+	Cached  bool          `json:"cached,omitempty"`  // the server knew the result
+	Worker  string        `json:"worker,omitempty"`  // who executed it, as the server names it
+	Took    time.Duration `json:"took,omitempty"`    // of the command itself, 0 = unknown
+	Waited  time.Duration `json:"waited,omitempty"`  // from the question to the answer
+	Missing []string      `json:"missing,omitempty"` // outputs that a command with exit code 0 did not make
 }
 
 // File is one file of a value.
@@ -85,7 +112,8 @@ type File struct {
 	Digest     Digest `json:"digest"`
 	Size       int64  `json:"size"`
 	Executable bool   `json:"executable,omitempty"`
-	Path       string `json:"path,omitempty"` // OpStore: where its bytes are
+	Path       string `json:"path,omitempty"` // OpStore, OpExecute: where its bytes are
+	Data       []byte `json:"-"`              // or its bytes, within the program
 	// Inline is how many bytes of the body are its contents, 0 for none. The contents stand
 	// in the body in the order of the files.
 	Inline int `json:"inline,omitempty"`
@@ -100,6 +128,7 @@ type Reply struct {
 	Found        bool          `json:"found,omitempty"`        // OpLookup
 	Files        []File        `json:"files,omitempty"`        // OpLookup
 	Meta         []byte        `json:"meta,omitempty"`         // OpLookup
+	Executed     *Executed     `json:"executed,omitempty"`     // OpExecute
 	Blobs        int           `json:"blobs,omitempty"`        // OpFetch, OpStore: that were transferred
 	Bytes        int64         `json:"bytes,omitempty"`        // their size, uncompressed
 }
@@ -109,6 +138,8 @@ type Capabilities struct {
 	Update bool  `json:"update"` // it says that results may be stored
 	Zstd   bool  `json:"zstd"`   // large blobs may be compressed
 	Batch  int64 `json:"batch"`  // bytes of one batch of small blobs
+	// Execute: the server executes commands.
+	Execute bool `json:"execute,omitempty"`
 }
 
 // Fault is why a request failed.
@@ -136,6 +167,8 @@ const (
 	CauseTooLarge        = "too_large"       // larger than the limit for blobs
 	CauseFull            = "full"            // no room for what is stored
 	CauseServer          = "server"          // the server says that it is in trouble
+	CauseExecution       = "execution"       // the server executes no commands
+	CauseWorker          = "worker"          // what executed a command did it wrongly
 	CauseLocal           = "local"           // a file of this machine could not be read or written
 	CauseHelper          = "helper"          // the program itself is missing, ended or did not answer
 )

@@ -1,8 +1,10 @@
 package userconfig
 
 import (
+	"cmp"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/RepliBuild/replibuild/remotecache"
@@ -34,6 +36,38 @@ func Decide(project *remotecache.Project, c Config, root string, ci bool) (remot
 		}
 	}
 	return remotecache.Config{}, fmt.Sprintf("%s is named by the project, and config.toml does not allow it: write [remotes.%q] with projects = [%q]", origin, origin, root)
+}
+
+// WhyNoFarm is what DecideFarm says of a project for which nothing names a server.
+const WhyNoFarm = "no build farm is configured"
+
+// DecideFarm is Decide for the server that executes commands: the user's file must allow it for
+// the project with execute = true.
+func DecideFarm(project *remotecache.Project, c Config, root string) (remotecache.Farm, string) {
+	if project == nil || project.Execute == "" {
+		return remotecache.Farm{}, WhyNoFarm
+	}
+	origin, err := remotecache.Origin(project.Execute)
+	if err != nil {
+		return remotecache.Farm{}, "remote.execute: " + err.Error()
+	}
+	i := slices.IndexFunc(c.Remotes, func(r Remote) bool { return r.URL == origin })
+	if i < 0 || !c.Remotes[i].allows(root) {
+		return remotecache.Farm{}, fmt.Sprintf("%s is named by the project, and config.toml does not allow it: write [remotes.%q] with projects = [%q] and execute = true", origin, origin, root)
+	}
+	r := c.Remotes[i]
+	if !r.Execute {
+		return remotecache.Farm{}, fmt.Sprintf("config.toml does not allow commands there: write execute = true in [remotes.%q]", r.URL)
+	}
+	wish := *project
+	wish.Cache, wish.Upload = project.Execute, remotecache.UploadNever
+	f := remotecache.Farm{
+		Toolchain: cmp.Or(project.Toolchain, remotecache.ToolchainShipped),
+		Platform:  project.Platform, Jobs: cmp.Or(project.Jobs, remotecache.DefaultJobs),
+	}
+	f.Config, _ = r.config(wish, false)
+	f.Config.Execute = true
+	return f, fmt.Sprintf("up to %d commands at a time, toolchain = %q", f.Jobs, f.Toolchain)
 }
 
 // defaultRemote serves projects that name no remote of their own.

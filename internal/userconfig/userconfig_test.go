@@ -175,6 +175,35 @@ func TestDecide(t *testing.T) {
 	}
 }
 
+// A farm has to be allowed apart from the cache on the same server.
+func TestDecideFarm(t *testing.T) {
+	t.Parallel()
+	root := t.TempDir()
+	remote := Remote{URL: "grpc://farm:1", Projects: []string{root}, Execute: true, Headers: map[string]string{"a": "x"}}
+	for _, c := range []struct {
+		name   string
+		change func(*Remote, *remotecache.Project)
+		why    string // "" = it is allowed
+	}{
+		{"allowed", func(*Remote, *remotecache.Project) {}, ""},
+		{"not wished", func(_ *Remote, w *remotecache.Project) { w.Execute = "" }, "no build farm is configured"},
+		{"cache only", func(r *Remote, _ *remotecache.Project) { r.Execute = false }, `write execute = true in [remotes."grpc://farm:1"]`},
+		{"another folder", func(r *Remote, _ *remotecache.Project) { r.Projects = []string{root + "x"} }, "does not allow it"},
+		{"another server", func(_ *Remote, w *remotecache.Project) { w.Execute = "grpc://farm:2" }, `write [remotes."grpc://farm:2"]`},
+		{"no URL", func(_ *Remote, w *remotecache.Project) { w.Execute = "farm" }, "remote.execute: "},
+	} {
+		r, wish := remote, remotecache.Project{Cache: "grpc://cache:1", Execute: "grpc://farm:1", Instance: "i", Upload: "always", Platform: map[string]string{"p": "q"}}
+		c.change(&r, &wish)
+		f, why := DecideFarm(&wish, Config{Remotes: []Remote{r}}, root)
+		switch {
+		case c.why != "" && (f.URL != "" || f.Headers != nil || !strings.Contains(why, c.why)):
+			t.Errorf("%s: %q, %s", c.name, f.URL, why)
+		case c.why == "" && (f.URL != "grpc://farm:1" || !f.Execute || f.Upload || f.Instance != "i" || f.Toolchain != "shipped" || f.Jobs != 16 || f.Platform["p"] != "q" || f.Headers["a"] != "x"):
+			t.Errorf("%s: %+v, %s", c.name, f, why)
+		}
+	}
+}
+
 func FuzzConfig(f *testing.F) {
 	f.Add(whole)
 	f.Add("[remotes]\n\"grpc://a:1\" = {projects = [1, {d = 2}]}\n")

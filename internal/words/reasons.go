@@ -109,7 +109,13 @@ func FromTier(tier, origin string) ipc.Reason {
 	return ipc.Reason{Code: ipc.ReasonHit, Text: text, Tier: tier}
 }
 
-var tierNames = map[string]string{ipc.TierShared: "shared store", ipc.TierRemote: "remote cache"}
+var tierNames = map[string]string{ipc.TierShared: "shared store", ipc.TierRemote: "remote cache", ipc.TierFarm: "build farm"}
+
+// There adds to a reason that a compile ran on the server at a place.
+func There(why ipc.Reason, place string) ipc.Reason {
+	why.Text += ", compiled on the build farm " + place
+	return why
+}
 
 // Tier is what people call a place beyond the project's cache.
 func Tier(name string) string { return tierNames[name] }

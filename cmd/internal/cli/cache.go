@@ -78,6 +78,10 @@ func capital(s string) string { return strings.ToUpper(s[:1]) + s[1:] }
 func tierState(t ipc.TierStats) string {
 	text := fmt.Sprintf("%d hits, %d stored, %s", t.Hits, t.Stored, t.Place)
 	switch {
+	case t.Name == ipc.TierFarm && t.State != ipc.TierOff:
+		return fmt.Sprintf("%s, %d of %d slots in use, %d compiled there, %d here instead, %s", t.State, t.Running, t.Slots, t.Hits, t.Misses, t.Place)
+	case t.Name == ipc.TierFarm:
+		return fmt.Sprintf("off: %s, %s", t.Why, t.Place)
 	case t.Name != ipc.TierRemote:
 		return text
 	case t.State == ipc.TierOff:
@@ -92,6 +96,13 @@ func tierState(t ipc.TierStats) string {
 
 func (a *app) printTier(t ipc.TierStats) {
 	a.printf("\n%s: %s\n", capital(words.Tier(t.Name)), t.Place)
+	if t.Name == ipc.TierFarm {
+		a.printf("  %s\n  time of workers: %s\n", tierState(t), seconds(t.SavedSeconds))
+		for _, why := range byCount(t.Kept) {
+			a.printf("  %6d compiled here: %s\n", t.Kept[why], why)
+		}
+		return
+	}
 	if t.Name == ipc.TierRemote {
 		a.printf("  %s\n", tierState(t))
 		if t.WhyNot != "" {

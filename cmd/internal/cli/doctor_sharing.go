@@ -35,6 +35,7 @@ func checkSharing(ctx context.Context, p *replibuild.Project) (all []finding) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, serverPatience)
 	defer cancel()
+	all = append(all, checkFarm(ctx, p)...)
 	t, why := p.CheckRemote(ctx)
 	if t.Place == "" {
 		if why != replibuild.NoRemoteCache {
@@ -43,6 +44,21 @@ func checkSharing(ctx context.Context, p *replibuild.Project) (all []finding) {
 		return all
 	}
 	return append(all, serverFinding(t, why))
+}
+
+// checkFarm says whether the server that executes commands answers, if the project names one.
+func checkFarm(ctx context.Context, p *replibuild.Project) []finding {
+	check := words.Tier(ipc.TierFarm)
+	t, why := p.CheckFarm(ctx)
+	switch {
+	case why == replibuild.NoFarm:
+		return nil
+	case t.Place == "":
+		return []finding{{check, levelWarning, why, "docs/remote.md says how to allow it"}}
+	case t.State != ipc.TierOn || !t.MayExecute:
+		return []finding{{check, levelWarning, fmt.Sprintf("%s is not used: %s", t.Place, cmp.Or(t.Why, "it did not answer in time")), "builds compile here; docs/remote.md says what can be wrong"}}
+	}
+	return []finding{{check, levelOK, fmt.Sprintf("%s answers in %.1f ms and executes commands: %s", t.Place, t.Latency*1000, why), ""}}
 }
 
 // serverFinding says whether a server answers and what it allows.

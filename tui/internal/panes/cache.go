@@ -123,6 +123,9 @@ func savedLine(c *Context, w int) string {
 // it does.
 func tierLine(c *Context, t ipc.TierStats, w int) string {
 	l := c.P.Line(w).Skip(1).Cell(paint.Dim, t.Name, 9)
+	if t.Name == ipc.TierFarm {
+		return farmLine(l, t)
+	}
 	if t.Name == ipc.TierRemote {
 		role, state := paint.Good, t.State
 		if t.State == ipc.TierOff {
@@ -138,6 +141,17 @@ func tierLine(c *Context, t ipc.TierStats, w int) string {
 		l.Skip(2)
 	}
 	return l.Put(paint.Dim, "hits ").Put(paint.Text, widgets.Count(t.Hits)).Put(paint.Dim, "  stored ").Put(paint.Text, widgets.Count(t.Stored)).
+		Put(paint.Dim, "  at ").Put(paint.Text, t.Place).String()
+}
+
+// farmLine ends the line of a build farm: its state and how many compiles are there.
+func farmLine(l *paint.Line, t ipc.TierStats) string {
+	role, state := paint.Good, t.State
+	if t.State == ipc.TierOff {
+		role, state = paint.Bad, "off: "+t.Why
+	}
+	l.Put(role, state).Put(paint.Dim, "  slots ").Put(paint.Busy, fmt.Sprintf("%d/%d", t.Running, t.Slots))
+	return l.Put(paint.Dim, "  compiled ").Put(paint.Text, widgets.Count(t.Hits)).Put(paint.Dim, "  here instead ").Put(paint.Text, widgets.Count(t.Misses)).
 		Put(paint.Dim, "  at ").Put(paint.Text, t.Place).String()
 }
 

@@ -133,6 +133,19 @@ func (w *Slot) Wait(ctx context.Context) error {
 	}
 }
 
+// Admitted reports whether the slot is there.
+func (w *Slot) Admitted() bool {
+	select {
+	case <-w.admitted:
+		return true
+	default:
+		return false
+	}
+}
+
+// Turn is closed when the slot is there.
+func (w *Slot) Turn() <-chan struct{} { return w.admitted }
+
 // Runs tells which process uses the slot, so that its memory can be looked at.
 func (w *Slot) Runs(pid int) {
 	w.owner.mu.Lock()

@@ -5,16 +5,18 @@ import "bytes"
 // scanned is what a file's text says about inputs that a dependency file does not
 // list. It depends on nothing but the content, so it is kept by digest.
 type Scan struct {
-	Clock   string       // __DATE__, __TIME__ or __TIMESTAMP__ occurs
-	Stamped bool         // __TIMESTAMP__ occurs
-	Once    bool         // #pragma once occurs
-	Imports bool         // #import occurs: what that names is read once
-	Incbin  bool         // .incbin occurs: the assembler reads a file that no dependency file names
-	Quoted  []string     // names of #include "…", #include_next and #import
-	Asked   []HeaderName // operands of __has_include and __has_embed
-	AskedBy bool         // __has_include of something that is not a literal name
-	Guesses []HeaderName // what such a macro may stand for
-	Macro   bool         // #include of a macro
+	Clock   string // __DATE__, __TIME__ or __TIMESTAMP__ occurs
+	Stamped bool   // __TIMESTAMP__ occurs
+	Once    bool   // #pragma once occurs
+	Imports bool   // #import occurs: what that names is read once
+	Incbin  bool   // .incbin occurs: the assembler reads a file that no dependency file names
+	// Assembles: .incbin or .include occurs, which have the assembler read a file.
+	Assembles bool
+	Quoted    []string     // names of #include "…", #include_next and #import
+	Asked     []HeaderName // operands of __has_include and __has_embed
+	AskedBy   bool         // __has_include of something that is not a literal name
+	Guesses   []HeaderName // what such a macro may stand for
+	Macro     bool         // #include of a macro
 }
 
 // operand is a name as a directive gives it.
@@ -27,6 +29,7 @@ type HeaderName struct {
 // branches not taken counts too, which can only make the answer too careful.
 func ScanText(text []byte) *Scan {
 	s := &Scan{Incbin: bytes.Contains(text, []byte(".incbin"))}
+	s.Assembles = s.Incbin || bytes.Contains(text, []byte(".include"))
 	s.Stamped = ContainsWord(text, "__TIMESTAMP__")
 	s.Once = bytes.Contains(text, []byte(`_Pragma("once")`))
 	for _, word := range []string{"__DATE__", "__TIME__", "__TIMESTAMP__"} {

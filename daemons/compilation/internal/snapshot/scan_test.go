@@ -21,7 +21,7 @@ func TestScanText(t *testing.T) {
 		{"const char *t = __TIME__;", Scan{Clock: "__TIME__"}},
 		{"x__TIME__ __TIME__S __DATE__1", Scan{}},
 		{"__DATE__", Scan{Clock: "__DATE__"}},
-		{"asm(\".incbin \\\"x\\\"\");", Scan{Incbin: true}},
+		{"asm(\".incbin \\\"x\\\"\");", Scan{Incbin: true, Assembles: true}},
 		{"#include <a.h>\n # include\t\"b/c.h\"\n#include_next \"d.h\"", Scan{Quoted: []string{"b/c.h", "d.h"}}},
 		{"#embed \"data.bin\" limit(2)\n", Scan{Quoted: []string{"data.bin"}}},
 		{"#include CONFIG\n", Scan{Macro: true}},
