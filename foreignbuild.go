@@ -88,4 +88,3 @@ func interrupt(p *os.Process) error {
 	}
 	return p.Kill() // Windows has no such signal
 }
-

@@ -34,9 +34,9 @@ type NinjaRunner struct {
 	opened  bool
 	project *Project
 	wiring  *wiring
-	service ipc.Compilation   // nil = everything by the other runner
-	records *ninjaRecords     // nil = none are kept
-	found   ninjaDoubts       // what discovery said before the build
+	service ipc.Compilation // nil = everything by the other runner
+	records *ninjaRecords   // nil = none are kept
+	found   ninjaDoubts     // what discovery said before the build
 	chains  map[string]*ipc.Toolchain
 	sharing ipc.Sharing
 	notices []ipc.Notice // of the service, each once

@@ -22,7 +22,7 @@ type NinjaReport struct {
 	options NinjaReportOptions
 	began   time.Time
 
-	root     string // the build folder, "" before the plan
+	root     string           // the build folder, "" before the plan
 	started  ipc.BuildStarted // without a Root: it was not sent yet
 	failures []string
 	links    int

@@ -33,7 +33,7 @@ type Config struct {
 	// Foreign builds a folder that another front end plans: it runs a process, and returns
 	// when that has ended. What is dirty is not known here then. nil: the plan is setup's.
 	Foreign   func(ctx context.Context, build string, req ipc.BuildRequest) error
-	InProcess bool          // there are no daemons: BuildStarted says so
+	InProcess bool // there are no daemons: BuildStarted says so
 
 	// Hub receives every event. The events of Changes are published there too, so
 	// Changes must not be fed from the same Hub.
