@@ -51,7 +51,7 @@ test: deps-test vet real
 	REPLIBUILD_REAL=$(REAL) $(GO) test -vet=off -timeout 25m $(WHOLE) $(REMOTE)
 
 race: deps-test real
-	REPLIBUILD_REAL=$(REAL) $(GO) test -race -count 1 -timeout 90m $(WHOLE) $(REMOTE)
+	REPLIBUILD_REAL=$(REAL) REPLIBUILD_FARM=1 $(GO) test -race -count 1 -timeout 90m $(WHOLE) $(REMOTE)
 
 # The tests without the race detector and the real projects: for the inner loop.
 unit:
@@ -95,7 +95,7 @@ $(BAZEL_REMOTE): examples/remote/server/go.mod examples/remote/server/go.sum
 	cd examples/remote/server && $(GO) build -o $@ github.com/buchgr/bazel-remote/v2
 
 remote-test: $(BAZEL_REMOTE)
-	REPLIBUILD_BAZEL_REMOTE=$(BAZEL_REMOTE) $(GO) test -race -count 1 $(REMOTE)
+	REPLIBUILD_BAZEL_REMOTE=$(BAZEL_REMOTE) REPLIBUILD_FARM=1 $(GO) test -race -count 1 $(REMOTE)
 	REPLIBUILD_BAZEL_REMOTE=$(BAZEL_REMOTE) $(GO) test -count 1 ./examples -run Remote
 
 # ninja's own tests of the program and CMake's of its ninja generator, from Debian's source

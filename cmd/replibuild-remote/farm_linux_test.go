@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"fmt"
+	"os"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -70,9 +71,13 @@ type hooks struct {
 	executed func(r *re.ActionResult)
 }
 
-// TestFarm has all with one server, because each gets a compiler of 250 MB.
+// TestFarm has all with one server, because each gets a compiler of 250 MB: that takes a minute
+// of CPU, so `make remote-test` and `make race` run it.
 func TestFarm(t *testing.T) {
 	t.Parallel()
+	if os.Getenv("REPLIBUILD_FARM") == "" {
+		t.Skip("REPLIBUILD_FARM is not set: `make remote-test` sets it")
+	}
 	var now atomic.Pointer[hooks]
 	now.Store(&hooks{})
 	s := remotefake.Start(t, remotefake.Options{
