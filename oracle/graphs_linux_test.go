@@ -33,7 +33,7 @@ func TestGraphs(t *testing.T) {
 	t.Parallel()
 	steps, each := number(t, "ORACLE_STEPS", 0), perProject
 	if steps == 0 {
-		steps, each = 10, 10
+		steps, each = 6, 6
 	}
 	first := uint64(number(t, "ORACLE_SEED", 1))
 	for i := 0; steps > 0; i++ {

@@ -9,13 +9,13 @@ import (
 )
 
 const (
-	defaultSteps = 30
+	defaultSteps = 16
 	// perProject bounds the steps of one project: what a project has become after
 	// more is hardly ever something new, and a failure is read more easily.
 	perProject = 40
 	// perShort is for the run among the other tests: several short projects beside
 	// each other.
-	perShort = 15
+	perShort = 8
 )
 
 // regressions are seeds of projects that once came out wrong, with the step that
