@@ -52,7 +52,6 @@ test: deps-test vet real
 
 race: deps-test real
 	REPLIBUILD_REAL=$(REAL) REPLIBUILD_FARM=1 $(GO) test -race -count 1 -timeout 90m $(WHOLE) $(REMOTE)
-	REPLIBUILD_FARM=1 $(GO) test -race -count 1 ./daemons/compilation -run Farm
 
 # The tests without the race detector and the real projects: for the inner loop.
 unit:
@@ -97,7 +96,6 @@ $(BAZEL_REMOTE): examples/remote/server/go.mod examples/remote/server/go.sum
 
 remote-test: $(BAZEL_REMOTE)
 	REPLIBUILD_BAZEL_REMOTE=$(BAZEL_REMOTE) REPLIBUILD_FARM=1 $(GO) test -race -count 1 $(REMOTE)
-	REPLIBUILD_FARM=1 $(GO) test -race -count 1 ./daemons/compilation -run Farm
 	REPLIBUILD_BAZEL_REMOTE=$(BAZEL_REMOTE) $(GO) test -count 1 ./examples -run Remote
 
 # ninja's own tests of the program and CMake's of its ninja generator, from Debian's source

@@ -129,13 +129,9 @@ func TestCompileOnAWorkerSeesItsInputsOnly(t *testing.T) {
 }
 
 // A farm that gives a wrong object is found out by the audit, as a remote cache is: the project
-// uses it no more, and makes again what came from it. Once in two full runs the audit did not
-// begin within a minute; until the cause is known, only `make race` and `make remote-test` run it.
+// uses it no more, and makes again what came from it.
 func TestWrongObjectOfAFarm(t *testing.T) {
 	t.Parallel()
-	if os.Getenv("REPLIBUILD_FARM") == "" {
-		t.Skip("REPLIBUILD_FARM is not set: `make remote-test` sets it")
-	}
 	p := clangProject(t)
 	p.cfg = Config{AuditEvery: 1, AuditIdle: time.Millisecond}
 	p.build("src/a.cc")

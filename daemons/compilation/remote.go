@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/RepliBuild/replibuild/internal/atomicfile"
+	"github.com/RepliBuild/replibuild/internal/rootid"
 	"github.com/RepliBuild/replibuild/ipc"
 	"github.com/RepliBuild/replibuild/remotecache"
 )
@@ -70,13 +71,13 @@ func (p *tiers) offFile() string {
 // remoteOff says why the server was turned off for the project, "" if it was not. Deleting the
 // file turns it on again.
 func (p *tiers) remoteOff() string {
-	if file := p.offFile(); file != "" {
-		text, _ := os.ReadFile(file) // mostly there is none
-		return strings.TrimSpace(string(text))
-	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.off
+	if p.off != "" {
+		return p.off
+	}
+	text, _ := os.ReadFile(p.offFile()) // mostly there is none
+	return strings.TrimSpace(string(text))
 }
 
 // turnRemoteOff has the project use its server no more, also after a restart: two compiles
@@ -90,11 +91,28 @@ func (p *tiers) turnRemoteOff(why string) {
 	}
 	p.mu.Unlock()
 	p.remotes.Use(remotecache.Config{}, remotecache.Options{})
-	if file := p.offFile(); file != "" {
-		if err := atomicfile.Write(file, []byte(why+"\n")); err != nil {
-			p.s.log.Warn("the remote cache is off until the daemon ends only", "error", err)
-		}
+	if err := p.writeOff(why); err != nil {
+		p.s.log.Warn("the remote cache is off until the daemon ends only", "error", err)
 	}
+}
+
+// writeOff has the file say so, whose folder may not be there before the first state is saved.
+// Without a file, as in tests, p.off goes on saying it.
+func (p *tiers) writeOff(why string) error {
+	file := p.offFile()
+	if file == "" {
+		return nil
+	}
+	if err := rootid.MakeFolder(filepath.Dir(file)); err != nil {
+		return err
+	}
+	if err := atomicfile.Write(file, []byte(why+"\n")); err != nil {
+		return err
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.off = ""
+	return nil
 }
 
 // warn tells what the next build, and who listens now, should know.

@@ -61,7 +61,7 @@ type tiers struct {
 	mu     sync.Mutex
 	shared *cache.Store
 	remote *remoteTier
-	off    string // why the server is not used any more, where there is no file for that
+	off    string // why the server is not used any more, while no file says so
 	last   tiersOfBuild
 	stored int            // results that were stored
 	kept   map[string]int // results that stay in this folder, by reason

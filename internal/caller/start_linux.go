@@ -6,11 +6,11 @@ import (
 	"io"
 	"os"
 	"os/exec"
-	"os/signal"
 	"runtime"
 	"strconv"
 	"strings"
 	"syscall"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 
@@ -163,16 +163,25 @@ func lowerLimit(l ipc.Limit) {
 	}
 }
 
-// takeSignals ignores the given signals and no other. A signal that Go handles gets its
-// default action when the command is executed.
+// takeSignals ignores the given signals and no other. It asks the system: os/signal would start
+// a goroutine, and a limit of memory that is set next may leave no room for its thread.
 func takeSignals(ignored []int) {
-	handled := make(chan os.Signal, 1)
 	for _, s := range ignoredSignals() {
-		signal.Notify(handled, syscall.Signal(s))
+		setAction(s, sigDefault)
 	}
 	for _, s := range ignored {
-		signal.Ignore(syscall.Signal(s))
+		setAction(s, sigIgnore)
 	}
+}
+
+// The handlers SIG_DFL and SIG_IGN of signal(7).
+const sigDefault, sigIgnore = 0, 1
+
+// setAction sets what a signal does to this process. A signal that Go handles gets its default
+// action when the command is executed.
+func setAction(signal int, handler uint64) {
+	action := [4]uint64{handler} // the kernel's struct sigaction: handler, flags, restorer, mask
+	_, _, _ = unix.RawSyscall6(unix.SYS_RT_SIGACTION, uintptr(signal), uintptr(unsafe.Pointer(&action)), 0, 8, 0, 0)
 }
 
 // processors reads a list such as "0-3,8".
