@@ -25,10 +25,12 @@ $(BIN):
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags "-X main.version=$(VERSION)" -o $@ ./cmd/replibuild
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags "-X main.version=$(VERSION)" -o $(BIN)-remote ./cmd/replibuild-remote
 	@cp -f $(PREBUILT)/*.client $(BIN)-cc 2>/dev/null || echo "no thin client was built: replibuild cc builds it where it runs"
+	@ln -sf $$([ -e $(BIN)-cc ] && echo replibuild-cc || echo replibuild) $(BIN)-ninja
 
 install: build
 	install -D -m 755 $(BIN) $(DESTDIR)$(PREFIX)/bin/replibuild
 	[ ! -e $(BIN)-cc ] || install -D -m 755 $(BIN)-cc $(DESTDIR)$(PREFIX)/bin/replibuild-cc
+	cp -P $(BIN)-ninja $(DESTDIR)$(PREFIX)/bin/replibuild-ninja
 	install -D -m 755 $(BIN)-remote $(DESTDIR)$(PREFIX)/bin/replibuild-remote
 	$(GO) run ./cmd/man $(VERSION) $(DESTDIR)$(PREFIX)/share/man/man1
 

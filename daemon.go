@@ -50,6 +50,9 @@ func newDaemonService(ctx context.Context, p *Project, name string, hub *ipc.Hub
 			return s, err
 		}
 		s.Handlers, s.Stats = ipc.DiscoveryHandlers(keep(w, d)), d.Stats
+		if p.BuildFolder() {
+			s.Launcher = ninjaLauncher{p.Root(), d}
+		}
 	case ipc.NameSetup:
 		s.Handlers = ipc.SetupHandlers(keep(w, w.setup()))
 	case ipc.NameCompilation:

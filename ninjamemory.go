@@ -45,16 +45,25 @@ const (
 // UpToDate implements [ninjabuild.Memory].
 func (r *NinjaRunner) UpToDate(ctx context.Context, dir string, env []string, key string) bool {
 	p, remembered, ok := openNinjaMemory(dir, env)
-	if !ok || remembered.Token == "" || remembered.Key != key || remembered.Executable != ownSignature() {
-		return false
-	}
-	if remembered.Values != valuesDigest(remembered.Variables, env) || !p.isWatched() {
+	if !ok || !remembered.isOf(key, env) || !p.isWatched() {
 		return false
 	}
 	w := newWiring(p, nil)
 	defer w.close()
-	reply, err := w.discoveryClient().Sync(ctx, ipc.SyncRequest{})
-	return err == nil && reply.Token == remembered.Token && dirtyDigest(reply.Dirty) == remembered.Dirty &&
+	return remembered.holds(ctx, w.discoveryClient())
+}
+
+// isOf reports whether this is what was remembered of a build, by this program, where variables
+// have the same values.
+func (m *ninjaMemory) isOf(key string, env []string) bool {
+	return m.Token != "" && m.Key == key && m.Executable == ownSignature() && m.Values == valuesDigest(m.Variables, env)
+}
+
+// holds reports whether no file has changed since, as a service of discovery that watches them
+// says.
+func (m *ninjaMemory) holds(ctx context.Context, watching ipc.Discovery) bool {
+	reply, err := watching.Sync(ctx, ipc.SyncRequest{})
+	return err == nil && reply.Token == m.Token && dirtyDigest(reply.Dirty) == m.Dirty &&
 		!slices.ContainsFunc(reply.Dirty, func(n ipc.DirtyNode) bool { return n.ID == ninjaMemoryNode })
 }
 

@@ -150,7 +150,7 @@ func (w *wiring) compilation(plans ipc.Setup) (*compilation.Service, error) {
 		TracerDir:  w.project.paths.TracerDir(),
 		Warm:       c.Warm && w.daemon == ipc.NameCompilation,
 		Preamble:   c.Preamble,
-		// In the cache's folder, so that whoever empties that has emptied all.
+		// In the cache's folder, so that emptying that empties all.
 		PreambleDir: filepath.Join(w.project.paths.CacheDir(), "preambles"),
 		MaxPreamble: int64(c.MaxPreambleSize) << 20,
 		Publish:     w.publish,

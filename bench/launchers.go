@@ -86,15 +86,24 @@ func (b *bench) launchers(ctx context.Context, base string) ([]launcherOf, error
 			return nil, fmt.Errorf("compile the stub: %w\n%s", err, out)
 		}
 	}
-	client, err := exec.CommandContext(ctx, b.replibuild, "cc", "--path").Output()
+	client, err := b.thinClient(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("find the thin client: %w", err)
+		return nil, err
 	}
-	all := []launcherOf{{toolNinja, "bare", ""}, {toolDaemons, "replibuild", strings.TrimSpace(string(client))}, {toolStub, "stub", stub}}
+	all := []launcherOf{{toolNinja, "bare", ""}, {toolDaemons, "replibuild", client}, {toolStub, "stub", stub}}
 	if ccache, err := exec.LookPath("ccache"); err == nil {
 		all = append(all, launcherOf{toolCcache, "ccache", ccache})
 	}
 	return all, nil
+}
+
+// thinClient is the path of the thin client of the program that is measured.
+func (b *bench) thinClient(ctx context.Context) (string, error) {
+	client, err := exec.CommandContext(ctx, b.replibuild, "cc", "--path").Output()
+	if err != nil {
+		return "", fmt.Errorf("find the thin client: %w", err)
+	}
+	return strings.TrimSpace(string(client)), nil
 }
 
 // store is where the stub takes objects from.

@@ -51,10 +51,14 @@ func ninjaRows() []row {
 
 // newFolder copies source into dir and configures the build folder for a tool.
 func (b *bench) newFolder(ctx context.Context, tool, project, source, dir string) (*tree, error) {
-	t := &tree{tool: tool, dir: dir, exe: b.replibuild, env: toolEnv(dir), folder: true}
+	t := &tree{tool: tool, dir: dir, exe: b.replibuild, env: append(toolEnv(dir), "REPLIBUILD_EXE="+b.replibuild), folder: true}
 	t.build = []string{"ninja", "-C", buildFolder, "-j" + strconv.Itoa(runtime.NumCPU())}
 	if tool == toolDaemons {
-		t.build = slices.Concat([]string{b.replibuild, "ninja"}, t.build[1:])
+		client, err := b.ninjaClient(ctx, dir)
+		if err != nil {
+			return nil, err
+		}
+		t.build[0] = client
 	}
 	if project == graph10000 {
 		return t, copyFolder(ctx, source, dir)
@@ -63,6 +67,22 @@ func (b *bench) newFolder(ctx context.Context, tool, project, source, dir string
 		return nil, err
 	}
 	return t, t.configure(ctx, buildFolder)
+}
+
+// ninjaClient makes a link to the thin client by the name ninja, beside the tree.
+func (b *bench) ninjaClient(ctx context.Context, dir string) (string, error) {
+	client, err := b.thinClient(ctx)
+	if err != nil {
+		return "", err
+	}
+	link := filepath.Join(dir+"-program", "ninja")
+	if err := os.MkdirAll(filepath.Dir(link), 0o755); err != nil {
+		return "", err
+	}
+	if err := os.Symlink(client, link); err != nil && !errors.Is(err, os.ErrExist) {
+		return "", err
+	}
+	return link, nil
 }
 
 // copyFolder copies a folder with the times of its files.
@@ -80,14 +100,7 @@ func (t *tree) configure(ctx context.Context, folder string) error {
 		"-DLEVELDB_BUILD_TESTS=OFF", "-DLEVELDB_BUILD_BENCHMARKS=OFF", "-Dprotobuf_BUILD_TESTS=OFF"}
 	switch t.tool {
 	case toolDaemons:
-		link := filepath.Join(t.dir, "program", "ninja")
-		if err := os.MkdirAll(filepath.Dir(link), 0o755); err != nil {
-			return err
-		}
-		if err := os.Symlink(t.exe, link); err != nil && !errors.Is(err, os.ErrExist) {
-			return err
-		}
-		args = append(args, "-DCMAKE_MAKE_PROGRAM="+link)
+		args = append(args, "-DCMAKE_MAKE_PROGRAM="+t.build[0])
 	case toolCcache:
 		args = append(args, "-DCMAKE_C_COMPILER_LAUNCHER=ccache", "-DCMAKE_CXX_COMPILER_LAUNCHER=ccache")
 	}

@@ -23,6 +23,7 @@ const (
 type launchServer struct {
 	shell    *shell
 	listener *net.UnixListener
+	made     os.FileInfo // of the socket
 	running  sync.WaitGroup
 	places   chan struct{}
 	ours     rights // of this process
@@ -41,7 +42,8 @@ func (s *launchServer) listen(d *shell) error {
 		return ipc.Errorf(ipc.CodeUnavailable, "cannot listen at %s: %v", path, err)
 	}
 	s.listener, s.ours = l, ownRights()
-	return nil
+	s.made, err = os.Lstat(path)
+	return err
 }
 
 // listenUnix listens at a path in the folder for sockets.
@@ -120,9 +122,14 @@ func (s *launchServer) one(ctx context.Context, nc *net.UnixConn) {
 	}
 }
 
-// close ends the listening.
+// close ends the listening. It removes the socket, unless that is another daemon's by now.
 func (s *launchServer) close() {
-	if s.listener != nil {
-		s.listener.Close()
+	if s.listener == nil {
+		return
+	}
+	s.listener.Close()
+	path := s.shell.Paths.LaunchSocket()
+	if now, err := os.Lstat(path); err == nil && os.SameFile(now, s.made) {
+		_ = os.Remove(path) // one that stays refuses connections
 	}
 }

@@ -121,7 +121,10 @@ func (d *shell) start(ctx context.Context) error {
 		return err
 	}
 	if err := d.launches.listen(d); err != nil {
-		return err
+		if d.Paths.IsUser() {
+			return err
+		}
+		d.log.Warn("the thin client is not served", "error", err) // it executes the Go program
 	}
 	return d.keeper.publish()
 }

@@ -26,15 +26,22 @@ func (p Paths) Socket() string {
 	return p.socketBase() + ".ipc"
 }
 
-// LaunchSocket is where it listens for the thin client, which computes the same name from
-// the environment (csrc/client/daemon.c).
-func (p Paths) LaunchSocket() string { return p.socketBase() + ".cc" }
+// LaunchSocket is where a set listens for the thin client, which computes the same name
+// (csrc/client/daemon.c): the user set by its home, a build folder by itself.
+func (p Paths) LaunchSocket() string {
+	if p.IsUser() {
+		return p.socketBase() + ".cc"
+	}
+	return socketOf(p.Root) + ".ninja"
+}
 
 // socketBase names the sockets of a home: its own path may be too long for a socket
 // (sockaddr_un), or lie on a file server.
-func (p Paths) socketBase() string {
+func (p Paths) socketBase() string { return socketOf(strings.TrimRight(p.Home, "/")) }
+
+func socketOf(folder string) string {
 	h := fnv.New64a()
-	h.Write([]byte(strings.TrimRight(p.Home, "/")))
+	h.Write([]byte(folder))
 	return filepath.Join(SocketDir(), fmt.Sprintf("replibuild-%016x", h.Sum64()))
 }
 

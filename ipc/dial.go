@@ -122,7 +122,7 @@ func (c *Conn) prove(ep Endpoint) error {
 	}
 	x.server = hello.Nonce
 	if len(hello.Nonce) != nonceSize || !hmac.Equal(x.daemonProof(), hello.Proof) {
-		return errors.New("whoever listens there does not know the daemon's secret")
+		return errors.New("the process that listens there does not know the daemon's secret")
 	}
 	var proved proveReply
 	if err := c.ask("prove", proveRequest{Proof: x.clientProof()}, &proved); err != nil {

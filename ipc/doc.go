@@ -1,5 +1,5 @@
-// Package ipc is the contract between RepliBuild's four daemons and whoever
-// uses them: the messages, the Go interface of each service, a client that
+// Package ipc is the contract between RepliBuild's four daemons and their
+// clients: the messages, the Go interface of each service, a client that
 // implements that interface over a connection, and the server that offers a
 // service on a port.
 //

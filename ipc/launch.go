@@ -5,19 +5,17 @@ import (
 	"time"
 )
 
-// Launcher answers the thin client, which stands before a compiler as ccache does. A look at
-// files serves one request only, and begins after the request has come.
+// Launcher answers the thin client, which stands before a compiler as ccache does, or is called
+// as ninja. A look at files serves one request only, and begins after the request has come.
 type Launcher interface {
 	// Launch looks a command up. It writes nothing but temporary files beside the outputs.
 	Launch(context.Context, LaunchRequest) LaunchAnswer
-	// Launches tells what became of commands, the last ones one by one.
-	Launches(last int) LaunchesReply
 }
 
 // LaunchRequest is a command as the thin client was called.
 type LaunchRequest struct {
 	Dir     string   // the working folder, as getcwd(2) returns it
-	Program string   // the compiler, absolute
+	Program string   // the compiler, absolute; called as ninja, our own Go program
 	Args    []string // the first is the name by which it is called
 	Env     []string
 	Umask   uint32
@@ -30,6 +28,7 @@ const (
 	LaunchHit  = 'h' // Files are to be renamed, Stderr is to be printed, and that is all
 	LaunchMiss = 'm' // the command is to run traced, and to be reported
 	LaunchRun  = 'r' // the command is to run as it is
+	LaunchDone = 'd' // Stdout is to be printed, and that is all
 )
 
 // LaunchAnswer is what the thin client is to do.
@@ -38,6 +37,7 @@ type LaunchAnswer struct {
 	Why    string       // of LaunchRun, and of LaunchMiss: what differs from a known result, "" if there is none
 	Files  []LaunchFile // of LaunchHit, in the order in which they are renamed
 	Stderr []byte       // of LaunchHit
+	Stdout []byte       // of LaunchDone
 	// Starter goes before the path and the arguments of the command, Env (NAME=value) takes
 	// the place of variables of these names. Of LaunchMiss.
 	Starter []string

@@ -24,7 +24,8 @@ import (
 //	daemon:  'w' any number of times, every [launchBeat], while it works; then
 //	         'r', or
 //	         'h', length, count of files, length of what is printed; texts: temporary name
-//	         and path of each file; what is printed, or
+//	         and path of each file; what is printed to standard error, or
+//	         'd', length, 0, length; what is printed to standard output, or
 //	         'm', length, count of starter's arguments, of variables; texts
 //	client:  after 'm', when the command has ended: length, status, milliseconds,
 //	         milliseconds of CPU, peak in KiB, bytes of standard output, whether the rest is
@@ -194,16 +195,22 @@ func encodeAnswer(a LaunchAnswer) []byte {
 			texts.WriteByte(0)
 		}
 	}
-	first, second := len(a.Files), len(a.Stderr)
-	if a.Kind == LaunchMiss {
+	var first, second int
+	switch a.Kind {
+	case LaunchMiss:
 		first, second = len(a.Starter), len(a.Env)
 		text(a.Starter...)
 		text(a.Env...)
+	case LaunchHit:
+		first, second = len(a.Files), len(a.Stderr)
+		for _, f := range a.Files {
+			text(f.Temporary, f.Path)
+		}
+		texts.Write(a.Stderr)
+	case LaunchDone:
+		second = len(a.Stdout)
+		texts.Write(a.Stdout)
 	}
-	for _, f := range a.Files {
-		text(f.Temporary, f.Path)
-	}
-	texts.Write(a.Stderr)
 	out := []byte{a.Kind}
 	for _, n := range []int{texts.Len(), first, second} {
 		out = binary.NativeEndian.AppendUint32(out, uint32(n))

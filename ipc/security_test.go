@@ -46,7 +46,7 @@ func squat(t *testing.T, answer func(*bufio.Reader, net.Conn)) (port int, heard 
 	return l.Addr().(*net.TCPAddr).Port, heard
 }
 
-// TestSquatterLearnsNothing: whoever got the port of a dead daemon is told a random
+// TestSquatterLearnsNothing: a process that got the port of a dead daemon is told a random
 // number and nothing else, whatever it answers.
 func TestSquatterLearnsNothing(t *testing.T) {
 	t.Parallel()

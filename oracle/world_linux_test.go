@@ -199,7 +199,7 @@ func compilers(t *testing.T) []string {
 	return found
 }
 
-// ours reports whether a path belongs to builds, not to whoever edits the project.
+// ours reports whether a path belongs to builds, not to the user who edits the project.
 func ours(path string) bool {
 	return path == "p/build" || path == "p/.replibuild"
 }

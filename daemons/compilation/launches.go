@@ -91,7 +91,7 @@ func (l *launches) add(r ipc.LaunchRecord) {
 	l.log = append(l.log, r)
 }
 
-// Launches implements [ipc.Launcher].
+// Launches tells what became of commands, the last ones one by one.
 func (s *Service) Launches(last int) ipc.LaunchesReply {
 	l := s.launches
 	l.mu.Lock()

@@ -142,7 +142,7 @@ func (m *preambles) frontEnd(ctx context.Context, w *work, job *preambleJob) (fr
 	return front, nil
 }
 
-// run runs a process that nobody waits for; its failure is an error.
+// run runs a process in the background; its failure is an error.
 func (m *preambles) run(ctx context.Context, w *work, args []string) (process.Outcome, error) {
 	return m.runTask(ctx, process.Task{Args: args, Dir: w.root, Env: w.env, Timeout: w.timeout})
 }

@@ -256,8 +256,8 @@ func (w *watches) unwatch(f *folder) {
 	}
 }
 
-// lose notes that a folder is not where it was: whoever was led through it has to be
-// led anew.
+// lose notes that a folder is not where it was: what was watched through it is to be
+// watched anew.
 func (w *watches) lose(f *folder) {
 	w.shed(f)
 	if f.parent != nil {

@@ -12,7 +12,7 @@ import (
 	"github.com/RepliBuild/replibuild/internal/rootid"
 )
 
-// The lock of a build folder is held by whoever builds there. Its holder stamps the
+// The lock of a build folder is held by the process that builds there. Its holder stamps the
 // file's mtime again and again, so that a process that waits can tell a long build
 // from a holder that was stopped in the middle of one.
 const (

@@ -29,7 +29,7 @@ type Config struct {
 	Timeout   time.Duration // of one compile, link or step; 0 = none
 	Jobs      int           // parallel_jobs, for estimates; 0 = one a core
 	AutoBuild bool          // build after changes that make something dirty
-	BuildLock string        // file that whoever builds locks; "" = none
+	BuildLock string        // file that a process locks while it builds; "" = none
 	// Foreign builds a folder that another front end plans: it runs a process, and returns
 	// when that has ended. What is dirty is not known here then. nil: the plan is setup's.
 	Foreign   func(ctx context.Context, build string, req ipc.BuildRequest) error

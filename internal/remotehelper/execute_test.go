@@ -128,7 +128,7 @@ func TestExecuteAfterALoss(t *testing.T) {
 	}
 }
 
-// An execution that nobody waits for any more ends on the server.
+// An execution whose client went away ends on the server.
 func TestExecuteCancelled(t *testing.T) {
 	t.Parallel()
 	ended := make(chan struct{})

@@ -64,7 +64,7 @@ const (
 	OpStore  = "store"  // blobs from files, then the value of a key
 
 	OpExecute = "execute" // a command, and its outputs as OpFetch writes blobs
-	OpCancel  = "cancel"  // ends an OpExecute whose answer nobody waits for any more
+	OpCancel  = "cancel"  // ends an OpExecute whose answer is not needed any more
 )
 
 // Request is one request; ID is chosen by the asking side and not used twice.

@@ -13,9 +13,11 @@ import (
 	"github.com/RepliBuild/replibuild/daemons/setup/ninjabuild"
 )
 
-// isNinja reports whether the program was called by ninja's name, through a link.
+// isNinja reports whether the program was called by ninja's name, through a link. The second
+// name is that of the thin client, or of a link to us where that cannot be built.
 func isNinja(name string) bool {
-	return strings.TrimSuffix(filepath.Base(name), ".exe") == "ninja"
+	name = strings.TrimSuffix(filepath.Base(name), ".exe")
+	return name == "ninja" || name == "replibuild-ninja"
 }
 
 // ninjaCommand has ninja's flags, not ours: they are read there.
@@ -25,8 +27,8 @@ func (a *app) ninjaCommand() *cobra.Command {
 		Short: "Build by build.ninja, as ninja does and with its flags",
 		Long: "Does what ninja does with the same build.ninja, from CMake, Meson or anything else: flags,\n" +
 			"tools, messages, exit codes and logs are ninja's, so a build folder can be left to ninja and\n" +
-			"taken back. `replibuild ninja -h` lists the flags. A link named ninja does the same without\n" +
-			"the word: cmake -G Ninja -DCMAKE_MAKE_PROGRAM=/path/ninja.",
+			"taken back. `replibuild ninja -h` lists the flags. The program replibuild-ninja, and a link to\n" +
+			"it named ninja, does the same and starts faster: cmake -DCMAKE_MAKE_PROGRAM=/path/replibuild-ninja.",
 		Example:            "  replibuild ninja -C build\n  replibuild ninja -t targets all",
 		DisableFlagParsing: true,
 		RunE: func(_ *cobra.Command, args []string) error {

@@ -53,8 +53,7 @@ const maxReloads = 100
 // Main runs ninja and returns its exit code. The end of the context is an interrupt; its
 // cause may be an [Interrupt].
 func Main(ctx context.Context, c Caller) int {
-	m := &program{Caller: c, name: c.Name, out: bufio.NewWriter(c.Stdout), began: time.Now()}
-	m.opts.warn, m.opts.fail = m.warn, m.fail
+	m := newProgram(c)
 	err := m.run(ctx)
 	m.out.Flush()
 	var code exitNow
@@ -67,6 +66,12 @@ func Main(ctx context.Context, c Caller) int {
 	m.tellStop(err)
 	m.fail(err)
 	return exitFailure
+}
+
+func newProgram(c Caller) *program {
+	m := &program{Caller: c, name: c.Name, out: bufio.NewWriter(c.Stdout), began: time.Now()}
+	m.opts.warn, m.opts.fail = m.warn, m.fail
+	return m
 }
 
 func (m *program) run(ctx context.Context) error {

@@ -1,6 +1,7 @@
 package ninjabuild
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"time"
@@ -84,6 +85,20 @@ func (m *program) remember(ctx context.Context) {
 	if memory := m.memory(); memory != nil && !m.warned {
 		memory.Remember(ctx, m.disk.dir, m.memoryKey(), m.disk.looked)
 	}
+}
+
+// NothingToDo returns what [Main] would print of a build that the caller's runner, a [Memory],
+// knows to have nothing to do. ok is false if Main has to look.
+func NothingToDo(ctx context.Context, c Caller) (printed []byte, ok bool) {
+	var stdout, stderr bytes.Buffer
+	c.Stdout, c.Stderr = &stdout, &stderr
+	m := newProgram(c)
+	if m.parse(c.Args) != nil || m.enter() != nil || stderr.Len() > 0 || !m.remembered(ctx) {
+		return nil, false
+	}
+	m.nothingToDo()
+	m.out.Flush()
+	return stdout.Bytes(), true
 }
 
 // nothingToDo says so.

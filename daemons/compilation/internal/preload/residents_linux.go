@@ -90,7 +90,7 @@ func (p *keptResident) take(ctx context.Context, s *Residents, lib Library, exe 
 		p.refusal, p.deaths = nil, 0
 	}
 	if p.now != nil && (p.now.ended() || !p.now.Current()) {
-		p.now = nil // whoever waits for its users closes it
+		p.now = nil // the one that waits for its users closes it
 		p.users.Done()
 	}
 	if p.now == nil {

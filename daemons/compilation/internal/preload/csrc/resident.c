@@ -246,7 +246,7 @@ static int start(const struct request *q, const int fds[DESCRIPTORS], int signal
 		fail(q->id, NO_FORK);
 		return 0;
 	}
-	setpgid(pid, pid); /* whoever of the two comes first */
+	setpgid(pid, pid); /* both do it, and the first one counts */
 	children[slot].id = q->id;
 	children[slot].pid = pid;
 	report((struct report){.id = q->id, .what = STARTED, .pid = pid});

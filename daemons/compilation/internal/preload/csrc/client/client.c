@@ -35,6 +35,16 @@ static int may_be_known(char **args) {
 
 static int is_set(const char *value) { return value && *value && strcmp(value, "0") && strcmp(value, "false"); }
 
+void write_all(int fd, const char *text, uint32_t size) {
+	while (size) {
+		long n = syscall(SYS_write, (long)fd, text, (long)size);
+		if (n < 0 && errno != EINTR)
+			return;
+		if (n > 0)
+			text += n, size -= (uint32_t)n;
+	}
+}
+
 static char *next(char *text) { return text + strlen(text) + 1; }
 
 /* finish_hit gives the finished files their names. It returns 0 if one cannot be had, and
@@ -48,12 +58,8 @@ static int finish_hit(struct answer *a) {
 		if (!fine)
 			syscall(SYS_unlinkat, (long)AT_FDCWD, t, 0L);
 	}
-	for (uint32_t done = 0; fine && done < a->second;) {
-		long n = syscall(SYS_write, 2L, t + done, (long)(a->second - done));
-		if (n < 0 && errno != EINTR)
-			break;
-		done += n > 0 ? (uint32_t)n : 0;
-	}
+	if (fine)
+		write_all(2, t, a->second);
 	return fine;
 }
 
@@ -100,6 +106,10 @@ __attribute__((used)) _Noreturn void program_start(char **stack) {
 	if (syscall(SYS_getcwd, folder, sizeof folder) < 0)
 		folder[0] = 0;
 	c.folder = folder;
+	if (count > 0 && is_ninja(base_name(args[0]))) {
+		c.args = args;
+		ninja(&c);
+	}
 	int masks = count > 0 && !is_own_name(args[0]);
 	if (!masks && count > 0)
 		args++;

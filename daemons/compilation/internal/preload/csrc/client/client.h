@@ -3,6 +3,9 @@
  * files. If not, it runs the compiler as its own child, traced, and reports it. Whatever
  * goes wrong with the daemon, it executes the compiler as it is.
  *
+ * Called as ninja, it asks the daemon that watches the build folder whether there is nothing to
+ * do, and prints that. For all else it executes our Go program.
+ *
  * It is a static program without a C library (../observer/kernel.h), because starting is most
  * of what it does. The frames are described in ipc/launchwire.go. */
 #ifndef REPLIBUILD_CLIENT_H
@@ -25,7 +28,7 @@ struct command {
 
 /* answer is what the daemon said. */
 struct answer {
-	char kind; /* 0: nothing, 'r', 'h' or 'm' */
+	char kind; /* 0: nothing, 'r', 'h', 'd' or 'm' */
 	uint32_t first, second;
 	char *texts;
 	uint32_t size;
@@ -53,12 +56,16 @@ const char *find_compiler(const char *name, int has_path, char **env, const char
 int find_own(struct command *c);
 
 int connect_daemon(struct command *c);   /* a socket, or -1 */
+int connect_folder(const char *folder);  /* a socket to the daemon of a build folder, or -1 */
 int serve_once(struct command *c, int *server); /* a socket to a service of this command alone, or -1 */
 void ask_daemon(int fd, const struct command *c, struct answer *a);
 int report_end(int fd, const struct ended *e);
 
 int run_child(const struct command *c, const struct answer *a, struct ended *e);
 _Noreturn void execute(const struct command *c);
+void write_all(int fd, const char *text, uint32_t size);
+int is_ninja(const char *name);
+_Noreturn void ninja(struct command *c);
 _Noreturn void end_as(int status);
 
 #endif

@@ -23,6 +23,21 @@ static int socket_folder(char *to, unsigned uid) {
 	return 0;
 }
 
+static uint64_t fnv1a(uint64_t sum, const char *text, size_t n) {
+	while (n--)
+		sum = (sum ^ (unsigned char)*text++) * 0x100000001b3u;
+	return sum;
+}
+
+static const uint64_t fnv_start = 0xcbf29ce484222325u;
+
+/* name_of writes the name of a socket behind its folder. */
+static void name_of(char *to, uint64_t sum, const char *ending) {
+	strcat(to, "/replibuild-");
+	put_hex(to + strlen(to), sum);
+	strcat(to, ending);
+}
+
 /* socket_name writes where the daemon of this environment's home listens. */
 static int socket_name(char *to, char **env, unsigned uid) {
 	const char *home = variable(env, "REPLIBUILD_HOME"), *below = "";
@@ -32,17 +47,10 @@ static int socket_name(char *to, char **env, unsigned uid) {
 	}
 	if (!home || *home != '/' || !socket_folder(to, uid))
 		return 0;
-	uint64_t sum = 0xcbf29ce484222325u; /* FNV-1a */
 	size_t n = strlen(home);
 	while (n && home[n - 1] == '/')
 		n--;
-	for (size_t i = 0; i < n; i++)
-		sum = (sum ^ (unsigned char)home[i]) * 0x100000001b3u;
-	for (; *below; below++)
-		sum = (sum ^ (unsigned char)*below) * 0x100000001b3u;
-	strcat(to, "/replibuild-");
-	put_hex(to + strlen(to), sum);
-	strcat(to, ".cc");
+	name_of(to, fnv1a(fnv1a(fnv_start, home, n), below, strlen(below)), ".cc");
 	return 1;
 }
 
@@ -87,6 +95,15 @@ int connect_daemon(struct command *c) {
 		;
 	if (pid <= 0 || status || !socket_name(at.sun_path, c->env, uid))
 		return -1;
+	return try_connect(&at, uid);
+}
+
+int connect_folder(const char *folder) {
+	struct sockaddr_un at = {.sun_family = 1};
+	unsigned uid = (unsigned)syscall(SYS_geteuid);
+	if (!socket_folder(at.sun_path, uid))
+		return -1;
+	name_of(at.sun_path, fnv1a(fnv_start, folder, strlen(folder)), ".ninja");
 	return try_connect(&at, uid);
 }
 
@@ -186,7 +203,7 @@ void ask_daemon(int fd, const struct command *c, struct answer *a) {
 	if (!send_request(fd, c))
 		return;
 	char kind = receive_word(fd, PATIENCE);
-	if (kind != 'h' && kind != 'm')
+	if (kind != 'h' && kind != 'd' && kind != 'm')
 		return;
 	if (!receive_all(fd, (char *)head, sizeof head, PATIENCE) || head[0] > MAX_FRAME)
 		return;
