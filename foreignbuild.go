@@ -13,6 +13,7 @@ import (
 
 	"github.com/RepliBuild/replibuild/daemons"
 	"github.com/RepliBuild/replibuild/daemons/setup/buildsystem"
+	"github.com/RepliBuild/replibuild/daemons/setup/ninjabuild"
 	"github.com/RepliBuild/replibuild/internal/caller"
 	"github.com/RepliBuild/replibuild/ipc"
 )
@@ -31,6 +32,24 @@ func (p *Project) SourceDir() string {
 		return p.describedIn()
 	}
 	return ""
+}
+
+// units is the plan to explain a build folder by, nil for a project of our own. The plan's sharing
+// has the folder of the sources, which the project's own files lie in.
+func (p *Project) units() func() (*ipc.Plan, error) {
+	if !p.BuildFolder() {
+		return nil
+	}
+	return func() (*ipc.Plan, error) {
+		plan, err := ninjabuild.Units(p.Root())
+		if err != nil {
+			return nil, ipc.Errorf(ipc.CodeConfig, "read build.ninja in %s: %v", p.Root(), err)
+		}
+		if source := p.SourceDir(); source != "" {
+			plan.Sharing.Roots = []string{source}
+		}
+		return plan, nil
+	}
 }
 
 // foreign is how the orchestrator builds a build folder, nil for a project of our own.

@@ -152,23 +152,13 @@ func (r *NinjaReport) phase(name string, start time.Time) {
 }
 
 // file is a path of the manifest relative to the build folder, or absolute outside of it.
-func (r *NinjaReport) file(path string) string { return folderFile(r.root, path) }
-
-func folderFile(root, path string) string {
-	if !filepath.IsAbs(path) {
-		path = filepath.Join(root, path)
-	}
-	if rel, err := filepath.Rel(root, path); err == nil && filepath.IsLocal(rel) {
-		return filepath.ToSlash(rel)
-	}
-	return filepath.ToSlash(path)
-}
+func (r *NinjaReport) file(path string) string { return ninjabuild.FileName(r.root, path) }
 
 // edgeID is the ID of an edge in events and in the history.
 func edgeID(root string, e ninjabuild.Edge) string {
 	switch e.Kind {
 	case ipc.ActionCompile:
-		return e.Target + ":" + folderFile(root, e.Source)
+		return e.Target + ":" + ninjabuild.FileName(root, e.Source)
 	case ipc.ActionLink:
 		return ipc.LinkID(e.Target)
 	}

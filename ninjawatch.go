@@ -68,7 +68,7 @@ func (w *ninjaWatch) follow(ctx context.Context, began time.Time) error {
 	}
 	t := ipc.Track{Nodes: []ipc.NodeRecord{{ID: "sources"}}}
 	for i, file := range files {
-		t.Files = append(t.Files, ipc.FileSig{Path: folderFile(w.system.Root, file), Sig: ipc.StatSignature(file)})
+		t.Files = append(t.Files, ipc.FileSig{Path: ninjabuild.FileName(w.system.Root, file), Sig: ipc.StatSignature(file)})
 		t.Nodes[0].Inputs = append(t.Nodes[0].Inputs, uint32(i))
 		if _, known := slices.BinarySearch(w.files, file); known {
 			continue

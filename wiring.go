@@ -131,6 +131,7 @@ func (w *wiring) setup() *setup.Service {
 		StateDir:   w.project.paths.StateDir(),
 		DigestFile: filepath.Join(w.project.paths.Home, "programs"),
 		ModulePath: []string{filepath.Join(w.project.paths.Home, "modules")},
+		Units:      w.project.units(),
 		Log:        w.log,
 	})
 }

@@ -22,6 +22,9 @@ type Setup interface {
 type PlanRequest struct {
 	Env   []string `json:"env,omitempty"`
 	Known string   `json:"known,omitempty"` // the ID of a plan the caller holds
+	// Explain asks for a plan that is not built: of a folder with a build.ninja it has the
+	// compiles alone.
+	Explain bool `json:"explain,omitempty"`
 }
 
 // PlanReply is the plan, or Unchanged if it is the one that the caller holds.

@@ -34,7 +34,7 @@ func (s *Service) Explain(ctx context.Context, req ipc.ExplainRequest) (ipc.Expl
 			return s.explainTarget(ctx, reply, plan, t), nil
 		}
 	}
-	if plan == nil && s.wasLinked(req.Subject) { // built by another front end
+	if (plan == nil || len(plan.Targets) == 0) && s.wasLinked(req.Subject) { // built by another front end
 		reply.Kind = kindTarget
 		reply.Records = s.history.facts(linkOf(req.Subject), maxFacts)
 		return reply, nil
@@ -56,7 +56,7 @@ func (s *Service) planToExplain(ctx context.Context) *ipc.Plan {
 	if err != nil {
 		return nil
 	}
-	req := ipc.PlanRequest{}
+	req := ipc.PlanRequest{Explain: true}
 	if last := s.last.Load(); last != nil {
 		req.Env = last.Env
 	}
@@ -149,7 +149,8 @@ func (s *Service) explainHeader(ctx context.Context, reply ipc.ExplainReply, p *
 	if d, err := s.discovery.current(); err == nil {
 		found, err := d.Dependents(ctx, ipc.DependentsRequest{Path: reply.Subject})
 		if err == nil {
-			reply.Dependents = slices.Concat(found.Nodes, found.Missed)
+			isNeither := func(id string) bool { return isNoAction(id) && id != planNode }
+			reply.Dependents = slices.DeleteFunc(slices.Concat(found.Nodes, found.Missed), isNeither)
 		}
 	}
 	if len(reply.Records) == 0 && len(reply.Dependents) == 0 {

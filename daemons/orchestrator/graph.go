@@ -27,19 +27,43 @@ func (s *Service) Graph(ctx context.Context, req ipc.GraphRequest) (ipc.GraphRep
 	if err != nil {
 		return reply, err
 	}
-	isPlan := func(id string) bool { return id == planNode }
-	reply.Readers, reply.Missed = slices.DeleteFunc(found.Nodes, isPlan), slices.DeleteFunc(found.Missed, isPlan)
-	slices.Sort(reply.Readers) // discovery's order is that of the records, which builds change
-	u := plan.Unit(firstOf(unitsOf(plan, reply.Subject), reply.Readers, plan))
+	nodes := slices.DeleteFunc(found.Nodes, isNoAction)
+	slices.Sort(nodes)
+	u := plan.Unit(firstOf(unitsOf(plan, reply.Subject), nodes, plan))
 	if u == nil {
 		return reply, unknownSubject(plan, reply.Subject)
 	}
-	reply.Unit = u.ID
+	reply.Unit, reply.Readers, reply.Missed = nodeName(plan, u.ID), nodeNames(plan, nodes), nodeNames(plan, slices.DeleteFunc(found.Missed, isNoAction))
 	read, err := discovery.Dependents(ctx, ipc.DependentsRequest{Path: u.ID})
 	if err != nil {
 		return reply, err
 	}
 	return s.fillGraph(ctx, reply, plan, u, read.Inputs)
+}
+
+// isNoAction reports the nodes of discovery that stand for no action, such as the plan.
+func isNoAction(id string) bool { return !strings.Contains(id, ":") }
+
+// nodeName is the name of a node for people and in the history. Units of another front end have
+// an ID there that names their target and source.
+func nodeName(p *ipc.Plan, id string) string {
+	if p != nil && len(p.Targets) == 0 {
+		if u := p.Unit(id); u != nil {
+			return u.Target + ":" + u.Source
+		}
+	}
+	return id
+}
+
+// nodeNames are the names in order: that of discovery is the order of the records, which builds
+// change.
+func nodeNames(p *ipc.Plan, ids []string) []string {
+	names := make([]string, len(ids))
+	for i, id := range ids {
+		names[i] = nodeName(p, id)
+	}
+	slices.Sort(names)
+	return names
 }
 
 // firstOf is the unit that shows a file: one of its own, else the first that reads it.
@@ -79,9 +103,8 @@ func (s *Service) fillGraph(ctx context.Context, reply ipc.GraphReply, p *ipc.Pl
 // compilation does not answer, only the names are filled in.
 func (s *Service) inputCosts(ctx context.Context, p *ipc.Plan, paths []string) []ipc.InputCost {
 	req := ipc.InputsRequest{Seconds: map[string]float64{}, Paths: paths}
-	costs := s.history.costs.snapshot()
-	for u := range p.Units() {
-		req.Seconds[u.ID] = costs[u.ID].Seconds
+	for id, cost := range s.history.unitCosts(p) {
+		req.Seconds[id] = cost.Seconds
 	}
 	c, err := s.compilation.current()
 	if err == nil {
@@ -107,20 +130,20 @@ func (s *Service) slow(ctx context.Context, limit int) *ipc.Slow {
 	if p == nil {
 		return out
 	}
-	costs, sources := s.history.costs.snapshot(), map[string]bool{}
+	costs, sources := s.history.unitCosts(p), map[string]bool{}
 	for u := range p.Units() {
 		sources[u.Source] = true
 		if c, known := costs[u.ID]; known {
 			out.Seconds += c.Seconds
-			out.Units = append(out.Units, ipc.SlowUnit{ID: u.ID, Seconds: c.Seconds, Peak: c.Peak})
+			out.Units = append(out.Units, ipc.SlowUnit{ID: nodeName(p, u.ID), Seconds: c.Seconds, Peak: c.Peak})
 		}
 	}
 	slices.SortStableFunc(out.Units, func(a, b ipc.SlowUnit) int { return cmp.Compare(b.Seconds, a.Seconds) })
 	out.Units = out.Units[:min(limit, len(out.Units))]
 	inputs := s.inputCosts(ctx, p, nil)
-	asked := namesAsked(p.Root, inputs)
+	asked := namesAsked(p, inputs)
 	for _, h := range inputs {
-		if len(out.Headers) < limit && h.Units > 0 && includes.IsHeader(h.Path) && !sources[h.Path] && asked.leadTo(h.Path) {
+		if len(out.Headers) < limit && h.Units > 0 && includes.IsHeader(h.Path) && !sources[h.Path] && (isOwn(p, h.Path) || asked.leadTo(h.Path)) {
 			out.Headers = append(out.Headers, h)
 		}
 	}
@@ -132,13 +155,13 @@ type asked map[string][]string
 
 // namesAsked collects them. Of headers outside the project, only those that the project
 // itself includes are listed: what they include in turn is not the project's choice.
-func namesAsked(root string, inputs []ipc.InputCost) asked {
+func namesAsked(p *ipc.Plan, inputs []ipc.InputCost) asked {
 	names, texts := asked{}, includes.NewTexts()
 	for _, in := range inputs {
-		if path.IsAbs(in.Path) || !includes.IsHeader(in.Path) {
+		if !isOwn(p, in.Path) || !includes.IsHeader(in.Path) {
 			continue
 		}
-		for _, d := range texts.Of(root, in.Path).Directives {
+		for _, d := range texts.Of(p.Root, in.Path).Directives {
 			if base := path.Base(d.Name); !slices.Contains(names[base], d.Name) {
 				names[base] = append(names[base], d.Name)
 			}
@@ -148,7 +171,11 @@ func namesAsked(root string, inputs []ipc.InputCost) asked {
 }
 
 func (a asked) leadTo(header string) bool {
-	return !path.IsAbs(header) || slices.ContainsFunc(a[path.Base(header)], func(name string) bool {
-		return strings.HasSuffix(header, "/"+name)
-	})
+	return slices.ContainsFunc(a[path.Base(header)], func(name string) bool { return strings.HasSuffix(header, "/"+name) })
+}
+
+// isOwn reports whether a file belongs to the project: it lies in its root, or in the folder of
+// the sources that a build folder is made from.
+func isOwn(p *ipc.Plan, file string) bool {
+	return !path.IsAbs(file) || slices.ContainsFunc(p.Sharing.Roots, func(root string) bool { return strings.HasPrefix(file, root+"/") })
 }

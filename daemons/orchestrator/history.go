@@ -245,6 +245,45 @@ func (h *history) facts(fits func(ipc.UnitRecord) bool, limit int) []ipc.Explain
 	return found
 }
 
+// unitCosts returns what the units of a plan cost when a process last made them, by ID. What
+// another front end has built is only in the records of builds, under its names.
+func (h *history) unitCosts(p *ipc.Plan) map[string]unitCost {
+	known, byName := h.costs.snapshot(), map[string]unitCost{}
+	if len(p.Targets) == 0 {
+		byName = h.recordedCosts()
+	}
+	found := map[string]unitCost{}
+	for u := range p.Units() {
+		cost, is := known[u.ID]
+		if !is {
+			cost, is = byName[nodeName(p, u.ID)]
+		}
+		if is {
+			found[u.ID] = cost
+		}
+	}
+	return found
+}
+
+// recordedCosts are what all nodes cost by the records of builds. One from a cache costs what
+// that saved.
+func (h *history) recordedCosts() map[string]unitCost {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	found := map[string]unitCost{}
+	for _, r := range h.records {
+		for _, u := range r.Units {
+			switch {
+			case u.Status == ipc.StatusCompiled:
+				found[u.ID] = unitCost{Seconds: u.Seconds, Peak: u.Peak}
+			case u.Status == ipc.StatusCached && u.Saved > 0:
+				found[u.ID] = unitCost{Seconds: u.Saved, Peak: max(u.Peak, found[u.ID].Peak)}
+			}
+		}
+	}
+	return found
+}
+
 // last returns what became of every node when it was last made, sorted by ID. Of a
 // node whose builds are forgotten only the cost is left.
 func (h *history) last() []ipc.ExplainFact {

@@ -2,7 +2,6 @@ package orchestrator
 
 import (
 	"context"
-	"path"
 	"slices"
 
 	"github.com/RepliBuild/replibuild/daemons/orchestrator/internal/includes"
@@ -51,12 +50,12 @@ func (s *Service) unitChains(ctx context.Context, p *ipc.Plan, ids, mattered []s
 		_, parent := includesOf(texts, p, u, read).Reach(u.Source)
 		told := map[string]bool{u.Source: true}
 		for _, file := range slices.Concat(mattered, read) {
-			if told[file] || len(chains) >= maxChains || path.IsAbs(file) && !slices.Contains(mattered, file) {
+			if told[file] || len(chains) >= maxChains || !isOwn(p, file) && !slices.Contains(mattered, file) {
 				continue
 			}
 			told[file] = true
 			if files := includes.Chain(parent, file); files != nil {
-				chains = append(chains, ipc.Chain{Unit: id, Files: files})
+				chains = append(chains, ipc.Chain{Unit: nodeName(p, id), Files: files})
 			}
 		}
 	}
@@ -77,7 +76,7 @@ func (s *Service) headerChains(ctx context.Context, p *ipc.Plan, nodes []string,
 		}
 		_, parent := includesOf(texts, p, u, s.inputsOf(ctx, id)).Reach(u.Source)
 		if files := includes.Chain(parent, file); files != nil {
-			chains = append(chains, ipc.Chain{Unit: id, Files: files})
+			chains = append(chains, ipc.Chain{Unit: nodeName(p, id), Files: files})
 		}
 	}
 	return chains

@@ -20,7 +20,10 @@ type Config struct {
 	StateDir   string   // where plans are remembered over restarts; "" = in memory only
 	DigestFile string   // where all sets of a user keep the hashes of compilers; "" = nowhere
 	ModulePath []string // folders with module descriptions, searched after .replibuild/modules
-	Log        *slog.Logger
+	// Units is the plan to explain a build folder by, see [ipc.PlanRequest]; nil for a project
+	// with targets of its own.
+	Units func() (*ipc.Plan, error)
+	Log   *slog.Logger
 }
 
 // Service implements [ipc.Setup] for one project. Its methods may be called by
@@ -125,6 +128,10 @@ func (s *Service) Plan(ctx context.Context, req ipc.PlanRequest) (ipc.PlanReply,
 		return ipc.PlanReply{}, err
 	}
 	defer s.end()
+	if req.Explain && s.cfg.Units != nil {
+		plan, err := s.cfg.Units()
+		return ipc.PlanReply{Plan: plan}, err
+	}
 	env := s.environment(req.Env)
 	plan, err := s.plan(ctx, env)
 	if err != nil {

@@ -40,8 +40,8 @@ func completion(suggest completer) cobra.CompletionFunc {
 
 // plan is the project's plan, nil if it cannot be had.
 func (a *app) plan(ctx context.Context) *ipc.Plan {
-	p, err := a.openOwn()
-	if err != nil {
+	p, b, err := a.place()
+	if err != nil || b != nil {
 		return nil
 	}
 	plan, err := p.Plan(ctx)

@@ -3,7 +3,6 @@ package cli
 import (
 	"cmp"
 	"os"
-	"path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -40,7 +39,7 @@ func (a *app) explainCommand() *cobra.Command {
 					ipc.ExplainReply
 				}{ipc.Schema, reply})
 			}
-			explanation{a, reply, p.BuildFolder()}.print()
+			explanation{a, reply, p.BuildFolder(), p.SourceDir()}.print()
 			return nil
 		},
 	})
@@ -68,7 +67,8 @@ func subjectOf(root, arg string) string {
 type explanation struct {
 	app *app
 	ipc.ExplainReply
-	buildFolder bool // the set has no plan, so what has changed since is not known
+	buildFolder bool   // ninja decides what is up to date, so what has changed since is not known
+	source      string // the folder of the sources, "" if they lie in the root
 }
 
 func (x explanation) say(format string, args ...any) {
@@ -173,7 +173,7 @@ func isDigest(s string) bool {
 func (x explanation) way(f ipc.ExplainFact) {
 	for _, c := range x.Chains {
 		if c.Unit == f.ID && c.Files[len(c.Files)-1] == f.Reason.Path && len(c.Files) > 2 {
-			x.say("    %s", strings.Join(c.Files, " → "))
+			x.say("    %s", x.chain(c.Files))
 			return
 		}
 	}
@@ -228,7 +228,12 @@ func (x explanation) inputs() {
 	if len(x.Inputs) == 0 {
 		return
 	}
-	ours := slices.DeleteFunc(slices.Clone(x.Inputs), path.IsAbs)
+	var ours []string
+	for _, file := range x.Inputs {
+		if name, is := ownName(x.source, file); is {
+			ours = append(ours, name)
+		}
+	}
 	x.say("  depends on %s of the project and %d outside", words.Plural(len(ours), "file"), len(x.Inputs)-len(ours))
 	lines := x.inputLines(ours)
 	for _, l := range lines[:min(len(lines), maxLines)] {
@@ -242,8 +247,8 @@ func (x explanation) inputLines(ours []string) (lines []string) {
 		return ours
 	}
 	for _, c := range x.Chains {
-		if !path.IsAbs(c.Files[len(c.Files)-1]) {
-			lines = append(lines, strings.Join(c.Files, " → "))
+		if _, ours := ownName(x.source, c.Files[len(c.Files)-1]); ours {
+			lines = append(lines, x.chain(c.Files))
 		}
 	}
 	slices.Sort(lines)
@@ -267,10 +272,10 @@ func (x explanation) dependents() {
 	x.say("  read by %s", readers(x.Dependents))
 	ways := map[string]string{}
 	for _, c := range x.Chains {
-		ways[c.Unit] = strings.Join(c.Files, " → ")
+		ways[c.Unit] = x.chain(c.Files)
 	}
 	for _, id := range x.Dependents[:min(len(x.Dependents), maxLines)] {
-		x.say("    %s", cmp.Or(ways[id], words.Node(id)))
+		x.say("    %s", cmp.Or(ways[id], x.chain([]string{words.Node(id)})))
 	}
 	x.more(len(x.Dependents))
 }
@@ -303,6 +308,15 @@ func readers(ids []string) string {
 		parts = append(parts, words.Node("plan"))
 	}
 	return strings.Join(parts, ", ")
+}
+
+// chain is files that include each other, as they are named beneath the sources.
+func (x explanation) chain(files []string) string {
+	names := make([]string, len(files))
+	for i, file := range files {
+		names[i], _ = ownName(x.source, file)
+	}
+	return strings.Join(names, " → ")
 }
 
 func (x explanation) more(n int) {

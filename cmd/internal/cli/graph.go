@@ -2,6 +2,7 @@ package cli
 
 import (
 	"fmt"
+	"path"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -22,11 +23,11 @@ func (a *app) graphCommand() *cobra.Command {
 		Args:              oneArgument("FILE"),
 		ValidArgsFunction: completion(a.completeFile),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			p, err := a.openOwn()
+			p, err := a.open()
 			if err != nil {
 				return err
 			}
-			reply, err := p.Graph(cmd.Context(), subjectOf(p.Root(), args[0]))
+			reply, err := p.Graph(cmd.Context(), p.Subject(subjectOf(p.Root(), args[0])))
 			if err != nil {
 				return err
 			}
@@ -39,7 +40,7 @@ func (a *app) graphCommand() *cobra.Command {
 			case dot:
 				a.printDot(reply)
 			default:
-				(&graphTree{app: a, reply: reply, all: all, seen: map[int]bool{}}).print()
+				(&graphTree{app: a, reply: reply, all: all, source: p.SourceDir(), seen: map[int]bool{}}).print()
 			}
 			return nil
 		},
@@ -52,16 +53,18 @@ func (a *app) graphCommand() *cobra.Command {
 // graphTree prints the tree of includes. A file that was shown is not shown again with
 // all that is below it.
 type graphTree struct {
-	app   *app
-	reply ipc.GraphReply
-	all   bool
-	seen  map[int]bool
+	app    *app
+	reply  ipc.GraphReply
+	all    bool
+	source string // the folder of the sources, "" if they lie in the root
+	seen   map[int]bool
 }
 
 func (g *graphTree) print() {
 	g.app.printf("%8s %6s %8s\n", "seconds", "units", "size")
 	g.node(0, "", "")
-	g.app.printf("as %s sees it; %s in all", words.Node(g.reply.Unit), words.Plural(len(g.reply.Files), "file"))
+	unit, _ := ownName(g.source, words.Node(g.reply.Unit))
+	g.app.printf("as %s sees it; %s in all", unit, words.Plural(len(g.reply.Files), "file"))
 	if n := g.reply.Unplaced; n > 0 {
 		g.app.printf(", and %d that no include names", n)
 	}
@@ -72,7 +75,8 @@ func (g *graphTree) print() {
 func (g *graphTree) node(i int, lead, below string) {
 	f := g.reply.Files[i]
 	again := g.seen[i] && len(f.Includes) > 0
-	outside := !g.all && strings.HasPrefix(f.Path, "/") && i != 0
+	name, ours := ownName(g.source, f.Path)
+	outside := !g.all && !ours && i != 0
 	note := ""
 	switch {
 	case again:
@@ -80,7 +84,7 @@ func (g *graphTree) node(i int, lead, below string) {
 	case outside && len(f.Includes) > 0:
 		note = fmt.Sprintf(" (includes %d)", len(f.Includes))
 	}
-	g.app.printf("%8s %6d %8s  %s%s%s\n", seconds(f.Seconds), f.Units, bytesText(f.Bytes), lead, f.Path, note)
+	g.app.printf("%8s %6d %8s  %s%s%s\n", seconds(f.Seconds), f.Units, bytesText(f.Bytes), lead, name, note)
 	g.seen[i] = true
 	if again || outside {
 		return
@@ -94,6 +98,15 @@ func (g *graphTree) node(i int, lead, below string) {
 	}
 }
 
+// ownName is the name of a file beneath the folder of the sources, "" if they lie in the root.
+// It reports whether the file lies in either.
+func ownName(source, file string) (string, bool) {
+	if rest, is := strings.CutPrefix(file, source+"/"); is && source != "" {
+		return rest, true
+	}
+	return file, !path.IsAbs(file)
+}
+
 func (g *graphTree) readers() {
 	for _, list := range []struct {
 		what string
@@ -104,7 +117,8 @@ func (g *graphTree) readers() {
 		}
 		g.app.printf("→ %s is %s %s\n", g.reply.Subject, list.what, readers(list.ids))
 		for _, id := range list.ids[:min(len(list.ids), maxLines)] {
-			g.app.printf("  %s\n", words.Node(id))
+			name, _ := ownName(g.source, words.Node(id))
+			g.app.printf("  %s\n", name)
 		}
 	}
 }

@@ -41,7 +41,7 @@ func (a *app) historyCommand() *cobra.Command {
 			}
 			switch {
 			case slow && !a.json:
-				a.printSlow(reply.Slow)
+				a.printSlow(reply.Slow, p.SourceDir())
 				return nil
 			case len(args) == 0 && !a.json:
 				a.printTrend(reply.Builds)

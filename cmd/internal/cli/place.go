@@ -2,7 +2,6 @@ package cli
 
 import (
 	"github.com/RepliBuild/replibuild"
-	"github.com/RepliBuild/replibuild/ipc"
 )
 
 // find finds the project that the command works on.
@@ -43,17 +42,4 @@ func (a *app) open() (*replibuild.Project, error) {
 		return p, nil
 	}
 	return nil, err
-}
-
-// openOwn finds the project for a command that needs a plan of our own.
-func (a *app) openOwn() (*replibuild.Project, error) {
-	p, b, err := a.place()
-	switch {
-	case err != nil:
-		return nil, err
-	case b != nil:
-		return nil, ipc.Errorf(ipc.CodeBadRequest, "%s builds this project, in %s, and the command is for projects with targets of their own", b.System, b.BuildDir).
-			WithHint("compile, watch, run, clean, explain, history, status, stop, logs, cache and tui know such projects")
-	}
-	return p, nil
 }

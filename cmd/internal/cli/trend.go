@@ -61,7 +61,7 @@ func mean(values []float64) (sum float64) {
 }
 
 // printSlow prints where the time of a whole build goes.
-func (a *app) printSlow(s *ipc.Slow) {
+func (a *app) printSlow(s *ipc.Slow, source string) {
 	if s == nil || len(s.Units) == 0 {
 		fmt.Fprintln(a.Stdout, "No unit has been compiled yet: run `replibuild compile`")
 		return
@@ -69,12 +69,23 @@ func (a *app) printSlow(s *ipc.Slow) {
 	a.printf("All units together: %s of compiling\n", seconds(s.Seconds))
 	fmt.Fprintln(a.Stdout, "Slowest units:")
 	for _, u := range s.Units {
-		a.printf("  %8s %4.0f%% %9s  %s\n", seconds(u.Seconds), share(u.Seconds, s.Seconds), megabytes(u.Peak), u.ID)
+		a.printf("  %8s %4.0f%% %9s  %s\n", seconds(u.Seconds), share(u.Seconds, s.Seconds), megabytes(u.Peak), ownUnit(source, u.ID))
 	}
 	fmt.Fprintln(a.Stdout, "Headers, by the compile time of the units that include them:")
 	for _, h := range s.Headers {
-		a.printf("  %8s %4.0f%% %9s  %s\n", seconds(h.Seconds), share(h.Seconds, s.Seconds), words.Plural(h.Units, "unit"), h.Path)
+		name, _ := ownName(source, h.Path)
+		a.printf("  %8s %4.0f%% %9s  %s\n", seconds(h.Seconds), share(h.Seconds, s.Seconds), words.Plural(h.Units, "unit"), name)
 	}
+}
+
+// ownUnit is the ID of a unit, TARGET:SOURCE, with the source as it is named beneath the sources.
+func ownUnit(source, id string) string {
+	target, file, found := strings.Cut(id, ":")
+	if !found {
+		return id
+	}
+	name, _ := ownName(source, file)
+	return target + ":" + name
 }
 
 func share(part, whole float64) float64 {

@@ -275,8 +275,15 @@ func (b *builder) writeLog(entries []buildlog.Entry) error {
 
 // command is what a runner is told of an edge.
 func (b *builder) command(e *ninja.Edge) Command {
+	c := commandOf(e)
+	c.Dir, c.Env = b.disk.dir, b.env
+	return c
+}
+
+// commandOf is the command of an edge, without folder and environment.
+func commandOf(e *ninja.Edge) Command {
 	c := Command{
-		Line: e.Command(), Dir: b.disk.dir, Env: b.env, Description: e.Binding("description"),
+		Line: e.Command(), Description: e.Binding("description"),
 		Depfile: e.Depfile(), Deps: e.Binding("deps"), Rspfile: e.Rspfile(), Pool: e.Pool.Name,
 		Console: e.UsesConsole(), Restat: e.Is("restat"), Generator: e.Is("generator"),
 	}

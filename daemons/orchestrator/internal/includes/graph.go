@@ -67,6 +67,9 @@ func (g *Graph) readArgs(args []string) {
 // tidy spells a path as discovery does.
 func (g *Graph) tidy(p string) string {
 	p = path.Clean(filepath.ToSlash(p))
+	if strings.HasPrefix(p, "../") {
+		p = path.Join(g.root, p)
+	}
 	if rest, ok := strings.CutPrefix(p, g.root+"/"); ok {
 		return rest
 	}

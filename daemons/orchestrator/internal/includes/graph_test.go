@@ -80,3 +80,24 @@ func TestShortestChain(t *testing.T) {
 		})
 	}
 }
+
+// A build folder names what lies above it by "..", and discovery by its whole path.
+func TestAboveTheRoot(t *testing.T) {
+	t.Parallel()
+	above := t.TempDir()
+	root, header := filepath.Join(above, "build"), filepath.Join(above, "inc", "x.h")
+	source := filepath.Join(above, "main.cpp")
+	for file, text := range map[string]string{source: "#include <x.h>", header: ""} {
+		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	decoy := filepath.Join(above, "other", "x.h")
+	g := New(NewTexts(), root, source, []string{"-I../inc"}, []string{decoy, header, source})
+	if got := g.Of(source); !slices.Equal(got, []string{header}) {
+		t.Errorf("%q, not %q", got, header)
+	}
+}
