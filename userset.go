@@ -41,11 +41,11 @@ func OpenUser(o Options) (*Project, error) {
 func (p *Project) Launches(ctx context.Context) *ipc.LaunchesReply {
 	client := ipc.NewCompilationClient(p.dialer(ipc.NameCompilation))
 	defer client.Close()
-	var stats struct{ Launches *ipc.LaunchesReply }
-	if client.Stats(ctx, &stats) != nil {
+	reply, err := client.Launches(ctx, ipc.LaunchesRequest{})
+	if err != nil || !reply.Any() {
 		return nil
 	}
-	return stats.Launches
+	return &reply
 }
 
 // WhyNotLaunched says why a command is never looked up, whatever it reads; "" if it is. The

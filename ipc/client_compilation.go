@@ -80,3 +80,8 @@ func (c *CompilationClient) Inputs(ctx context.Context, req InputsRequest) (Inpu
 func (c *CompilationClient) Doubts(ctx context.Context, req DoubtsRequest) (DoubtsReply, error) {
 	return call[DoubtsReply](ctx, c.Client, "doubts", req)
 }
+
+// Launches implements [Compilation].
+func (c *CompilationClient) Launches(ctx context.Context, req LaunchesRequest) (LaunchesReply, error) {
+	return call[LaunchesReply](ctx, c.Client, "launches", req)
+}

@@ -32,6 +32,8 @@ type Compilation interface {
 	Inputs(context.Context, InputsRequest) (InputsReply, error)
 	// Doubts says which results are made again by each build, and why.
 	Doubts(context.Context, DoubtsRequest) (DoubtsReply, error)
+	// Launches tells what became of launched commands, the last ones one by one.
+	Launches(context.Context, LaunchesRequest) (LaunchesReply, error)
 }
 
 // What became of a unit, step or link.

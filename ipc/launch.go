@@ -77,11 +77,17 @@ type LaunchNumbers struct {
 	Refused   map[string]int64 `json:"refused"`    // commands that were left alone, by reason
 }
 
+// LaunchesRequest asks for what became of launched commands.
+type LaunchesRequest struct {
+	After int64 `json:"after,omitempty"` // only what was noted after so many records
+}
+
 // LaunchesReply is what became of launched commands.
 type LaunchesReply struct {
 	LaunchNumbers
-	Running int            `json:"running"` // misses
-	Last    []LaunchRecord `json:"last,omitempty"`
+	Running int            `json:"running"`        // misses
+	Noted   int64          `json:"noted"`          // records since the service began
+	Last    []LaunchRecord `json:"last,omitempty"` // the last ones, oldest first
 }
 
 // Any reports whether anything was launched.
@@ -104,4 +110,5 @@ type LaunchRecord struct {
 	Result  string    `json:"result"` // one of the words above
 	Why     string    `json:"why,omitempty"`
 	Seconds float64   `json:"seconds,omitempty"`
+	Failed  bool      `json:"failed,omitempty"` // a miss that ended with another exit code than 0
 }

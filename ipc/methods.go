@@ -40,6 +40,7 @@ func compilationMethods() []method[Compilation] {
 		unary("cache_verify", "Reads entries back and deletes the damaged ones; with a plan, compiles again and compares.", Compilation.CacheVerify),
 		unary("inputs", "Says what the files that units read cost.", Compilation.Inputs),
 		unary("doubts", "Says which results are made again by each build, and why.", Compilation.Doubts),
+		unary("launches", "Tells what became of launched commands.", Compilation.Launches).idle(),
 	}
 }
 

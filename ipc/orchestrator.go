@@ -45,6 +45,7 @@ const (
 	TriggerWatch     = "watch"
 	TriggerAuto      = "auto"
 	TriggerDashboard = "dashboard"
+	TriggerLauncher  = "launcher" // of no build, but of commands of the thin client
 )
 
 // BuildRequest asks for a build. Env is the caller's whole environment, KEY=VALUE; nil

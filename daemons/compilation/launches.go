@@ -1,7 +1,9 @@
 package compilation
 
 import (
+	"context"
 	"fmt"
+	"maps"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -27,6 +29,7 @@ type launches struct {
 	tools   map[string]bool // programs of toolchains, by path and signature
 	numbers ipc.LaunchNumbers
 	log     []ipc.LaunchRecord // the last ones, oldest first
+	noted   int64              // how many there were in all
 }
 
 func newLaunches() *launches {
@@ -80,7 +83,7 @@ func (l *launches) noteEnd(req ipc.LaunchRequest, end ipc.LaunchEnd, why string)
 	} else {
 		l.numbers.Stored++
 	}
-	l.add(ipc.LaunchRecord{Time: time.Now(), Dir: req.Dir, Args: req.Args, Result: result, Why: why, Seconds: end.Seconds})
+	l.add(ipc.LaunchRecord{Time: time.Now(), Dir: req.Dir, Args: req.Args, Result: result, Why: why, Seconds: end.Seconds, Failed: end.Status != 0})
 }
 
 // add needs l.mu.
@@ -89,20 +92,19 @@ func (l *launches) add(r ipc.LaunchRecord) {
 		l.log = slices.Clone(l.log[len(l.log)-keptLaunches:])
 	}
 	l.log = append(l.log, r)
+	l.noted++
 }
 
-// Launches tells what became of commands, the last ones one by one.
-func (s *Service) Launches(last int) ipc.LaunchesReply {
+// Launches implements [ipc.Compilation].
+func (s *Service) Launches(_ context.Context, req ipc.LaunchesRequest) (ipc.LaunchesReply, error) {
 	l := s.launches
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	r := ipc.LaunchesReply{LaunchNumbers: l.numbers, Running: l.running}
-	r.Refused = make(map[string]int64, len(l.numbers.Refused))
-	for why, n := range l.numbers.Refused {
-		r.Refused[why] = n
-	}
-	r.Last = slices.Clone(l.log[max(0, len(l.log)-last):])
-	return r
+	r := ipc.LaunchesReply{LaunchNumbers: l.numbers, Running: l.running, Noted: l.noted}
+	r.Refused = maps.Clone(l.numbers.Refused)
+	news := min(max(0, l.noted-req.After), keptLaunches, int64(len(l.log)))
+	r.Last = slices.Clone(l.log[int64(len(l.log))-news:])
+	return r, nil
 }
 
 // toolNames are the files of compilers, assemblers and linkers whose results depend on

@@ -207,8 +207,6 @@ type Stats struct {
 	// being made: with none waiting, the next edit finds what there will be.
 	Preambles        int `json:"preambles,omitempty"`
 	PreamblesWaiting int `json:"preambles_waiting,omitempty"`
-	// Launches is what became of launched commands; nil in sets of projects.
-	Launches *ipc.LaunchesReply `json:"launches,omitempty"`
 }
 
 // Stats returns the service's numbers, a [Stats].
@@ -224,9 +222,6 @@ func (s *Service) Stats(context.Context) (any, error) {
 	st.Records = len(s.records.byID)
 	s.records.mu.Unlock()
 	st.Digests = s.digests.Count()
-	if l := s.Launches(keptLaunches); l.Any() {
-		st.Launches = &l
-	}
 	return st, nil
 }
 

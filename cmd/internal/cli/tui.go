@@ -33,10 +33,11 @@ func (a *app) tuiCommand() *cobra.Command {
 		Long: "The dashboard shows the daemons, builds with every file and its reason, the cache and the logs,\n" +
 			"live, and has keys to build, to restart what crashed and to clear the cache. `?` lists the keys.\n" +
 			"In pipes and for screen readers `replibuild status --watch` tells the same in plain lines.",
-		Example: "  replibuild tui\n  replibuild tui --theme light\n  replibuild tui --replay build.jsonl --speed 2",
+		Example: "  replibuild tui\n  replibuild tui --user\n  replibuild tui --theme light\n  replibuild tui --replay build.jsonl --speed 2",
 		Args:    noArguments,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return a.tui(cmd.Context(), f) },
 	}
+	a.userFlag(c)
 	c.Flags().StringVar(&f.replay, "replay", "", "play an event log from `FILE` instead (compile --record writes one)")
 	c.Flags().Float64Var(&f.speed, "speed", 1, "how fast a replay goes; 0 holds it where it starts")
 	c.Flags().DurationVar(&f.from, "from", 0, "start a replay that `long` after its beginning")
@@ -125,7 +126,35 @@ func (a *app) tuiConfig(f tuiFlags) (tui.Config, error) {
 		return c, err
 	}
 	attach(&c, p)
+	if a.user {
+		feed := p.LaunchFeed()
+		c.Project, c.Orchestrator = userSet{p, feed}, feed
+	}
 	return c, nil
+}
+
+// userSet is the user set for the dashboard. It has no plan and no graph.
+type userSet struct {
+	*replibuild.Project
+	feed *replibuild.LaunchFeed
+}
+
+// Plan implements [tui.Project].
+func (u userSet) Plan(context.Context) (*ipc.Plan, error) { return &ipc.Plan{Root: u.Root()}, nil }
+
+// History implements [tui.Project].
+func (u userSet) History(ctx context.Context, req ipc.HistoryRequest) (ipc.HistoryReply, error) {
+	return u.feed.History(ctx, req)
+}
+
+// Explain implements [tui.Project].
+func (u userSet) Explain(ctx context.Context, subject string) (ipc.ExplainReply, error) {
+	return u.feed.Explain(ctx, ipc.ExplainRequest{Subject: subject})
+}
+
+// Dependents implements [tui.Project].
+func (u userSet) Dependents(context.Context, string) (ipc.DependentsReply, error) {
+	return ipc.DependentsReply{}, nil
 }
 
 // attach makes c the dashboard of a project, whose daemons may run or not.
