@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -22,8 +23,12 @@ func (w *work) finish(t *attempt, p product, out *outputFiles, reason ipc.Reason
 	set, doubt := w.inputsOf(p.seen, p.since)
 	if t.block != nil {
 		w.addStamps(p.seen, &set, t.tool("").subject.gcc)
-	} else if t.command != nil {
+	}
+	switch {
+	case t.command != nil:
 		w.addTimesOfAST(t.outputs, &set)
+	case t.block != nil && precompiled[filepath.Ext(out.path)]:
+		w.addTimesOfAST([]string{out.path}, &set)
 	}
 	doubt = cmp.Or(doubt, t.use.contradicts(w.view, set))
 	rec := &record{

@@ -32,7 +32,7 @@ func Recognise(c Command) (r Recognised, ok bool) {
 	if !ok {
 		return r, r.archive(line, c.Inputs)
 	}
-	if len(words) < 4 || !driverName().MatchString(filepath.Base(words[0])) || slices.ContainsFunc(words[1:], refused) {
+	if len(words) < 4 || !driverName().MatchString(filepath.Base(words[0])) || slices.ContainsFunc(withoutHeader(words[1:], c.Outputs[0]), refused) {
 		return r, false
 	}
 	r.Program = words[0]
@@ -101,6 +101,16 @@ func refused(arg string) bool {
 		return true
 	}
 	return strings.HasPrefix(arg, "@") || strings.HasPrefix(arg, "-frecord-") || strings.HasPrefix(arg, "-grecord-")
+}
+
+// withoutHeader leaves out "-x c++-header" of a command that makes a precompiled header, as CMake
+// writes it: that is a compile like others.
+func withoutHeader(args []string, output string) []string {
+	i := slices.Index(args, "-x")
+	if ext := filepath.Ext(output); ext != ".gch" && ext != ".pch" || i < 0 || i+1 == len(args) || args[i+1] != "c++-header" && args[i+1] != "c-header" {
+		return args
+	}
+	return slices.Concat(args[:i], args[i+2:])
 }
 
 // isSource reports a source in C or C++ by its name.

@@ -23,7 +23,12 @@ func TestRecognise(t *testing.T) {
 		{`: && /usr/bin/cmake -E rm -f l.a && /usr/bin/ar qc l.a  a.o b.o && /usr/bin/ranlib l.a && :`, "l.a", "a.o b.o", `archive ["qcs"] [a.o b.o] []`},
 		{`: && cmake -E remove l.a && llvm-ar-19 qc l.a a.o && llvm-ranlib-19 l.a && :`, "l.a", "a.o", `archive ["qcs"] [a.o] []`},
 		{`rm -f l.a && ar csrD l.a a.o`, "l.a", "a.o", `archive ["csrD"] [a.o] []`},
+		{`c++ -x c++-header -include p.hxx -o p.hxx.gch -c p.hxx.cxx`, "p.hxx.gch", "p.hxx.cxx", `compile ["-x" "c++-header" "-include" "p.hxx"] p.hxx.cxx`},
+		{`cc -x c-header -Xclang -emit-pch -o p.pch -c p.c`, "p.pch", "p.c", `compile ["-x" "c-header" "-Xclang" "-emit-pch"] p.c`},
 		// Left to the shell.
+		{`c++ -x c++-header -o p.o -c p.cxx`, "p.o", "p.cxx", ""},
+		{`c++ -x c++ -o p.gch -c p.cxx`, "p.gch", "p.cxx", ""},
+		{`c++ -o p.gch -c p.cxx -x`, "p.gch", "p.cxx", ""},
 		{`ar qc l.a a.o && ranlib l.a`, "l.a", "a.o", ""},
 		{`rm -f l.a && ar csrDT l.a a.o`, "l.a", "a.o", ""},
 		{`rm -f l.a && ar csru l.a a.o`, "l.a", "a.o", ""},
