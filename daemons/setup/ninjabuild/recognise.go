@@ -60,7 +60,7 @@ func (r *Recognised) compile(args []string) bool {
 	case last[0] == "-c" && last[1] == "-o" && last[2] == object:
 		source = last[3]
 	}
-	if !isSource(source) {
+	if !isSource(source) && !(isPrecompiled(object) && isHeader(source)) {
 		return false
 	}
 	r.Action.Kind, r.Action.Source, r.Command.Args = ipc.ActionCompile, source, args[:n]
@@ -107,10 +107,25 @@ func refused(arg string) bool {
 // writes it: that is a compile like others.
 func withoutHeader(args []string, output string) []string {
 	i := slices.Index(args, "-x")
-	if ext := filepath.Ext(output); ext != ".gch" && ext != ".pch" || i < 0 || i+1 == len(args) || args[i+1] != "c++-header" && args[i+1] != "c-header" {
+	if !isPrecompiled(output) || i < 0 || i+1 == len(args) || args[i+1] != "c++-header" && args[i+1] != "c-header" {
 		return args
 	}
 	return slices.Concat(args[:i], args[i+2:])
+}
+
+// isPrecompiled reports a precompiled header by its name.
+func isPrecompiled(name string) bool {
+	ext := filepath.Ext(name)
+	return ext == ".gch" || ext == ".pch"
+}
+
+// isHeader reports a header in C or C++ by its name. Meson has those precompiled themselves.
+func isHeader(name string) bool {
+	switch filepath.Ext(name) {
+	case ".h", ".hh", ".hpp", ".hxx", ".H", ".h++", ".hp":
+		return !strings.HasPrefix(name, "-")
+	}
+	return false
 }
 
 // isSource reports a source in C or C++ by its name.

@@ -25,7 +25,9 @@ func TestRecognise(t *testing.T) {
 		{`rm -f l.a && ar csrD l.a a.o`, "l.a", "a.o", `archive ["csrD"] [a.o] []`},
 		{`c++ -x c++-header -include p.hxx -o p.hxx.gch -c p.hxx.cxx`, "p.hxx.gch", "p.hxx.cxx", `compile ["-x" "c++-header" "-include" "p.hxx"] p.hxx.cxx`},
 		{`cc -x c-header -Xclang -emit-pch -o p.pch -c p.c`, "p.pch", "p.c", `compile ["-x" "c-header" "-Xclang" "-emit-pch"] p.c`},
+		{`c++ -o p.hh.gch -c p.hh`, "p.hh.gch", "p.hh", `compile [] p.hh`},
 		// Left to the shell.
+		{`c++ -o p.o -c p.hh`, "p.o", "p.hh", ""},
 		{`c++ -x c++-header -o p.o -c p.cxx`, "p.o", "p.cxx", ""},
 		{`c++ -x c++ -o p.gch -c p.cxx`, "p.gch", "p.cxx", ""},
 		{`c++ -o p.gch -c p.cxx -x`, "p.gch", "p.cxx", ""},
