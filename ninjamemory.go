@@ -45,7 +45,7 @@ const (
 // UpToDate implements [ninjabuild.Memory].
 func (r *NinjaRunner) UpToDate(ctx context.Context, dir string, env []string, key string) bool {
 	p, remembered, ok := openNinjaMemory(dir, env)
-	if !ok || !remembered.isOf(key, env) || !p.isWatched() {
+	if !ok || !remembered.isOf(key, env, ownSignature()) || !p.isWatched() {
 		return false
 	}
 	w := newWiring(p, nil)
@@ -53,10 +53,10 @@ func (r *NinjaRunner) UpToDate(ctx context.Context, dir string, env []string, ke
 	return remembered.holds(ctx, w.discoveryClient())
 }
 
-// isOf reports whether this is what was remembered of a build, by this program, where variables
-// have the same values.
-func (m *ninjaMemory) isOf(key string, env []string) bool {
-	return m.Token != "" && m.Key == key && m.Executable == ownSignature() && m.Values == valuesDigest(m.Variables, env)
+// isOf reports whether this is what was remembered of a build, by a program, where variables have
+// the same values.
+func (m *ninjaMemory) isOf(key string, env []string, program ipc.Signature) bool {
+	return m.Token != "" && m.Key == key && m.Executable == program && m.Values == valuesDigest(m.Variables, env)
 }
 
 // holds reports whether no file has changed since, as a service of discovery that watches them

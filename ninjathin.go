@@ -19,7 +19,7 @@ type ninjaLauncher struct {
 // Launch implements [ipc.Launcher].
 func (l ninjaLauncher) Launch(ctx context.Context, req ipc.LaunchRequest) ipc.LaunchAnswer {
 	printed, ok := ninjabuild.NothingToDo(ctx, ninjabuild.Caller{
-		Name: req.Args[0], Args: req.Args[1:], Env: req.Env, Dir: req.Dir, Runner: ninjaRemembered{launcher: l},
+		Name: req.Args[0], Args: req.Args[1:], Env: req.Env, Dir: req.Dir, Runner: ninjaRemembered{launcher: l, program: req.Program},
 	})
 	if !ok {
 		return ipc.LaunchAnswer{Kind: ipc.LaunchRun}
@@ -31,6 +31,7 @@ func (l ninjaLauncher) Launch(ctx context.Context, req ipc.LaunchRequest) ipc.La
 type ninjaRemembered struct {
 	ninjabuild.Runner
 	launcher ninjaLauncher
+	program  string // that the client would execute; this daemon may be of an older one
 }
 
 var _ ninjabuild.Memory = ninjaRemembered{}
@@ -38,7 +39,7 @@ var _ ninjabuild.Memory = ninjaRemembered{}
 // UpToDate implements [ninjabuild.Memory] for the folder of the daemon.
 func (r ninjaRemembered) UpToDate(ctx context.Context, dir string, env []string, key string) bool {
 	p, remembered, ok := openNinjaMemory(dir, env)
-	return ok && p.Root() == r.launcher.root && remembered.isOf(key, env) && remembered.holds(ctx, r.launcher.watching)
+	return ok && p.Root() == r.launcher.root && remembered.isOf(key, env, ipc.StatSignature(r.program)) && remembered.holds(ctx, r.launcher.watching)
 }
 
 // Remember implements [ninjabuild.Memory]; only a build that looked remembers.
