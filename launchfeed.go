@@ -2,6 +2,7 @@ package replibuild
 
 import (
 	"context"
+	"errors"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -25,12 +26,12 @@ const (
 
 // LaunchFeed shows the commands of the thin client as builds, for the dashboard: there is no
 // orchestrator in the user set. Commands that follow each other make one build, whatever folders
-// they come from; a folder is a target, a source a unit. Only Subscribe works, once at a time;
-// all other requests end with an error that says so.
+// they come from; a folder is a target, a source a unit. Subscribe works once at a time. History
+// and Explain know what came since then. All other requests end with an error that says so.
 type LaunchFeed struct {
 	*ipc.OrchestratorClient
 	project *Project
-	ask     func(ctx context.Context, after int64) (ipc.LaunchesReply, error)
+	client  *ipc.CompilationClient
 
 	noted  int64 // records that were seen
 	number int   // of bursts
@@ -49,13 +50,16 @@ type launchBurst struct {
 
 // LaunchFeed is the feed of the user set. Close ends it.
 func (p *Project) LaunchFeed() *LaunchFeed {
-	client := ipc.NewCompilationClient(p.dialer(ipc.NameCompilation))
+	none := func(context.Context) (*ipc.Conn, error) { return nil, errNoBuilds() }
 	return &LaunchFeed{
-		OrchestratorClient: ipc.NewOrchestratorClient(func(context.Context) (*ipc.Conn, error) { return nil, errNoBuilds() }), project: p,
-		ask: func(ctx context.Context, after int64) (ipc.LaunchesReply, error) {
-			return client.Launches(ctx, ipc.LaunchesRequest{After: after})
-		},
+		OrchestratorClient: ipc.NewOrchestratorClient(none), project: p,
+		client: ipc.NewCompilationClient(p.dialer(ipc.NameCompilation)),
 	}
+}
+
+// Close ends the feed.
+func (f *LaunchFeed) Close() error {
+	return errors.Join(f.OrchestratorClient.Close(), f.client.Close())
 }
 
 func errNoBuilds() error {
@@ -72,7 +76,7 @@ func (f *LaunchFeed) Build(context.Context, ipc.BuildRequest, func(ipc.Event)) (
 func (f *LaunchFeed) Subscribe(ctx context.Context, _ ipc.SubscribeRequest, onEvent func(ipc.Event)) error {
 	onEvent(ipc.NewEvent("", ipc.Snapshot{Status: f.project.Status(ctx), Recent: f.recent}))
 	for {
-		if reply, err := f.ask(ctx, f.noted); err == nil {
+		if reply, err := f.client.Launches(ctx, ipc.LaunchesRequest{After: f.noted}); err == nil {
 			f.take(ctx, reply, time.Now(), onEvent)
 		}
 		if err := pause.For(ctx, launchesEvery); err != nil {

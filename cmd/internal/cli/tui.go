@@ -68,7 +68,7 @@ func (a *app) tui(ctx context.Context, f tuiFlags) error {
 		if outcome.Next == "" {
 			return nil
 		}
-		p, err := replibuild.Open(outcome.Next, replibuild.Options{Env: a.Env})
+		p, err := a.openSet(outcome.Next)
 		if err != nil {
 			return err
 		}
@@ -126,11 +126,15 @@ func (a *app) tuiConfig(f tuiFlags) (tui.Config, error) {
 		return c, err
 	}
 	attach(&c, p)
-	if a.user {
-		feed := p.LaunchFeed()
-		c.Project, c.Orchestrator = userSet{p, feed}, feed
-	}
 	return c, nil
+}
+
+// openSet opens the set with that root, which is that of the user or of a project.
+func (a *app) openSet(root string) (*replibuild.Project, error) {
+	if p, err := a.openUser(); err == nil && p.Root() == root {
+		return p, nil
+	}
+	return replibuild.Open(root, replibuild.Options{Env: a.Env})
 }
 
 // userSet is the user set for the dashboard. It has no plan and no graph.
@@ -164,6 +168,10 @@ func attach(c *tui.Config, p *replibuild.Project) {
 	c.Project = p
 	c.Alive = set.Alive
 	c.Orchestrator = orchestratorOf(p)
+	if p.Paths().IsUser() {
+		feed := p.LaunchFeed()
+		c.Project, c.Orchestrator = userSet{p, feed}, feed
+	}
 }
 
 // roots are the projects whose daemons run.
