@@ -26,6 +26,7 @@ const (
 	kindVariable = 'V'
 	kindWhole    = 'N'
 	kindLine     = 'H'
+	kindNumbered = 'F'
 )
 
 // What was done to a path, as bits.
@@ -130,6 +131,11 @@ func (l *ledger) add(e entry) {
 	case kindZone:
 		l.asked.Zone = true
 		l.asked.FileTimes = l.asked.FileTimes || l.foreign[e.process] == ""
+		return
+	case kindNumbered:
+		if !slices.Contains(l.asked.Numbered, e.path) {
+			l.asked.Numbered = append(l.asked.Numbered, e.path)
+		}
 		return
 	case kindVariable, kindWhole, kindLine:
 		l.environ.add(e)

@@ -72,7 +72,8 @@ enum {
 	ZONE = 'Z',     /* the time zone was asked for; the path says nothing */
 	VARIABLE = 'V', /* a variable was asked for; the path is its name */
 	WHOLE = 'N',    /* all variables were read; the path says nothing */
-	LINE = 'H'      /* the path is the line of a shell that was started with -c */
+	LINE = 'H',     /* the path is the line of a shell that was started with -c */
+	NUMBERED = 'F'  /* the path of one of the process's own descriptors was opened for reading */
 };
 
 /* Flags in the head of a trace, why it cannot be relied on; trace_linux.go has the same. */
