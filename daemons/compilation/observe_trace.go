@@ -223,6 +223,9 @@ func (w *traceTracking) translate(o preload.Observation, seen *observation) {
 	if len(o.Volatile) > 0 {
 		seen.uncacheable = cmp.Or(seen.uncacheable, o.Volatile[0]+" was read")
 	}
+	if o.Connected {
+		seen.uncacheable = cmp.Or(seen.uncacheable, "another program was asked through a socket")
+	}
 	seen.files = slices.DeleteFunc(slices.Concat(o.Read, o.Seen, o.Executed, w.foreignPrograms(o)), w.isOurs)
 	seen.misses = slices.DeleteFunc(o.Missed, w.isOurs)
 	for _, p := range seen.misses {

@@ -16,7 +16,7 @@ import (
 // More of them are in mtimes.go.
 const (
 	// ModeAndTime: Digest is the mode, modification time and owner of Dir, as
-	// `test -x` and `test -nt` ask.
+	// `test -x` and `test -nt` ask, and how many names it has if there are several.
 	ModeAndTime = "?"
 	// ModeOnly: Digest is the mode and owner of Dir.
 	ModeOnly = "%"
@@ -103,7 +103,7 @@ func (v *Tree) Value(l cache.Listing) string {
 	if l.Match == ModeOnly {
 		return fmt.Sprintf("%o %s", sig.Mode, ownerOf(v.Abs(l.Dir)))
 	}
-	return fmt.Sprintf("%o %d %s", sig.Mode, sig.Mtime, ownerOf(v.Abs(l.Dir)))
+	return fmt.Sprintf("%o %d %s", sig.Mode, sig.Mtime, ownerOf(v.Abs(l.Dir))) + linksOf(v.Abs(l.Dir))
 }
 
 // lookPath returns the first file by a name in the folders of PATH that may be executed.
