@@ -310,7 +310,8 @@ func (r *NinjaRunner) open(ctx context.Context, c ninjabuild.Command) {
 		return
 	}
 	r.openLocal()
-	if local, err := r.wiring.discovery(ctx, false); err == nil && r.service != nil {
+	// What the last commands read is recorded when the build, and with it ctx, may have ended.
+	if local, err := r.wiring.discovery(context.WithoutCancel(ctx), false); err == nil && r.service != nil {
 		r.records = newNinjaRecords(r.project, keep(r.wiring, local))
 	}
 }

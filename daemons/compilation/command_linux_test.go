@@ -1,6 +1,7 @@
 package compilation
 
 import (
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -97,16 +98,22 @@ func TestInputsOfSteps(t *testing.T) {
 		script string
 		change func(p *project)
 	}{
-		"a program of the project": {`sh tools/gen > build/gen/a.h`, func(p *project) { p.write("tools/gen", "echo 2\n") }},
-		"a folder that is listed":  {`ls data > build/gen/a.h`, func(p *project) { p.write("data/two", "") }},
-		"a pattern":                {`cat data/* > build/gen/a.h`, func(p *project) { p.write("data/two", "2") }},
-		"a file that is missing":   {`cat opt.txt > build/gen/a.h 2>/dev/null || echo none > build/gen/a.h`, func(p *project) { p.write("opt.txt", "opt") }},
-		"a path outside":           {`cat ` + outside + `-$(basename $PWD) > build/gen/a.h 2>/dev/null || echo none > build/gen/a.h`, func(p *project) { p.writeAbs(outside+"-project", "x") }},
-		"the mode of a file":       {`if [ -x data/one ]; then echo x; else echo no; fi > build/gen/a.h`, func(p *project) { _ = os.Chmod(p.path("data/one"), 0o755) }},
-		"the age of a file":        {`if [ data/one -nt data/old ]; then echo x; else echo no; fi > build/gen/a.h`, func(p *project) { _ = os.Chtimes(p.path("data/one"), farFuture, farFuture) }},
-		"the text of a link":       {`readlink link > build/gen/a.h`, func(p *project) { p.remove("link"); p.turn("link", "other") }},
-		"read by a static program": {static + ` data/one > build/gen/a.h`, func(p *project) { p.write("data/one", "2") }},
-		"a library of a program":   {`LD_LIBRARY_PATH=libs cat data/one > build/gen/a.h; cat libs/x > /dev/null`, func(p *project) { p.write("libs/x", "2") }},
+		"a program of the project":    {`sh tools/gen > build/gen/a.h`, func(p *project) { p.write("tools/gen", "echo 2\n") }},
+		"a folder that is listed":     {`ls data > build/gen/a.h`, func(p *project) { p.write("data/two", "") }},
+		"a pattern":                   {`cat data/* > build/gen/a.h`, func(p *project) { p.write("data/two", "2") }},
+		"a file that is missing":      {`cat opt.txt > build/gen/a.h 2>/dev/null || echo none > build/gen/a.h`, func(p *project) { p.write("opt.txt", "opt") }},
+		"a path outside":              {`cat ` + outside + `-$(basename $PWD) > build/gen/a.h 2>/dev/null || echo none > build/gen/a.h`, func(p *project) { p.writeAbs(outside+"-project", "x") }},
+		"the mode of a file":          {`if [ -x data/one ]; then echo x; else echo no; fi > build/gen/a.h`, func(p *project) { _ = os.Chmod(p.path("data/one"), 0o755) }},
+		"the age of a file":           {`if [ data/one -nt data/old ]; then echo x; else echo no; fi > build/gen/a.h`, func(p *project) { _ = os.Chtimes(p.path("data/one"), farFuture, farFuture) }},
+		"the text of a link":          {`readlink link > build/gen/a.h`, func(p *project) { p.remove("link"); p.turn("link", "other") }},
+		"read by a static program":    {static + ` data/one > build/gen/a.h`, func(p *project) { p.write("data/one", "2") }},
+		"through a link that it made": {`ln -s data/one made; cat made > build/gen/a.h; rm made`, func(p *project) { p.write("data/one", "2") }},
+		"through a link that stays":   {`ln -sf ../../data/one build/gen/made; cat build/gen/made > build/gen/a.h`, func(p *project) { p.write("data/one", "2") }},
+		"whether two names are one file": {`if [ data/one -ef data/old ]; then echo x; else echo no; fi > build/gen/a.h`, func(p *project) {
+			p.remove("data/old")
+			check(p, os.Link(p.path("data/one"), p.path("data/old")))
+		}},
+		"a library of a program": {`LD_LIBRARY_PATH=libs cat data/one > build/gen/a.h; cat libs/x > /dev/null`, func(p *project) { p.write("libs/x", "2") }},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -115,6 +122,9 @@ func TestInputsOfSteps(t *testing.T) {
 			p.write("data/one", "1")
 			p.write("data/old", "0")
 			p.write("libs/x", "1")
+			for _, file := range []string{"data/one", "data/old"} {
+				check(p, os.Chtimes(p.path(file), time.Unix(1e9, 0), time.Unix(1e9, 0)))
+			}
 			p.turn("link", "data/one")
 			p.expectStep("first", tt.script, ipc.StatusCompiled, "build/gen/a.h")
 			if r := p.expectStep("again", tt.script, ipc.StatusCached, "build/gen/a.h"); !r.InPlace {
@@ -130,11 +140,57 @@ func TestInputsOfSteps(t *testing.T) {
 	}
 }
 
+// A step that gives an input another name, and reads it by that, depends on its content. The new
+// name changes the input's times while the step runs, so it runs again in each build.
+func TestStepMakesAHardLink(t *testing.T) {
+	t.Parallel()
+	for name, script := range map[string]string{
+		"that goes":  `ln data/one made; cat made > build/gen/a.h; rm made`,
+		"that stays": `ln -f data/one build/gen/made; cat build/gen/made > build/gen/a.h`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p := stepProject(t)
+			for _, text := range []string{"1", "2", "1"} {
+				p.remove("data/one") // else what is written has both names
+				p.write("data/one", text)
+				p.generate(script, "build/gen/a.h")
+				if got := p.read("build/gen/a.h"); got != text {
+					t.Errorf("the output is %q, want %q", got, text)
+				}
+			}
+		})
+	}
+}
+
+// serve answers each connection with a word, until the test ends. It returns the port.
+func serve(t *testing.T) (port string) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close() })
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			_, _ = c.Write([]byte("word\n"))
+			c.Close()
+		}
+	}()
+	_, port, _ = net.SplitHostPort(l.Addr().String())
+	return port
+}
+
 // The result of a step that depends on more than its inputs, or that is not seen whole, is
 // not stored. It is believed while it lies in its place.
 func TestStepsThatAreNotStored(t *testing.T) {
 	t.Parallel()
+	port := serve(t)
 	for name, tt := range map[string]struct{ script, why string }{
+		"another program":           {`{ cat api.txt; bash -c 'exec 3<>/dev/tcp/127.0.0.1/` + port + `; cat <&3'; } > build/gen/a.h`, "through a socket"},
 		"the time":                  {`date > build/gen/a.h`, "asks for the time"},
 		"an output that is read":    {`cat build/gen/a.h > /dev/null 2>&1; cat api.txt > build/gen/a.h`, ""},
 		"an output that is kept":    {`[ -f build/gen/a.h ] || cat api.txt > build/gen/a.h`, ""},

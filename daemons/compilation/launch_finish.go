@@ -97,6 +97,9 @@ func (m *missed) observe(ctx context.Context) (seen *observation, why string) {
 		output: cmp.Or(m.mainOutput(), filepath.Join(m.root, ".")), asIs: true,
 	}
 	o := reader.Observe(m.trace, nil, known)
+	if len(o.Numbered) > 0 { // as bash passes <(command), by a pipe or a file of the caller
+		return nil, o.Numbered[0] + " was read"
+	}
 	tracking := &traceTracking{tracers: m.s.tracers, about: about, trace: m.trace, exe: m.req.Program, library: m.library.Path}
 	why = cmp.Or(o.WhyNot, ownState(o))
 	if why == "" && !compiles(known) {
@@ -108,6 +111,8 @@ func (m *missed) observe(ctx context.Context) (seen *observation, why string) {
 	texts := (&compileDepfile{depfileCompiles: &depfileCompiles{texts: m.s.texts, paths: m.s.paths}, about: about}).textsOf(o.Read)
 	seen = &observation{way: byTrace, doubt: texts.doubt, clock: texts.clock, stamped: texts.stamped, imports: texts.imports}
 	tracking.translate(o, seen)
+	// A driver finds assemblers and wrappers by PATH.
+	m.view.AddFound(&seen.listings, slices.DeleteFunc(slices.Concat(o.Executed, o.Missed), func(p string) bool { return p == m.req.Program }))
 	// The identity of the toolchain is what it consists of.
 	seen.files = append(seen.files, o.Libraries...)
 	for _, p := range o.Programs {

@@ -158,10 +158,11 @@ func (w *traceTracking) collect(ctx context.Context) (*observation, error) {
 	return seen, nil
 }
 
-// unseen says which file the tool read although the trace does not have it.
+// unseen says which file the tool read although the trace does not have it. Clang names the
+// operand of a true __has_embed, which it only asks about; that is an input by its content too.
 func unseen(reader *preload.Reader, v *snapshot.Tree, o preload.Observation, reported []string) string {
-	known := make(map[string]bool, len(o.Read)+len(o.Written))
-	for _, p := range slices.Concat(o.Read, o.Written) {
+	known := make(map[string]bool, len(o.Read)+len(o.Seen)+len(o.Written))
+	for _, p := range slices.Concat(o.Read, o.Seen, o.Written) {
 		known[p] = true
 	}
 	for _, p := range reported {
@@ -222,6 +223,9 @@ func ownState(o preload.Observation) string {
 func (w *traceTracking) translate(o preload.Observation, seen *observation) {
 	if len(o.Volatile) > 0 {
 		seen.uncacheable = cmp.Or(seen.uncacheable, o.Volatile[0]+" was read")
+	}
+	if o.Connected {
+		seen.uncacheable = cmp.Or(seen.uncacheable, "another program was asked through a socket")
 	}
 	seen.files = slices.DeleteFunc(slices.Concat(o.Read, o.Seen, o.Executed, w.foreignPrograms(o)), w.isOurs)
 	seen.misses = slices.DeleteFunc(o.Missed, w.isOurs)

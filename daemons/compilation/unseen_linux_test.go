@@ -255,3 +255,27 @@ func TestNamesOfInputs(t *testing.T) {
 		})
 	}
 }
+
+// The operand of __has_embed is asked about, and not read: it is an input, and no gap in the trace.
+func TestHasEmbed(t *testing.T) {
+	t.Parallel()
+	clang, found := toolchains(t)["clang"]
+	if !found || tracerDir == "" {
+		t.Skip("no clang, or nothing is traced")
+	}
+	p := newProject(t, clang)
+	p.write("src/probe.cpp", "#ifndef __has_embed\n#error\n#endif\n")
+	if exec.Command(clang.CXX, "-E", p.path("src/probe.cpp")).Run() != nil {
+		t.Skip("this clang does not know __has_embed")
+	}
+	p.args = append(p.args, "-w")
+	p.write("src/main.cpp", "#if __has_embed(\"d.bin\") == 2\nint f() { return 2; }\n#elif __has_embed(\"d.bin\")\nint f() { return 1; }\n#else\nint f() { return 0; }\n#endif\n")
+	p.write("src/d.bin", "x")
+	p.expect("first", "src/main.cpp", ipc.StatusCompiled, ipc.ReasonNew)
+	p.expect("again", "src/main.cpp", ipc.StatusCached, ipc.ReasonUnchanged)
+	p.write("src/d.bin", "")
+	p.expect("emptied", "src/main.cpp", ipc.StatusCompiled, ipc.ReasonInput)
+	p.remove("src/d.bin")
+	p.expect("gone", "src/main.cpp", ipc.StatusCompiled, ipc.ReasonRemoved)
+	p.expect("gone, again", "src/main.cpp", ipc.StatusCached, ipc.ReasonUnchanged)
+}

@@ -167,7 +167,7 @@ func expand(dir string, args []string, depth int) []string {
 		if !filepath.IsAbs(name) {
 			name = filepath.Join(dir, name)
 		}
-		text, err := os.ReadFile(name)
+		text, err := readFile(name)
 		if err != nil {
 			out = append(out, arg)
 			continue
@@ -175,6 +175,19 @@ func expand(dir string, args []string, depth int) []string {
 		out = append(out, expand(dir, split(string(text)), depth+1)...)
 	}
 	return out
+}
+
+// readFile reads a regular file. A pipe's content would be gone for the compiler, and /dev/fd/3 is
+// another file here than there.
+func readFile(name string) ([]byte, error) {
+	info, err := os.Stat(name)
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() || strings.HasPrefix(name, "/dev/") || strings.HasPrefix(name, "/proc/") {
+		return nil, os.ErrInvalid
+	}
+	return os.ReadFile(name)
 }
 
 // split cuts a response file into arguments as libiberty's buildargv does.

@@ -7,25 +7,27 @@ import (
 
 // The kinds of record; csrc/preload.h has the same.
 const (
-	kindRead     = 'R'
-	kindSeen     = 'S'
-	kindAllowed  = 'E'
-	kindFolder   = 'D'
-	kindListed   = 'L'
-	kindLink     = 'K'
-	kindMissed   = 'M'
-	kindWritten  = 'W'
-	kindReplaced = 'O'
-	kindUpdated  = 'U'
-	kindAppended = 'A'
-	kindExecuted = 'X'
-	kindProgram  = 'P'
-	kindLibrary  = 'B'
-	kindClock    = 'C'
-	kindZone     = 'Z'
-	kindVariable = 'V'
-	kindWhole    = 'N'
-	kindLine     = 'H'
+	kindRead      = 'R'
+	kindSeen      = 'S'
+	kindAllowed   = 'E'
+	kindFolder    = 'D'
+	kindListed    = 'L'
+	kindLink      = 'K'
+	kindMissed    = 'M'
+	kindWritten   = 'W'
+	kindReplaced  = 'O'
+	kindUpdated   = 'U'
+	kindAppended  = 'A'
+	kindExecuted  = 'X'
+	kindProgram   = 'P'
+	kindLibrary   = 'B'
+	kindClock     = 'C'
+	kindZone      = 'Z'
+	kindVariable  = 'V'
+	kindWhole     = 'N'
+	kindLine      = 'H'
+	kindConnected = 'T'
+	kindNumbered  = 'F'
 )
 
 // What was done to a path, as bits.
@@ -130,6 +132,14 @@ func (l *ledger) add(e entry) {
 	case kindZone:
 		l.asked.Zone = true
 		l.asked.FileTimes = l.asked.FileTimes || l.foreign[e.process] == ""
+		return
+	case kindConnected:
+		l.asked.Connected = true
+		return
+	case kindNumbered:
+		if !slices.Contains(l.asked.Numbered, e.path) {
+			l.asked.Numbered = append(l.asked.Numbered, e.path)
+		}
 		return
 	case kindVariable, kindWhole, kindLine:
 		l.environ.add(e)

@@ -25,6 +25,8 @@ func TestObservation(t *testing.T) {
 		{"read, then overwritten by declaration", "R:a W:a", "a", Observation{Written: []string{"a"}, OwnRead: []string{"a"}}},
 		{"a miss that somebody else made", "M:a R:a", "", Observation{Read: []string{"a"}, Missed: []string{"a"}}},
 		{"machine", "R:/proc/cpuinfo R:/proc/uptime M:/sys/x R:/dev/null R:/dev/fd/7 R:/proc/sys/vm/y", "", Observation{Volatile: []string{"/proc/uptime", "/dev/fd/7"}}},
+		{"connected", "T:/ R:/p/a", "", Observation{Connected: true, Read: []string{"/p/a"}}},
+		{"numbered", "F:/dev/fd/3 R:/p/a F:/dev/fd/3", "", Observation{Numbered: []string{"/dev/fd/3"}, Read: []string{"/p/a"}}},
 		{"kept and then read", "U:log R:log", "", Observation{Read: []string{"log"}, Written: []string{"log"}}},
 		{"made, kept and read", "W:t U:t R:t", "", Observation{Written: []string{"t"}}},
 		{"files below /dev", "M:/dev/shm/gone R:/dev/shm/a M:/dev/gone R:/dev/null", "", Observation{Read: []string{"/dev/shm/a"}, Missed: []string{"/dev/shm/gone"}}},

@@ -160,8 +160,13 @@ type Observation struct {
 	// Volatile are files of /proc, /sys and /dev that were read and say more than what
 	// machine this is: a result that depends on them must not be stored.
 	Volatile []string
-	Executed []string // programs and scripts, as they were started
-	Programs []string // the files of the programs that ran, links resolved
+	// Numbered are paths of a process's own descriptors, such as /dev/fd/3, that were opened for
+	// reading. If the caller gave the descriptor, another caller's may be another file.
+	Numbered []string
+	// Connected: a program connected to a socket. What came through it is not known.
+	Connected bool
+	Executed  []string // programs and scripts, as they were started
+	Programs  []string // the files of the programs that ran, links resolved
 	// Libraries are those that programs known to the caller were loaded with.
 	Libraries []string
 	Written   []string // and there still when the trace was read

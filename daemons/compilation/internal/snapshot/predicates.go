@@ -16,7 +16,7 @@ import (
 // More of them are in mtimes.go.
 const (
 	// ModeAndTime: Digest is the mode, modification time and owner of Dir, as
-	// `test -x` and `test -nt` ask.
+	// `test -x` and `test -nt` ask, and how many names it has if there are several.
 	ModeAndTime = "?"
 	// ModeOnly: Digest is the mode and owner of Dir.
 	ModeOnly = "%"
@@ -32,6 +32,8 @@ const (
 	// Compilers take names from there: of headers for debug information, of
 	// installations for their search paths.
 	LeadsTo = "->"
+	// FoundAs: Digest is the path at which PATH leads to the program Dir, "" if it leads to none.
+	FoundAs = "!"
 )
 
 // Differs compares one listing with what is there, and returns the kind of the
@@ -71,7 +73,7 @@ func (v *Tree) Differs(l cache.Listing) (kind string) {
 // isAsked reports whether the digest of a listing is that of [Tree.Value].
 func isAsked(l cache.Listing) bool {
 	switch l.Match {
-	case ModeAndTime, ModeOnly, LinkText, Variable:
+	case ModeAndTime, ModeOnly, LinkText, Variable, FoundAs:
 		return true
 	}
 	return isStamp(l)
@@ -85,6 +87,8 @@ func (v *Tree) Value(l cache.Listing) string {
 	switch l.Match {
 	case Variable:
 		return v.Variables.Text(l.Dir)
+	case FoundAs:
+		return v.lookPath(l.Dir)
 	case LinkText:
 		text, err := os.Readlink(v.Abs(l.Dir))
 		if err != nil {
@@ -99,7 +103,35 @@ func (v *Tree) Value(l cache.Listing) string {
 	if l.Match == ModeOnly {
 		return fmt.Sprintf("%o %s", sig.Mode, ownerOf(v.Abs(l.Dir)))
 	}
-	return fmt.Sprintf("%o %d %s", sig.Mode, sig.Mtime, ownerOf(v.Abs(l.Dir)))
+	return fmt.Sprintf("%o %d %s", sig.Mode, sig.Mtime, ownerOf(v.Abs(l.Dir))) + linksOf(v.Abs(l.Dir))
+}
+
+// lookPath returns the first file by a name in the folders of PATH that may be executed.
+func (v *Tree) lookPath(name string) string {
+	for _, dir := range filepath.SplitList(ipc.EnvValue(v.Env, "PATH")) {
+		file := filepath.Join(v.Abs(dir), name)
+		if info, err := os.Stat(file); err == nil && info.Mode().IsRegular() && info.Mode()&0o111 != 0 {
+			return file
+		}
+	}
+	return ""
+}
+
+// AddFound adds where PATH leads to for each program that was found, or looked for, in one of its
+// folders.
+func (v *Tree) AddFound(to *[]cache.Listing, files []string) {
+	dirs := make(map[string]bool)
+	for _, dir := range filepath.SplitList(ipc.EnvValue(v.Env, "PATH")) {
+		dirs[filepath.Clean(v.Abs(dir))] = true
+	}
+	known := make(map[string]bool)
+	for _, file := range files {
+		dir, name := filepath.Split(v.Abs(file))
+		if dirs[filepath.Clean(dir)] && !known[name] {
+			known[name] = true
+			*to = append(*to, v.Predicate(name, FoundAs))
+		}
+	}
 }
 
 // Ancestors are the folders that lead to some paths, as spelled.

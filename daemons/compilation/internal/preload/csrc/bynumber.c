@@ -48,8 +48,10 @@ void after_call(long n, long result, long a, long b, long c, long d, const struc
 		placed(good, AT_FDCWD, (const char *)b, before);
 		break;
 	case SYS_link:
-	case SYS_symlink:
 		made(good, AT_FDCWD, (const char *)b);
+		break;
+	case SYS_symlink:
+		pointed(good, AT_FDCWD, (const char *)b);
 		break;
 	case SYS_mkdir:
 		folder_made((int)result, AT_FDCWD, (const char *)a);
@@ -99,7 +101,7 @@ void after_call(long n, long result, long a, long b, long c, long d, const struc
 		made(good, (int)c, (const char *)d);
 		break;
 	case SYS_symlinkat:
-		made(good, (int)b, (const char *)c);
+		pointed(good, (int)b, (const char *)c);
 		break;
 	case SYS_mkdirat:
 		folder_made((int)result, (int)a, (const char *)b);

@@ -115,6 +115,37 @@ void made(int good, int dirfd, const char *path) {
 		note(WRITTEN, dirfd, path);
 }
 
+/* linked_from records the file that gets another name: what is read by that name is in no file that
+ * the process made. Files without a name, which a descriptor leads to, are its own. */
+void linked_from(int dirfd, const char *path) {
+	if (!tracing() || !path || !*path || !strncmp(path, "/proc/", 6))
+		return;
+	int error = errno;
+	struct stamp s;
+	if (look(dirfd, path, 0, &s) && S_ISREG(s.mode))
+		note_stamped(READ, dirfd, path, &s);
+	errno = error;
+}
+
+/* pointed records a symbolic link that was made, and the file to which it leads. */
+void pointed(int good, int dirfd, const char *path) {
+	made(good, dirfd, path);
+	if (!good || !tracing())
+		return;
+	int error = errno;
+	char to[2 * MAX_PATH];
+	size_t folder = strlen(path);
+	while (folder && path[folder - 1] != '/')
+		folder--;
+	long n = folder < MAX_PATH ? syscall(SYS_readlinkat, dirfd, path, to + folder, (size_t)MAX_PATH) : -1;
+	if (n > 0 && n < MAX_PATH) {
+		to[folder + (size_t)n] = 0;
+		memcpy(to, path, folder);
+		linked_from(dirfd, to[folder] == '/' ? to + folder : to);
+	}
+	errno = error;
+}
+
 /* what_is_at looks at a name that is about to be given to another file. */
 void what_is_at(int dirfd, const char *path, struct stamp *before) {
 	before->mode = 0;

@@ -16,8 +16,18 @@ WRAP_MAKE(mkstemps, >= 0, t, (char *t, int suffix), (t, suffix))
 WRAP_MAKE(mkstemps64, >= 0, t, (char *t, int suffix), (t, suffix))
 WRAP_MAKE(mkostemps, >= 0, t, (char *t, int suffix, int flags), (t, suffix, flags))
 WRAP_MAKE(mkostemps64, >= 0, t, (char *t, int suffix, int flags), (t, suffix, flags))
-WRAP_MAKE(link, == 0, to, (const char *from, const char *to), (from, to))
-WRAP_MAKE(symlink, == 0, to, (const char *from, const char *to), (from, to))
+WRAP(int, link, (const char *from, const char *to)) {
+	linked_from(AT_FDCWD, from);
+	int result = REAL(link)(from, to);
+	made(result == 0, AT_FDCWD, to);
+	return result;
+}
+
+WRAP(int, symlink, (const char *from, const char *to)) {
+	int result = REAL(symlink)(from, to);
+	pointed(result == 0, AT_FDCWD, to);
+	return result;
+}
 
 WRAP(char *, mkdtemp, (char *template)) {
 	char *result = REAL(mkdtemp)(template);
@@ -62,6 +72,7 @@ WRAP(int, renameat2, (int fromfd, const char *from, int tofd, const char *to, un
 }
 
 WRAP(int, linkat, (int fromfd, const char *from, int tofd, const char *to, int flags)) {
+	linked_from(fromfd, from);
 	int result = REAL(linkat)(fromfd, from, tofd, to, flags);
 	made(result == 0, tofd, to);
 	return result;
@@ -69,7 +80,7 @@ WRAP(int, linkat, (int fromfd, const char *from, int tofd, const char *to, int f
 
 WRAP(int, symlinkat, (const char *from, int tofd, const char *to)) {
 	int result = REAL(symlinkat)(from, tofd, to);
-	made(result == 0, tofd, to);
+	pointed(result == 0, tofd, to);
 	return result;
 }
 

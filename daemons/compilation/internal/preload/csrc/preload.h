@@ -72,7 +72,9 @@ enum {
 	ZONE = 'Z',     /* the time zone was asked for; the path says nothing */
 	VARIABLE = 'V', /* a variable was asked for; the path is its name */
 	WHOLE = 'N',    /* all variables were read; the path says nothing */
-	LINE = 'H'      /* the path is the line of a shell that was started with -c */
+	LINE = 'H',     /* the path is the line of a shell that was started with -c */
+	CONNECTED = 'T',/* connected to a socket; the path says nothing */
+	NUMBERED = 'F'  /* the path of one of the process's own descriptors was opened for reading */
 };
 
 /* Flags in the head of a trace, why it cannot be relied on; trace_linux.go has the same. */
@@ -174,6 +176,8 @@ void listed(int good, int dirfd, const char *path);
 void listed_descriptor(int fd);
 void globbed(const char *pattern);
 void made(int good, int dirfd, const char *path);
+void linked_from(int dirfd, const char *path);
+void pointed(int good, int dirfd, const char *path);
 void placed(int good, int dirfd, const char *path, const struct stamp *before);
 void what_is_at(int dirfd, const char *path, struct stamp *before);
 void note_link(int dirfd, const char *path);

@@ -9,6 +9,12 @@ WRAP(long, syscall, (long n, long a, long b, long c, long d, long e, long f)) {
 	if (!tracing())
 		return REAL(syscall)(n, a, b, c, d, e, f);
 	int error = errno;
+#ifdef SYS_link
+	if (n == SYS_link)
+		linked_from(AT_FDCWD, (const char *)a);
+#endif
+	if (n == SYS_linkat)
+		linked_from((int)a, (const char *)b);
 	before_call(n, a, b, c, d, &before);
 	errno = error;
 	long result = REAL(syscall)(n, a, b, c, d, e, f);

@@ -193,7 +193,8 @@ static void note_under_descriptor(char kind, const struct stamp *s, int dirfd, c
 /* note_by_process records a path that leads through this process: its working folder,
  * root or a descriptor. All else that the kernel says of the process says nothing of
  * files, nor does the text of such a link, which is the path that was opened. A descriptor
- * without a path is a pipe or a terminal. */
+ * without a path is a pipe or a terminal. What is read by the number of a descriptor is said as
+ * well: the number may mean another file, or another pipe, for the next caller. */
 static void note_by_process(char kind, const struct stamp *s, const char *path) {
 	const char *proc = own_proc(path), *rest;
 	char prefix[MAX_PATH];
@@ -207,8 +208,10 @@ static void note_by_process(char kind, const struct stamp *s, const char *path) 
 			note_lost();
 	} else if (proc && (rest = end_of(proc, "root"))) {
 		append_below(kind, s, "/", 1, rest);
-	} else if ((rest = own_descriptor(path, proc, &fd)) && (length = descriptor_folder((int)fd, prefix, sizeof prefix))) {
-		if (kind != LINK || *rest)
+	} else if ((rest = own_descriptor(path, proc, &fd))) {
+		if (kind == READ)
+			note_text(NUMBERED, path);
+		if ((length = descriptor_folder((int)fd, prefix, sizeof prefix)) && (kind != LINK || *rest))
 			append_below(kind, s, prefix, length, rest);
 	}
 }

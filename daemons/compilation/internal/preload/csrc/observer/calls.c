@@ -149,13 +149,25 @@ static int asks_time(long number) {
 	return number == SYS_gettimeofday || number == SYS_clock_gettime;
 }
 
+/* asks_names reports a connection by which the C library asks for names of users. It is in the
+ * program itself if that is static. */
+static int asks_names(pid_t tid, uint64_t address) {
+	static const char nscd[] = "/var/run/nscd/socket"; /* behind the family */
+	char there[2 + sizeof nscd];
+	return read_memory(tid, address, there, sizeof there) == sizeof there && !memcmp(there + 2, nscd, sizeof nscd);
+}
+
 /* note_other records a call without a path. */
-static void note_other(long number, const uint64_t *arguments) {
+static void note_other(pid_t tid, long number, const uint64_t *arguments) {
 	if (asks_time(number)) {
 		note(CLOCK, AT_FDCWD, "/");
 		return;
 	}
 	switch (number) {
+	case SYS_connect:
+		if (!asks_names(tid, arguments[1]))
+			note(CONNECTED, AT_FDCWD, "/");
+		return;
 	case SYS_unshare:
 		if (!(arguments[0] & (0x00020000u /* CLONE_NEWNS */ | 0x10000000u /* CLONE_NEWUSER */)))
 			return;
@@ -167,6 +179,19 @@ static void note_other(long number, const uint64_t *arguments) {
 #endif
 	}
 	note_lost();
+}
+
+/* link_source records the file that gets another name, which before_call cannot read. */
+static void link_source(struct thread *t, long number, const uint64_t *arguments) {
+	int is = 0;
+#ifdef SYS_link
+	if (number == SYS_link)
+		is = put_path(t, AT_FDCWD, arguments[0]);
+#endif
+	if (number == SYS_linkat)
+		is = put_path(t, (int)arguments[0], arguments[1]);
+	if (is)
+		linked_from(AT_FDCWD, t->text);
 }
 
 int entered(struct thread *t) {
@@ -184,7 +209,7 @@ int entered(struct thread *t) {
 		return 0;
 	}
 	if (w->path < 0 && w->folder < 0) {
-		note_other(w->number, info.entry.arguments);
+		note_other(t->tid, w->number, info.entry.arguments);
 		return 0;
 	}
 	if (!t->text && !(t->text = map_memory(TEXT))) {
@@ -194,6 +219,8 @@ int entered(struct thread *t) {
 	for (int i = 0; i < 4; i++)
 		t->arguments[i] = (long)info.entry.arguments[i];
 	int dirfd = w->folder < 0 ? AT_FDCWD : (int)info.entry.arguments[w->folder];
+	if (!t->covered)
+		link_source(t, w->number, info.entry.arguments);
 	if (w->path < 0) {
 		if (!put_folder(t->text, dirfd))
 			return 0;

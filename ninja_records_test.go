@@ -1,0 +1,64 @@
+package replibuild
+
+import (
+	"context"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/RepliBuild/replibuild/daemons/setup/ninjabuild"
+)
+
+// What the last command of a build read is recorded, although the build ends before discovery
+// has the record. Without it ninja's rule alone judges the edge: an edit that leaves a header's
+// time as it was is not seen.
+func TestNinjaRecordsOfABuildThatEnds(t *testing.T) {
+	cc, err := exec.LookPath("gcc")
+	if err != nil {
+		t.Skip("gcc is not installed")
+	}
+	t.Setenv("REPLIBUILD_HOME", t.TempDir())
+	t.Setenv("CI", "1") // all services in this process
+	dir := t.TempDir()
+	write := func(name, text string) {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write("build.ninja", "")
+	write("a.h", "#define V 1\n")
+	write("a.c", "#include \"a.h\"\nint a = V;\n")
+	write("b.c", "#include \"a.h\"\nint b = V;\n")
+
+	r := NewNinjaRunner(nil)
+	ctx, end := context.WithCancel(t.Context())
+	compile := func(name string) {
+		c := ninjabuild.Command{
+			Line: cc + " -c " + name + ".c -o " + name + ".o", Dir: dir, Env: os.Environ(),
+			Inputs: []string{name + ".c"}, Outputs: []string{name + ".o"},
+		}
+		if done := r.Run(ctx, c); done.Code != 0 || done.Service == nil {
+			t.Fatalf("%s: %+v", c.Line, done)
+		}
+	}
+	compile("a")
+	r.records.turn.Lock() // nothing is recorded meanwhile
+	compile("b")
+	end()
+	time.Sleep(100 * time.Millisecond) // for who ends with the build
+	r.records.turn.Unlock()
+	if err := r.Close(); err != nil {
+		t.Fatal(err)
+	}
+
+	write("a.h", "#define V 2\n")
+	found := findDoubts(t.Context(), dir, os.Environ())
+	defer found.close()
+	for _, output := range []string{"a.o", "b.o"} {
+		if found.dirty[output].Text == "" {
+			t.Errorf("nothing is said of %s, which was made from another a.h: %v", output, found.dirty)
+		}
+	}
+}
