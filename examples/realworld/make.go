@@ -28,7 +28,7 @@ func (t *trial) byMake(ctx context.Context) error {
 	if err := t.copy(ctx, t.tree(), filepath.Join(t.dir, "ours")); err != nil {
 		return err
 	}
-	_, t.theirs, err = t.timed(ctx, t.source(), t.env, "make", t.makeArgs()...)
+	t.theirs, err = t.timed(ctx, t.source(), t.env, "make", t.makeArgs()...)
 	if err != nil {
 		return err
 	}
@@ -69,7 +69,7 @@ func (t *trial) launchedBuilds(ctx context.Context, their snapshot) (differing [
 		return nil, err
 	}
 	env := append(slices.Clone(t.env), "PATH="+links+":"+os.Getenv("PATH"))
-	if _, t.first, err = t.timed(ctx, t.source(), env, "make", t.makeArgs()...); err != nil {
+	if t.first, err = t.timed(ctx, t.source(), env, "make", t.makeArgs()...); err != nil {
 		return nil, err
 	}
 	numbers, err := t.launches(ctx)
@@ -98,7 +98,7 @@ func (t *trial) launchedBuilds(ctx context.Context, their snapshot) (differing [
 		return nil
 	}
 	err = again("the second build", func() (err error) {
-		_, t.cached, err = t.timed(ctx, t.source(), env, "make", t.makeArgs()...)
+		t.cached, err = t.timed(ctx, t.source(), env, "make", t.makeArgs()...)
 		return err
 	})
 	if err != nil {
