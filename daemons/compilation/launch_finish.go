@@ -119,7 +119,7 @@ func (m *missed) observe(ctx context.Context) (seen *observation, why string) {
 		if known[p] {
 			m.tools = append(m.tools, p)
 			seen.files = append(seen.files, p)
-			addLoaderSearch(m.view, p, seen)
+			m.s.tracers.dynamics.addLoaderSearch(m.view, p, seen)
 		}
 	}
 	for _, p := range o.Written {

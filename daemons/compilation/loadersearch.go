@@ -5,7 +5,9 @@ import (
 	"path"
 	"path/filepath"
 	"strings"
+	"sync"
 
+	"github.com/RepliBuild/replibuild/cache"
 	"github.com/RepliBuild/replibuild/daemons/compilation/internal/snapshot"
 	"github.com/RepliBuild/replibuild/ipc"
 )
@@ -13,17 +15,65 @@ import (
 // loaderCache says where libraries are that no folder is named for (ldconfig(8)).
 const loaderCache = "/etc/ld.so.cache"
 
-// addLoaderSearch adds where the dynamic loader looked for the libraries of a program
-// before it found them: no trace shows its calls (ld.so(8), "Dynamic linker").
-func addLoaderSearch(v *snapshot.Tree, program string, seen *observation) {
-	f, err := elf.Open(v.Abs(program))
+// maxDynamics bounds what is remembered of programs; an entry is some 200 bytes.
+const maxDynamics = 10_000
+
+// dynamic is what a program says to the dynamic loader. All is empty for a script.
+type dynamic struct {
+	needed, runpath, rpath []string
+}
+
+// dynamics remembers what programs say to the loader, by content. To read it of gcc's cc1 takes
+// some milliseconds, because its table of names is large, and each compile runs it.
+type dynamics struct {
+	mu    sync.Mutex
+	known map[cache.Digest]dynamic
+}
+
+// of returns what a program says. Only what was surely read of the content that the tree saw is
+// remembered.
+func (d *dynamics) of(v *snapshot.Tree, program string) dynamic {
+	sum, err := v.DigestOf(program)
 	if err != nil {
-		return // a script, or gone
+		return readDynamic(v.Abs(program))
+	}
+	d.mu.Lock()
+	known, ok := d.known[sum]
+	d.mu.Unlock()
+	if ok {
+		return known
+	}
+	read := readDynamic(v.Abs(program))
+	if now, err := snapshot.HashFile(v.Abs(program)); err != nil || now.Digest != sum {
+		return read
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.known == nil || len(d.known) >= maxDynamics {
+		d.known = make(map[cache.Digest]dynamic)
+	}
+	d.known[sum] = read
+	return read
+}
+
+func readDynamic(program string) (d dynamic) {
+	f, err := elf.Open(program)
+	if err != nil {
+		return d // a script, or gone
 	}
 	defer f.Close()
-	needed, _ := f.DynString(elf.DT_NEEDED)
-	dirs := loaderFolders(v, f, path.Dir(v.Abs(program)))
-	for _, name := range needed {
+	d.needed, _ = f.DynString(elf.DT_NEEDED)
+	d.runpath, _ = f.DynString(elf.DT_RUNPATH)
+	d.rpath, _ = f.DynString(elf.DT_RPATH)
+	return d
+}
+
+// addLoaderSearch adds where the dynamic loader looked for the libraries of a program
+// before it found them: no trace shows its calls (ld.so(8), "Dynamic linker").
+func (d *dynamics) addLoaderSearch(v *snapshot.Tree, program string, seen *observation) {
+	says := d.of(v, program)
+	dirs := says.folders(v, path.Dir(v.Abs(program)))
+	for _, name := range says.needed {
 		for _, dir := range dirs {
 			p := snapshot.Spell(v.Root, snapshot.Join(dir, name))
 			if v.Signature(p).Exists() {
@@ -32,13 +82,13 @@ func addLoaderSearch(v *snapshot.Tree, program string, seen *observation) {
 			seen.misses = append(seen.misses, p)
 		}
 	}
-	if len(needed) > 0 && v.Signature(loaderCache).IsRegular() {
+	if len(says.needed) > 0 && v.Signature(loaderCache).IsRegular() {
 		seen.files = append(seen.files, loaderCache)
 	}
 }
 
-// loaderFolders are the folders that the loader searches first, in order.
-func loaderFolders(v *snapshot.Tree, f *elf.File, origin string) (dirs []string) {
+// folders are those that the loader searches first, in order.
+func (d dynamic) folders(v *snapshot.Tree, origin string) (dirs []string) {
 	add := func(lists ...string) {
 		for _, list := range lists {
 			for _, dir := range filepath.SplitList(list) {
@@ -49,12 +99,10 @@ func loaderFolders(v *snapshot.Tree, f *elf.File, origin string) (dirs []string)
 			}
 		}
 	}
-	run, _ := f.DynString(elf.DT_RUNPATH)
-	if len(run) == 0 {
-		old, _ := f.DynString(elf.DT_RPATH)
-		add(old...)
+	if len(d.runpath) == 0 {
+		add(d.rpath...)
 	}
 	add(ipc.EnvValue(v.Env, "LD_LIBRARY_PATH"))
-	add(run...)
+	add(d.runpath...)
 	return dirs
 }

@@ -56,7 +56,7 @@ func (w *traceTracking) addAsked(o preload.Observation, seen *observation) {
 	}
 	v := w.about.view
 	for _, program := range w.foreignPrograms(o) {
-		addLoaderSearch(v, program, seen)
+		w.tracers.dynamics.addLoaderSearch(v, program, seen)
 	}
 	above := []string{v.Root + "/.", w.about.output}
 	if pwd := otherName(v.Root, w.about.env); pwd != "" {

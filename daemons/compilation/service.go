@@ -16,8 +16,8 @@ import (
 	"github.com/RepliBuild/replibuild/remotecache"
 )
 
-// saveAfter is how long after a change the state is written, so that a build of
-// many requests writes it once. A kill loses so much, and it costs reasons only.
+// saveAfter is the least time between a change and the writing of the state, so that a build
+// of many requests writes it once. A kill loses so much, and it costs reasons only.
 const saveAfter = 2 * time.Second
 
 // Config is what a service needs.
@@ -232,10 +232,11 @@ type saver struct {
 	timer  *time.Timer
 	dirty  bool
 	closed bool
-	busy   sync.Mutex // one writer at a time
+	rest   time.Duration // before the next writing
+	busy   sync.Mutex    // one writer at a time
 }
 
-func newSaver(save func() error) *saver { return &saver{save: save} }
+func newSaver(save func() error) *saver { return &saver{save: save, rest: saveAfter} }
 
 // changed sees to it that the state is written soon.
 func (v *saver) changed() {
@@ -243,11 +244,13 @@ func (v *saver) changed() {
 	defer v.mu.Unlock()
 	v.dirty = true
 	if v.timer == nil && !v.closed {
-		v.timer = time.AfterFunc(saveAfter, func() { _ = v.write() })
+		v.timer = time.AfterFunc(v.rest, func() { _ = v.write() })
 	}
 }
 
-// write writes what has changed. An error is for Close: the next change tries again.
+// write writes what has changed. An error is for Close: the next change tries again. The whole
+// state is written each time, so that the next time comes later the longer this one took: a first
+// build of thousands of units takes a small part of a processor for it.
 func (v *saver) write() error {
 	v.busy.Lock()
 	defer v.busy.Unlock()
@@ -258,12 +261,12 @@ func (v *saver) write() error {
 	if !dirty {
 		return nil
 	}
+	begin := time.Now()
 	err := v.save()
-	if err != nil {
-		v.mu.Lock()
-		v.dirty = true
-		v.mu.Unlock()
-	}
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.dirty = v.dirty || err != nil
+	v.rest = max(saveAfter, 20*time.Since(begin))
 	return err
 }
 

@@ -38,7 +38,8 @@ type tracers struct {
 	byExe   map[string]*tracer
 	readers map[string]*traceReader // by root
 
-	drivers gccDrivers
+	drivers  gccDrivers
+	dynamics dynamics
 }
 
 // tracer is the state of one program.

@@ -113,7 +113,7 @@ func (r *run) prepare() (err error) {
 // one builds a project with a compiler and prints its row.
 func (r *run) one(ctx context.Context, p project, compiler string) int {
 	t := &trial{run: r, project: p, compiler: compiler, dir: filepath.Join(r.work, p.name+"-"+compiler)}
-	t.env = append(slices.Clone(r.env), "REPLIBUILD_HOME="+filepath.Join(t.dir, "home"), "CC="+compiler, "CXX="+cxx(compiler))
+	t.env = append(slices.Clone(r.env), t.home(), "CC="+compiler, "CXX="+cxx(compiler))
 	build := t.byNinja
 	if p.system == "make" {
 		build = t.byMake

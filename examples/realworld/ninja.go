@@ -77,7 +77,7 @@ type reference struct {
 
 // ninjasBuilds has ninja build before and after an edit, and chooses what is edited.
 func (t *trial) ninjasBuilds(ctx context.Context) (their reference, err error) {
-	_, t.theirs, err = t.timed(ctx, t.buildDir(), t.env, "ninja", t.jobs)
+	t.theirs, err = t.timed(ctx, t.buildDir(), t.env, "ninja", t.jobs)
 	if err != nil {
 		return their, err
 	}
@@ -121,7 +121,7 @@ func (t *trial) ourBuilds(ctx context.Context, their reference) (differing []str
 }
 
 func (t *trial) firstBuild(ctx context.Context, their reference) (built snapshot, err error) {
-	_, t.first, err = t.timed(ctx, t.buildDir(), t.env, t.replibuild, "ninja", t.jobs)
+	t.first, err = t.timed(ctx, t.buildDir(), t.env, t.replibuild, "ninja", t.jobs)
 	if err != nil {
 		return nil, err
 	}
@@ -158,7 +158,7 @@ func (t *trial) cachedBuild(ctx context.Context, before snapshot) (err error) {
 	if _, err := t.command(ctx, t.buildDir(), t.env, t.replibuild, "ninja", "-t", "clean"); err != nil {
 		return err
 	}
-	_, t.cached, err = t.timed(ctx, t.buildDir(), t.env, t.replibuild, "ninja", t.jobs)
+	t.cached, err = t.timed(ctx, t.buildDir(), t.env, t.replibuild, "ninja", t.jobs)
 	if err != nil {
 		return err
 	}

@@ -21,7 +21,7 @@ type trial struct {
 	env      []string
 
 	units, outputs, unproved int     // unproved: they differ in ninja's own second build too
-	theirs, first, cached    float64 // seconds
+	theirs, first, cached    float64 // seconds of processor time
 	tested                   string
 	faults, remarks          []string
 }
@@ -39,8 +39,17 @@ func (t *trial) remark(format string, args ...any) {
 	t.remarks = append(t.remarks, fmt.Sprintf(format, args...))
 }
 
+// home is the variable that gives the daemons of the trial a folder of their own.
+func (t *trial) home() string { return "REPLIBUILD_HOME=" + filepath.Join(t.dir, "home") }
+
 // command runs a program in a folder and returns what it printed.
 func (t *trial) command(ctx context.Context, dir string, env []string, name string, args ...string) (string, error) {
+	out, _, err := t.measured(ctx, dir, env, name, args...)
+	return out, err
+}
+
+// measured is command with the process that ended.
+func (t *trial) measured(ctx context.Context, dir string, env []string, name string, args ...string) (string, *os.ProcessState, error) {
 	cmd := exec.CommandContext(ctx, name, args...)
 	cmd.Dir, cmd.Env = dir, env
 	var out bytes.Buffer
@@ -50,14 +59,19 @@ func (t *trial) command(ctx context.Context, dir string, env []string, name stri
 	if err != nil {
 		err = fmt.Errorf("%s %s: %w\n%s", filepath.Base(name), strings.Join(args, " "), err, lastLines(out.String(), 25))
 	}
-	return out.String(), err
+	return out.String(), cmd.ProcessState, err
 }
 
-// timed is command with the seconds that it took.
-func (t *trial) timed(ctx context.Context, dir string, env []string, name string, args ...string) (string, float64, error) {
-	began := time.Now()
-	out, err := t.command(ctx, dir, env, name, args...)
-	return out, time.Since(began).Seconds(), err
+// timed is command with the processor time that it took, in seconds: its own, that of all that it
+// started and waited for, and that of the daemons meanwhile. Other work of the machine hardly
+// changes it.
+func (t *trial) timed(ctx context.Context, dir string, env []string, name string, args ...string) (float64, error) {
+	before := t.daemonsCPU()
+	_, ended, err := t.measured(ctx, dir, env, name, args...)
+	if err != nil {
+		return 0, err
+	}
+	return (ended.UserTime() + ended.SystemTime()).Seconds() + t.daemonsCPU() - before, nil
 }
 
 // fresh copies the sources to the place of the tree.
@@ -120,7 +134,7 @@ func lastLines(text string, n int) string {
 	return strings.Join(lines[max(0, len(lines)-n):], "\n")
 }
 
-const tableHead = `| project | version | compiler | units | own tool s | first s | cached s | outputs equal | tests |
+const tableHead = `| project | version | compiler | units | own tool CPU s | first CPU s | cached CPU s | outputs equal | tests |
 |---|---|---|---|---|---|---|---|---|`
 
 // print prints the row, and beneath it what is to be said.
