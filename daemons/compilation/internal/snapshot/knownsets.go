@@ -81,9 +81,9 @@ func (f *knownFolder) compare(v *Tree, set cache.InputSet, known *KnownSets) *Di
 		return nil
 	}
 	m := set.Misses[f.misses]
-	name, lacking := known.misses.appeared(v, m)
-	if name != "" {
-		return &Difference{Kind: ipc.CauseAppeared, Path: Join(m.Dir, name)}
+	missed, lacking := known.misses.appeared(v, m)
+	if missed != "" {
+		return &Difference{Kind: ipc.CauseAppeared, Path: missed}
 	}
 	if lacking.Exists() {
 		f.lacking.Store(&lacking)

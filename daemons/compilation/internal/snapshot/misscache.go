@@ -31,9 +31,10 @@ type lackingNames struct {
 	names map[string]bool
 }
 
-// appeared returns a name of a miss that is there now, "" if none is. With the signature
-// lacking the folder has none of the names; it is zero if that cannot be said of any.
-func (c *MissCache) appeared(v *Tree, m cache.Miss) (name string, lacking ipc.Signature) {
+// appeared returns a path of a miss that is there now, "" if none is. With the signature
+// lacking the folder has none of the names; it is zero if that cannot be said of any. A name is
+// empty where the folder itself was missed, with a slash behind it.
+func (c *MissCache) appeared(v *Tree, m cache.Miss) (missed string, lacking ipc.Signature) {
 	dir, now := v.Abs(m.Dir), time.Now().UnixNano()
 	sig := ipc.StatSignature(dir)
 	if !sig.Exists() {
@@ -53,7 +54,7 @@ func (c *MissCache) appeared(v *Tree, m cache.Miss) (name string, lacking ipc.Si
 		}
 		path := Join(dir, name)
 		if ipc.StatSignature(path).Exists() {
-			return name, lacking
+			return Join(m.Dir, name), lacking
 		}
 		if _, err := os.Lstat(path); errors.Is(err, fs.ErrNotExist) {
 			folder.names[name] = true

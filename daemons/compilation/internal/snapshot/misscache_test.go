@@ -11,7 +11,8 @@ import (
 )
 
 // A name that appears is seen at once, whatever was remembered: as a file, by way of a link that
-// led nowhere, in a folder that was missing, and in another folder of that name.
+// led nowhere, in a folder that was missing, in another folder of that name, and as the folder itself, which
+// programs ask for with a slash behind its name.
 func TestMissCache(t *testing.T) {
 	t.Parallel()
 	root := t.TempDir()
@@ -28,7 +29,7 @@ func TestMissCache(t *testing.T) {
 		}
 	}
 	var known KnownSets
-	set := cache.InputSet{Misses: []cache.Miss{{Dir: "inc", Names: []string{"a.h", "b.h", "link.h"}}, {Dir: "gone", Names: []string{"x.h"}}}}
+	set := cache.InputSet{Misses: []cache.Miss{{Dir: "inc", Names: []string{"a.h", "b.h", "link.h"}}, {Dir: "gone", Names: []string{"x.h"}}, {Dir: "tools", Names: []string{"", "as"}}}}
 	check := func(want string) {
 		t.Helper()
 		v := New(root, nil, NewInterner(), NewHashCache(time.Now))
@@ -64,4 +65,7 @@ func TestMissCache(t *testing.T) {
 	must(os.MkdirAll(filepath.Join(root, "gone"), 0o755))
 	must(os.WriteFile(filepath.Join(root, "gone", "x.h"), nil, 0o600))
 	check("gone/x.h")
+	must(os.RemoveAll(filepath.Join(root, "gone")))
+	must(os.Mkdir(filepath.Join(root, "tools"), 0o755))
+	check("tools/")
 }
