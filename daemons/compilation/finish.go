@@ -26,9 +26,11 @@ func (w *work) finish(t *attempt, p product, out *outputFiles, reason ipc.Reason
 	}
 	switch {
 	case t.command != nil:
-		w.addTimesOfAST(t.outputs, &set)
+		w.addTimesOfAST(t.outputs, nil, &set)
 	case t.block != nil && precompiled[filepath.Ext(out.path)]:
-		w.addTimesOfAST([]string{out.path}, &set)
+		w.addTimesOfAST([]string{out.path}, nil, &set)
+	case t.block != nil:
+		w.addTimesOfAST(nil, []string{t.block.source}, &set)
 	}
 	doubt = cmp.Or(doubt, t.use.contradicts(w.view, set))
 	rec := &record{

@@ -83,7 +83,11 @@ func (m *missed) finish(ctx context.Context, end ipc.LaunchEnd) (store func(), w
 	if m.made, why = m.outputs(seen); why != "" {
 		return nil, why
 	}
-	m.addTimesOfAST(pathsOf(m.made), &set)
+	var sources []string
+	for _, s := range m.line.Sources {
+		sources = append(sources, snapshot.Spell(m.root, s))
+	}
+	m.addTimesOfAST(pathsOf(m.made), sources, &set)
 	return m.storing(set, end), ""
 }
 

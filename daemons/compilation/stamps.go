@@ -3,6 +3,7 @@ package compilation
 import (
 	"io"
 	"os"
+	"path/filepath"
 	"slices"
 
 	"github.com/RepliBuild/replibuild/cache"
@@ -34,15 +35,20 @@ func (w *work) addStamps(seen *observation, set *snapshot.InputSet, gcc bool) {
 	}
 }
 
-// addTimesOfAST adds when the inputs of a command were written, if it made a precompiled
+// addTimesOfAST adds when the inputs of a command were written, if it made or read a precompiled
 // header or a module of clang's: those keep the times, and clang refuses one if a
 // header has another time now ("has been modified since the precompiled header was built").
-func (w *work) addTimesOfAST(outputs []string, set *snapshot.InputSet) {
-	if !slices.ContainsFunc(outputs, func(out string) bool { return isClangAST(w.view.Abs(out)) }) {
+// Where one was only read, its own time does not matter, nor do those of the sources.
+func (w *work) addTimesOfAST(outputs, sources []string, set *snapshot.InputSet) {
+	made := slices.ContainsFunc(outputs, func(out string) bool { return isClangAST(w.view.Abs(out)) })
+	isRead := func(f cache.Input) bool { return precompiled[filepath.Ext(f.Path)] && isClangAST(w.view.Abs(f.Path)) }
+	if !made && !slices.ContainsFunc(set.Files, isRead) {
 		return
 	}
 	for _, f := range set.Files {
-		w.addFact(set, f.Path, snapshot.WrittenAt)
+		if made || !precompiled[filepath.Ext(f.Path)] && !slices.Contains(sources, f.Path) {
+			w.addFact(set, f.Path, snapshot.WrittenAt)
+		}
 	}
 }
 
