@@ -15,10 +15,11 @@ var (
 	scriptName = regexp.MustCompile(`\b[a-z_]+\.txtar\b`)
 )
 
-// testFolders are the folders with tests, by their names, which are those of packages.
+// testFolders are the folders with tests, by their names, which are those of packages. The folder
+// of the checkout may have any name.
 func testFolders(t *testing.T) map[string][]string {
 	t.Helper()
-	folders := map[string][]string{}
+	folders := map[string][]string{"replibuild": {".."}}
 	err := filepath.WalkDir("..", func(path string, d fs.DirEntry, err error) error {
 		switch {
 		case err != nil:
