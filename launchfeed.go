@@ -33,9 +33,8 @@ type LaunchFeed struct {
 	project *Project
 	client  *ipc.CompilationClient
 
-	noted  int64 // records that were seen
-	number int   // of bursts
-	burst  *launchBurst
+	noted int64        // records that were seen
+	burst *launchBurst // nil = none
 
 	mu     sync.Mutex
 	recent []ipc.BuildRecord // newest first
@@ -118,7 +117,6 @@ func (f *LaunchFeed) isOver(now time.Time) bool {
 
 // begin begins a burst.
 func (f *LaunchFeed) begin(at time.Time, onEvent func(ipc.Event)) {
-	f.number++
 	record := ipc.BuildRecord{Build: "launched-" + strconv.FormatInt(at.UnixMilli(), 36), Trigger: ipc.TriggerLauncher, Started: at}
 	f.burst = &launchBurst{record: record, why: map[string]string{}}
 	f.send(at, ipc.BuildStarted{Project: f.project.Set(), Root: f.project.Root(), Trigger: ipc.TriggerLauncher, Daemons: true}, onEvent)

@@ -49,11 +49,14 @@ func isNoAction(id string) bool { return !strings.Contains(id, ":") }
 func nodeName(p *ipc.Plan, id string) string {
 	if p != nil && len(p.Targets) == 0 {
 		if u := p.Unit(id); u != nil {
-			return u.Target + ":" + u.Source
+			return unitName(u)
 		}
 	}
 	return id
 }
+
+// unitName is the name that another front end's unit has in the history.
+func unitName(u *ipc.Action) string { return u.Target + ":" + u.Source }
 
 // nodeNames are the names in order: that of discovery is the order of the records, which builds
 // change.
@@ -135,11 +138,14 @@ func (s *Service) slow(ctx context.Context, limit int) *ipc.Slow {
 		sources[u.Source] = true
 		if c, known := costs[u.ID]; known {
 			out.Seconds += c.Seconds
-			out.Units = append(out.Units, ipc.SlowUnit{ID: nodeName(p, u.ID), Seconds: c.Seconds, Peak: c.Peak})
+			out.Units = append(out.Units, ipc.SlowUnit{ID: u.ID, Seconds: c.Seconds, Peak: c.Peak})
 		}
 	}
 	slices.SortStableFunc(out.Units, func(a, b ipc.SlowUnit) int { return cmp.Compare(b.Seconds, a.Seconds) })
 	out.Units = out.Units[:min(limit, len(out.Units))]
+	for i := range out.Units {
+		out.Units[i].ID = nodeName(p, out.Units[i].ID)
+	}
 	inputs := s.inputCosts(ctx, p, nil)
 	asked := namesAsked(p, inputs)
 	for _, h := range inputs {

@@ -256,7 +256,7 @@ func (h *history) unitCosts(p *ipc.Plan) map[string]unitCost {
 	for u := range p.Units() {
 		cost, is := known[u.ID]
 		if !is {
-			cost, is = byName[nodeName(p, u.ID)]
+			cost, is = byName[unitName(u)]
 		}
 		if is {
 			found[u.ID] = cost

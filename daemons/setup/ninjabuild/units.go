@@ -2,7 +2,6 @@ package ninjabuild
 
 import (
 	"path/filepath"
-	"slices"
 
 	"github.com/RepliBuild/replibuild/daemons/setup/internal/ninja"
 	"github.com/RepliBuild/replibuild/ipc"
@@ -26,11 +25,8 @@ func Units(dir string) (*ipc.Plan, error) {
 			continue
 		}
 		u := known.Action
-		u.Target, u.Source = targetOfObject(u.Output()), FileName(dir, u.Source)
-		sameArgs := func(c ipc.Command) bool { return slices.Equal(c.Args, known.Command.Args) }
-		if u.Command = slices.IndexFunc(p.Commands, sameArgs); u.Command < 0 {
-			u.Command, p.Commands = len(p.Commands), append(p.Commands, known.Command)
-		}
+		u.Target, u.Source, u.Command = targetOfObject(u.Output()), FileName(dir, u.Source), len(p.Commands)
+		p.Commands = append(p.Commands, known.Command) // no two are equal: each names its depfile
 		p.Actions = append(p.Actions, u)
 	}
 	return p, nil
