@@ -19,9 +19,10 @@ build: $(BIN)
 # starts without a dynamic loader, some milliseconds sooner. It brings the tracer along,
 # which a program that `go install` made builds where it runs.
 PREBUILT := daemons/compilation/internal/preload/prebuilt
-.PHONY: $(BIN)
-$(BIN):
+.PHONY: $(BIN) prebuilt
+prebuilt:
 	@$(GO) run ./daemons/compilation/internal/preload/prebuild $(PREBUILT)
+$(BIN): prebuilt
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags "-X main.version=$(VERSION)" -o $@ ./cmd/replibuild
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags "-X main.version=$(VERSION)" -o $(BIN)-remote ./cmd/replibuild-remote
 	@cp -f $(PREBUILT)/*.client $(BIN)-cc 2>/dev/null || echo "no thin client was built: replibuild cc builds it where it runs"
@@ -44,15 +45,16 @@ demo: deps-demo build
 # programs, hundreds of times, and take up to three times as long with it; and for what links
 # gRPC, which takes a minute to build with it. `make race` runs these with it. Packages without
 # tests are left out, because go test would build them, and vet has looked at all of them before.
+# The tracer is built before: each test with a home of its own would build it, in a second.
 WHOLE  := ./cmd/replibuild ./oracle ./examples
 REMOTE := ./cmd/replibuild-remote ./internal/remotehelper
 TESTED := $(GO) list -f '{{if or .TestGoFiles .XTestGoFiles}}{{.ImportPath}}{{end}}' ./...
-test: deps-test vet real
+test: deps-test vet real prebuilt
 	$(GO) test -vet=off -race -timeout 15m ./ipc
 	$(GO) test -vet=off -race -timeout 25m $$($(TESTED) | grep -v -e /cmd/replibuild -e /oracle$$ -e /examples$$ -e /remotehelper$$)
 	REPLIBUILD_REAL=$(REAL) $(GO) test -vet=off -timeout 25m $(WHOLE) $(REMOTE)
 
-race: deps-test real
+race: deps-test real prebuilt
 	REPLIBUILD_REAL=$(REAL) REPLIBUILD_FARM=1 $(GO) test -race -count 1 -timeout 90m $(WHOLE) $(REMOTE)
 
 # The tests without the race detector and the real projects: for the inner loop.
