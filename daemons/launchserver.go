@@ -117,7 +117,7 @@ func (s *launchServer) one(ctx context.Context, nc *net.UnixConn) {
 		nc.Close()
 		return
 	}
-	if err := ipc.ServeLaunch(ctx, s.shell.service.Launcher, nc); err != nil {
+	if err := ipc.ServeLaunch(ctx, settled{s.shell.service.Launcher, nc}, nc); err != nil {
 		s.shell.log.Debug("a thin client went away", "error", err)
 	}
 }

@@ -14,12 +14,8 @@ import (
 // user or group, other files under the same names, or fewer rights than ours. The command
 // then runs without us. A peer that cannot be looked at is unfit.
 func unfitPeer(nc *net.UnixConn, ours rights) string {
-	raw, err := nc.SyscallConn()
+	cred, err := peerOf(nc)
 	if err != nil {
-		return err.Error()
-	}
-	var cred *unix.Ucred
-	if cerr := raw.Control(func(fd uintptr) { cred, err = unix.GetsockoptUcred(int(fd), unix.SOL_SOCKET, unix.SO_PEERCRED) }); cerr != nil || err != nil {
 		return "it cannot be looked at"
 	}
 	if int(cred.Uid) != os.Geteuid() || cred.Pid <= 0 {
@@ -30,6 +26,18 @@ func unfitPeer(nc *net.UnixConn, ours rights) string {
 	}
 	theirs := rightsOf(fmt.Sprintf("/proc/%d/", cred.Pid))
 	return theirs.differFrom(ours)
+}
+
+// peerOf says whose process is at the other end of a Unix socket.
+func peerOf(nc *net.UnixConn) (cred *unix.Ucred, err error) {
+	raw, err := nc.SyscallConn()
+	if err != nil {
+		return nil, err
+	}
+	if cerr := raw.Control(func(fd uintptr) { cred, err = unix.GetsockoptUcred(int(fd), unix.SOL_SOCKET, unix.SO_PEERCRED) }); cerr != nil {
+		return nil, cerr
+	}
+	return cred, err
 }
 
 // rights is what decides which files a process sees, and what it may do with them.

@@ -21,6 +21,10 @@ type LaunchRequest struct {
 	Umask   uint32
 	// Terminals says which of the standard outputs are terminals: 1 the first, 2 the second.
 	Terminals uint32
+	// Settings are what the command inherits from its caller, if it may use the same as this
+	// process: its control group, priorities, limits and processors are equal. Else it is nil or
+	// returns nil. It does not travel.
+	Settings func() *Caller
 }
 
 // What a LaunchAnswer says.
@@ -43,6 +47,10 @@ type LaunchAnswer struct {
 	Starter []string
 	Env     []string
 	Miss    LaunchMissed // of LaunchMiss; Close it
+	// Made says that a LaunchHit was compiled for this request. Stored is to be called when the
+	// answer has been sent, nil if there is nothing to do.
+	Made   bool
+	Stored func()
 }
 
 // LaunchFile is a finished output and the place that it belongs to, both absolute.
@@ -74,6 +82,7 @@ type LaunchNumbers struct {
 	Misses    int64            `json:"misses"`
 	Stored    int64            `json:"stored"`     // of the misses
 	NotStored int64            `json:"not_stored"` // of the misses
+	Warm      int64            `json:"warm"`       // of the misses, compiled by a clang that was resident
 	Refused   map[string]int64 `json:"refused"`    // commands that were left alone, by reason
 }
 

@@ -62,13 +62,16 @@ func ServeLaunch(ctx context.Context, l Launcher, nc net.Conn) error {
 	if err != nil {
 		return err
 	}
-	stopBeat := beat(nc)
+	stopBeat := beat(nc, cancel)
 	answer := l.Launch(ctx, req)
 	stopBeat()
 	if answer.Miss != nil {
 		defer answer.Miss.Close()
 	}
 	_, err = nc.Write(encodeAnswer(answer))
+	if answer.Stored != nil {
+		answer.Stored()
+	}
 	if answer.Kind == LaunchHit {
 		removeLeft(nc, r, answer.Files)
 	}
@@ -80,7 +83,7 @@ func ServeLaunch(ctx context.Context, l Launcher, nc net.Conn) error {
 	if err != nil {
 		return err
 	}
-	stopBeat = beat(nc)
+	stopBeat = beat(nc, cancel)
 	store := answer.Miss.Finish(ctx, end)
 	stopBeat()
 	if _, err := nc.Write([]byte{'a'}); err != nil || store == nil {
@@ -105,8 +108,9 @@ func removeLeft(nc net.Conn, r io.Reader, files []LaunchFile) {
 	}
 }
 
-// beat tells the client that this process works, until it is stopped.
-func beat(nc net.Conn) (stop func()) {
+// beat tells the client that this process works, until it is stopped. It calls gone if the
+// client is not there any more.
+func beat(nc net.Conn, gone func()) (stop func()) {
 	var mu sync.Mutex
 	var timer *time.Timer
 	stopped := false
@@ -115,10 +119,13 @@ func beat(nc net.Conn) (stop func()) {
 	timer = time.AfterFunc(launchBeat, func() {
 		mu.Lock()
 		defer mu.Unlock()
-		if !stopped {
-			nc.Write([]byte{'w'})
-			timer.Reset(launchBeat)
+		if stopped {
+			return
 		}
+		if _, err := nc.Write([]byte{'w'}); err != nil {
+			gone()
+		}
+		timer.Reset(launchBeat)
 	})
 	return func() {
 		mu.Lock()

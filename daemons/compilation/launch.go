@@ -36,6 +36,7 @@ const maxMisses = 400
 type launch struct {
 	*work
 	req     ipc.LaunchRequest
+	command string // as the client has it
 	line    driverline.Line
 	bases   []launchBase // in the order in which they are looked up
 	base    cache.Digest // of results by the whole command line that printed nothing
@@ -66,7 +67,7 @@ func (s *Service) launch(ctx context.Context, req ipc.LaunchRequest) ipc.LaunchA
 	if why != "" {
 		return run(why)
 	}
-	l := &launch{req: req, line: line, work: &work{
+	l := &launch{req: req, command: strings.Join(req.Args, " "), line: line, work: &work{
 		s: s, pin: "launch/" + rand.Text(), root: req.Dir, env: req.Env, caller: &ipc.Caller{Umask: req.Umask},
 		// Tables of its own: those of the service grow with every path, and a look at them
 		// would cost more than the few hundred paths of one command.
@@ -85,6 +86,24 @@ func (s *Service) launch(ctx context.Context, req ipc.LaunchRequest) ipc.LaunchA
 		}
 	}
 	return l.miss(ctx)
+}
+
+// miss has the command run: here if a compiler waits for it, else by the client.
+func (l *launch) miss(ctx context.Context) ipc.LaunchAnswer {
+	lib, err := l.s.tracers.library(ctx, l.req.Program, l.req.Env)
+	if err != nil {
+		return ipc.LaunchAnswer{Kind: ipc.LaunchRun, Why: "it cannot be traced: " + err.Error()}
+	}
+	if answer, ok := l.runWarm(ctx, lib); ok {
+		return answer
+	}
+	m, why := l.prepareMiss(ctx, lib)
+	if why != "" {
+		return ipc.LaunchAnswer{Kind: ipc.LaunchRun, Why: why}
+	}
+	return ipc.LaunchAnswer{
+		Kind: ipc.LaunchMiss, Why: l.whyMissed(), Starter: lib.Starter(m.trace), Env: lib.Env(nil, m.trace), Miss: m,
+	}
 }
 
 // WhyNotLaunched says why a command is not looked up because of its arguments, "" if it is.
@@ -257,30 +276,23 @@ func (l *launch) mainOutput() string {
 	return l.view.Abs(l.line.Outputs[0])
 }
 
-// miss prepares the command to run traced.
-func (l *launch) miss(ctx context.Context) ipc.LaunchAnswer {
-	run := func(why string) ipc.LaunchAnswer { return ipc.LaunchAnswer{Kind: ipc.LaunchRun, Why: why} }
-	lib, err := l.s.tracers.library(ctx, l.req.Program, l.req.Env)
-	if err != nil {
-		return run("it cannot be traced: " + err.Error())
-	}
+// prepareMiss makes what follows the command while it runs traced, and says why it cannot.
+func (l *launch) prepareMiss(ctx context.Context, lib preload.Library) (m *missed, why string) {
 	if !l.s.launches.enter() {
-		return run("too many commands run at once")
+		return nil, "too many commands run at once"
 	}
 	trace, err := preload.NewTrace()
 	if err != nil {
 		l.s.launches.leave()
-		return run("it cannot be traced: " + err.Error())
+		return nil, "it cannot be traced: " + err.Error()
 	}
-	m := &missed{launch: l, trace: trace, library: lib}
+	m = &missed{launch: l, trace: trace, library: lib}
 	if err := l.untilPast(ctx, l.sources()); err != nil {
 		m.Close()
-		return run("the service ends")
+		return nil, "the service ends"
 	}
 	m.since = stamps.Now()
-	return ipc.LaunchAnswer{
-		Kind: ipc.LaunchMiss, Why: l.whyMissed(), Starter: lib.Starter(trace), Env: lib.Env(nil, trace), Miss: m,
-	}
+	return m, ""
 }
 
 // whyMissed says in which input the result that was tried first differs from what is there, ""

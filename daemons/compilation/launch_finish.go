@@ -8,7 +8,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -75,12 +74,12 @@ func (m *missed) finish(ctx context.Context, end ipc.LaunchEnd) (store func(), w
 	if len(end.Stderr) > 0 { // its language depends on these
 		m.view.AddVariables(&seen.listings, localeVariables)
 	}
+	if m.made, why = m.outputs(seen); why != "" {
+		return nil, why
+	}
 	set, doubt := m.inputsOf(seen, m.since)
 	m.addStamps(seen, &set, m.ranProgram("cc1")) // gcc has rules of its own for what it reads once
 	if why := cmp.Or(doubt, seen.uncacheable); why != "" {
-		return nil, why
-	}
-	if m.made, why = m.outputs(seen); why != "" {
 		return nil, why
 	}
 	var sources []string
@@ -193,7 +192,7 @@ func (m *missed) storing(set snapshot.InputSet, end ipc.LaunchEnd) func() {
 	base := m.baseFor(names != nil, len(end.Stderr) > 0)
 	e := &cache.Entry{
 		Action: actionKey(base, set), Diagnostics: string(end.Stderr), Seconds: end.Seconds, CPU: end.CPU, Peak: end.Peak,
-		Created: time.Now(), Command: strings.Join(m.req.Args, " "),
+		Created: time.Now(), Command: m.command,
 	}
 	files := make(map[string]*os.File, len(m.made))
 	for _, f := range m.made {

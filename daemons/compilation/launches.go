@@ -58,13 +58,16 @@ func (l *launches) note(req ipc.LaunchRequest, a ipc.LaunchAnswer) {
 	r := ipc.LaunchRecord{Time: time.Now(), Dir: req.Dir, Args: req.Args, Why: a.Why}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	switch a.Kind {
-	case ipc.LaunchHit:
+	switch {
+	case a.Kind == ipc.LaunchHit && !a.Made:
 		r.Result = ipc.LaunchedHit
 		l.numbers.Hits++
-	case ipc.LaunchMiss:
+	case a.Kind == ipc.LaunchMiss || a.Made:
 		r.Result = ipc.LaunchedMiss
 		l.numbers.Misses++
+		if a.Made {
+			l.numbers.Warm++
+		}
 	default:
 		r.Result = ipc.LaunchedAlone
 		l.numbers.Refused[a.Why]++

@@ -73,14 +73,21 @@ func (s status) value(name string) string {
 // ignoredSignals returns the signals that this process ignores.
 func ignoredSignals() []int { return ignoredIn(readStatus().value("SigIgn")) }
 
-// ignoredIn returns the signals of a mask as /proc shows it.
-func ignoredIn(mask string) (signals []int) {
+// signalsOf returns the signals of a mask as /proc shows it.
+func signalsOf(mask string) (signals []int) {
 	bits, _ := strconv.ParseUint(mask, 16, 64)
 	for s := 1; s <= 64; s++ {
-		if bits&(1<<(s-1)) != 0 && s != int(unix.SIGPIPE) {
+		if bits&(1<<(s-1)) != 0 {
 			signals = append(signals, s)
 		}
 	}
+	return signals
+}
+
+// ignoredIn returns the signals that this process ignores, of a mask that /proc shows. Go
+// handles some of them itself.
+func ignoredIn(mask string) (signals []int) {
+	signals = slices.DeleteFunc(signalsOf(mask), func(s int) bool { return s == int(unix.SIGPIPE) })
 	if signal.Ignored(os.Interrupt) && !slices.Contains(signals, int(syscall.SIGQUIT)) {
 		signals = append(signals, int(syscall.SIGQUIT))
 		slices.Sort(signals)

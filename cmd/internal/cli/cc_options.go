@@ -182,7 +182,7 @@ func (a *app) printLaunches(l *ipc.LaunchesReply) {
 	if l == nil {
 		return
 	}
-	a.printf("Since the daemon started: %d hits, %d misses (%d not stored), %d running\n", l.Hits, l.Misses, l.NotStored, l.Running)
+	a.printf("Since the daemon started: %d hits, %d misses (%d by a warm clang, %d not stored), %d running\n", l.Hits, l.Misses, l.Warm, l.NotStored, l.Running)
 	for _, r := range byCount(l.Refused) {
 		a.printf("  %6d not looked up: %s\n", l.Refused[r], r)
 	}

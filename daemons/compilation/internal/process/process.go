@@ -43,6 +43,9 @@ type Task struct {
 	Env     []string
 	Timeout time.Duration // 0 = none
 	Caller  *ipc.Caller   // whose settings it gets; nil = ours
+	// Program is the path of the program where args[0] is another name of it, "" elsewhere.
+	// Only a resident can be called so.
+	Program string
 	// Library is what the environment has loaded into the process, nil if nothing, and
 	// resident whether the program is one to keep resident.
 	Library  *preload.Library

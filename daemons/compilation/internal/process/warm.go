@@ -1,6 +1,7 @@
 package process
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -74,18 +75,26 @@ func (w *Warm) Close() {
 
 // Run is [Runner.Run], by a fork where that can be.
 func (w *Warm) Run(ctx context.Context, t Task, started func(pid int)) (Outcome, error) {
+	if o, ok, err := w.Fork(ctx, t, started); ok {
+		return o, err
+	}
+	return w.plain.Run(ctx, t, started)
+}
+
+// Fork runs a task in a fork of a resident. ok is false if there is none for it now: then nothing ran.
+func (w *Warm) Fork(ctx context.Context, t Task, started func(pid int)) (o Outcome, ok bool, err error) {
 	key, ok := w.resident(t)
 	if !ok {
-		return w.plain.Run(ctx, t, started)
+		return Outcome{}, false, nil
 	}
-	o, err := w.fork(ctx, key, t, started)
+	o, err = w.fork(ctx, key, t, started)
 	if errors.Is(err, preload.ErrNotResident) {
 		w.set(key, absent) // the next one starts it again, or learns why that is in vain
 	}
 	if errors.Is(err, preload.ErrNotResident) || errors.Is(err, preload.ErrUnsuitable) {
-		return w.plain.Run(ctx, t, started)
+		return Outcome{}, false, nil
 	}
-	return o, err
+	return o, true, err
 }
 
 // resident returns the resident for a task, if one waits, and begins to start one.
@@ -93,7 +102,7 @@ func (w *Warm) resident(t Task) (key residentKey, ok bool) {
 	if !t.Resident || t.Library == nil || len(t.Starter) > 0 || !caller.SameResources(w.plain.own, t.Caller) {
 		return key, false
 	}
-	exe, err := filepath.EvalSymlinks(t.Args[0])
+	exe, err := filepath.EvalSymlinks(cmp.Or(t.Program, t.Args[0]))
 	if err != nil {
 		return key, false
 	}
@@ -114,7 +123,7 @@ func (w *Warm) resident(t Task) (key residentKey, ok bool) {
 func (w *Warm) start(key residentKey, t Task) {
 	sig := ipc.StatSignature(key.exe)
 	_, err := w.residents.Run(w.ctx, key.library, key.exe, preload.Request{
-		Args: []string{t.Args[0], "--version"}, Dir: "/", Env: key.library.Env(t.Env, nil),
+		Args: []string{key.exe, "--version"}, Dir: "/", Env: key.library.Env(t.Env, nil),
 	})
 	switch {
 	case err == nil:

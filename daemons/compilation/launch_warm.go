@@ -1,0 +1,116 @@
+package compilation
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/RepliBuild/replibuild/daemons/compilation/internal/driverline"
+	"github.com/RepliBuild/replibuild/daemons/compilation/internal/preload"
+	"github.com/RepliBuild/replibuild/daemons/compilation/internal/process"
+	"github.com/RepliBuild/replibuild/internal/lazyregexp"
+	"github.com/RepliBuild/replibuild/ipc"
+)
+
+// A launched compile that is no hit runs here, in a fork of a clang that is resident, if its object
+// cannot depend on the names of its outputs, and if the client may use of the machine what this
+// service may: a fork needs no dynamic linking. The fork writes temporary files beside the outputs,
+// and the client renames them as those of a hit. So there is still one writer of each
+// output, whatever becomes of service or client. What fails here, or prints to a terminal, is run by
+// the client once more, and says it in its own way.
+
+// clangName is the name of a program that is worth keeping resident; of gcc that would be the
+// driver alone.
+var clangName = lazyregexp.New(`^clang(\+\+)?(-[0-9.]+)?$`)
+
+// runWarm runs the command in a resident compiler. ok is false if the client has to run it.
+func (l *launch) runWarm(ctx context.Context, lib preload.Library) (answer ipc.LaunchAnswer, ok bool) {
+	if l.s.warm == nil || l.req.Settings == nil || !clangName().MatchString(filepath.Base(l.req.Program)) {
+		return answer, false
+	}
+	own, ok := l.withTemporaries()
+	if !ok {
+		return answer, false
+	}
+	settings := l.req.Settings()
+	if settings == nil {
+		return answer, false
+	}
+	m, why := own.prepareMiss(ctx, lib)
+	if why != "" {
+		return answer, false
+	}
+	outcome, ok, err := l.s.warm.Fork(ctx, process.Task{
+		Program: l.req.Program, Args: own.req.Args, Starter: lib.Starter(m.trace), Dir: l.root, Env: lib.Env(l.req.Env, m.trace),
+		Caller: settings, Library: &lib, Resident: true,
+	}, nil)
+	if ok && err == nil {
+		if answer, ok = m.deliver(ctx, outcome, l); ok {
+			return answer, true
+		}
+	}
+	m.Close()
+	own.removeOutputs()
+	return answer, false
+}
+
+// withTemporaries is the same compile with temporary outputs. ok is false if that may make
+// another object, dependency file or message.
+func (l *launch) withTemporaries() (*launch, bool) {
+	u := l.unnamed
+	inParts := slices.ContainsFunc(u.Args, func(a string) bool { return strings.HasPrefix(a, "-Wp,") })
+	if u.Object == "" || inParts || u.Depfile != "" && u.Target == "" {
+		return nil, false
+	}
+	object := l.view.Abs(u.Object)
+	temporary := besideOutput(object, filepath.Ext(object))
+	args := slices.Concat(l.req.Args[:1], u.Args, []string{"-o", temporary})
+	if u.Depfile != "" {
+		args = append(args, "-MF", besideOutput(l.view.Abs(u.Depfile), ".d"), "-MT", u.Target)
+	}
+	own := *l
+	own.req.Args = args
+	var why string
+	if own.line, why = driverline.Read(l.req.Dir, args[1:]); why != "" {
+		return nil, false
+	}
+	own.unnamed, _ = driverline.ReadUnnamed(l.req.Dir, args[1:])
+	return &own, own.unnamed.Object == temporary
+}
+
+// deliver makes the answer of what a resident made, and ok is false if it cannot be used.
+func (m *missed) deliver(ctx context.Context, o process.Outcome, asked *launch) (answer ipc.LaunchAnswer, ok bool) {
+	const terminal = 2 // of [ipc.LaunchRequest.Terminals]: standard error
+	if !o.OK() || o.Output != "" && asked.req.Terminals&terminal != 0 {
+		return answer, false
+	}
+	end := ipc.LaunchEnd{Seconds: o.Seconds, CPU: o.CPU, Peak: o.Peak, Stderr: []byte(o.Output)}
+	store, why := m.finish(ctx, end)
+	if m.unnamedOutputs(end.Stderr) == nil {
+		return answer, false
+	}
+	m.s.store.Miss(m.missReason())
+	answer = ipc.LaunchAnswer{Kind: ipc.LaunchHit, Made: true, Why: asked.whyMissed(), Stderr: end.Stderr}
+	if asked.unnamed.Depfile != "" {
+		answer.Files = append(answer.Files, ipc.LaunchFile{Temporary: m.unnamed.Depfile, Path: asked.view.Abs(asked.unnamed.Depfile)})
+	}
+	// The object last: make takes it for the sign that all is there.
+	answer.Files = append(answer.Files, ipc.LaunchFile{Temporary: m.unnamed.Object, Path: asked.view.Abs(asked.unnamed.Object)})
+	answer.Stored = func() {
+		if store != nil {
+			store()
+		}
+		m.s.launches.noteEnd(asked.req, end, why)
+		m.Close()
+	}
+	return answer, true
+}
+
+// removeOutputs removes what a compile that is not used has made.
+func (l *launch) removeOutputs() {
+	for _, out := range l.line.Outputs {
+		_ = os.Remove(l.view.Abs(out))
+	}
+}
