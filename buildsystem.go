@@ -124,7 +124,7 @@ func (b *BuildSystem) Configure(ctx context.Context, c BuildCaller, say func(str
 		}
 		exe = found
 	}
-	return buildsystem.Configure(ctx, &b.BuildSystem, c, exe, say)
+	return buildsystem.Configure(ctx, &b.BuildSystem, c, daemons.ForUse(exe), say)
 }
 
 // Make runs make in the build folder and returns its exit code; jobs is its -j, 0 for none.

@@ -36,7 +36,7 @@ func (s *launchServer) listen(d *shell) error {
 	if d.service.Launcher == nil {
 		return nil
 	}
-	path := d.Paths.LaunchSocket()
+	path := d.Paths.LaunchSocket(d.Name)
 	l, err := listenUnix(path)
 	if err != nil {
 		return ipc.Errorf(ipc.CodeUnavailable, "cannot listen at %s: %v", path, err)
@@ -111,13 +111,14 @@ func (s *launchServer) serve(ctx context.Context) {
 
 func (s *launchServer) one(ctx context.Context, nc *net.UnixConn) {
 	defer s.shell.server.Active()()
-	if why := unfitPeer(nc, s.ours); why != "" {
+	pid, why := unfitPeer(nc, s.ours)
+	if why != "" {
 		s.shell.log.Debug("a thin client is not served", "reason", why)
 		nc.Write([]byte{ipc.LaunchRun})
 		nc.Close()
 		return
 	}
-	if err := ipc.ServeLaunch(ctx, s.shell.service.Launcher, nc); err != nil {
+	if err := ipc.ServeLaunch(ctx, s.shell.service.Launcher, nc, pid); err != nil {
 		s.shell.log.Debug("a thin client went away", "error", err)
 	}
 }
@@ -128,7 +129,7 @@ func (s *launchServer) close() {
 		return
 	}
 	s.listener.Close()
-	path := s.shell.Paths.LaunchSocket()
+	path := s.shell.Paths.LaunchSocket(s.shell.Name)
 	if now, err := os.Lstat(path); err == nil && os.SameFile(now, s.made) {
 		_ = os.Remove(path) // one that stays refuses connections
 	}

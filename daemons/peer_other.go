@@ -10,4 +10,4 @@ type rights struct{}
 func ownRights() rights { return rights{} }
 
 // unfitPeer refuses everybody: the thin client is for Linux.
-func unfitPeer(*net.UnixConn, rights) string { return "the thin client is for Linux" }
+func unfitPeer(*net.UnixConn, rights) (pid int, why string) { return 0, "the thin client is for Linux" }

@@ -135,7 +135,7 @@ func (q *queue) find(id string) *job {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	for _, j := range append(q.waiting[:len(q.waiting):len(q.waiting)], q.running) {
-		if j != nil && j.id == id {
+		if j != nil && j.id == id && !j.hidden {
 			return j
 		}
 	}
@@ -203,7 +203,7 @@ func (q *queue) reply() ipc.QueueReply {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	r := ipc.QueueReply{Waiting: []ipc.BuildInfo{}, Limit: q.limit}
-	if q.running != nil {
+	if q.running != nil && !q.running.hidden {
 		info := q.running.info()
 		r.Running = &info
 	}
@@ -234,6 +234,7 @@ type job struct {
 	looked    bool // it has asked what has changed
 	lookAgain bool // somebody joined since
 	sealed    bool // it ends: no caller can join
+	hidden    bool // it may turn out to be no build
 }
 
 // join needs the queue's mu.
@@ -265,6 +266,20 @@ func (q *queue) occupy(req ipc.AnnounceRequest, publish func(ipc.Event)) (j *job
 	j.id, j.callers, j.sealed = req.Build, 1, true
 	q.running = j
 	return j, false, nil
+}
+
+// lend makes a job that runs now, that no caller can join or see, nil if one runs. The caller
+// runs it, and then starts what [queue.next] returns.
+func (q *queue) lend(req ipc.BuildRequest) *job {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.closed || q.running != nil {
+		return nil
+	}
+	j := newJob(req, "", q.publish)
+	j.callers, j.sealed, j.hidden = 1, true, true
+	q.running = j
+	return j
 }
 
 // tellPosition tells the place of a job in the queue; the first one is 1.

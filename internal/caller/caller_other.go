@@ -11,6 +11,9 @@ import (
 // Own returns nil: the settings of a process are not known here.
 func Own() *ipc.Caller { return nil }
 
+// Of returns nil, as [Own] does.
+func Of(int) *ipc.Caller { return nil }
+
 // Raises reports whether this process may raise hard limits and priorities.
 func Raises() bool { return false }
 
