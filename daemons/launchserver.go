@@ -83,6 +83,7 @@ func (s *launchServer) serve(ctx context.Context) {
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
+	s.running.Go(func() { sweepSockets(SocketDir()) })
 	for {
 		nc, err := s.listener.AcceptUnix()
 		if errors.Is(err, net.ErrClosed) {

@@ -19,7 +19,7 @@ func (s *Service) BuildIdle(ctx context.Context, req ipc.BuildRequest) (events [
 	if s.cfg.Foreign != nil || s.cfg.BuildLock == "" || !s.discovery.HasRemote {
 		return nil, reply, false
 	}
-	j := s.queue.lend(req)
+	j := s.queue.lend(ctx, req)
 	if j == nil {
 		return nil, reply, false
 	}

@@ -92,6 +92,7 @@ func (q *queue) joinable(key string) *job {
 // Those behind it hear of their new places before it starts.
 func (q *queue) next() *job {
 	q.mu.Lock()
+	close(q.running.gone)
 	q.running = nil
 	if len(q.waiting) > 0 {
 		q.running = q.waiting[0]
@@ -223,6 +224,8 @@ type job struct {
 	cancel context.CancelCauseFunc
 	progress
 
+	gone chan struct{} // closed when it runs no more, and the next one may
+
 	// Set before the log is closed, read after it.
 	ended sync.Once
 	reply ipc.BuildReply
@@ -268,18 +271,39 @@ func (q *queue) occupy(req ipc.AnnounceRequest, publish func(ipc.Event)) (j *job
 	return j, false, nil
 }
 
-// lend makes a job that runs now, that no caller can join or see, nil if one runs. The caller
-// runs it, and then starts what [queue.next] returns.
-func (q *queue) lend(req ipc.BuildRequest) *job {
+// lend makes a job that runs now, and that no caller can join or see. The caller runs it, and then
+// starts what [queue.next] returns. nil: another one runs, or ctx has ended. One that has only to
+// clear up behind itself is waited for.
+func (q *queue) lend(ctx context.Context, req ipc.BuildRequest) *job {
+	for {
+		j, busy := q.tryLend(req)
+		if j != nil || busy == nil {
+			return j
+		}
+		select {
+		case <-busy:
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}
+
+// tryLend is lend without waiting: busy is closed when the job is gone that ends.
+func (q *queue) tryLend(req ipc.BuildRequest) (j *job, busy <-chan struct{}) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if q.closed || q.running != nil {
-		return nil
+	switch {
+	case q.closed:
+		return nil, nil
+	case q.running == nil:
+		j = newJob(req, "", q.publish)
+		j.callers, j.sealed, j.hidden = 1, true, true
+		q.running = j
+		return j, nil
+	case q.running.sealed:
+		return nil, q.running.gone
 	}
-	j := newJob(req, "", q.publish)
-	j.callers, j.sealed, j.hidden = 1, true, true
-	q.running = j
-	return j
+	return nil, nil
 }
 
 // tellPosition tells the place of a job in the queue; the first one is 1.
