@@ -35,10 +35,11 @@ func (l compileLauncher) Launch(ctx context.Context, req ipc.LaunchRequest) ipc.
 		return ipc.LaunchAnswer{Kind: ipc.LaunchRun}
 	}
 	c := caller.Of(req.PID)
-	if c == nil || !daemons.SeesTheSame(req.PID) || !l.serves(ctx, req, c) {
+	if c == nil {
 		return ipc.LaunchAnswer{Kind: ipc.LaunchRun}
 	}
-	events, result, ok := l.builds.BuildIdle(ctx, ipc.BuildRequest{Env: req.Env, Caller: c})
+	may := func() bool { return daemons.SeesTheSame(req.PID) && l.serves(ctx, req, c) }
+	events, result, ok := l.builds.BuildIdle(ctx, ipc.BuildRequest{Env: req.Env, Caller: c}, may)
 	if !ok {
 		return ipc.LaunchAnswer{Kind: ipc.LaunchRun}
 	}
