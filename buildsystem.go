@@ -127,6 +127,11 @@ func (b *BuildSystem) Configure(ctx context.Context, c BuildCaller, say func(str
 	return buildsystem.Configure(ctx, &b.BuildSystem, c, daemons.ForUse(exe), say)
 }
 
+// configured reports whether Configure would do nothing. exe is known.
+func (b *BuildSystem) configured() bool {
+	return buildsystem.Configured(&b.BuildSystem, daemons.ForUse(b.exe))
+}
+
 // Make runs make in the build folder and returns its exit code; jobs is its -j, 0 for none.
 func (b *BuildSystem) Make(ctx context.Context, c BuildCaller, jobs int, targets []string) (int, error) {
 	return buildsystem.Make(ctx, &b.BuildSystem, c, jobs, targets)

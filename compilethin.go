@@ -71,6 +71,28 @@ func (l compileLauncher) serves(ctx context.Context, req ipc.LaunchRequest, c *i
 	return p.config.Enabled(ipc.NameOrchestrator) && p.usesDaemons(ctx, CompileOptions{}) && p.unfit(c) == nil
 }
 
+// buildSystemLauncher answers the thin client that was called for `replibuild compile` in a project
+// whose replibuild.toml has [build], from within the orchestrator's daemon of the build folder: that
+// the folder is configured, and that a ninja has nothing to do there.
+type buildSystemLauncher struct{ ninjaLauncher }
+
+// Launch implements [ipc.Launcher].
+func (l buildSystemLauncher) Launch(ctx context.Context, req ipc.LaunchRequest) ipc.LaunchAnswer {
+	run := ipc.LaunchAnswer{Kind: ipc.LaunchRun}
+	if verbose, plain := plainCompile(req.Args); !plain || verbose {
+		return run
+	}
+	p, err := Open(req.Dir, Options{Env: req.Env, Executable: req.Program})
+	if err != nil {
+		return run
+	}
+	b, err := p.BuildSystem()
+	if err != nil || b == nil || b.ByMake() || b.BuildDir != l.root || !b.configured() {
+		return run
+	}
+	return l.answer(ctx, req, append([]string{"-C", b.BuildDir}, b.Targets...), b.Env(req.Env))
+}
+
 // plainCompile reports whether arguments build everything, with no flag that matters where there
 // is nothing to do.
 func plainCompile(args []string) (verbose, ok bool) {

@@ -71,7 +71,11 @@ func newDaemonService(ctx context.Context, p *Project, name string, hub *ipc.Hub
 			return s, err
 		}
 		s.Handlers = ipc.OrchestratorHandlers(keep(w, o))
-		if print != nil && p.foreign() == nil {
+		switch {
+		case p.foreign() != nil:
+			s.LaunchFolder = p.describedIn()
+			s.Launcher = buildSystemLauncher{ninjaLauncher{p.Root(), w.discoveryClient()}}
+		case print != nil:
 			s.Launcher = compileLauncher{p, ownSignature(), o, print}
 		}
 	}
