@@ -18,19 +18,23 @@ build: $(BIN)
 # go build decides by content what to do, so it is always asked. Without cgo the program
 # starts without a dynamic loader, some milliseconds sooner. It brings the tracer along,
 # which a program that `go install` made builds where it runs.
+# What is called replibuild is the thin client, which executes replibuild-go beside it. Where it
+# cannot be built, replibuild is the Go program.
 PREBUILT := daemons/compilation/internal/preload/prebuilt
 .PHONY: $(BIN) prebuilt
 prebuilt:
 	@$(GO) run ./daemons/compilation/internal/preload/prebuild $(PREBUILT)
 $(BIN): prebuilt
-	CGO_ENABLED=0 $(GO) build -trimpath -ldflags "-X main.version=$(VERSION)" -o $@ ./cmd/replibuild
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags "-X main.version=$(VERSION)" -o $@-go ./cmd/replibuild
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags "-X main.version=$(VERSION)" -o $(BIN)-remote ./cmd/replibuild-remote
-	@cp -f $(PREBUILT)/*.client $(BIN)-cc 2>/dev/null || echo "no thin client was built: replibuild cc builds it where it runs"
-	@ln -sf $$([ -e $(BIN)-cc ] && echo replibuild-cc || echo replibuild) $(BIN)-ninja
+	@rm -f $@ $@-cc
+	@if cp $(PREBUILT)/*.client $@ 2>/dev/null; then cp $@ $@-cc; \
+	else mv $@-go $@; echo "no thin client was built: replibuild is the Go program"; fi
+	@ln -sf $$([ -e $@-cc ] && echo replibuild-cc || echo replibuild) $@-ninja
 
 install: build
 	install -D -m 755 $(BIN) $(DESTDIR)$(PREFIX)/bin/replibuild
-	[ ! -e $(BIN)-cc ] || install -D -m 755 $(BIN)-cc $(DESTDIR)$(PREFIX)/bin/replibuild-cc
+	for p in go cc; do [ ! -e $(BIN)-$$p ] || install -D -m 755 $(BIN)-$$p $(DESTDIR)$(PREFIX)/bin/replibuild-$$p; done
 	cp -P $(BIN)-ninja $(DESTDIR)$(PREFIX)/bin/replibuild-ninja
 	install -D -m 755 $(BIN)-remote $(DESTDIR)$(PREFIX)/bin/replibuild-remote
 	$(GO) run ./cmd/man $(VERSION) $(DESTDIR)$(PREFIX)/share/man/man1

@@ -124,7 +124,12 @@ func (b *BuildSystem) Configure(ctx context.Context, c BuildCaller, say func(str
 		}
 		exe = found
 	}
-	return buildsystem.Configure(ctx, &b.BuildSystem, c, exe, say)
+	return buildsystem.Configure(ctx, &b.BuildSystem, c, daemons.ForUse(exe), say)
+}
+
+// configured reports whether Configure would do nothing. exe is known.
+func (b *BuildSystem) configured() bool {
+	return buildsystem.Configured(&b.BuildSystem, daemons.ForUse(b.exe))
 }
 
 // Make runs make in the build folder and returns its exit code; jobs is its -j, 0 for none.

@@ -10,13 +10,14 @@ import (
 
 // RunDaemon runs one daemon of the project in root in this process until it is
 // told to stop. [Project.Start] runs `replibuild daemon NAME` for it, with the
-// listeners and the readiness pipe inherited.
-func RunDaemon(ctx context.Context, name, root string) error {
+// listeners and the readiness pipe inherited. print is for builds that the thin client asks for; nil
+// leaves them to our Go program.
+func RunDaemon(ctx context.Context, name, root string, print BuildPrinter) error {
 	p, err := Open(root, Options{})
 	if err != nil {
 		return err
 	}
-	return p.runDaemon(ctx, name)
+	return p.runDaemon(ctx, name, print)
 }
 
 // RunUserDaemon is [RunDaemon] for the user set.
@@ -25,21 +26,21 @@ func RunUserDaemon(ctx context.Context, name string) error {
 	if err != nil {
 		return err
 	}
-	return p.runDaemon(ctx, name)
+	return p.runDaemon(ctx, name, nil)
 }
 
-func (p *Project) runDaemon(ctx context.Context, name string) error {
+func (p *Project) runDaemon(ctx context.Context, name string, print BuildPrinter) error {
 	return daemons.Run(ctx, daemons.RunConfig{
 		Name: name, Paths: p.paths, Config: p.config,
 		NewService: func(ctx context.Context, hub *ipc.Hub, log *slog.Logger) (daemons.Service, error) {
-			return newDaemonService(ctx, p, name, hub, log)
+			return newDaemonService(ctx, p, name, hub, log, print)
 		},
 	})
 }
 
 // newDaemonService makes the service of one daemon, joined to the others by
 // clients.
-func newDaemonService(ctx context.Context, p *Project, name string, hub *ipc.Hub, log *slog.Logger) (daemons.Service, error) {
+func newDaemonService(ctx context.Context, p *Project, name string, hub *ipc.Hub, log *slog.Logger, print BuildPrinter) (daemons.Service, error) {
 	w := newWiring(p, log)
 	w.daemon, w.hub = name, hub
 	s := daemons.Service{Close: w.close}
@@ -70,6 +71,13 @@ func newDaemonService(ctx context.Context, p *Project, name string, hub *ipc.Hub
 			return s, err
 		}
 		s.Handlers = ipc.OrchestratorHandlers(keep(w, o))
+		switch {
+		case p.foreign() != nil:
+			s.LaunchFolder = p.describedIn()
+			s.Launcher = buildSystemLauncher{ninjaLauncher{p.Root(), w.discoveryClient()}}
+		case print != nil:
+			s.Launcher = compileLauncher{p, ownSignature(), o, print}
+		}
 	}
 	return s, nil
 }

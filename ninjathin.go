@@ -18,8 +18,13 @@ type ninjaLauncher struct {
 
 // Launch implements [ipc.Launcher].
 func (l ninjaLauncher) Launch(ctx context.Context, req ipc.LaunchRequest) ipc.LaunchAnswer {
+	return l.answer(ctx, req, req.Args[1:], req.Env)
+}
+
+// answer answers for a ninja with these arguments and this environment.
+func (l ninjaLauncher) answer(ctx context.Context, req ipc.LaunchRequest, args, env []string) ipc.LaunchAnswer {
 	printed, ok := ninjabuild.NothingToDo(ctx, ninjabuild.Caller{
-		Name: req.Args[0], Args: req.Args[1:], Env: req.Env, Dir: req.Dir, Runner: ninjaRemembered{launcher: l, program: req.Program},
+		Name: req.Args[0], Args: args, Env: env, Dir: req.Dir, Runner: ninjaRemembered{launcher: l, program: req.Program},
 	})
 	if !ok {
 		return ipc.LaunchAnswer{Kind: ipc.LaunchRun}

@@ -65,5 +65,5 @@ func (p *Project) ServeLaunch(ctx context.Context, nc net.Conn) error {
 	if err != nil {
 		return err
 	}
-	return ipc.ServeLaunch(ctx, keep(w, c), nc)
+	return ipc.ServeLaunch(ctx, keep(w, c), nc, 0)
 }

@@ -17,7 +17,7 @@ launches=${2:-10000} builds=${3:-50}
 work=$(mktemp -d)
 mkdir "$work/bin"
 cp "$1" "$work/bin/replibuild"
-cp "$1-cc" "$work/bin/replibuild-cc"
+for part in go cc; do [ ! -e "$1-$part" ] || cp "$1-$part" "$work/bin/replibuild-$part"; done
 export PATH=$work/bin:$PATH REPLIBUILD_HOME=$work/home
 unset CI
 end() {

@@ -63,8 +63,11 @@ func nothing(ctx context.Context, b *bench, project string, trees []*tree) ([]li
 	}
 	s, err := turns(ctx, trees, b.runs, nil)
 	l := line{samples: s, against: toolNinja}
-	if project == "gen10000" {
-		l.goal = 0.10
+	switch project {
+	case "gen40":
+		l.goal = 1.00
+	case "gen10000":
+		l.goal = 0.03
 	}
 	return []line{l}, err
 }

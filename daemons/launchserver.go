@@ -1,6 +1,7 @@
 package daemons
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net"
@@ -23,6 +24,7 @@ const (
 type launchServer struct {
 	shell    *shell
 	listener *net.UnixListener
+	path     string
 	made     os.FileInfo // of the socket
 	running  sync.WaitGroup
 	places   chan struct{}
@@ -36,13 +38,15 @@ func (s *launchServer) listen(d *shell) error {
 	if d.service.Launcher == nil {
 		return nil
 	}
-	path := d.Paths.LaunchSocket()
-	l, err := listenUnix(path)
+	folder := d.Paths
+	folder.Root = cmp.Or(d.service.LaunchFolder, folder.Root)
+	s.path = folder.LaunchSocket(d.Name)
+	l, err := listenUnix(s.path)
 	if err != nil {
-		return ipc.Errorf(ipc.CodeUnavailable, "cannot listen at %s: %v", path, err)
+		return ipc.Errorf(ipc.CodeUnavailable, "cannot listen at %s: %v", s.path, err)
 	}
 	s.listener, s.ours = l, ownRights()
-	s.made, err = os.Lstat(path)
+	s.made, err = os.Lstat(s.path)
 	return err
 }
 
@@ -83,6 +87,7 @@ func (s *launchServer) serve(ctx context.Context) {
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
+	s.running.Go(func() { sweepSockets(SocketDir()) })
 	for {
 		nc, err := s.listener.AcceptUnix()
 		if errors.Is(err, net.ErrClosed) {
@@ -111,13 +116,14 @@ func (s *launchServer) serve(ctx context.Context) {
 
 func (s *launchServer) one(ctx context.Context, nc *net.UnixConn) {
 	defer s.shell.server.Active()()
-	if why := unfitPeer(nc, s.ours); why != "" {
+	pid, why := unfitPeer(nc, s.ours)
+	if why != "" {
 		s.shell.log.Debug("a thin client is not served", "reason", why)
 		nc.Write([]byte{ipc.LaunchRun})
 		nc.Close()
 		return
 	}
-	if err := ipc.ServeLaunch(ctx, settled{s.shell.service.Launcher, nc}, nc); err != nil {
+	if err := ipc.ServeLaunch(ctx, s.shell.service.Launcher, nc, pid); err != nil {
 		s.shell.log.Debug("a thin client went away", "error", err)
 	}
 }
@@ -128,8 +134,7 @@ func (s *launchServer) close() {
 		return
 	}
 	s.listener.Close()
-	path := s.shell.Paths.LaunchSocket()
-	if now, err := os.Lstat(path); err == nil && os.SameFile(now, s.made) {
-		_ = os.Remove(path) // one that stays refuses connections
+	if now, err := os.Lstat(s.path); err == nil && os.SameFile(now, s.made) {
+		_ = os.Remove(s.path) // one that stays refuses connections
 	}
 }

@@ -12,32 +12,24 @@ import (
 
 // unfitPeer says why this process must not serve the other end of a Unix socket: another
 // user or group, other files under the same names, or fewer rights than ours. The command
-// then runs without us. A peer that cannot be looked at is unfit.
-func unfitPeer(nc *net.UnixConn, ours rights) string {
-	cred, err := peerOf(nc)
-	if err != nil {
-		return "it cannot be looked at"
-	}
-	if int(cred.Uid) != os.Geteuid() || cred.Pid <= 0 {
-		return "it belongs to another user, or to another space of processes"
-	}
-	if ours.why != "" {
-		return ours.why
-	}
-	theirs := rightsOf(fmt.Sprintf("/proc/%d/", cred.Pid))
-	return theirs.differFrom(ours)
-}
-
-// peerOf says whose process is at the other end of a Unix socket.
-func peerOf(nc *net.UnixConn) (cred *unix.Ucred, err error) {
+// then runs without us. A peer that cannot be looked at is unfit. pid is its process.
+func unfitPeer(nc *net.UnixConn, ours rights) (pid int, why string) {
 	raw, err := nc.SyscallConn()
 	if err != nil {
-		return nil, err
+		return 0, err.Error()
 	}
-	if cerr := raw.Control(func(fd uintptr) { cred, err = unix.GetsockoptUcred(int(fd), unix.SOL_SOCKET, unix.SO_PEERCRED) }); cerr != nil {
-		return nil, cerr
+	var cred *unix.Ucred
+	if cerr := raw.Control(func(fd uintptr) { cred, err = unix.GetsockoptUcred(int(fd), unix.SOL_SOCKET, unix.SO_PEERCRED) }); cerr != nil || err != nil {
+		return 0, "it cannot be looked at"
 	}
-	return cred, err
+	if int(cred.Uid) != os.Geteuid() || cred.Pid <= 0 {
+		return 0, "it belongs to another user, or to another space of processes"
+	}
+	if ours.why != "" {
+		return 0, ours.why
+	}
+	theirs := rightsOf(fmt.Sprintf("/proc/%d/", cred.Pid))
+	return int(cred.Pid), theirs.differFrom(ours)
 }
 
 // rights is what decides which files a process sees, and what it may do with them.

@@ -46,6 +46,8 @@ type Service struct {
 	Close    func() error                       // called once, when nothing runs any more; nil = nothing to close
 	// Launcher answers the thin client; nil = there is none.
 	Launcher ipc.Launcher
+	// LaunchFolder is the folder that the thin client is called in, if it is not that of the set.
+	LaunchFolder string
 }
 
 // Run is a daemon from start to exit: it takes over what a [Launcher] handed to this

@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+
+	"github.com/RepliBuild/replibuild/ipc"
 )
 
 // The user set serves the thin client, for all that this user compiles. It has a compile
@@ -26,11 +28,15 @@ func (p Paths) Socket() string {
 	return p.socketBase() + ".ipc"
 }
 
-// LaunchSocket is where a set listens for the thin client, which computes the same name
-// (csrc/client/daemon.c): the user set by its home, a build folder by itself.
-func (p Paths) LaunchSocket() string {
-	if p.IsUser() {
+// LaunchSocket is where a daemon listens for the thin client, which computes the same name
+// (csrc/client/daemon.c): that of the user set by its home, the others by the folder of the set.
+// Discovery answers for ninja, the orchestrator for compile.
+func (p Paths) LaunchSocket(daemon string) string {
+	switch {
+	case p.IsUser():
 		return p.socketBase() + ".cc"
+	case daemon == ipc.NameOrchestrator:
+		return socketOf(p.Root) + ".compile"
 	}
 	return socketOf(p.Root) + ".ninja"
 }

@@ -3,6 +3,7 @@ package daemons
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"strconv"
 
 	"github.com/RepliBuild/replibuild/internal/caller"
 	"github.com/RepliBuild/replibuild/ipc"
@@ -17,6 +18,9 @@ func ViewID() string {
 	sum := sha256.Sum256([]byte(ownView()))
 	return hex.EncodeToString(sum[:4])
 }
+
+// SeesTheSame reports whether a process sees what this one sees.
+func SeesTheSame(pid int) bool { return viewOf(strconv.Itoa(pid)) == ownView() }
 
 // seesTheSame reports whether the daemon of an endpoint sees what this process sees.
 func seesTheSame(ep ipc.Endpoint) bool { return ep.View == "" || ep.View == ownView() }

@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// Launcher answers the thin client, which stands before a compiler as ccache does, or is called
-// as ninja. A look at files serves one request only, and begins after the request has come.
+// Launcher answers the thin client, which stands before a compiler as ccache does, or is to build
+// a folder that may have nothing to do. A look at files serves one request only, and begins after the request has come.
 type Launcher interface {
 	// Launch looks a command up. It writes nothing but temporary files beside the outputs.
 	Launch(context.Context, LaunchRequest) LaunchAnswer
@@ -15,16 +15,13 @@ type Launcher interface {
 // LaunchRequest is a command as the thin client was called.
 type LaunchRequest struct {
 	Dir     string   // the working folder, as getcwd(2) returns it
-	Program string   // the compiler, absolute; called as ninja, our own Go program
+	Program string   // the compiler, absolute; else our own Go program
 	Args    []string // the first is the name by which it is called
 	Env     []string
 	Umask   uint32
+	PID     int // of the client, 0 if it is not known
 	// Terminals says which of the standard outputs are terminals: 1 the first, 2 the second.
 	Terminals uint32
-	// Settings are what the command inherits from its caller, if it may use the same as this
-	// process: its control group, priorities, limits and processors are equal. Else it is nil or
-	// returns nil. It does not travel.
-	Settings func() *Caller
 }
 
 // What a LaunchAnswer says.

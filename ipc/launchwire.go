@@ -50,9 +50,9 @@ const (
 
 var errLaunch = errors.New("no frame of the thin client")
 
-// ServeLaunch serves one connection of a thin client and closes it. It returns when
-// all is stored.
-func ServeLaunch(ctx context.Context, l Launcher, nc net.Conn) error {
+// ServeLaunch serves one connection of a thin client, of the process pid, and closes it. It returns
+// when all is stored.
+func ServeLaunch(ctx context.Context, l Launcher, nc net.Conn, pid int) error {
 	defer nc.Close()
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -62,6 +62,7 @@ func ServeLaunch(ctx context.Context, l Launcher, nc net.Conn) error {
 	if err != nil {
 		return err
 	}
+	req.PID = pid
 	stopBeat := beat(nc, cancel)
 	answer := l.Launch(ctx, req)
 	stopBeat()

@@ -54,7 +54,7 @@ func serveLaunch(t *testing.T, f *fakeLauncher) (client net.Conn, done chan erro
 	f.asked = make(chan LaunchRequest, 1)
 	client, server := net.Pipe()
 	done = make(chan error, 1)
-	go func() { done <- ServeLaunch(t.Context(), f, server) }()
+	go func() { done <- ServeLaunch(t.Context(), f, server, 0) }()
 	t.Cleanup(func() { client.Close() })
 	return client, done
 }

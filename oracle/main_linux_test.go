@@ -14,7 +14,7 @@ import (
 // also the command that a caller's shell runs; see runCommand.
 func TestMain(m *testing.M) {
 	if len(os.Args) == 5 && os.Args[1] == "daemon" && os.Args[3] == "--project" {
-		if err := replibuild.RunDaemon(context.Background(), os.Args[2], os.Args[4]); err != nil {
+		if err := replibuild.RunDaemon(context.Background(), os.Args[2], os.Args[4], nil); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)
 		}

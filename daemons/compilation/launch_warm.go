@@ -10,6 +10,7 @@ import (
 	"github.com/RepliBuild/replibuild/daemons/compilation/internal/driverline"
 	"github.com/RepliBuild/replibuild/daemons/compilation/internal/preload"
 	"github.com/RepliBuild/replibuild/daemons/compilation/internal/process"
+	"github.com/RepliBuild/replibuild/internal/caller"
 	"github.com/RepliBuild/replibuild/internal/lazyregexp"
 	"github.com/RepliBuild/replibuild/ipc"
 )
@@ -27,15 +28,15 @@ var clangName = lazyregexp.New(`^clang(\+\+)?(-[0-9.]+)?$`)
 
 // runWarm runs the command in a resident compiler. ok is false if the client has to run it.
 func (l *launch) runWarm(ctx context.Context, lib preload.Library) (answer ipc.LaunchAnswer, ok bool) {
-	if l.s.warm == nil || l.req.Settings == nil || !clangName().MatchString(filepath.Base(l.req.Program)) {
+	if l.s.warm == nil || l.req.PID == 0 || !clangName().MatchString(filepath.Base(l.req.Program)) {
 		return answer, false
 	}
 	own, ok := l.withTemporaries()
 	if !ok {
 		return answer, false
 	}
-	settings := l.req.Settings()
-	if settings == nil {
+	settings := caller.Of(l.req.PID)
+	if settings == nil || !caller.SameShare(l.req.PID) {
 		return answer, false
 	}
 	m, why := own.prepareMiss(ctx, lib)

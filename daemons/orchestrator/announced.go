@@ -88,9 +88,7 @@ func (s *Service) Announce(ctx context.Context, req ipc.AnnounceRequest, fn func
 func (s *Service) vacate(j *job) {
 	err := cancelled(j.id, "the process that made it is gone")
 	j.finish(ipc.BuildReply{Build: j.id, Cancelled: true, Detail: err.Message}, 0, err)
-	if next := s.queue.next(); next != nil {
-		s.startWorking(next)
-	}
+	s.returnTurn()
 }
 
 // Report implements [ipc.Orchestrator].

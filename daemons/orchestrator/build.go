@@ -52,20 +52,8 @@ type build struct {
 // run does the build, from BuildStarted to what is written after the callers got their
 // result.
 func (s *Service) run(j *job) {
-	b := &build{
-		s: s, job: j, started: time.Now(), variables: environment.New(j.req.Env), lastBuild: s.lastBuild,
-		outcomes: map[string]ipc.ActionResult{}, past: sync.OnceValue(s.history.nodes),
-	}
-	b.discovery = newSession(s.discovery, b.takenOver)
-	b.setup = newSession(s.setup, b.takenOver)
-	b.compilation = newSession(s.compilation, b.takenOver)
-	b.recorder = &recorder{send: b.record}
-
-	s.shown.Store(j)
-	b.emit(ipc.BuildStarted{
-		Project: b.projectName(), Root: s.cfg.Root, Trigger: j.req.Trigger, Daemons: !s.cfg.InProcess,
-		Targets: j.req.Targets, Files: j.req.Files,
-	})
+	b := s.newBuild(j)
+	b.begin()
 	b.phase("queue", j.since)
 	lock := b.lock()
 	defer lock.release()
@@ -75,6 +63,27 @@ func (s *Service) run(j *job) {
 	b.waitUploads()
 	b.finish(err)
 	b.afterwards()
+}
+
+func (s *Service) newBuild(j *job) *build {
+	b := &build{
+		s: s, job: j, started: time.Now(), variables: environment.New(j.req.Env), lastBuild: s.lastBuild,
+		outcomes: map[string]ipc.ActionResult{}, past: sync.OnceValue(s.history.nodes),
+	}
+	b.discovery = newSession(s.discovery, b.takenOver)
+	b.setup = newSession(s.setup, b.takenOver)
+	b.compilation = newSession(s.compilation, b.takenOver)
+	b.recorder = &recorder{send: b.record}
+	return b
+}
+
+// begin shows the build to those who watch.
+func (b *build) begin() {
+	b.s.shown.Store(b.job)
+	b.emit(ipc.BuildStarted{
+		Project: b.projectName(), Root: b.s.cfg.Root, Trigger: b.job.req.Trigger, Daemons: !b.s.cfg.InProcess,
+		Targets: b.job.req.Targets, Files: b.job.req.Files,
+	})
 }
 
 // waitUploads has compilation finish storing results beyond the project's cache, if the
@@ -121,9 +130,7 @@ func (b *build) round() error {
 		return err
 	}
 	if good, ok := b.nothingToDo(seen); ok {
-		b.total = good.Units
-		b.job.setUnits(good.Units, good.Units)
-		b.emitCached(good.Units, good.Files)
+		b.allInPlace(good)
 		return nil
 	}
 	b.learned = true
@@ -136,6 +143,13 @@ func (b *build) round() error {
 		return err
 	}
 	return b.work(seen)
+}
+
+// allInPlace says that there is nothing to do.
+func (b *build) allInPlace(good goodness) {
+	b.total = good.Units
+	b.job.setUnits(good.Units, good.Units)
+	b.emitCached(good.Units, good.Files)
 }
 
 // work brings the scope up to date. When it returns every action of the scope has an

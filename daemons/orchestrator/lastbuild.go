@@ -153,12 +153,15 @@ func (m *lastBuild) notRecorded() []string {
 // trust compares discovery's token with the last one seen here, and forgets what
 // rests on it if they differ: discovery lost records, or got some from another.
 func (m *lastBuild) trust(token string) bool {
-	if m.token != "" && m.token == token {
+	if m.isTrue(token) {
 		return true
 	}
 	m.forget()
 	return false
 }
+
+// isTrue is trust without forgetting.
+func (m *lastBuild) isTrue(token string) bool { return m.token != "" && m.token == token }
 
 // forget drops all that rests on discovery's records. The plan's ID goes too, so that no
 // later process takes incomplete records for complete ones.

@@ -57,6 +57,17 @@ func lockBuild(ctx context.Context, path string, waiting func()) (*buildLock, er
 	return l, nil
 }
 
+// tryLockBuild takes the lock at path, nil if another process has it or it cannot be taken.
+func tryLockBuild(path string) *buildLock {
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel() // it waits for nothing
+	l, err := lockBuild(ctx, path, func() {})
+	if err != nil || !l.held() {
+		return nil
+	}
+	return l
+}
+
 // waitForLock waits while the holder stamps the file. The age of a stamp is measured from
 // when it was first seen, so it does not depend on the clock.
 func waitForLock(ctx context.Context, f *os.File) error {

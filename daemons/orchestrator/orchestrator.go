@@ -247,13 +247,12 @@ func (s *Service) publish(e ipc.Event) { s.cfg.Hub.Publish(e) }
 // was idle, so there is never more than one such goroutine.
 func (s *Service) startWorking(j *job) {
 	s.wg.Go(func() {
-		for j != nil {
+		for ; j != nil; j = s.queue.next() {
 			if s.cfg.Foreign != nil {
 				s.runForeign(j)
 			} else {
 				s.run(j)
 			}
-			j = s.queue.next()
 		}
 	})
 }

@@ -27,7 +27,7 @@ type progress struct {
 }
 
 func newJob(req ipc.BuildRequest, key string, publish func(ipc.Event)) *job {
-	j := &job{id: newBuildID(), key: key, req: req, events: newEventLog(publish)}
+	j := &job{id: newBuildID(), key: key, req: req, events: newEventLog(publish), gone: make(chan struct{})}
 	j.ctx, j.cancel = context.WithCancelCause(context.Background())
 	j.since, j.jobs = time.Now(), map[string]ipc.RunningJob{}
 	return j

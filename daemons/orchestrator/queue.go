@@ -92,6 +92,7 @@ func (q *queue) joinable(key string) *job {
 // Those behind it hear of their new places before it starts.
 func (q *queue) next() *job {
 	q.mu.Lock()
+	close(q.running.gone)
 	q.running = nil
 	if len(q.waiting) > 0 {
 		q.running = q.waiting[0]
@@ -135,7 +136,7 @@ func (q *queue) find(id string) *job {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	for _, j := range append(q.waiting[:len(q.waiting):len(q.waiting)], q.running) {
-		if j != nil && j.id == id {
+		if j != nil && j.id == id && !j.hidden {
 			return j
 		}
 	}
@@ -203,7 +204,7 @@ func (q *queue) reply() ipc.QueueReply {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	r := ipc.QueueReply{Waiting: []ipc.BuildInfo{}, Limit: q.limit}
-	if q.running != nil {
+	if q.running != nil && !q.running.hidden {
 		info := q.running.info()
 		r.Running = &info
 	}
@@ -223,6 +224,8 @@ type job struct {
 	cancel context.CancelCauseFunc
 	progress
 
+	gone chan struct{} // closed when it runs no more, and the next one may
+
 	// Set before the log is closed, read after it.
 	ended sync.Once
 	reply ipc.BuildReply
@@ -234,6 +237,7 @@ type job struct {
 	looked    bool // it has asked what has changed
 	lookAgain bool // somebody joined since
 	sealed    bool // it ends: no caller can join
+	hidden    bool // it may turn out to be no build
 }
 
 // join needs the queue's mu.
@@ -265,6 +269,41 @@ func (q *queue) occupy(req ipc.AnnounceRequest, publish func(ipc.Event)) (j *job
 	j.id, j.callers, j.sealed = req.Build, 1, true
 	q.running = j
 	return j, false, nil
+}
+
+// lend makes a job that runs now, and that no caller can join or see. The caller runs it, and then
+// starts what [queue.next] returns. nil: another one runs, or ctx has ended. One that has only to
+// clear up behind itself is waited for.
+func (q *queue) lend(ctx context.Context, req ipc.BuildRequest) *job {
+	for {
+		j, busy := q.tryLend(req)
+		if j != nil || busy == nil {
+			return j
+		}
+		select {
+		case <-busy:
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}
+
+// tryLend is lend without waiting: busy is closed when the job is gone that ends.
+func (q *queue) tryLend(req ipc.BuildRequest) (j *job, busy <-chan struct{}) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	switch {
+	case q.closed:
+		return nil, nil
+	case q.running == nil:
+		j = newJob(req, "", q.publish)
+		j.callers, j.sealed, j.hidden = 1, true, true
+		q.running = j
+		return j, nil
+	case q.running.sealed:
+		return nil, q.running.gone
+	}
+	return nil, nil
 }
 
 // tellPosition tells the place of a job in the queue; the first one is 1.

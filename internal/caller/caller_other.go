@@ -11,8 +11,11 @@ import (
 // Own returns nil: the settings of a process are not known here.
 func Own() *ipc.Caller { return nil }
 
-// Of returns nil, as Own does.
+// Of returns nil, as [Own] does.
 func Of(int) *ipc.Caller { return nil }
+
+// SameShare reports false: nothing is known here.
+func SameShare(int) bool { return false }
 
 // Raises reports whether this process may raise hard limits and priorities.
 func Raises() bool { return false }

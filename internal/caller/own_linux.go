@@ -19,21 +19,31 @@ const limitCount = 16
 
 // Own returns the settings of this process, nil if they cannot be read.
 func Own() *ipc.Caller {
-	status := readStatus()
+	c := Of(0)
+	if c != nil {
+		c.Ignored = withQuit(c.Ignored)
+	}
+	return c
+}
+
+// Of returns the settings of a process of this user, nil if they cannot be read; 0 is this
+// process. The soft limit of open files counts as the hard one, as it does for programs in Go.
+func Of(pid int) *ipc.Caller {
+	status := readStatus(pid)
 	mask, err := strconv.ParseUint(status.value("Umask"), 8, 32)
 	if err != nil {
 		return nil
 	}
 	c := &ipc.Caller{Umask: uint32(mask), Ignored: ignoredIn(status.value("SigIgn")), CPUs: status.value("Cpus_allowed_list")}
-	if value, err := unix.Getpriority(unix.PRIO_PROCESS, 0); err == nil {
+	if value, err := unix.Getpriority(unix.PRIO_PROCESS, pid); err == nil {
 		c.Nice = 20 - value // the system call returns 1 to 40
 	}
-	if value, _, e := unix.Syscall(unix.SYS_IOPRIO_GET, ioprioProcess, 0, 0); e == 0 {
+	if value, _, e := unix.Syscall(unix.SYS_IOPRIO_GET, ioprioProcess, uintptr(pid), 0); e == 0 {
 		c.IOPriority = int(value)
 	}
 	for resource := range limitCount {
 		var l unix.Rlimit
-		if unix.Prlimit(0, resource, nil, &l) != nil {
+		if unix.Prlimit(pid, resource, nil, &l) != nil {
 			continue
 		}
 		if resource == unix.RLIMIT_NOFILE {
@@ -52,9 +62,13 @@ const (
 	ioprioDefault = 2<<13 | 4
 )
 
-// readStatus returns the lines of /proc/self/status.
-func readStatus() status {
-	data, _ := os.ReadFile("/proc/self/status")
+// readStatus returns the lines of a process's status; 0 is this process.
+func readStatus(pid int) status {
+	name := "self"
+	if pid != 0 {
+		name = strconv.Itoa(pid)
+	}
+	data, _ := os.ReadFile("/proc/" + name + "/status")
 	return data
 }
 
@@ -71,23 +85,21 @@ func (s status) value(name string) string {
 }
 
 // ignoredSignals returns the signals that this process ignores.
-func ignoredSignals() []int { return ignoredIn(readStatus().value("SigIgn")) }
+func ignoredSignals() []int { return withQuit(ignoredIn(readStatus(0).value("SigIgn"))) }
 
-// signalsOf returns the signals of a mask as /proc shows it.
-func signalsOf(mask string) (signals []int) {
+// ignoredIn returns the signals of a mask as /proc shows it.
+func ignoredIn(mask string) (signals []int) {
 	bits, _ := strconv.ParseUint(mask, 16, 64)
 	for s := 1; s <= 64; s++ {
-		if bits&(1<<(s-1)) != 0 {
+		if bits&(1<<(s-1)) != 0 && s != int(unix.SIGPIPE) {
 			signals = append(signals, s)
 		}
 	}
 	return signals
 }
 
-// ignoredIn returns the signals that this process ignores, of a mask that /proc shows. Go
-// handles some of them itself.
-func ignoredIn(mask string) (signals []int) {
-	signals = slices.DeleteFunc(signalsOf(mask), func(s int) bool { return s == int(unix.SIGPIPE) })
+// withQuit adds SIGQUIT to the signals that this process ignores where SIGINT is ignored.
+func withQuit(signals []int) []int {
 	if signal.Ignored(os.Interrupt) && !slices.Contains(signals, int(syscall.SIGQUIT)) {
 		signals = append(signals, int(syscall.SIGQUIT))
 		slices.Sort(signals)
@@ -97,7 +109,7 @@ func ignoredIn(mask string) (signals []int) {
 
 // Raises reports whether this process may raise hard limits and priorities.
 func Raises() bool {
-	capabilities, err := strconv.ParseUint(readStatus().value("CapEff"), 16, 64)
+	capabilities, err := strconv.ParseUint(readStatus(0).value("CapEff"), 16, 64)
 	const needed = 1<<unix.CAP_SYS_RESOURCE | 1<<unix.CAP_SYS_NICE
 	return err == nil && capabilities&needed == needed
 }

@@ -23,7 +23,7 @@ func (a *app) ccCommand() *cobra.Command {
 		Long: "Stands before a compiler, as ccache does. The first time the compiler runs, and all that it\n" +
 			"reads is traced; after that the same command in the same folder, with the same inputs, is\n" +
 			"answered from the cache of this user. What is not cached runs as it would alone. The program\n" +
-			"replibuild-cc does the same and starts faster. Links to it that have the names of compilers stand for them.\n\n" +
+			"replibuild-cc does the same. Links to it that have the names of compilers stand for them.\n\n" +
 			"With an option in place of a compiler:\n" +
 			"  --stats [--json]       what became of commands, and what the cache holds\n" +
 			"  --explain [COMPILER ARGS...]   why the last commands, or this one, were not taken from the cache\n" +

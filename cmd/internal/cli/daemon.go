@@ -19,7 +19,7 @@ func (a *app) daemonCommand() *cobra.Command {
 			if user {
 				return replibuild.RunUserDaemon(cmd.Context(), args[0])
 			}
-			return replibuild.RunDaemon(cmd.Context(), args[0], a.projectDir)
+			return replibuild.RunDaemon(cmd.Context(), args[0], a.projectDir, printedBuild)
 		},
 	}
 	c.Flags().BoolVar(&user, "user", false, "of the user set")

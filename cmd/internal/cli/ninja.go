@@ -28,7 +28,7 @@ func (a *app) ninjaCommand() *cobra.Command {
 		Long: "Does what ninja does with the same build.ninja, from CMake, Meson or anything else: flags,\n" +
 			"tools, messages, exit codes and logs are ninja's, so a build folder can be left to ninja and\n" +
 			"taken back. `replibuild ninja -h` lists the flags. The program replibuild-ninja, and a link to\n" +
-			"it named ninja, does the same and starts faster: cmake -DCMAKE_MAKE_PROGRAM=/path/replibuild-ninja.",
+			"it named ninja, does the same: cmake -DCMAKE_MAKE_PROGRAM=/path/replibuild-ninja.",
 		Example:            "  replibuild ninja -C build\n  replibuild ninja -t targets all",
 		DisableFlagParsing: true,
 		RunE: func(_ *cobra.Command, args []string) error {

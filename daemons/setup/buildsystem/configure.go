@@ -46,6 +46,19 @@ func Configure(ctx context.Context, b *setup.BuildSystem, c Caller, exe string, 
 	return configure(ctx, b, c, exe, fresh, func() { say(fmt.Sprintf("🔧 Configuring %s by %s: %s", b.BuildDir, b.System, why)) })
 }
 
+// Configured reports whether [Configure] would do nothing.
+func Configured(b *setup.BuildSystem, exe string) bool {
+	switch b.System {
+	case setup.SystemMake:
+		return true
+	case setup.SystemNinja:
+		return hasManifest(b)
+	}
+	link, err := os.Readlink(ninjaLink(b))
+	why, _ := need(b)
+	return why == "" && err == nil && link == exe
+}
+
 func checkManifest(b *setup.BuildSystem) error {
 	if hasManifest(b) {
 		return nil

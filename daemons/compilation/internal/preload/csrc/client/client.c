@@ -1,23 +1,39 @@
 #include "client.h"
 
-/* go_program finds our Go program: named by the environment, or beside us. */
+/* beside writes the path of a program in our own folder. It returns 0 if there is none, or if that
+ * is ourselves. */
+static int beside(char *path, const char *name) {
+	strcpy((char *)base_name(path), name);
+	return !syscall(SYS_faccessat, (long)AT_FDCWD, path, 1L /* X_OK */) && !is_this(path);
+}
+
+/* go_program finds our Go program: named by the environment, or beside us. There it has the name
+ * replibuild-go if replibuild is the thin client. The variable may name the thin client too, which
+ * must not execute itself for ever. */
 static const char *go_program(char **env) {
 	const char *named = variable(env, "REPLIBUILD_EXE");
-	if (named && *named == '/')
+	if (named && *named == '/' && !is_this(named))
 		return named;
 	static char path[4096 + 16];
-	long n = syscall(SYS_readlinkat, (long)AT_FDCWD, "/proc/self/exe", path, 4096L);
-	if (n <= 0)
+	if (!program_path(path))
 		return NULL;
-	path[n] = 0;
-	strcpy((char *)base_name(path), "replibuild");
-	return syscall(SYS_faccessat, (long)AT_FDCWD, path, 1L) ? NULL : path;
+	return beside(path, "replibuild-go") || beside(path, "replibuild") ? path : NULL;
 }
 
 int find_own(struct command *c) {
 	if (!c->our_exe)
 		c->our_exe = go_program(c->env);
 	return c->our_exe != NULL;
+}
+
+void need_own(struct command *c) {
+	if (find_own(c))
+		return;
+	say("replibuild: the program replibuild-go is missing: it has to be in the folder of this program, ");
+	static char path[4096 + 16];
+	say(program_path(path) ? path : "which is unknown");
+	say("; `make install` puts both there. REPLIBUILD_EXE may name it too\n");
+	leave(127);
 }
 
 /* may_be_known reports whether a command can be one that is looked up. The others are
@@ -80,10 +96,7 @@ static void use_daemon(struct command *c, int fd, int server) {
 }
 
 static _Noreturn void manage(struct command *c, char **args) {
-	if (!find_own(c)) {
-		say("replibuild cc: the program replibuild is not beside this one; set REPLIBUILD_EXE to its path\n");
-		leave(127);
-	}
+	need_own(c);
 	int n = 0;
 	while (args[n])
 		n++;
@@ -98,18 +111,41 @@ static _Noreturn void manage(struct command *c, char **args) {
 
 static int has_slash(const char *s) { return base_name(s) != s; }
 
+/* launch stands before a compiler. If masks is set, its name is ours. */
+_Noreturn void launch(struct command *c, char **args, int masks) {
+	c->args = args;
+	const char *name = masks ? base_name(*args) : *args;
+	int passed_us = 0;
+	c->program = find_compiler(name, !masks && has_slash(name), c->env, c->folder, &passed_us);
+	if (!c->program) {
+		say("replibuild cc: ");
+		say(name);
+		say(": command not found\n");
+		leave(127);
+	}
+	if (masks || passed_us)
+		args[0] = (char *)c->program; /* gcc looks for its own name in PATH, and for cc1 from there */
+	if (*c->folder == '/' && may_be_known(args) && !is_set(variable(c->env, "REPLIBUILD_CC_DISABLE"))) {
+		int server = 0;
+		int fd = is_set(variable(c->env, "CI")) ? serve_once(c, &server) : connect_daemon(c);
+		if (fd >= 0)
+			use_daemon(c, fd, server);
+	}
+	execute(c);
+}
+
 __attribute__((used)) _Noreturn void program_start(char **stack) {
 	int count = (int)*(long *)stack;
 	char **args = stack + 1;
-	struct command c = {.env = args + count + 1};
+	struct command c = {.args = args, .env = args + count + 1};
 	static char folder[4096];
 	if (syscall(SYS_getcwd, folder, sizeof folder) < 0)
 		folder[0] = 0;
 	c.folder = folder;
-	if (count > 0 && is_ninja(base_name(args[0]))) {
-		c.args = args;
+	if (count > 0 && is_ninja(base_name(args[0])))
 		ninja(&c);
-	}
+	if (count > 0 && is_program(args[0]))
+		program(&c);
 	int masks = count > 0 && !is_own_name(args[0]);
 	if (!masks && count > 0)
 		args++;
@@ -119,23 +155,5 @@ __attribute__((used)) _Noreturn void program_start(char **stack) {
 	}
 	if (!*args || (!masks && **args == '-'))
 		manage(&c, args);
-	c.args = args;
-	const char *name = masks ? base_name(*args) : *args;
-	int passed_us = 0;
-	c.program = find_compiler(name, !masks && has_slash(name), c.env, folder, &passed_us);
-	if (!c.program) {
-		say("replibuild cc: ");
-		say(name);
-		say(": command not found\n");
-		leave(127);
-	}
-	if (masks || passed_us)
-		args[0] = (char *)c.program; /* gcc looks for its own name in PATH, and for cc1 from there */
-	if (folder[0] == '/' && may_be_known(args) && !is_set(variable(c.env, "REPLIBUILD_CC_DISABLE"))) {
-		int server = 0;
-		int fd = is_set(variable(c.env, "CI")) ? serve_once(&c, &server) : connect_daemon(&c);
-		if (fd >= 0)
-			use_daemon(&c, fd, server);
-	}
-	execute(&c);
+	launch(&c, args, masks);
 }

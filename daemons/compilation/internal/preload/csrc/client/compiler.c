@@ -34,12 +34,23 @@ char *join(const char *a, const char *between, const char *c) {
 	return strcat(to, c);
 }
 
+int program_path(char *to) {
+	long n = syscall(SYS_readlinkat, (long)AT_FDCWD, "/proc/self/exe", to, 4095L);
+	if (n > 0)
+		to[n] = 0;
+	return n > 0;
+}
+
+int is_this(const char *path) {
+	struct stat ours, other;
+	return !syscall(SYS_newfstatat, (long)AT_FDCWD, "/proc/self/exe", &ours, 0L) &&
+	       !syscall(SYS_newfstatat, (long)AT_FDCWD, path, &other, 0L) && ours.st_ino == other.st_ino && ours.st_dev == other.st_dev;
+}
+
 /* is_ours reports whether a file is this program: the same file, or one with our name behind all
  * links. A folder with links to us may stand in PATH several times. */
 static int is_ours(const char *path) {
-	struct stat ours, other;
-	if (!syscall(SYS_newfstatat, (long)AT_FDCWD, "/proc/self/exe", &ours, 0L) &&
-	    !syscall(SYS_newfstatat, (long)AT_FDCWD, path, &other, 0L) && ours.st_ino == other.st_ino && ours.st_dev == other.st_dev)
+	if (is_this(path))
 		return 1;
 	int fd = (int)syscall(SYS_openat, (long)AT_FDCWD, path, (long)(O_PATH | O_CLOEXEC), 0L);
 	if (fd < 0)

@@ -98,12 +98,12 @@ int connect_daemon(struct command *c) {
 	return try_connect(&at, uid);
 }
 
-int connect_folder(const char *folder) {
+int connect_folder(const char *folder, const char *ending) {
 	struct sockaddr_un at = {.sun_family = 1};
 	unsigned uid = (unsigned)syscall(SYS_geteuid);
 	if (!socket_folder(at.sun_path, uid))
 		return -1;
-	name_of(at.sun_path, fnv1a(fnv_start, folder, strlen(folder)), ".ninja");
+	name_of(at.sun_path, fnv1a(fnv_start, folder, strlen(folder)), ending);
 	return try_connect(&at, uid);
 }
 
@@ -212,6 +212,17 @@ void ask_daemon(int fd, const struct command *c, struct answer *a) {
 		return;
 	a->size = head[0], a->first = head[1], a->second = head[2];
 	a->kind = kind;
+}
+
+int print_done(int fd, const struct command *c) {
+	struct answer a = {0};
+	if (fd < 0)
+		return 0;
+	ask_daemon(fd, c, &a);
+	syscall(SYS_close, (long)fd);
+	if (a.kind == 'd')
+		write_all(1, a.texts, a.second);
+	return a.kind == 'd';
 }
 
 int report_end(int fd, const struct ended *e) {

@@ -26,30 +26,17 @@ static const char *build_folder(const struct command *c) {
 	return n > 0 ? real : NULL; /* the rest of it is zero */
 }
 
-/* nothing_to_do reports whether the daemon said so, and prints what it said. */
-static int nothing_to_do(const struct command *c) {
+int nothing_to_ninja(const struct command *c) {
 	const char *folder = build_folder(c);
-	int fd = folder && *folder == '/' ? connect_folder(folder) : -1;
-	if (fd < 0)
-		return 0;
-	struct answer a;
-	ask_daemon(fd, c, &a);
-	syscall(SYS_close, (long)fd);
-	if (a.kind != 'd')
-		return 0;
-	write_all(1, a.texts, a.second);
-	return 1;
+	return folder && *folder == '/' && print_done(connect_folder(folder, ".ninja"), c);
 }
 
 _Noreturn void ninja(struct command *c) {
-	if (!find_own(c)) {
-		say("ninja: the program replibuild is not beside this one; set REPLIBUILD_EXE to its path\n");
-		leave(127);
-	}
+	need_own(c);
 	c->program = c->our_exe;
 	if (strcmp(base_name(c->args[0]), "ninja"))
 		c->args[0] = "ninja"; /* the Go program goes by it, and so do its messages */
-	if (nothing_to_do(c))
+	if (nothing_to_ninja(c))
 		leave(0);
 	execute(c);
 }
