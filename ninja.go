@@ -310,6 +310,10 @@ func (r *NinjaRunner) open(ctx context.Context, c ninjabuild.Command) {
 		return
 	}
 	r.openLocal()
+	if r.project.isWatched() { // its records are those that the next build asks
+		r.records = newNinjaRecords(r.project, r.wiring.discoveryClient())
+		return
+	}
 	// What the last commands read is recorded when the build, and with it ctx, may have ended.
 	if local, err := r.wiring.discovery(context.WithoutCancel(ctx), false); err == nil && r.service != nil {
 		r.records = newNinjaRecords(r.project, keep(r.wiring, local))

@@ -3,6 +3,7 @@ package oracle
 import (
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"time"
 )
@@ -21,13 +22,13 @@ var mChanges = []mChange{
 	{4, false, (*trees).deleteOutput},
 	{3, false, (*trees).touchOutput},
 	{2, false, (*trees).writeOutput},
-	{3, false, (*trees).deleteSource},
+	{2, false, (*trees).deleteSource},
 	{4, false, (*trees).otherCommand},
 	{3, false, (*trees).otherFlags},
 	{3, false, (*trees).addEdge},
 	{2, false, (*trees).removeEdge},
 	{2, false, (*trees).otherEdge},
-	{3, false, (*trees).breakSource},
+	{2, false, (*trees).breakSource},
 	{2, false, (*trees).deleteRecords},
 	{2, false, (*trees).editHeader},
 	{2, false, (*trees).editDyndep},
@@ -39,7 +40,7 @@ var mChanges = []mChange{
 	{3, true, (*trees).otherVariable},
 	{3, true, (*trees).editUnseen},
 	{2, true, (*trees).otherOptions},
-	{2, true, (*trees).breakC},
+	{1, true, (*trees).breakC},
 }
 
 func (w *trees) change() {
@@ -78,6 +79,24 @@ func (w *trees) breakSource() {
 	s := oneOf(w.draws, w.sources)
 	w.note("bad %s", s)
 	w.save(s, "bad\n")
+}
+
+// repair ends what makes builds fail.
+func (w *trees) repair() {
+	w.note("repair")
+	for _, s := range slices.Concat(w.sources, w.headers, w.cSources) {
+		if text, there := w.text[s]; !there {
+			w.save(s, w.old[s])
+		} else if text == "bad\n" {
+			w.save(s, "good\n")
+		} else if strings.Contains(text, "#error") {
+			w.save(s, w.cText(s, 2))
+		}
+	}
+	for _, e := range w.edges {
+		e.salt = strings.TrimPrefix(e.salt, "; exit 4")
+	}
+	w.write()
 }
 
 func (w *trees) touchSource() {
@@ -175,7 +194,7 @@ func (w *trees) otherCommand() {
 	case e.kind == "link":
 		e.salt = oneOf(w.draws, []string{"", "-s", "-Wl,--no-relax"})
 	case e.kind != "ar":
-		e.salt = oneOf(w.draws, []string{"", "a", "b", "; exit 4", "; false"})
+		e.salt = oneOf(w.draws, []string{"", "a", "b", "", "a", "; exit 4"})
 	}
 	w.note("command of %s: %q", e.id, e.salt)
 	w.write()

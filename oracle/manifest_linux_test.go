@@ -20,7 +20,7 @@ const (
 // TestManifests makes random build.ninja files and random changes, builds one tree by `replibuild
 // ninja` and another by ninja, and compares all that the two leave and say. ORACLE_STEPS and
 // ORACLE_SEED are as for TestOracle; a seed that fails makes the same steps again. ORACLE_NINJA is
-// the ninja to compare with, ORACLE_PROGRAM the replibuild. With ninja 1.13 more is compared than
+// the ninja to compare with, ORACLE_PROGRAM the replibuild, ORACLE_KEEP a folder to copy trees to that differ. With ninja 1.13 more is compared than
 // with older ones: exit codes, the order of commands, and the texts of failures.
 func TestManifests(t *testing.T) {
 	t.Parallel()
@@ -54,7 +54,7 @@ func TestManifests(t *testing.T) {
 }
 
 // mCounts are what a run has done.
-type mCounts struct{ Steps, Builds, Ran, Nothing, Failed, Blind, Killed, Tools int }
+type mCounts struct{ Steps, Builds, Ran, Nothing, Failed, Blind, Killed, Crashed, Tools int }
 
 type mTally struct {
 	sync.Mutex
@@ -71,6 +71,7 @@ func (s *mTally) add(c mCounts) {
 	s.Failed += c.Failed
 	s.Blind += c.Blind
 	s.Killed += c.Killed
+	s.Crashed += c.Crashed
 	s.Tools += c.Tools
 }
 
@@ -123,11 +124,13 @@ type trees struct {
 	real    mNinja
 	counts  mCounts
 
-	text  map[string]string // the sources as they are
-	old   map[string]string // deleted sources
-	env   []string          // what a compiler asks for
-	blind bool              // something changed that ninja does not look at
-	wrong string            // what a change found
+	text    map[string]string // the sources as they are
+	old     map[string]string // deleted sources
+	env     []string          // what a compiler asks for
+	failing bool              // the last build failed
+	blind   bool              // something changed that ninja does not look at
+	wrong   string            // what a change found
+	foreign map[string]bool   // outputs of native edges that ninja has made in our tree
 }
 
 func newTrees(t *testing.T, seed uint64, program string, real mNinja) *trees {
@@ -137,7 +140,7 @@ func newTrees(t *testing.T, seed uint64, program string, real mNinja) *trees {
 		t.Fatal(err)
 	}
 	d := draws{rand.New(rand.NewPCG(seed, 0x21a))}
-	w := &trees{T: t, manifest: newManifest(d, d.chance(40)), seed: seed, base: base, program: program, real: real, text: map[string]string{}, old: map[string]string{}}
+	w := &trees{T: t, manifest: newManifest(d, d.chance(40)), seed: seed, base: base, program: program, real: real, text: map[string]string{}, old: map[string]string{}, foreign: map[string]bool{}}
 	t.Cleanup(w.stop)
 	for _, dir := range []string{"ours", "theirs"} {
 		w.must(os.MkdirAll(w.at(dir, "real"), 0o755))
@@ -154,6 +157,7 @@ func newTrees(t *testing.T, seed uint64, program string, real mNinja) *trees {
 	if w.maker != "" {
 		w.save("build.ninja", mMaker+"build build.ninja: "+strings.ReplaceAll(strings.Replace(w.maker, "generator", "generate", 1), " ", "")+" manifest.in\n  id = manifest\n")
 		delete(w.text, "build.ninja")
+		w.tick()
 	}
 	w.write()
 	if real.recent { // such a ninja starts over with an older log
@@ -197,6 +201,9 @@ func (w *trees) write() {
 }
 
 func (w *trees) report(wrong string) {
+	if kept := os.Getenv("ORACLE_KEEP"); kept != "" {
+		_ = exec.Command("cp", "-a", w.base, filepath.Join(kept, fmt.Sprint(w.seed))).Run()
+	}
 	w.Errorf("seed %d, step %d:\n%s\nsteps:\n  %s\n%s", w.seed, w.step, wrong, strings.Join(w.log, "\n  "), w.manifestText())
 }
 

@@ -45,6 +45,7 @@ func (w *trees) ours(args ...string) mRun {
 	if w.chance(25) {
 		extra = append(extra, "CI=1")
 	}
+	w.note("%s, %q", filepath.Base(program[0]), extra)
 	return w.run("ours", extra, slices.Concat(program, args)...)
 }
 
@@ -78,6 +79,9 @@ func (w *trees) run(tree string, extra []string, command ...string) mRun {
 
 // stop stops the set of our tree.
 func (w *trees) stop() {
+	if _, err := os.Stat(w.at("ours", ".replibuild")); err != nil {
+		return // it was never started
+	}
 	cmd := exec.Command(w.program, "stop", "--project", w.at("ours", ""))
 	cmd.Env = w.environ()
 	if out, err := cmd.CombinedOutput(); err != nil {
@@ -147,11 +151,18 @@ func (w *trees) fromNothing(args []string) (map[string]string, mRun) {
 		w.must(os.WriteFile(w.at("scratch", "build.ninja"), []byte(w.text["manifest.in"]), 0o644))
 	}
 	r := w.theirs("scratch", slices.Concat([]string{"-k0"}, args)...)
+	for range 5 {
+		if r.code >= 0 { // else it crashed, see build
+			break
+		}
+		r = w.theirs("scratch", slices.Concat([]string{"-k0"}, args)...)
+	}
 	return w.state("scratch"), r
 }
 
 var (
-	mCount  = regexp.MustCompile(`(?m)^\[\d+/\d+\] `)
+	mCount  = regexp.MustCompile(`(?m)^\[\d+(/\d+)?\] `)
+	mTotal  = regexp.MustCompile(`(?m)^\[(\d+)/\d+\]`)
 	mFailed = regexp.MustCompile(`(?m)^FAILED: (\[code=\d+\] )?`)
 	mMtime  = regexp.MustCompile(`mtime \d+`)
 	mTimes  = regexp.MustCompile(`\(\d+ vs \d+\)`)
@@ -171,6 +182,9 @@ func (w *trees) said(r mRun, o order) string {
 	text := mTimes.ReplaceAllString(r.stdout+"\nstderr:\n"+r.stderr, "(TIMES)")
 	if !w.real.recent {
 		text = mFailed.ReplaceAllString(text, "FAILED: ")
+	}
+	if slices.Contains(r.trace, "manifest") { // ninja counts that command once more for the build after it
+		text = mTotal.ReplaceAllString(text, "[$1]")
 	}
 	if o == exact {
 		return text
