@@ -139,6 +139,10 @@ func (w *trees) build(b mBuild) string {
 	if strings.Contains(one.stdout, "no work to do") {
 		w.counts.Nothing++
 	}
+	if strings.Contains(one.stdout, "build stopped: loading '") { // ninja 1.13 stops there too, but says nothing
+		w.copyOurs()
+		return ""
+	}
 	if w.blind {
 		return w.compareBlind(b, one, two)
 	}
@@ -205,8 +209,11 @@ func (w *trees) compareBlind(b mBuild, one, two mRun) string {
 	}
 	var wrong []string
 	for _, path := range slices.Sorted(maps.Keys(ours)) {
-		if w.leftToNinja() {
+		if w.leftToNinja() || b.byNinja {
 			break
+		}
+		if strings.HasSuffix(path, ".d") { // of -d keepdepfile
+			continue
 		}
 		fromNothing, made := scratch[path]
 		switch {
@@ -220,7 +227,7 @@ func (w *trees) compareBlind(b mBuild, one, two mRun) string {
 		return fmt.Sprintf("files differ: %s\n--- ours: %v\n--- ninja: %v\n--- from nothing: %v", strings.Join(wrong, "\n"), one, two, three)
 	}
 	w.copyOurs()
-	w.blind = w.blind && !(b.all && one.code == 0)
+	w.blind = !b.all || one.code != 0 || b.byNinja
 	return ""
 }
 

@@ -194,7 +194,7 @@ func (w *trees) save(path, text string) {
 // write writes the manifest as it is now, files that differ only.
 func (w *trees) write() {
 	for path, text := range w.files() {
-		if w.text[path] != text {
+		if old, there := w.text[path]; !there || old != text {
 			w.save(path, text)
 		}
 	}
