@@ -179,6 +179,9 @@ func (w *trees) deleteSource() {
 		w.save(s, w.old[s])
 		return
 	}
+	if !w.recent {
+		return // whether what is missing is a mistake depends on who named it first
+	}
 	w.note("delete %s", s)
 	w.old[s] = w.text[s]
 	delete(w.text, s)

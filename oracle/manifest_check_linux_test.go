@@ -68,7 +68,11 @@ func (w *trees) drawBuild() mBuild {
 	} else if w.chance(30) {
 		b.args = append(b.args, "-k2")
 	}
-	for _, more := range []string{"-v", "--quiet", "-dkeepdepfile", "-dkeeprsp", "-n", "-dexplain"} {
+	flags := []string{"-v", "-dkeepdepfile", "-dkeeprsp", "-n"}
+	if w.real.recent { // their output is another one since
+		flags = append(flags, "--quiet", "-dexplain")
+	}
+	for _, more := range flags {
 		if w.chance(6) && !(more == "-n" && w.blind) {
 			b.args = append(b.args, more)
 			b.all = b.all && more != "-n"
@@ -203,13 +207,18 @@ func (w *trees) compare(b mBuild, one, two mRun) string {
 func (w *trees) compareBlind(b mBuild, one, two mRun) string {
 	w.counts.Blind++
 	ours, theirs := w.state("ours"), w.state("theirs")
-	scratch, three := w.fromNothing(nil)
+	var targets []string
+	if !b.all {
+		targets = w.outputs(true)
+	}
+	scratch, three := w.fromNothing(targets)
+	known := b.all || three.code == 0
 	if one.code == 0 && b.all && three.code != 0 {
 		return fmt.Sprintf("it succeeds where a build from nothing fails:\n--- ours: %v\n--- from nothing: %v", one, three)
 	}
 	var wrong []string
 	for _, path := range slices.Sorted(maps.Keys(ours)) {
-		if w.leftToNinja() || b.byNinja {
+		if w.leftToNinja() || b.byNinja || !known {
 			break
 		}
 		if strings.HasSuffix(path, ".d") { // of -d keepdepfile
@@ -292,10 +301,10 @@ func firstOther(one, two string) string {
 func (w *trees) tools() [][]string {
 	tools := [][]string{
 		{"deps"}, {"commands"}, {"targets"}, {"targets", "all"}, {"targets", "depth", "0"}, {"targets", "rule", "cat"}, {"targets", "rule"},
-		{"compdb"}, {"compdb", "cc", "rsp"}, {"compdb", "-x"}, {"missingdeps"}, {"rules"}, {"rules", "-d"}, {"commands", "-s"}, {"list"},
+		{"compdb"}, {"compdb", "cc", "rsp"}, {"compdb", "-x"}, {"missingdeps"}, {"rules"}, {"rules", "-d"}, {"commands", "-s"},
 	}
 	if w.real.recent {
-		tools = append(tools, []string{"compdb-targets", "phony_e1"}, []string{"inputs"})
+		tools = append(tools, []string{"compdb-targets", "phony_e1"}, []string{"inputs"}, []string{"list"})
 	}
 	for range 5 {
 		e := oneOf(w.draws, w.live())

@@ -43,6 +43,7 @@ type manifest struct {
 	maker    string // how build.ninja is made: "", "generator", or "generator restat"
 	defaults []string
 	fresh    int
+	recent   bool // for ninja 1.13 or later
 }
 
 // mEdge is one edge; outputs and inputs are plain paths.
@@ -72,8 +73,8 @@ func (e *mEdge) native() bool {
 
 func (e *mEdge) allOuts() []string { return slices.Concat(e.outs, e.extra) }
 
-func newManifest(d draws, native bool) *manifest {
-	m := &manifest{draws: d, flags: "A", subFlags: "S"}
+func newManifest(d draws, native, recent bool) *manifest {
+	m := &manifest{draws: d, recent: recent, flags: "A", subFlags: "S"}
 	for i := range 3 + d.IntN(3) {
 		m.sources = append(m.sources, oneOf(d, []string{"s%d", "src/s%d", "s %d", "src/$s%d", "s%d"}))
 		m.sources[i] = fmt.Sprintf(m.sources[i], i)
@@ -119,6 +120,7 @@ func (m *manifest) outputs(names bool) (all []string) {
 	return all
 }
 
+// outForms are what outputs are called. Depfiles cannot name the last one until ninja 1.12.
 var outForms = []string{"o%d", "o%d", "sub/o%d", "sub/deep/o%d", "sub dir/o %d", "o$%d", "o:%d", "lnk/o%d", "ö%d", "o'%d"}
 
 func (m *manifest) addPlain() {
@@ -126,7 +128,11 @@ func (m *manifest) addPlain() {
 	e := &mEdge{id: fmt.Sprintf("e%d", m.fresh), kind: oneOf(m.draws, plainKinds), scope: oneOf(m.draws, []string{"main", "main", "sub", "inc"})}
 	files := slices.Concat(m.sources, m.outputs(false))
 	names := m.outputs(true)
-	out := fmt.Sprintf(oneOf(m.draws, outForms), m.fresh)
+	forms := outForms
+	if !m.recent {
+		forms = forms[:len(forms)-1]
+	}
+	out := fmt.Sprintf(oneOf(m.draws, forms), m.fresh)
 	e.outs = []string{out}
 	e.ins = someOf(m.draws, 1+m.IntN(3), files)
 	if m.chance(30) {
@@ -147,7 +153,7 @@ func (m *manifest) addPlain() {
 		m.drawOutputs(e, out)
 		e.pool = oneOf(m.draws, []string{"", "", "", "narrow", "wide", "console"})
 	}
-	if len(names) > 0 && m.chance(15) {
+	if len(names) > 0 && m.chance(15) && len(e.ins) > 0 { // docs/ninja.md: a phony edge with validations alone
 		e.valid = someOf(m.draws, 1, names)
 	}
 	m.edges = append(m.edges, e)

@@ -140,7 +140,7 @@ func newTrees(t *testing.T, seed uint64, program string, real mNinja) *trees {
 		t.Fatal(err)
 	}
 	d := draws{rand.New(rand.NewPCG(seed, 0x21a))}
-	w := &trees{T: t, manifest: newManifest(d, d.chance(40)), seed: seed, base: base, program: program, real: real, text: map[string]string{}, old: map[string]string{}, foreign: map[string]bool{}}
+	w := &trees{T: t, manifest: newManifest(d, d.chance(40), real.recent), seed: seed, base: base, program: program, real: real, text: map[string]string{}, old: map[string]string{}, foreign: map[string]bool{}}
 	t.Cleanup(w.stop)
 	for _, dir := range []string{"ours", "theirs"} {
 		w.must(os.MkdirAll(w.at(dir, "real"), 0o755))
