@@ -141,8 +141,8 @@ func findDoubts(ctx context.Context, root string, env []string) (found ninjaDoub
 	if err != nil {
 		return found
 	}
-	if _, err := os.Stat(filepath.Join(p.paths.StateDir(), ninjaVariablesFile)); err != nil {
-		return found // no edge was recorded
+	if !p.hasNinjaRecords() {
+		return found
 	}
 	w := newWiring(p, nil)
 	if p.isWatched() {
