@@ -221,9 +221,6 @@ func (w *trees) compareBlind(b mBuild, one, two mRun) string {
 		if w.leftToNinja() || b.byNinja || !known {
 			break
 		}
-		if strings.HasSuffix(path, ".d") { // of -d keepdepfile
-			continue
-		}
 		fromNothing, made := scratch[path]
 		switch {
 		case b.all && one.code == 0 && made && ours[path] != fromNothing && w.ofNative(path):
