@@ -84,6 +84,7 @@ func (w *trees) breakSource() {
 // repair ends what makes builds fail.
 func (w *trees) repair() {
 	w.note("repair")
+	w.ensureManifest()
 	for _, s := range slices.Concat(w.sources, w.headers, w.cSources) {
 		if text, there := w.text[s]; !there {
 			w.save(s, w.old[s])

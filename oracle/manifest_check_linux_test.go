@@ -123,6 +123,7 @@ func (w *trees) build(b mBuild) string {
 	}
 	if b.trap != "" && w.sprung(b.trap) && one.code == -1 { // it was killed
 		w.counts.Killed++
+		w.blind = w.blind || w.compiler != "" // the record of its last edge may be lost, and that edge runs once more
 		w.both("trap-"+b.trap, func(p string) { _ = os.Remove(p) })
 		w.copyOurs()
 		w.tick()

@@ -77,11 +77,19 @@ func (w *trees) run(tree string, extra []string, command ...string) mRun {
 	return r
 }
 
+// ensureManifest brings back a build.ninja that -t clean -g has removed.
+func (w *trees) ensureManifest() {
+	if _, err := os.Stat(w.at("ours", "build.ninja")); err != nil {
+		w.both("build.ninja", func(p string) { w.must(os.WriteFile(p, []byte(w.text["manifest.in"]), 0o644)) })
+	}
+}
+
 // stop stops the set of our tree.
 func (w *trees) stop() {
 	if _, err := os.Stat(w.at("ours", ".replibuild")); err != nil {
 		return // it was never started
 	}
+	w.ensureManifest() // without it the folder has no set
 	cmd := exec.Command(w.program, "stop", "--project", w.at("ours", ""))
 	cmd.Env = w.environ()
 	if out, err := cmd.CombinedOutput(); err != nil {
@@ -164,7 +172,7 @@ func (w *trees) fromNothing(args []string) (map[string]string, mRun) {
 
 var (
 	mCount  = regexp.MustCompile(`(?m)^\[\d+(/\d+)?\] `)
-	mTotal  = regexp.MustCompile(`(?m)^\[(\d+)/\d+\]`)
+	mTotal  = regexp.MustCompile(`\[(\d+)/\d+\]`)
 	mFailed = regexp.MustCompile(`(?m)^FAILED: (\[code=\d+\] )?`)
 	mMtime  = regexp.MustCompile(`mtime \d+`)
 	mTimes  = regexp.MustCompile(`\(\d+ vs \d+\)`)
