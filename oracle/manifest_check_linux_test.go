@@ -28,6 +28,7 @@ func (w *trees) makeStep() string {
 			if w.change(); w.wrong != "" {
 				return w.wrong
 			}
+			w.tick()
 		}
 	}
 	if w.failing && w.chance(70) {
