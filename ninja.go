@@ -141,8 +141,8 @@ func findDoubts(ctx context.Context, root string, env []string) (found ninjaDoub
 	if err != nil {
 		return found
 	}
-	if _, err := os.Stat(filepath.Join(p.paths.StateDir(), ninjaVariablesFile)); err != nil {
-		return found // no edge was recorded
+	if !p.hasNinjaRecords() {
+		return found
 	}
 	w := newWiring(p, nil)
 	if p.isWatched() {
@@ -310,6 +310,10 @@ func (r *NinjaRunner) open(ctx context.Context, c ninjabuild.Command) {
 		return
 	}
 	r.openLocal()
+	if r.project.isWatched() { // its records are those that the next build asks
+		r.records = newNinjaRecords(r.project, r.wiring.discoveryClient())
+		return
+	}
 	// What the last commands read is recorded when the build, and with it ctx, may have ended.
 	if local, err := r.wiring.discovery(context.WithoutCancel(ctx), false); err == nil && r.service != nil {
 		r.records = newNinjaRecords(r.project, keep(r.wiring, local))

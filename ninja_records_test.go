@@ -49,8 +49,15 @@ func TestNinjaRecordsOfABuildThatEnds(t *testing.T) {
 	end()
 	time.Sleep(100 * time.Millisecond) // for who ends with the build
 	r.records.turn.Unlock()
+	killed := newNinjaRecords(r.project, nil) // what the next build knows if this one is killed now
+	if names := killed.asked.Names(); len(names) == 0 || !r.project.hasNinjaRecords() {
+		t.Errorf("a build that is killed leaves the variables %q, recorded edges: %v", names, r.project.hasNinjaRecords())
+	}
 	if err := r.Close(); err != nil {
 		t.Fatal(err)
+	}
+	if _, err := os.Stat(killed.journal.path); err == nil {
+		t.Error("the journal is there after the build's end")
 	}
 
 	write("a.h", "#define V 2\n")

@@ -31,6 +31,7 @@ type ninjaRecords struct {
 	mu      sync.Mutex
 	asked   environment.Nodes
 	changed bool
+	journal ninjaJournal
 }
 
 // edgePrefix begins the IDs of actions; the edge's first output follows.
@@ -45,6 +46,8 @@ func newNinjaRecords(p *Project, discovery ipc.Discovery) *ninjaRecords {
 	if data, err := os.ReadFile(r.file); err == nil && json.Unmarshal(data, &saved) == nil {
 		r.asked = environment.RestoreNodes(saved)
 	}
+	r.journal.path = filepath.Join(p.paths.StateDir(), ninjaJournalFile)
+	r.journal.restore(&r.asked)
 	return r
 }
 
@@ -99,6 +102,7 @@ func (r *ninjaRecords) putVariables(t ipc.Track) {
 			}
 		}
 		r.asked.Put(n.ID, asked)
+		r.journal.note(n.ID, asked)
 		r.changed = true
 	}
 }
@@ -132,7 +136,11 @@ func (r *ninjaRecords) save() error {
 	if err != nil {
 		return err
 	}
-	return atomicfile.Write(r.file, data)
+	if err := atomicfile.Write(r.file, data); err != nil {
+		return err
+	}
+	r.journal.end()
+	return nil
 }
 
 // ninjaDoubts is what discovery said when the build began. The zero value knows nothing.

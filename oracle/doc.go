@@ -22,6 +22,13 @@
 // environment, files beside objects. There the whole build folder is compared.
 // `make oracle-graphs STEPS=3000 SEED=1` makes as many steps as wanted.
 //
+// TestManifests makes random build.ninja files instead, and builds two trees, one by `replibuild
+// ninja` and one by ninja (manifest_linux_test.go): what the two leave and say must be equal, or,
+// after changes that ninja does not look at, what ninja makes from nothing. Real ninja takes turns
+// with us in our tree, and commands kill and interrupt the build.
+// `make oracle-manifests STEPS=3000 SEED=1` makes as many steps as wanted; ORACLE_NINJA names
+// another ninja than that of PATH. One of 1.13 compares most.
+//
 // holes_linux_test.go says what each kind found before it was mended, and what it finds
 // when its mend is taken out, with seed and steps. To repeat that, take the mend out and
 // run its row by `ORACLE_HOLES=all go test ./oracle -run TestHoles`.

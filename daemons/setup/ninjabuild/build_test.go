@@ -478,4 +478,8 @@ func TestExplain(t *testing.T) {
 	if got := ours(t, dir, "-d", "explain"); !strings.HasPrefix(got.stderr, "ninja explain: output a older than most recent input in (") {
 		t.Errorf("%q", got.stderr)
 	}
+	// That a dyndep file was loaded is a reason of the edge that makes it, which is told when it starts.
+	write(t, dir, "build.ninja", "rule cp\n  command = cp $in $out\nbuild a: cp in || dd\n  dyndep = dd\nbuild b: cp a\n")
+	write(t, dir, "dd", "ninja_dyndep_version = 1\nbuild a: dyndep\n")
+	explained("ninja explain: command line changed for a\nninja explain: a is dirty\n")
 }

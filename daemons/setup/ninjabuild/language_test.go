@@ -159,6 +159,14 @@ func TestToolsAsNinja(t *testing.T) {
 	for _, name := range []string{"src/a.c", "src/b:b.c", "src/x.h", "src/check.c", "more.c", "sub.c"} {
 		write(t, dir, name, "")
 	}
+	made := []string{"out/b b.o", "out/b.lst"} // by one edge: a target is cleaned alone
+	for _, name := range made {
+		write(t, dir, name, "")
+	}
+	samePlan(t, dir, "-n", "-t", "clean", "out/b.lst")
+	for _, name := range made {
+		os.Remove(filepath.Join(dir, name))
+	}
 	for _, args := range [][]string{
 		{"-n", "-v"}, {"-n", "-v", "-j1", "out/app"}, {"-n", "-d", "keeprsp", "out/a.o"}, {"-n", "sub.c^"}, {"-n", "src/../sub.c^"},
 		{"-n", "out//a.o", "--verbose"}, {"-n", "out/more.o", "--", "out/sub.o"}, {"-nv", "-k0", "-l5", "out/sub.o"},

@@ -205,7 +205,7 @@ func (s *scan) visitDyndep(e *ninja.Edge) error {
 }
 
 func (s *scan) loadDyndep(d *ninja.Node) ([]ninja.Discovery, error) {
-	s.explain.say("loading dyndep file '" + d.Path + "'")
+	s.explain.note(d, "loading dyndep file '%s'", d.Path)
 	return s.graph.LoadDyndep(d, s.disk.read)
 }
 
@@ -466,12 +466,6 @@ type explainer struct {
 func (x *explainer) note(n *ninja.Node, format string, args ...any) {
 	if x != nil {
 		x.reasons[n] = append(x.reasons[n], fmt.Sprintf(format, args...))
-	}
-}
-
-func (x *explainer) say(line string) {
-	if x != nil {
-		x.print([]string{line})
 	}
 }
 

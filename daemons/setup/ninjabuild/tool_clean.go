@@ -129,6 +129,11 @@ func (c *cleaner) outputs(e *ninja.Edge) {
 	for _, o := range e.Outputs {
 		c.remove(o.Path)
 	}
+	c.besides(e)
+}
+
+// besides removes what an edge leaves beside its outputs.
+func (c *cleaner) besides(e *ninja.Edge) {
 	c.remove(e.Depfile())
 	c.remove(e.Rspfile())
 }
@@ -164,7 +169,7 @@ func (c *cleaner) target(name string) {
 	c.node(n)
 }
 
-// node removes a node and what it is made of.
+// node removes a node and what it is made of. Other outputs of its edge stay, as with ninja.
 func (c *cleaner) node(n *ninja.Node) {
 	if c.seen[n] {
 		return
@@ -174,7 +179,8 @@ func (c *cleaner) node(n *ninja.Node) {
 		return
 	}
 	if !n.In.IsPhony() {
-		c.outputs(n.In)
+		c.remove(n.Path)
+		c.besides(n.In)
 	}
 	for _, in := range n.In.Inputs {
 		c.node(in)
