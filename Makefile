@@ -18,8 +18,8 @@ build: $(BIN)
 # go build decides by content what to do, so it is always asked. Without cgo the program
 # starts without a dynamic loader, some milliseconds sooner. It brings the tracer along,
 # which a program that `go install` made builds where it runs.
-# What is called replibuild is the thin client, which executes replibuild-go beside it. Where it
-# cannot be built, replibuild is the Go program.
+# What is called replibuild is the thin client, which executes replibuild-go beside it, or the one
+# that is named at its own end. Where it cannot be built, replibuild is the Go program.
 PREBUILT := daemons/compilation/internal/preload/prebuilt
 .PHONY: $(BIN) prebuilt
 prebuilt:
@@ -28,12 +28,12 @@ $(BIN): prebuilt
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags "-X main.version=$(VERSION)" -o $@-go ./cmd/replibuild
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags "-X main.version=$(VERSION)" -o $(BIN)-remote ./cmd/replibuild-remote
 	@rm -f $@ $@-cc
-	@if cp $(PREBUILT)/*.client $@ 2>/dev/null; then cp $@ $@-cc; \
+	@if cp $(PREBUILT)/*.client $@-cc 2>/dev/null; then cp $@-cc $@; printf '\0replibuild-go=%s' "$(CURDIR)/$@-go" >>$@; \
 	else mv $@-go $@; echo "no thin client was built: replibuild is the Go program"; fi
 	@ln -sf $$([ -e $@-cc ] && echo replibuild-cc || echo replibuild) $@-ninja
 
 install: build
-	install -D -m 755 $(BIN) $(DESTDIR)$(PREFIX)/bin/replibuild
+	install -D -m 755 $$([ -e $(BIN)-cc ] && echo $(BIN)-cc || echo $(BIN)) $(DESTDIR)$(PREFIX)/bin/replibuild
 	for p in go cc; do [ ! -e $(BIN)-$$p ] || install -D -m 755 $(BIN)-$$p $(DESTDIR)$(PREFIX)/bin/replibuild-$$p; done
 	cp -P $(BIN)-ninja $(DESTDIR)$(PREFIX)/bin/replibuild-ninja
 	install -D -m 755 $(BIN)-remote $(DESTDIR)$(PREFIX)/bin/replibuild-remote

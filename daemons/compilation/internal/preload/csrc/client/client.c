@@ -7,9 +7,28 @@ static int beside(char *path, const char *name) {
 	return !syscall(SYS_faccessat, (long)AT_FDCWD, path, 1L /* X_OK */) && !is_this(path);
 }
 
-/* go_program finds our Go program: named by the environment, or beside us. There it has the name
- * replibuild-go if replibuild is the thin client. The variable may name the thin client too, which
- * must not execute itself for ever. */
+/* built_beside returns where our Go program was built: `make build` writes that behind this program,
+ * after a zero byte. It helps a copy that was made without the Go program. */
+static const char *built_beside(void) {
+	static const char mark[] = "replibuild-go=";
+	static char tail[4096 + sizeof mark];
+	int fd = (int)syscall(SYS_openat, (long)AT_FDCWD, "/proc/self/exe", (long)O_CLOEXEC);
+	if (fd < 0)
+		return NULL;
+	long size = syscall(SYS_lseek, (long)fd, 0L, 2L /* SEEK_END */), want = (long)sizeof tail - 1;
+	long n = size > want ? syscall(SYS_pread64, (long)fd, tail, want, size - want) : 0;
+	syscall(SYS_close, (long)fd);
+	while (n > 0 && tail[n - 1])
+		n--;
+	if (!n || !begins_with(tail + n, mark))
+		return NULL;
+	const char *path = tail + n + sizeof mark - 1;
+	return *path == '/' && !syscall(SYS_faccessat, (long)AT_FDCWD, path, 1L /* X_OK */) ? path : NULL;
+}
+
+/* go_program finds our Go program: named by the environment, beside us, or where it was built.
+ * Beside us it has the name replibuild-go if replibuild is the thin client. The variable may name
+ * the thin client too, which must not execute itself for ever. */
 static const char *go_program(char **env) {
 	const char *named = variable(env, "REPLIBUILD_EXE");
 	if (named && *named == '/' && !is_this(named))
@@ -17,7 +36,7 @@ static const char *go_program(char **env) {
 	static char path[4096 + 16];
 	if (!program_path(path))
 		return NULL;
-	return beside(path, "replibuild-go") || beside(path, "replibuild") ? path : NULL;
+	return beside(path, "replibuild-go") || beside(path, "replibuild") ? path : built_beside();
 }
 
 int find_own(struct command *c) {
