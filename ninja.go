@@ -267,7 +267,10 @@ func (r *NinjaRunner) addAction(ctx context.Context, req *ipc.RunRequest, c ninj
 	if chain == nil {
 		return false
 	}
-	command, action := known.Command, ipc.RunAction{Action: known.Action, Set: r.found.sets[known.Action.ID]}
+	command, action := known.Command, ipc.RunAction{Action: known.Action}
+	if known.Action.Kind == ipc.ActionCompile { // what others read may have got a new time since discovery was asked
+		action.Set = r.found.sets[known.Action.ID]
+	}
 	switch {
 	case known.Archiver:
 		command.Lang = ""

@@ -174,6 +174,7 @@ var (
 	mCount  = regexp.MustCompile(`(?m)^\[\d+(/\d+)?\] `)
 	mTotal  = regexp.MustCompile(`\[(\d+)/\d+\]`)
 	mFailed = regexp.MustCompile(`(?m)^FAILED: (\[code=\d+\] )?`)
+	mMeant  = regexp.MustCompile(`, did you mean '.*'\?`)
 	mMtime  = regexp.MustCompile(`mtime \d+`)
 	mTimes  = regexp.MustCompile(`\(\d+ vs \d+\)`)
 )
@@ -191,7 +192,7 @@ const (
 func (w *trees) said(r mRun, o order) string {
 	text := mTimes.ReplaceAllString(r.stdout+"\nstderr:\n"+r.stderr, "(TIMES)")
 	if !w.real.recent {
-		text = mFailed.ReplaceAllString(text, "FAILED: ")
+		text = mMeant.ReplaceAllString(mFailed.ReplaceAllString(text, "FAILED: "), "")
 	}
 	if slices.Contains(r.trace, "manifest") { // ninja counts that command once more for the build after it
 		text = mTotal.ReplaceAllString(text, "[$1]")
