@@ -27,6 +27,9 @@ func (w *work) finish(t *attempt, p product, out *outputFiles, reason ipc.Reason
 	switch {
 	case t.command != nil:
 		w.addTimesOfAST(t.outputs, nil, &set)
+		if !t.command.isOurs() {
+			w.addStampTimes(t.command, &set)
+		}
 	case t.block != nil && precompiled[filepath.Ext(out.path)]:
 		w.addTimesOfAST([]string{out.path}, nil, &set)
 	case t.block != nil:
@@ -40,8 +43,13 @@ func (w *work) finish(t *attempt, p product, out *outputFiles, reason ipc.Reason
 	if t.noBase != nil {
 		rec.Unsettled = cmp.Or(rec.Unsettled, t.noBase.Error())
 	}
+	if t.command != nil && !t.command.isOurs() {
+		if why := w.whyOnlyOnce(t, p.seen, rec.Unsettled); why != "" {
+			return w.ranOnce(t, p, reason, why)
+		}
+	}
 	beside, why := w.besides(t, p.seen)
-	rec.Uncacheable = cmp.Or(rec.Uncacheable, why)
+	rec.Uncacheable = cmp.Or(rec.Uncacheable, p.seen.notStored, why)
 	made, err := out.openAll(beside)
 	if missing := (*notMade)(nil); errors.As(err, &missing) {
 		return *w.failed(t, p.outcome, fmt.Sprintf("%s%s succeeded but did not make %s\n", p.outcome.Output, t.recipe.doer(), missing.path))

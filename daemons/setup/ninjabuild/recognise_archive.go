@@ -79,10 +79,11 @@ var archiverName = sync.OnceValue(func() *regexp.Regexp {
 	return regexp.MustCompile(`^((\w+-\w+-)?(\w+-)?\w+-gnu\w*-)?(ar|llvm-ar)(-[0-9.]+)?$`)
 })
 
-// newArchive is an operation that makes an archive of its inputs alone: q or r, with c, s and
-// D. With u the result depends on times, with T on where it lies.
+// newArchive is an operation that makes an archive of its inputs alone: q or r, with c, s, D and
+// T. With u the result depends on times. With T the archive has the names of its inputs, relative
+// to its folder, and the index: the link opens the inputs themselves, so they are inputs of it.
 var newArchive = sync.OnceValue(func() *regexp.Regexp {
-	return regexp.MustCompile(`^[csD]*[qr][csD]*$`)
+	return regexp.MustCompile(`^[csDT]*[qr][csDT]*$`)
 })
 
 var cmakeName = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^cmake(-?[0-9.]+)?$`) })
