@@ -294,7 +294,7 @@ func isLinked(e *ninja.Edge, program string) bool {
 			continue
 		}
 		line, _ := splitLine(n.In.Command())
-		return slices.ContainsFunc(line, func(s simpleCommand) bool { return driverName().MatchString(path.Base(s.words[0])) })
+		return slices.ContainsFunc(line, func(words []string) bool { return driverName().MatchString(path.Base(words[0])) })
 	}
 	return false
 }

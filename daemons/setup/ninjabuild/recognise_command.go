@@ -17,15 +17,24 @@ func (r *Recognised) command(c Command) bool {
 		return false
 	}
 	lines, ok := splitLine(c.Line)
+	all := func(is func(words []string) bool) bool {
+		return !slices.ContainsFunc(lines, func(words []string) bool { return !is(words) })
+	}
+	moves := !all(func(words []string) bool { return words[0] != "cd" })
+	linked := func(program string) bool {
+		return c.Linked != nil && (filepath.IsAbs(program) || !moves) && c.Linked(program)
+	}
 	switch {
-	case ok && !slices.ContainsFunc(lines, func(s simpleCommand) bool { return !isPure(s.words, c.Linked) }):
+	case !ok:
+		return false
+	case all(func(words []string) bool { return isPure(words, linked) }):
 		r.Action.Reuse = ipc.ReuseStored
-	case ok && !slices.ContainsFunc(lines, func(s simpleCommand) bool { return !isGenerator(s.words, c.Linked) }):
+	case all(func(words []string) bool { return isGenerator(words, linked) }):
 		r.Action.Reuse = ipc.ReuseInPlace
 	default:
 		return false
 	}
-	r.Cheap = !slices.ContainsFunc(lines, func(s simpleCommand) bool { return !isCheap(s.words) })
+	r.Cheap = all(isCheap)
 	r.Action.Kind, r.Action.Args = ipc.ActionCommand, []string{"/bin/sh", "-c", c.Line}
 	r.Action.Outputs, r.Action.Inputs = c.Outputs, c.Inputs
 	if c.Rspfile != "" {
@@ -53,7 +62,7 @@ func isPure(words []string, linked func(program string) bool) bool {
 	base := filepath.Base(words[0])
 	switch {
 	case cmakeName().MatchString(base):
-		return isPureCMake(words[1:], linked)
+		return isPureCMake(words[1:])
 	case base == "protoc":
 		return !slices.ContainsFunc(words[1:], ofPlugin)
 	case pureTools[versionless(base)]:
@@ -61,7 +70,7 @@ func isPure(words []string, linked func(program string) bool) bool {
 	case driverName().MatchString(base):
 		return true // whatever it writes under which name is seen
 	}
-	return linked != nil && linked(words[0])
+	return linked(words[0])
 }
 
 // pureTools are programs that are known to be pure: those of POSIX that copy and change texts, and
@@ -106,7 +115,7 @@ func ofPlugin(arg string) bool {
 }
 
 // isPureCMake reports a use of cmake -E that is pure.
-func isPureCMake(args []string, linked func(string) bool) bool {
+func isPureCMake(args []string) bool {
 	if len(args) < 2 || args[0] != "-E" {
 		return false
 	}
@@ -167,13 +176,10 @@ func callsOthers(arg string) bool {
 	return false
 }
 
-// simpleCommand is one command of a line.
-type simpleCommand struct{ words []string }
-
 // splitLine splits a line of simple commands without expansions, with && between them, into what
 // each program gets; where input comes from and output goes to is left out. A line that adds to
 // the end of a file is none.
-func splitLine(line string) (commands []simpleCommand, ok bool) {
+func splitLine(line string) (commands [][]string, ok bool) {
 	for part := range splitAnd(line) {
 		plain, ok := withoutRedirections(part)
 		if !ok {
@@ -186,7 +192,7 @@ func splitLine(line string) (commands []simpleCommand, ok bool) {
 		if !ok {
 			return nil, false
 		}
-		commands = append(commands, simpleCommand{words})
+		commands = append(commands, words)
 	}
 	return commands, len(commands) > 0
 }
