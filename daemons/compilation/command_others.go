@@ -87,9 +87,13 @@ func (w *work) addStampTimes(c *command, set *snapshot.InputSet) {
 // declared output that is empty afterwards is a stamp, which got a new time.
 func (w *commandTracking) onceOnly(o preload.Observation) string {
 	outputs, v := w.about.outputs, w.about.view
+	pure := w.about.command.reuse == ipc.ReuseStored
 	for p, one := range o.Writes {
+		isNew := !one.Replaced && !one.Updated && !one.Declared
 		switch declared, read := slices.Contains(outputs, p), slices.Contains(o.OwnRead, p); {
-		case one.Updated && declared && outputSignature(v.Abs(p)).Size == 0:
+		case !pure && isNew && slices.Contains(o.OwnMissed, p) && !isNoOutput(p):
+			return "it looked whether " + p + " was there" // and may do something else now
+		case declared && (one.Updated || one.Declared) && isEmptyFile(v.Abs(p)):
 		case one.Updated && !isNoOutput(p):
 			return "it adds to " + p
 		case declared && one.Declared && !read:
@@ -99,6 +103,11 @@ func (w *commandTracking) onceOnly(o preload.Observation) string {
 		}
 	}
 	return ""
+}
+
+func isEmptyFile(path string) bool {
+	sig := outputSignature(path)
+	return sig.Exists() && sig.Size == 0
 }
 
 // addMadeNames adds the folders and links that such a command made and left, as facts: they must be

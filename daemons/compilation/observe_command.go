@@ -176,7 +176,7 @@ func (w *traceTracking) askedMatch(a preload.Asked) string {
 		return snapshot.ModeAndTime
 	}
 	if dir := strings.TrimSuffix(w.about.buildDir, "/"); dir != "" && (a.Path == dir || strings.HasPrefix(a.Path, dir+"/")) ||
-		!w.about.command.isOurs() && !path.IsAbs(a.Path) {
+		!w.about.command.isOurs() && filepath.IsLocal(a.Path) {
 		return ""
 	}
 	if w.about.command.reuse == ipc.ReuseStored {

@@ -56,6 +56,9 @@ func isAlwaysRun(c Command) bool {
 // isPure reports a command that makes the same of the same files each time, and does nothing
 // else. linked reports a program that a link of this manifest makes.
 func isPure(words []string, linked func(program string) bool) bool {
+	if isSymbolExtractor(words) {
+		return true
+	}
 	if words = withoutWrapper(words); len(words) == 0 {
 		return false
 	}
@@ -65,12 +68,27 @@ func isPure(words []string, linked func(program string) bool) bool {
 		return isPureCMake(words[1:])
 	case base == "protoc":
 		return !slices.ContainsFunc(words[1:], ofPlugin)
+	case isArchiver(words):
+		return strings.Contains(words[1], "D") // else it may write times
 	case pureTools[versionless(base)]:
 		return true
 	case driverName().MatchString(base):
 		return true // whatever it writes under which name is seen
 	}
 	return linked(words[0])
+}
+
+// isArchiver reports an archiver that makes an archive of its inputs: one that is none yet, for else
+// it reads its own output.
+func isArchiver(words []string) bool {
+	base := filepath.Base(words[0])
+	return len(words) > 3 && newArchive().MatchString(words[1]) && (archiverName().MatchString(base) || versionless(base) == "gcc-ar")
+}
+
+// isSymbolExtractor reports Meson's program that writes the symbols of a shared library.
+func isSymbolExtractor(words []string) bool {
+	i := slices.Index(words, "--internal")
+	return i > 0 && i+1 < len(words) && words[i+1] == "symbolextractor" && strings.HasPrefix(filepath.Base(words[i-1]), "meson")
 }
 
 // pureTools are programs that are known to be pure: those of POSIX that copy and change texts, and
@@ -156,11 +174,14 @@ func isGenerator(words []string, linked func(string) bool) bool {
 	if words = withoutWrapper(words); len(words) < 2 {
 		return false
 	}
+	if isArchiver(words) {
+		return true
+	}
 	name := versionless(filepath.Base(words[0]))
 	switch {
 	case name == "python" || name == "perl" || name == "ruby" || name == "awk" || name == "gawk" || name == "mawk" || name == "tclsh" || name == "lua":
 		return !slices.ContainsFunc(words[1:], callsOthers)
-	case name == "protoc":
+	case name == "protoc", strings.HasSuffix(name, "ranlib"):
 		return true
 	}
 	return strings.HasPrefix(name, "glib-") || name == "gdbus-codegen" || name == "xsltproc" || name == "gresource"
