@@ -42,7 +42,7 @@ func newLink(w *work, req *ipc.RunRequest, asked *ipc.RunAction) *action {
 			a.never = cmp.Or(a.never, arg+" is read by the linker itself")
 		}
 	}
-	a.audited = a.writing == privately && !l.thin()
+	a.audited = a.writing == privately
 	a.share = l.share(a)
 	a.tool = func(output string) tool { return l.tool(a, output) }
 	return a
@@ -64,10 +64,6 @@ type linker struct {
 }
 
 func (l *linker) static() bool { return l.asked.Kind == ipc.ActionArchive }
-
-// thin reports an archive that has the names of its members, relative to its own folder, in place
-// of their content: at another place it is another one.
-func (l *linker) thin() bool { return l.static() && strings.Contains(first(l.command.Args), "T") }
 
 // recipeArgs is the command without its files.
 func (l *linker) recipeArgs() []string {

@@ -35,7 +35,7 @@ func TestRecognise(t *testing.T) {
 		{`c++ -x c++-header -o p.o -c p.cxx`, "p.o", "p.cxx", "command stored"},
 		{`c++ -x c++ -o p.gch -c p.cxx`, "p.gch", "p.cxx", "command stored"},
 		{`c++ -o p.gch -c p.cxx -x`, "p.gch", "p.cxx", "command stored"},
-		{`rm -f l.a && ar csrDT l.a a.o`, "l.a", "a.o", `archive ["csrDT"] [a.o] []`},
+		{`rm -f l.a && ar csrDT l.a a.o`, "l.a", "a.o", "command stored"},
 		{`cd x && c++ -o a.o -c a.cpp`, "a.o", "a.cpp", "command stored"},
 		{`c++ -o a.o -c a.cpp > log`, "a.o", "a.cpp", "command stored"},
 		{`c++ -o b.o -c a.cpp`, "a.o", "a.cpp", "command stored"},
