@@ -24,17 +24,7 @@ func (w *work) finish(t *attempt, p product, out *outputFiles, reason ipc.Reason
 	if t.block != nil {
 		w.addStamps(p.seen, &set, t.tool("").subject.gcc)
 	}
-	switch {
-	case t.command != nil:
-		w.addTimesOfAST(t.outputs, nil, &set)
-		if !t.command.isOurs() {
-			w.addStampTimes(t.command, &set)
-		}
-	case t.block != nil && precompiled[filepath.Ext(out.path)]:
-		w.addTimesOfAST([]string{out.path}, nil, &set)
-	case t.block != nil:
-		w.addTimesOfAST(nil, []string{t.block.source}, &set)
-	}
+	w.addTimes(t, out, &set)
 	doubt = cmp.Or(doubt, t.use.contradicts(w.view, set))
 	rec := &record{
 		Recipe: t.recipeID, Base: t.base, Set: w.s.tables.Pack(set), Peak: p.outcome.Peak, Mode: t.use.mode(),
@@ -81,6 +71,21 @@ func (w *work) finish(t *attempt, p product, out *outputFiles, reason ipc.Reason
 		Reason: reason, Key: keyText(rec.Action), Seconds: p.outcome.Seconds, CPU: p.outcome.CPU, Peak: p.outcome.Peak,
 		Bytes: made[0].info.Size(), Diagnostics: diagnostics,
 	}}
+}
+
+// addTimes adds when files were written where that matters for an action.
+func (w *work) addTimes(t *attempt, out *outputFiles, set *snapshot.InputSet) {
+	switch {
+	case t.command != nil:
+		w.addTimesOfAST(t.outputs, nil, set)
+		if !t.command.isOurs() {
+			w.addStampTimes(t.command, set)
+		}
+	case t.block != nil && precompiled[filepath.Ext(out.path)]:
+		w.addTimesOfAST([]string{out.path}, nil, set)
+	case t.block != nil:
+		w.addTimesOfAST(nil, []string{t.block.source}, set)
+	}
 }
 
 // inputsOf gives what was read its content. doubt says why it is not known whether it

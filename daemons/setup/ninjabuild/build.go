@@ -336,6 +336,10 @@ func (b *builder) wait(ctx context.Context, wantMore bool) (r *ended, free bool)
 	case <-slots:
 		return nil, true
 	case r := <-b.ended:
+		if run := b.running[r.edge]; run.asked && ctx.Err() != nil {
+			run.over = true // the interrupt came first
+			return nil, false
+		}
 		return b.received(r)
 	}
 }
