@@ -13,7 +13,7 @@ import (
 // see of such a command, and what it does beside its outputs, must not matter: what is known to
 // call further builds, to ask other machines or to run until somebody ends it stays with the shell.
 func (r *Recognised) command(c Command) bool {
-	if isAlwaysRun(c) {
+	if !hasShell || isAlwaysRun(c) {
 		return false
 	}
 	lines, ok := splitLine(c.Line)
@@ -35,7 +35,7 @@ func (r *Recognised) command(c Command) bool {
 		return false
 	}
 	r.Cheap = all(isCheap)
-	r.Action.Kind, r.Action.Args = ipc.ActionCommand, []string{"/bin/sh", "-c", c.Line}
+	r.Action.Kind, r.Action.Args = ipc.ActionCommand, []string{shell, "-c", c.Line}
 	r.Action.Outputs, r.Action.Inputs = c.Outputs, c.Inputs
 	if c.Rspfile != "" {
 		r.Action.Inputs = append(slices.Clone(c.Inputs), c.Rspfile)
