@@ -178,11 +178,14 @@ func (r *NinjaRunner) Run(ctx context.Context, c ninjabuild.Command) ninjabuild.
 	case err != nil, result.Status == ipc.StatusSkipped, result.Status == ipc.StatusFailed && result.Exit <= 0:
 		return r.other.Run(ctx, c) // the service has a fault of its own
 	case result.Status == ipc.StatusFailed:
-		return ninjabuild.Result{Output: []byte(result.Diagnostics), Code: result.Exit, Service: &result}
+		interrupted := known.Action.Kind == ipc.ActionCommand && result.Exit == exitInterrupted // as for a shell
+		return ninjabuild.Result{Output: []byte(result.Diagnostics), Code: result.Exit, Interrupted: interrupted, Service: &result}
 	}
-	renew(req.Root, c, began)
-	r.records.add(ctx, map[string]ninjabuild.Command{known.Action.ID: c}, track)
-	return ninjabuild.Result{Output: []byte(result.Diagnostics), Service: &result}
+	end := finished(req.Root, c, known, began, result)
+	if known.Action.Kind != ipc.ActionCommand {
+		r.records.add(ctx, map[string]ninjabuild.Command{known.Action.ID: c}, track)
+	}
+	return end
 }
 
 // runOne runs a request for one action. track is what it was made from.
@@ -241,6 +244,9 @@ func renew(root string, c ninjabuild.Command, began time.Time) {
 func (r *NinjaRunner) request(ctx context.Context, c ninjabuild.Command, known ninjabuild.Recognised) (ipc.RunRequest, ipc.Compilation) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if !r.isIn(c, known) {
+		return ipc.RunRequest{}, nil
+	}
 	req := r.newRequest(ctx, c)
 	if r.service == nil || !r.addAction(ctx, &req, c, known) {
 		return req, nil
@@ -263,6 +269,12 @@ func (r *NinjaRunner) newRequest(ctx context.Context, c ninjabuild.Command) ipc.
 
 // addAction adds a command to a request, and reports whether it can be.
 func (r *NinjaRunner) addAction(ctx context.Context, req *ipc.RunRequest, c ninjabuild.Command, known ninjabuild.Recognised) bool {
+	if known.Action.Kind == ipc.ActionCommand {
+		action := known.Action
+		action.Outputs = r.outputNames(c)
+		req.Actions = append(req.Actions, ipc.RunAction{Action: action})
+		return true
+	}
 	chain := r.toolchain(ctx, c, known)
 	if chain == nil {
 		return false
@@ -274,7 +286,7 @@ func (r *NinjaRunner) addAction(ctx context.Context, req *ipc.RunRequest, c ninj
 	switch {
 	case known.Archiver:
 		command.Lang = ""
-	case chain.CC == chain.CXX && filepath.Ext(known.Action.Source) == ".c":
+	case chain.CC == chain.CXX && isForC(known.Action.Source):
 		command.Lang = "c"
 	default:
 		command.Lang = "c++" // the driver that was named is the first of its toolchain
@@ -289,6 +301,15 @@ func (r *NinjaRunner) addAction(ctx context.Context, req *ipc.RunRequest, c ninj
 	}
 	req.Actions = append(req.Actions, action)
 	return true
+}
+
+// isForC reports a source for which the driver of C is called, by its name.
+func isForC(source string) bool {
+	switch filepath.Ext(source) {
+	case ".c", ".S", ".sx", ".s":
+		return true
+	}
+	return false
 }
 
 func sameCommand(a, b ipc.Command) bool {

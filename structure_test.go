@@ -55,7 +55,7 @@ var arrows = map[string][]string{
 	"daemons/config":           {"internal/editdistance", "internal/tomlplace", "internal/tomlvalue", "ipc"},
 	"daemons/discovery":        {"internal/atomicfile", "internal/pause", "internal/rootid", "internal/stamps", "internal/words", "ipc"},
 	"daemons/setup":            {"internal/atomicfile", "internal/editdistance", "internal/environment", "internal/gcc", "internal/lazyregexp", "internal/rootid", "internal/stamps", "internal/tomlplace", "internal/tomlvalue", "ipc", "remotecache"},
-	"daemons/setup/ninjabuild": {"daemons/setup", "internal/editdistance", "internal/jobserver", "internal/words", "ipc"},
+	"daemons/setup/ninjabuild": {"daemons/setup", "internal/editdistance", "internal/filelock", "internal/jobserver", "internal/words", "ipc"},
 	"daemons/compilation":      {"cache", "internal/atomicfile", "internal/caller", "internal/environment", "internal/filelock", "internal/gcc", "internal/lazyregexp", "internal/pause", "internal/rootid", "internal/stamps", "internal/termtext", "internal/userconfig", "internal/words", "ipc", "remotecache"},
 	"daemons/orchestrator":     {"internal/atomicfile", "internal/editdistance", "internal/environment", "internal/filelock", "internal/pause", "internal/rootid", "internal/words", "ipc"},
 	"tui":                      {"daemons", "internal/eta", "internal/pause", "internal/termtext", "internal/words", "ipc"},

@@ -94,7 +94,19 @@ type Action struct {
 	Inputs  []string `json:"inputs,omitempty"`  // declared inputs, in order
 	After   []string `json:"after,omitempty"`   // IDs of actions that come first and make none of the inputs
 	Outputs []string `json:"outputs,omitempty"` // declared outputs, the main one first
+	// Reuse says how far the result of a command of another build system may be used again,
+	// "" of ours: it is stored.
+	Reuse string `json:"reuse,omitempty"`
+	// Depfile is an output of such a command that the build system removes when it has read it.
+	Depfile string `json:"depfile,omitempty"`
 }
+
+// Values of [Action] Reuse. Such a command may make none of its outputs, or a folder or link in
+// place of one. The result is not used again then.
+const (
+	ReuseInPlace = "in_place" // it is not run if its outputs and all that it read are as they were
+	ReuseStored  = "stored"   // the same, and it is stored: its programs make the same each time
+)
 
 // Output is the main output, "" of a phony action.
 func (a Action) Output() string {

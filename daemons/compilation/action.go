@@ -116,7 +116,7 @@ func (w *work) inPlace(ctx context.Context, a *action, rec *record) bool {
 		return false
 	}
 	for _, o := range rec.Outputs {
-		if outputSignature(w.view.Abs(o.Path)) != o.Sig {
+		if sig := outputSignature(w.view.Abs(o.Path)); sig != o.Sig && !a.command.consumed(o.Path, sig) {
 			return false
 		}
 	}

@@ -20,6 +20,9 @@ func (w *work) besides(t *attempt, seen *observation) (paths []string, why strin
 	if seen.way != byTrace {
 		return w.usualBesides(t)
 	}
+	if t.command != nil && !t.command.isOurs() {
+		return w.besidesOfOthers(t, seen)
+	}
 	for _, p := range seen.written {
 		if slices.Contains(t.outputs, p) || !w.isBeneath(p) || isNoOutput(p) || !outputSignature(w.view.Abs(p)).Exists() {
 			continue

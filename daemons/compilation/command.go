@@ -19,13 +19,18 @@ type command struct {
 	program string   // the file that runs, "" if there is none
 	inputs  []string // that it declares, as spelled
 	search  string   // the PATH on which the program was looked for
+	reuse   string   // ipc.Action.Reuse, "" of a command of ours
+	depfile string   // as spelled; "" if there is none that the build system removes
 	// untraced: one of its programs does not bear the tracer.
 	untraced bool
 }
 
 // newCommand makes the action of a command.
 func newCommand(w *work, req *ipc.RunRequest, asked *ipc.RunAction) *action {
-	c := &command{name: asked.Args[0], search: ipc.EnvValue(req.Env, "PATH")}
+	c := &command{name: asked.Args[0], search: ipc.EnvValue(req.Env, "PATH"), reuse: asked.Reuse}
+	if asked.Depfile != "" {
+		c.depfile = snapshot.Spell(w.root, asked.Depfile)
+	}
 	a := &action{
 		id: asked.ID, outputs: asked.Outputs, causes: asked.Causes, forced: req.NoCache, exact: true, rank: rankOf(asked), line: asked.Args,
 		writing: overOld, command: c,
@@ -33,11 +38,20 @@ func newCommand(w *work, req *ipc.RunRequest, asked *ipc.RunAction) *action {
 	a.recipe = &recipe{Kind: asked.Kind, Args: asked.Args, Root: w.root}
 	a.recipeID = a.recipe.digest()
 	a.base = func() (cache.Digest, error) {
-		return cache.NewKey("command").Digest("recipe", a.recipeID).Field("inputs", asked.Inputs...).
-			Field("outputs", asked.Outputs...).Sum(), nil
+		key := cache.NewKey("command").Digest("recipe", a.recipeID).Field("outputs", asked.Outputs...)
+		if c.isOurs() { // else the inputs are also those that the last run named
+			key.Field("inputs", asked.Inputs...)
+		}
+		return key.Sum(), nil
+	}
+	if c.reuse == ipc.ReuseInPlace {
+		a.never = "its programs are not known to make the same each time"
 	}
 	for _, in := range asked.Inputs {
-		c.inputs = append(c.inputs, snapshot.Spell(w.root, in))
+		// What another build system takes for inputs may be folders, or missing.
+		if in = snapshot.Spell(w.root, in); c.isOurs() || w.view.Signature(in).IsRegular() {
+			c.inputs = append(c.inputs, in)
+		}
 	}
 	var missed []string
 	c.program, missed = findProgram(w, c.name, c.search)
@@ -53,6 +67,9 @@ func newCommand(w *work, req *ipc.RunRequest, asked *ipc.RunAction) *action {
 	}
 	return a
 }
+
+// isOurs reports a command of a replibuild.toml.
+func (c *command) isOurs() bool { return c.reuse == "" }
 
 // files are the declared inputs and the program.
 func (c *command) files() []string {
@@ -106,7 +123,7 @@ func (w *work) renewed(a *action, rec *record) *record {
 	again.Outputs = slices.Clone(rec.Outputs)
 	for i, o := range again.Outputs {
 		sig := outputSignature(w.view.Abs(o.Path))
-		if sig == o.Sig {
+		if sig == o.Sig || a.command.consumed(o.Path, sig) {
 			continue
 		}
 		sum, err := w.view.DigestOf(o.Path)
@@ -121,4 +138,9 @@ func (w *work) renewed(a *action, rec *record) *record {
 	w.s.records.put(a.id, &again, a.recipe)
 	w.s.saver.changed()
 	return &again
+}
+
+// consumed reports a dependency file that the build system has read and removed since.
+func (c *command) consumed(path string, sig ipc.Signature) bool {
+	return c != nil && c.depfile != "" && path == c.depfile && !sig.Exists()
 }

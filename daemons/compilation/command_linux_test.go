@@ -163,6 +163,28 @@ func TestStepMakesAHardLink(t *testing.T) {
 	}
 }
 
+// A file that another process made and a step gives another name was read, and is gone: the step
+// runs again, and is not stored.
+func TestStepMovesAnInput(t *testing.T) {
+	t.Parallel()
+	for name, args := range map[string][]string{
+		"dynamic": {"mv", "data/one", "build/gen/a.h"},
+		"static":  {staticMove(t), "data/one", "build/gen/a.h"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p := stepProject(t)
+			for _, text := range []string{"1", "2", "1"} {
+				p.write("data/one", text)
+				p.expectCommand(text, args, ipc.StatusCompiled, "build/gen/a.h")
+				if got := p.read("build/gen/a.h"); got != text {
+					t.Errorf("the output is %q, want %q", got, text)
+				}
+			}
+		})
+	}
+}
+
 // serve answers each connection with a word, until the test ends. It returns the port.
 func serve(t *testing.T) (port string) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -307,17 +329,25 @@ func TestStepInputEditedMeanwhile(t *testing.T) {
 
 // staticCat is a static program that copies a file to its output.
 func staticCat(t *testing.T) string {
+	return staticProgram(t, "#include <stdio.h>\nint main(int n, char **v) { FILE *f = fopen(v[1], \"r\"); for (int c; (c = getc(f)) != EOF;) putchar(c); return 0; }\n")
+}
+
+// staticMove is a static program that gives a file another name.
+func staticMove(t *testing.T) string {
+	return staticProgram(t, "#include <stdio.h>\nint main(int n, char **v) { return rename(v[1], v[2]) != 0; }\n")
+}
+
+func staticProgram(t *testing.T, text string) string {
 	t.Helper()
 	dir := t.TempDir()
-	source := filepath.Join(dir, "cat.c")
-	text := "#include <stdio.h>\nint main(int n, char **v) { FILE *f = fopen(v[1], \"r\"); for (int c; (c = getc(f)) != EOF;) putchar(c); return 0; }\n"
+	source := filepath.Join(dir, "program.c")
 	if err := os.WriteFile(source, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if out, err := exec.CommandContext(t.Context(), "gcc", "-static", source, "-o", filepath.Join(dir, "cat")).CombinedOutput(); err != nil {
+	if out, err := exec.CommandContext(t.Context(), "gcc", "-static", source, "-o", filepath.Join(dir, "program")).CombinedOutput(); err != nil {
 		t.Skipf("no static C library: %v\n%s", err, out)
 	}
-	return filepath.Join(dir, "cat")
+	return filepath.Join(dir, "program")
 }
 
 var farFuture = time.Unix(1<<32, 0)

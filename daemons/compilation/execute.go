@@ -1,6 +1,7 @@
 package compilation
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -149,6 +150,10 @@ func (w *work) signKnown(t *attempt) {
 // much as before: so it gives way a few times at most, then it runs alone. One that the
 // kernel killed, most likely for want of memory, is run once more with nothing beside it.
 func (w *work) run(ctx context.Context, t *attempt, out *outputFiles, at *place) product {
+	if t.runsOnce() {
+		defer at.release()
+		return w.runIn(ctx, t, out, at.slot)
+	}
 	for alone := false; ; {
 		p := w.runIn(ctx, t, out, at.slot)
 		at.release()
@@ -168,10 +173,17 @@ func (w *work) run(ctx context.Context, t *attempt, out *outputFiles, at *place)
 	}
 }
 
+// runsOnce reports a command of another build system: it is neither ended for want of memory nor
+// for its time, because to begin again may do something else.
+func (t *attempt) runsOnce() bool { return t.command != nil && !t.command.isOurs() }
+
 // runIn runs the tool in a slot, until it has not failed only because it was tracked.
 func (w *work) runIn(ctx context.Context, t *attempt, out *outputFiles, slot *process.Slot) product {
-	ctx, done := slot.Within(ctx)
-	defer done()
+	if !t.runsOnce() {
+		within, done := slot.Within(ctx)
+		defer done()
+		ctx = within
+	}
 	for {
 		p, again := w.runOnce(ctx, t, out, slot)
 		if !again {
@@ -189,6 +201,9 @@ func (w *work) runOnce(ctx context.Context, t *attempt, out *outputFiles, slot *
 	w.withPreamble(t, &tool)
 	directly := w.linkDirectly(ctx, t, &tool, out.given)
 	job := process.Task{Args: tool.args, Dir: w.root, Env: w.env, Caller: w.caller, Timeout: w.timeout, Resident: tool.resident}
+	if t.runsOnce() {
+		job.Timeout, job.Leave = 0, true
+	}
 	if err := w.untilPast(ctx, tool.also); err != nil {
 		return product{outcome: process.Outcome{Stopped: err}}, false
 	}
@@ -215,6 +230,9 @@ func (w *work) runOnce(ctx context.Context, t *attempt, out *outputFiles, slot *
 	}
 	p.outcome, p.err = w.s.spawner.Run(ctx, job, slot.Runs)
 	again = w.addSeen(ctx, t, &p, tracked, directly)
+	if p.seen != nil && p.outcome.Left {
+		p.seen.uncacheable = cmp.Or(p.seen.uncacheable, "it left a process running")
+	}
 	if p.seen != nil {
 		p.seen.files = append(p.seen.files, tool.also...)
 		p.seen.misses = append(p.seen.misses, tool.missed...)

@@ -138,6 +138,8 @@ func (w *work) staysHere(t *attempt) string {
 		return "it has a preamble"
 	case w.timeTrace != "":
 		return "its time is traced"
+	case isAssembler(t.block.source):
+		return "it is in assembler"
 	}
 	return t.block.compiler.staysHere()
 }

@@ -24,14 +24,7 @@ func (w *work) finish(t *attempt, p product, out *outputFiles, reason ipc.Reason
 	if t.block != nil {
 		w.addStamps(p.seen, &set, t.tool("").subject.gcc)
 	}
-	switch {
-	case t.command != nil:
-		w.addTimesOfAST(t.outputs, nil, &set)
-	case t.block != nil && precompiled[filepath.Ext(out.path)]:
-		w.addTimesOfAST([]string{out.path}, nil, &set)
-	case t.block != nil:
-		w.addTimesOfAST(nil, []string{t.block.source}, &set)
-	}
+	w.addTimes(t, out, &set)
 	doubt = cmp.Or(doubt, t.use.contradicts(w.view, set))
 	rec := &record{
 		Recipe: t.recipeID, Base: t.base, Set: w.s.tables.Pack(set), Peak: p.outcome.Peak, Mode: t.use.mode(),
@@ -40,8 +33,13 @@ func (w *work) finish(t *attempt, p product, out *outputFiles, reason ipc.Reason
 	if t.noBase != nil {
 		rec.Unsettled = cmp.Or(rec.Unsettled, t.noBase.Error())
 	}
+	if t.command != nil && !t.command.isOurs() {
+		if why := w.whyOnlyOnce(t, p.seen, rec.Unsettled); why != "" {
+			return w.ranOnce(t, p, reason, why)
+		}
+	}
 	beside, why := w.besides(t, p.seen)
-	rec.Uncacheable = cmp.Or(rec.Uncacheable, why)
+	rec.Uncacheable = cmp.Or(rec.Uncacheable, p.seen.notStored, why)
 	made, err := out.openAll(beside)
 	if missing := (*notMade)(nil); errors.As(err, &missing) {
 		return *w.failed(t, p.outcome, fmt.Sprintf("%s%s succeeded but did not make %s\n", p.outcome.Output, t.recipe.doer(), missing.path))
@@ -73,6 +71,21 @@ func (w *work) finish(t *attempt, p product, out *outputFiles, reason ipc.Reason
 		Reason: reason, Key: keyText(rec.Action), Seconds: p.outcome.Seconds, CPU: p.outcome.CPU, Peak: p.outcome.Peak,
 		Bytes: made[0].info.Size(), Diagnostics: diagnostics,
 	}}
+}
+
+// addTimes adds when files were written where that matters for an action.
+func (w *work) addTimes(t *attempt, out *outputFiles, set *snapshot.InputSet) {
+	switch {
+	case t.command != nil:
+		w.addTimesOfAST(t.outputs, nil, set)
+		if !t.command.isOurs() {
+			w.addStampTimes(t.command, set)
+		}
+	case t.block != nil && precompiled[filepath.Ext(out.path)]:
+		w.addTimesOfAST([]string{out.path}, nil, set)
+	case t.block != nil:
+		w.addTimesOfAST(nil, []string{t.block.source}, set)
+	}
 }
 
 // inputsOf gives what was read its content. doubt says why it is not known whether it

@@ -87,4 +87,6 @@ type observation struct {
 	doubt string
 	// uncacheable says why the result may depend on more than was read, "" if not.
 	uncacheable string
+	// notStored says why the result is not stored, although it is known what it depends on.
+	notStored string
 }

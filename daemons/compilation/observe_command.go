@@ -73,10 +73,17 @@ func (w *commandTracking) rejected(o process.Outcome) bool {
 func (w *commandTracking) collect(context.Context) (*observation, error) {
 	o := w.tracers.reader(w.about.view.Root).Observe(w.trace, w.about.outputs, nil)
 	seen := &observation{way: byTrace}
-	seen.uncacheable = cmp.Or(o.WhyNot, ownOutput(o, w.about.outputs), ownState(o))
+	if w.about.command.isOurs() {
+		seen.uncacheable = cmp.Or(o.WhyNot, ownOutput(o, w.about.outputs), ownState(o))
+	} else {
+		seen.uncacheable = cmp.Or(o.WhyNot, w.onceOnly(o), ownState(o))
+	}
 	w.dropOwnState(&o)
 	w.dropMachinery(&o)
 	w.translate(o, seen)
+	if !w.about.command.isOurs() {
+		w.addMadeNames(o, seen)
+	}
 	return seen, nil
 }
 
@@ -113,7 +120,7 @@ func (w *commandTracking) dropOwnState(o *preload.Observation) {
 // dropMachinery leaves out what is never an input: compiled Python, whose source
 // counts, profiles, git's index, our own state, and the caches of compilers.
 func (w *commandTracking) dropMachinery(o *preload.Observation) {
-	caches := w.compilerCaches()
+	caches := compilerCaches(w.about.env, w.about.view.Root)
 	never := func(p string) bool {
 		return isMachinery(p) || slices.ContainsFunc(caches, func(dir string) bool {
 			return p == dir || strings.HasPrefix(p, dir+"/")
@@ -129,8 +136,7 @@ func (w *commandTracking) dropMachinery(o *preload.Observation) {
 }
 
 // compilerCaches are folders in which compilers and their wrappers keep results.
-func (w *commandTracking) compilerCaches() (dirs []string) {
-	env := w.about.env
+func compilerCaches(env []string, root string) (dirs []string) {
 	if home := ipc.EnvValue(env, "HOME"); home != "" && home != "/" {
 		dirs = append(dirs, home+"/.cache", home+"/.ccache")
 	}
@@ -140,7 +146,7 @@ func (w *commandTracking) compilerCaches() (dirs []string) {
 		}
 	}
 	for i, dir := range dirs {
-		dirs[i] = snapshot.Spell(w.about.view.Root, path.Clean(dir))
+		dirs[i] = snapshot.Spell(root, path.Clean(dir))
 	}
 	return dirs
 }
@@ -169,8 +175,12 @@ func (w *traceTracking) askedMatch(a preload.Asked) string {
 	if w.about.command == nil {
 		return snapshot.ModeAndTime
 	}
-	if dir := strings.TrimSuffix(w.about.buildDir, "/"); dir != "" && (a.Path == dir || strings.HasPrefix(a.Path, dir+"/")) {
+	if dir := strings.TrimSuffix(w.about.buildDir, "/"); dir != "" && (a.Path == dir || strings.HasPrefix(a.Path, dir+"/")) ||
+		!w.about.command.isOurs() && filepath.IsLocal(a.Path) {
 		return ""
+	}
+	if w.about.command.reuse == ipc.ReuseStored {
+		return snapshot.ModeOnly // a program that is pure makes the same of a file of another time
 	}
 	if w.about.view.Signature(a.Path).IsDir() {
 		return snapshot.ModeOnly // a program that needs the names in it lists them

@@ -27,7 +27,7 @@ type depfileCompiles struct {
 }
 
 func (d *depfileCompiles) track(_ context.Context, t *process.Task, about *subject) (tracking, error) {
-	if about.asIs {
+	if about.asIs || isPreprocessed(about.source) {
 		return &compileDepfile{depfileCompiles: d, about: about}, nil
 	}
 	file := besideOutput(about.output, ".d")
@@ -88,6 +88,9 @@ func (c *compileDepfile) collect(ctx context.Context) (*observation, error) {
 		if s.Incbin {
 			seen.doubt = cmp.Or(seen.doubt, s.path+" uses .incbin, and the file that this reads is not known")
 		}
+	}
+	if isAssembler(c.about.source) {
+		seen.doubt = cmp.Or(seen.doubt, "what "+c.about.source+" has the assembler include is not known")
 	}
 	c.addNamed(seen)
 	seen.doubt = cmp.Or(seen.doubt, movedSince(c.about, seen.files))

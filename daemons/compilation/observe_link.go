@@ -3,8 +3,10 @@ package compilation
 import (
 	"cmp"
 	"context"
+	"io"
 	"os"
 	"path"
+	"slices"
 	"strings"
 
 	"github.com/RepliBuild/replibuild/daemons/compilation/internal/process"
@@ -64,6 +66,11 @@ func (l *linkDepfile) collect(ctx context.Context) (*observation, error) {
 		return seen, nil
 	}
 	l.addNamed(seen)
+	for _, f := range slices.Concat(seen.files, l.about.inputs) {
+		if isThinArchive(l.about.view.Abs(f)) {
+			seen.doubt = cmp.Or(seen.doubt, "the members of "+f+" lie outside of it, and are not known")
+		}
+	}
 	s := &librarySearch{
 		missSearch: missSearch{view: l.about.view, since: l.about.since, misses: make(map[string]bool)}, dirs: dirs,
 	}
@@ -114,6 +121,23 @@ func (l *linkDepfile) readDepfile(seen *observation) bool {
 	}
 	return true
 }
+
+// isThinArchive reports an archive without the content of its members (ar(1), --thin).
+func isThinArchive(path string) bool {
+	if !strings.HasSuffix(path, ".a") {
+		return false
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return false
+	}
+	defer f.Close()
+	magic := make([]byte, len(thinMagic))
+	_, err = io.ReadFull(f, magic)
+	return err == nil && string(magic) == thinMagic
+}
+
+const thinMagic = "!<thin>\n"
 
 // addNamed adds files that arguments name: version scripts, linker scripts, lists of
 // symbols. Not every linker reports them.

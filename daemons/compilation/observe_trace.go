@@ -196,7 +196,10 @@ func (w *traceTracking) noCompiler(o preload.Observation) string {
 		return ""
 	}
 	name := "clang"
-	if w.about.gcc {
+	switch {
+	case w.about.gcc && isPreprocessed(w.about.source):
+		name = "as" // which has no preprocessor to run before it
+	case w.about.gcc:
 		name = "cc1"
 	}
 	for _, exe := range o.Executed {

@@ -65,7 +65,9 @@ func (w *work) openOutputs(ctx context.Context, t *attempt) (*outputFiles, error
 		return nil, err
 	}
 	if t.writing == overOld {
-		f.removeForeign()
+		if t.command.isOurs() {
+			f.removeForeign()
+		}
 		return f, nil
 	}
 	if err := f.setAside(t.rec); err != nil {

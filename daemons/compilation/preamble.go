@@ -63,6 +63,8 @@ func (m *preambles) refuses(a *action) string {
 		return "it is no unit"
 	case m == nil:
 		return "preambles are off"
+	case isAssembler(a.block.source):
+		return "assembler has none"
 	case a.block.compiler.noPreamble != "":
 		return a.block.compiler.noPreamble
 	case m.exact && hasDebug(a.block.compiler.flags.args):

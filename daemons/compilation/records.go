@@ -118,6 +118,17 @@ func (r *records) put(id string, rec *record, made *recipe) {
 	r.changes++
 }
 
+// drop forgets an ID.
+func (r *records) drop(id string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.byID[id] != nil {
+		r.set(id, &record{})
+		delete(r.byID, id)
+		r.changes++
+	}
+}
+
 // set gives an ID its record. A file beside outputs belongs to the action that wrote it
 // last: it counts no more for another one. r.mu is held.
 func (r *records) set(id string, rec *record) {

@@ -319,7 +319,7 @@ type sharedCompiles struct {
 
 // share says how a unit's result may serve in other folders, nil if it may not.
 func (k *compiler) share(w *work, given, source, object string) *sharing {
-	if k.shared == nil {
+	if k.shared == nil || isAssembler(source) {
 		return nil
 	}
 	return &sharing{

@@ -45,6 +45,7 @@ var projects = []project{
 	{name: "protobuf", pkg: "protobuf", system: "cmake", options: []string{"-DCMAKE_BUILD_TYPE=Debug", "-Dprotobuf_BUILD_TESTS=OFF", "-Dprotobuf_BUILD_EXAMPLES=OFF"}, noTests: "Debian leaves the library of the tests out"},
 	{name: "libdrm", pkg: "libdrm", system: "meson", options: []string{"-Dtests=false", "-Dman-pages=disabled", "-Dvalgrind=disabled", "-Dcairo-tests=disabled"}},
 	{name: "wayland", pkg: "wayland", system: "meson", options: []string{"-Ddocumentation=false"}},
+	{name: "xkbcommon", pkg: "libxkbcommon", system: "meson", options: []string{"-Denable-x11=false", "-Denable-wayland=false", "-Denable-docs=false", "-Denable-xkbregistry=false"}},
 	{name: "harfbuzz", pkg: "harfbuzz", system: "meson", options: []string{"-Dbuildtype=debug", "-Ddocs=disabled", "-Dintrospection=disabled", "-Dtests=disabled", "-Dbenchmark=disabled"}, noTests: "not built"},
 	{name: "zlib", pkg: "zlib", system: "make", prepare: []string{"./configure"}, tests: []string{"make", "test"}},
 	{name: "zstd-make", pkg: "libzstd", from: "zstd", system: "make", options: []string{"lib-release", "zstd-release", "CFLAGS=-O0"},

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"math"
 	"os"
+	"path"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -277,7 +279,24 @@ func (b *builder) writeLog(entries []buildlog.Entry) error {
 func (b *builder) command(e *ninja.Edge) Command {
 	c := commandOf(e)
 	c.Dir, c.Env = b.disk.dir, b.env
+	c.HasDeps = b.deps.Lookup(e.Outputs[0].Path) != nil
+	c.Linked = func(program string) bool {
+		dir, err := filepath.Abs(b.disk.at("."))
+		return err == nil && isLinked(e, FileName(dir, program))
+	}
 	return c
+}
+
+// isLinked reports whether an input of an edge is a program that a link of the manifest makes.
+func isLinked(e *ninja.Edge, program string) bool {
+	for _, n := range e.Inputs {
+		if n.In == nil || n.In.IsPhony() || n.Path != program {
+			continue
+		}
+		line, _ := splitLine(n.In.Command())
+		return slices.ContainsFunc(line, func(words []string) bool { return driverName().MatchString(path.Base(words[0])) })
+	}
+	return false
 }
 
 // commandOf is the command of an edge, without folder and environment.
@@ -289,6 +308,7 @@ func commandOf(e *ninja.Edge) Command {
 	}
 	for _, n := range e.Regular() {
 		c.Inputs = append(c.Inputs, n.Path)
+		c.Always = c.Always || n.In != nil && n.In.IsPhony() && len(n.In.Inputs) == 0
 	}
 	for _, n := range e.Outputs {
 		c.Outputs = append(c.Outputs, n.Path)
@@ -316,6 +336,10 @@ func (b *builder) wait(ctx context.Context, wantMore bool) (r *ended, free bool)
 	case <-slots:
 		return nil, true
 	case r := <-b.ended:
+		if run := b.running[r.edge]; run.asked && ctx.Err() != nil {
+			run.over = true // the interrupt came first
+			return nil, false
+		}
 		return b.received(r)
 	}
 }
@@ -429,6 +453,8 @@ func (b *builder) extractDeps(r *ended) (*foundDeps, error) {
 		return nil, ninja.FatalError("unknown deps type '" + kind + "'")
 	case b.opts.dryRun:
 		return nil, nil
+	case r.result.Untouched:
+		return b.depsOfLog(r.edge), nil
 	}
 	var inputs []string
 	var err error
@@ -445,6 +471,17 @@ func (b *builder) extractDeps(r *ended) (*foundDeps, error) {
 		r.result.Code = exitFailure
 	}
 	return &foundDeps{inputs}, nil
+}
+
+// depsOfLog are the inputs that the command named when it ran last.
+func (b *builder) depsOfLog(e *ninja.Edge) *foundDeps {
+	found := &foundDeps{}
+	if old := b.deps.Lookup(e.Outputs[0].Path); old != nil {
+		for i := range old.Len() {
+			found.inputs = append(found.inputs, b.deps.Path(old.ID(i)))
+		}
+	}
+	return found
 }
 
 // depsOfFile reads a depfile, and removes it.

@@ -88,6 +88,11 @@ func (m *program) run(ctx context.Context) error {
 		m.nothingToDo()
 		return nil
 	}
+	unlock, err := m.lock(ctx)
+	if err != nil {
+		return err
+	}
+	defer unlock()
 	checkManifest := true
 	for range maxReloads {
 		if m.memory() != nil {

@@ -10,12 +10,14 @@ import (
 	"github.com/RepliBuild/replibuild/ipc"
 )
 
-// Recognised is a command that the compilation service can run in place of a shell: one
-// compile or one link by a compiler's driver, or one archive. The service's command has the
-// same arguments in the same order, except that -o and -c may stand elsewhere.
+// Recognised is a command that the compilation service can run: one compile or one link by a
+// compiler's driver, or one archive, or a line of other programs for a shell. The service's
+// command of the former has the same arguments in the same order, except that -o and -c may stand
+// elsewhere.
 type Recognised struct {
-	Program  string      // the driver or the archiver, as the command names it
+	Program  string      // the driver or the archiver, as the command names it; "" of a line
 	Archiver bool        // it is an archiver
+	Cheap    bool        // a line whose programs run no longer than it takes to ask about it
 	Command  ipc.Command // Lang is not filled in
 	Action   ipc.Action
 }
@@ -23,23 +25,32 @@ type Recognised struct {
 // Recognise says how the compilation service can run a command, and reports whether it
 // can. If it is not certain, the shell runs the command.
 func Recognise(c Command) (r Recognised, ok bool) {
-	if c.Console || c.Generator || c.Rspfile != "" || c.Deps == "msvc" || len(c.Outputs) != 1 {
+	if c.Console || c.Generator || c.Deps == "msvc" || len(c.Outputs) == 0 {
 		return r, false
 	}
-	line := strings.TrimSuffix(strings.TrimPrefix(strings.TrimSpace(c.Line), ": && "), " && :")
 	r.Action = ipc.Action{ID: "edge:" + c.Outputs[0], Target: c.Outputs[0], Outputs: []string{c.Outputs[0]}}
+	if c.Rspfile == "" && len(c.Outputs) == 1 && r.toolchain(c) {
+		return r, true
+	}
+	r = Recognised{Action: ipc.Action{ID: r.Action.ID, Target: r.Action.Target}}
+	return r, r.command(c)
+}
+
+// toolchain reads a compile, an archive or a link.
+func (r *Recognised) toolchain(c Command) bool {
+	line := strings.TrimSuffix(strings.TrimPrefix(strings.TrimSpace(c.Line), ": && "), " && :")
 	words, ok := splitWords(line)
 	if !ok {
-		return r, r.archive(line, c.Inputs)
+		return r.archive(line, c.Inputs)
 	}
 	if len(words) < 4 || !driverName().MatchString(filepath.Base(words[0])) || slices.ContainsFunc(withoutHeader(words[1:], c.Outputs[0]), refused) {
-		return r, false
+		return false
 	}
 	r.Program = words[0]
 	if slices.Contains(words, "-c") {
-		return r, r.compile(words[1:])
+		return r.compile(words[1:])
 	}
-	return r, r.link(words[1:], c.Inputs)
+	return r.link(words[1:], c.Inputs)
 }
 
 // compile reads ARGS and, as the last four words, -c, -o OBJECT and SOURCE as CMake and Meson
@@ -128,10 +139,10 @@ func isHeader(name string) bool {
 	return false
 }
 
-// isSource reports a source in C or C++ by its name.
+// isSource reports a source in C, C++ or assembler by its name.
 func isSource(name string) bool {
 	switch filepath.Ext(name) {
-	case ".c", ".cc", ".cpp", ".cxx", ".C", ".c++", ".cp":
+	case ".c", ".cc", ".cpp", ".cxx", ".C", ".c++", ".cp", ".S", ".sx", ".s":
 		return !strings.HasPrefix(name, "-")
 	}
 	return false

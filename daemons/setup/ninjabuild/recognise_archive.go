@@ -23,7 +23,7 @@ func (r *Recognised) archive(line string, inputs []string) bool {
 		return false
 	}
 	ar := commands[1]
-	if len(ar) < 4 || !archiverName().MatchString(filepath.Base(ar[0])) || !newArchive().MatchString(ar[1]) || ar[2] != r.Action.Output() ||
+	if len(ar) < 4 || !archiverName().MatchString(filepath.Base(ar[0])) || !newArchive().MatchString(ar[1]) || isThin(ar[1]) || ar[2] != r.Action.Output() ||
 		slices.ContainsFunc(ar[3:], func(arg string) bool { return !slices.Contains(inputs, arg) || strings.HasPrefix(arg, "@") }) {
 		return false
 	}
@@ -79,10 +79,16 @@ var archiverName = sync.OnceValue(func() *regexp.Regexp {
 	return regexp.MustCompile(`^((\w+-\w+-)?(\w+-)?\w+-gnu\w*-)?(ar|llvm-ar)(-[0-9.]+)?$`)
 })
 
-// newArchive is an operation that makes an archive of its inputs alone: q or r, with c, s and
-// D. With u the result depends on times, with T on where it lies.
+// newArchive is an operation that makes an archive of its inputs alone: q or r, with c, s, D and
+// T. With u the result depends on times.
 var newArchive = sync.OnceValue(func() *regexp.Regexp {
-	return regexp.MustCompile(`^[csD]*[qr][csD]*$`)
+	return regexp.MustCompile(`^[csDT]*[qr][csDT]*$`)
 })
+
+// isThin reports the operation of a thin archive. It has the names of its members, relative to its
+// folder, and must be made under its own name; GNU ar makes wrong ones for an archive with an absolute
+// name. So it is a command for the shell. A link opens the members themselves, and the tracer sees
+// them.
+func isThin(operation string) bool { return strings.Contains(operation, "T") }
 
 var cmakeName = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^cmake(-?[0-9.]+)?$`) })

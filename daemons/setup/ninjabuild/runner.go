@@ -16,11 +16,15 @@ type Command struct {
 	Description string
 	Depfile     string
 	Deps        string // "gcc", "msvc" or ""
+	HasDeps     bool   // the log of deps has what the last run named
 	Rspfile     string // it is written already
 	Pool        string
 	Console     bool // the command has the terminal
 	Restat      bool
 	Generator   bool
+	Always      bool // it runs in each build: an input is a phony edge without inputs
+	// Linked reports a program that a link of the same manifest makes. nil knows none.
+	Linked func(program string) bool
 }
 
 // Result is how a command ended.
@@ -32,6 +36,9 @@ type Result struct {
 
 	// Service is what the compilation service said, nil if it did not run the command.
 	Service *ipc.ActionResult
+	// Untouched: the command was skipped, and its outputs and what it named as its inputs are those
+	// of its last run.
+	Untouched bool
 }
 
 // Runner runs commands, several at the same time. It is the place for a cache.

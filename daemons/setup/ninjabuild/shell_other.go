@@ -10,6 +10,12 @@ import (
 	"os/exec"
 )
 
+// No line of a POSIX shell is recognised here.
+const (
+	hasShell = false
+	shell    = ""
+)
+
 // Shell runs each command by cmd.exe.
 type Shell struct {
 	Stdin, Stdout, Stderr *os.File // for commands of the console pool

@@ -12,6 +12,11 @@ import (
 	"syscall"
 )
 
+const (
+	hasShell = true
+	shell    = "/bin/sh" // that ninja runs commands by
+)
+
 // Shell runs each command by /bin/sh, in a process group of its own.
 type Shell struct {
 	Stdin, Stdout, Stderr *os.File // for commands of the console pool
@@ -19,7 +24,7 @@ type Shell struct {
 
 // Run implements [Runner].
 func (s Shell) Run(ctx context.Context, c Command) Result {
-	cmd := exec.Command("/bin/sh", "-c", c.Line)
+	cmd := exec.Command(shell, "-c", c.Line)
 	cmd.Dir, cmd.Env = c.Dir, c.Env
 	var output bytes.Buffer
 	if c.Console {

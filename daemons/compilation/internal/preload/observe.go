@@ -229,6 +229,9 @@ func (l *ledger) observation(outputs map[string]bool, stampOf func(path string) 
 		}
 		if d&written != 0 {
 			if _, there := stampOf(p); there {
+				if d&missed != 0 {
+					o.OwnMissed = append(o.OwnMissed, p)
+				}
 				o.Written = append(o.Written, p)
 				o.Writes[p] = Write{File: l.files[p], Replaced: d&replaced != 0, Updated: d&updated != 0, Appended: d&appended != 0, Declared: l.deeds[p]&written == 0}
 			}

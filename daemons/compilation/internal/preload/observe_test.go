@@ -19,7 +19,7 @@ func TestObservation(t *testing.T) {
 		{"asked, then read", "S:a R:a S:a", "", Observation{Read: []string{"a"}}},
 		{"asked, then listed", "D:a/ L:a", "", Observation{Listed: []string{"a"}}},
 		{"a link that is read", "K:a R:a", "", Observation{Read: []string{"a"}, Links: []string{"a"}}},
-		{"temporary", "M:t W:t R:t S:t", "", Observation{Written: []string{"t"}}},
+		{"temporary", "M:t W:t R:t S:t", "", Observation{Written: []string{"t"}, OwnMissed: []string{"t"}}},
 		{"gone temporary", "W:gone R:gone", "", Observation{}},
 		{"read, then overwritten", "R:a W:a", "", Observation{Read: []string{"a"}, Written: []string{"a"}}},
 		{"read, then overwritten by declaration", "R:a W:a", "a", Observation{Written: []string{"a"}, OwnRead: []string{"a"}}},

@@ -174,6 +174,8 @@ type Observation struct {
 	Writes map[string]Write
 	// OwnRead are declared outputs whose earlier content the command read.
 	OwnRead []string
+	// OwnMissed are paths of Written that were looked for in vain before the command made them.
+	OwnMissed []string
 	// Asked are paths of Read, Seen, Folders and Links that foreign programs asked about:
 	// they may know mode and times, or the text of a link.
 	Asked []Asked

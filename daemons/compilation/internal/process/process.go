@@ -50,6 +50,9 @@ type Task struct {
 	// resident whether the program is one to keep resident.
 	Library  *preload.Library
 	Resident bool
+	// Leave: when the process has ended, what it started is left to end by itself, and its output
+	// is read to the end, as ninja does.
+	Leave bool
 }
 
 // line is the command line that is executed.
@@ -73,6 +76,7 @@ type Outcome struct {
 	Output  string // stdout and stderr in the order in which they were written
 	Exit    int    // 128+n for signal n
 	Killed  bool   // by SIGKILL, and not by us: out of memory, most likely
+	Left    bool   // a process of its group was left running; see Task.Leave
 	Stopped error  // why we ended it: ErrTimeout or the context's cause
 	Seconds float64
 	CPU     float64
@@ -141,7 +145,9 @@ func (r *Runner) Run(ctx context.Context, t Task, started func(pid int)) (Outcom
 		Stdout: out, Stderr: out, // the same value: one pipe, so the order is kept
 		ExtraFiles:  r.lease.inherited(),
 		SysProcAttr: groupAttributes(),
-		WaitDelay:   termGrace, // for a pipe that an escaped grandchild holds
+	}
+	if !t.Leave {
+		cmd.WaitDelay = termGrace // for a pipe that an escaped grandchild holds
 	}
 	begin := time.Now()
 	result := make(chan error, 1)
@@ -154,7 +160,7 @@ func (r *Runner) Run(ctx context.Context, t Task, started func(pid int)) (Outcom
 	if started != nil {
 		started(cmd.Process.Pid)
 	}
-	o := (&child{cmd: cmd}).finish(ctx)
+	o := (&child{cmd: cmd, leave: t.Leave}).finish(ctx)
 	o.Seconds = time.Since(begin).Seconds()
 	o.Output = out.String()
 	return o, nil
@@ -163,6 +169,8 @@ func (r *Runner) Run(ctx context.Context, t Task, started func(pid int)) (Outcom
 // child is a process group that was started and not yet waited for.
 type child struct {
 	cmd    *exec.Cmd
+	leave  bool // see Task.Leave
+	left   bool
 	mu     sync.Mutex
 	reaped bool // its ID may belong to someone else from now on
 }
@@ -179,15 +187,18 @@ func (c *child) finish(ctx context.Context) Outcome {
 	case <-done:
 	case <-ctx.Done():
 		stopped = context.Cause(ctx)
-		c.stop(done)
+		if !c.stop(done) {
+			return Outcome{Exit: -1, Stopped: stopped}
+		}
 	}
 	o := outcomeOf(c.cmd)
-	o.Stopped = stopped
+	o.Stopped, o.Left = stopped, c.left
 	o.Killed = o.Killed && stopped == nil
 	return o
 }
 
-func (c *child) stop(done <-chan struct{}) {
+// stop ends the group. It returns false if an escaped process still holds the pipe of the output.
+func (c *child) stop(done <-chan struct{}) bool {
 	c.signal(syscall.SIGTERM)
 	grace := time.NewTimer(termGrace)
 	defer grace.Stop()
@@ -195,16 +206,32 @@ func (c *child) stop(done <-chan struct{}) {
 	case <-done:
 	case <-grace.C:
 		c.signal(syscall.SIGKILL)
-		<-done
+		if !c.leave {
+			<-done
+			break
+		}
+		select {
+		case <-done:
+		case <-time.After(goneLimit):
+			return false
+		}
 	}
 	for end := time.Now().Add(goneLimit); groupExists(c.cmd.Process.Pid) && time.Now().Before(end); {
 		time.Sleep(time.Millisecond)
 	}
+	return true
 }
 
-// reap waits for the leader, kills who is left of its group while the leader's
+// reap waits for the leader, and unless they are to be left kills who is left of its group while the leader's
 // zombie still holds the group's ID, and takes the zombie away.
 func (c *child) reap() {
+	if c.leave {
+		_ = c.cmd.Wait()
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		c.left, c.reaped = groupExists(c.cmd.Process.Pid), HasGroups
+		return
+	}
 	if awaitExit(c.cmd.Process.Pid) {
 		c.signal(syscall.SIGKILL)
 	}

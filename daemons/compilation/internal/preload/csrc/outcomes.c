@@ -156,6 +156,13 @@ void what_is_at(int dirfd, const char *path, struct stamp *before) {
 	errno = error;
 }
 
+/* moves looks at both names before a file gets another one. What another process made and this one
+ * gives a new name was read by it, and is gone from its place afterwards. */
+void moves(int fromfd, const char *from, int tofd, const char *to, struct stamp *before) {
+	linked_from(fromfd, from);
+	what_is_at(tofd, to, before);
+}
+
 /* placed records that a finished file got a name, and which file that is. */
 void placed(int good, int dirfd, const char *path, const struct stamp *before) {
 	if (!good || !tracing())

@@ -49,7 +49,7 @@ WRAP(int, mkdirat, (int dirfd, const char *path, unsigned mode)) {
 
 WRAP(int, rename, (const char *from, const char *to)) {
 	struct stamp before;
-	what_is_at(AT_FDCWD, to, &before);
+	moves(AT_FDCWD, from, AT_FDCWD, to, &before);
 	int result = REAL(rename)(from, to);
 	placed(result == 0, AT_FDCWD, to, &before);
 	return result;
@@ -57,7 +57,7 @@ WRAP(int, rename, (const char *from, const char *to)) {
 
 WRAP(int, renameat, (int fromfd, const char *from, int tofd, const char *to)) {
 	struct stamp before;
-	what_is_at(tofd, to, &before);
+	moves(fromfd, from, tofd, to, &before);
 	int result = REAL(renameat)(fromfd, from, tofd, to);
 	placed(result == 0, tofd, to, &before);
 	return result;
@@ -65,7 +65,7 @@ WRAP(int, renameat, (int fromfd, const char *from, int tofd, const char *to)) {
 
 WRAP(int, renameat2, (int fromfd, const char *from, int tofd, const char *to, unsigned flags)) {
 	struct stamp before;
-	what_is_at(tofd, to, &before);
+	moves(fromfd, from, tofd, to, &before);
 	int result = REAL(renameat2)(fromfd, from, tofd, to, flags);
 	placed(result == 0, tofd, to, &before);
 	return result;

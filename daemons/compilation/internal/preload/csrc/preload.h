@@ -180,6 +180,7 @@ void linked_from(int dirfd, const char *path);
 void pointed(int good, int dirfd, const char *path);
 void placed(int good, int dirfd, const char *path, const struct stamp *before);
 void what_is_at(int dirfd, const char *path, struct stamp *before);
+void moves(int fromfd, const char *from, int tofd, const char *to, struct stamp *before);
 void note_link(int dirfd, const char *path);
 void folder_made(int result, int dirfd, const char *path);
 

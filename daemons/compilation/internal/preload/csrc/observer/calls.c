@@ -185,10 +185,14 @@ static void note_other(pid_t tid, long number, const uint64_t *arguments) {
 static void link_source(struct thread *t, long number, const uint64_t *arguments) {
 	int is = 0;
 #ifdef SYS_link
-	if (number == SYS_link)
+	if (number == SYS_link || number == SYS_rename)
 		is = put_path(t, AT_FDCWD, arguments[0]);
 #endif
-	if (number == SYS_linkat)
+#ifdef SYS_renameat
+	if (number == SYS_renameat)
+		is = put_path(t, (int)arguments[0], arguments[1]);
+#endif
+	if (number == SYS_linkat || number == SYS_renameat2)
 		is = put_path(t, (int)arguments[0], arguments[1]);
 	if (is)
 		linked_from(AT_FDCWD, t->text);
