@@ -143,8 +143,8 @@ real-world: deps-test build
 # oracle/doc.go. The default takes some 20 minutes on 2 cores.
 STEPS ?= 2000
 SEED  ?= 1
-oracle: deps-test
-	ORACLE_STEPS=$(STEPS) ORACLE_SEED=$(SEED) $(GO) test ./oracle -run TestOracle -count 1 -timeout 0 -v
+oracle: deps-test build
+	ORACLE_REMOTE=$(CURDIR)/$(BIN)-remote ORACLE_STEPS=$(STEPS) ORACLE_SEED=$(SEED) $(GO) test ./oracle -run TestOracle -count 1 -timeout 0 -v
 
 # The same for random graphs: tools that are built and run, several outputs, side files.
 oracle-graphs: deps-test

@@ -13,9 +13,10 @@
 // put into place during a compile, the clock, coarse file systems, odd paths and names,
 // changes without an event, the shell that builds, killed daemons, files of the
 // assembler and of editors, plans that lose what they had, trees that
-// share a store. A seed draws two of them.
+// share a store or a server. A seed draws two of them.
 // ORACLE_ONLY has projects with some kinds and more of their turns:
 // ORACLE_ONLY=wrappers,clock, or ORACLE_ONLY=clock/pasted for one turn.
+// Trees that share a server need ORACLE_REMOTE, the path of replibuild-remote; `make oracle` sets it.
 //
 // TestGraphs does the same for random graphs (graph_linux_test.go): tools that the project
 // builds and runs, steps of several outputs that read what nobody declared, variables of the

@@ -25,6 +25,7 @@ type settings struct {
 	assign       string   // a variable of the compiler, as in "env NAME=VALUE g++"
 	linkFlags    []string
 	sharedPaths  bool   // debug information names the same folder in all trees
+	remote       string // URL of a remote cache, "" = none
 	stamp        string // how the time of a compile gets into objects
 }
 
@@ -53,6 +54,9 @@ func (s settings) toml() string {
 	fmt.Fprintf(&b, "include_dirs = %s\ndefines = %s\ncxx_flags = %s\nc_flags = %s\nlink_libs = %s\nlink_flags = %s\n", list(s.includeDirs), list(s.allDefines()), list(s.allFlags()), list(s.allFlags()), list(s.libs), list(s.linkFlags))
 	if s.sharedPaths {
 		b.WriteString("debug_paths = \"shared\"\n")
+	}
+	if s.remote != "" {
+		fmt.Fprintf(&b, "[remote]\ncache = %q\nupload = \"always\"\n", s.remote)
 	}
 	for _, t := range s.targets {
 		fmt.Fprintf(&b, "[targets.%s]\nkind = %q\nsource_dirs = [\"src/%s\"]\ndepends = %s\n", t.name, t.kind, t.name, list(t.depends))

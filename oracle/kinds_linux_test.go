@@ -32,7 +32,7 @@ type turn struct {
 func allKinds() []kind {
 	return []kind{
 		wrapperKind(), placeKind(), swapKind(), clockKind(), coarseKind(), pathKind(), quietKind(),
-		callerKind(), deathKind(), assemblerKind(), editorKind(), planKind(), nameKind(), sharingKind(),
+		callerKind(), deathKind(), assemblerKind(), editorKind(), planKind(), nameKind(), sharingKind(), remoteKind(),
 	}
 }
 

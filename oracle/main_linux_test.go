@@ -27,5 +27,6 @@ func TestMain(m *testing.M) {
 		}
 		os.Exit(0)
 	}
+	linkRemoteProgram()
 	os.Exit(m.Run())
 }

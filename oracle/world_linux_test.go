@@ -65,6 +65,7 @@ type world struct {
 	places    places
 	wrapper   wrapper
 	gate      *gate
+	server    *cacheServer // of the kind remote
 	caller    caller
 	shm       string            // a folder beneath /dev/shm
 	starts    time.Time         // of the last build
