@@ -2,6 +2,7 @@ package cli
 
 import (
 	"errors"
+	"path/filepath"
 
 	"github.com/spf13/cobra"
 
@@ -33,7 +34,7 @@ func (a *app) stop(cmd *cobra.Command, names ...string) error {
 	if err := checkDaemonNames(names); err != nil {
 		return err
 	}
-	p, err := a.open()
+	p, err := a.openToStop()
 	if a.projectDir == "" && ipc.CodeOf(err) == ipc.CodeNoProject {
 		a.printf("No project here, so there are no daemons to stop; `replibuild stop --all` stops those of all projects\n")
 		return nil
@@ -57,6 +58,29 @@ func (a *app) stop(cmd *cobra.Command, names ...string) error {
 		a.printf("✅ All daemons stopped\n")
 	}
 	return nil
+}
+
+// openToStop opens the project. A build folder that has lost its build.ninja is none any more, but its
+// daemons may run.
+func (a *app) openToStop() (*replibuild.Project, error) {
+	p, err := a.open()
+	if ipc.CodeOf(err) != ipc.CodeNoProject {
+		return p, err
+	}
+	dir, err2 := filepath.Abs(a.projectDir)
+	if real, err := filepath.EvalSymlinks(dir); err == nil {
+		dir = real
+	}
+	projects, err3 := replibuild.Projects(replibuild.Options{Env: a.Env})
+	if err2 != nil || err3 != nil {
+		return p, err
+	}
+	for _, running := range projects {
+		if running.Root() == dir {
+			return running, nil
+		}
+	}
+	return p, err
 }
 
 // stopAll stops the sets of all projects. One that cannot be stopped does not keep the
