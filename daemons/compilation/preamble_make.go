@@ -13,6 +13,7 @@ import (
 	"github.com/RepliBuild/replibuild/cache"
 	"github.com/RepliBuild/replibuild/daemons/compilation/internal/process"
 	"github.com/RepliBuild/replibuild/daemons/compilation/internal/snapshot"
+	"github.com/RepliBuild/replibuild/internal/environment"
 	"github.com/RepliBuild/replibuild/internal/stamps"
 	"github.com/RepliBuild/replibuild/ipc"
 )
@@ -125,10 +126,28 @@ func (m *preambles) takeDraft(v *snapshot.Tree, key cache.Digest) *preamble {
 	return p
 }
 
+// driven is how the driver calls the front end, and what it saw before it did: variables, and the
+// folders of the system, become options of which the front end does not know where they are from.
+type driven struct {
+	front frontEnd
+	seen  *observation // nil: the driver could not be traced
+	since int64
+}
+
 // frontEnd asks the driver which command it would run for the unit.
-func (m *preambles) frontEnd(ctx context.Context, w *work, job *preambleJob) (frontEnd, error) {
-	args := append(slices.Clone(job.block.compiler.tool), "-c", job.block.given, "-o", "unit.o", "-###")
-	o, err := m.run(ctx, w, args)
+func (m *preambles) frontEnd(ctx context.Context, w *work, job *preambleJob) (*driven, error) {
+	k := job.block.compiler
+	t := process.Task{Args: append(slices.Clone(k.tool), "-c", job.block.given, "-o", "unit.o", "-###"), Dir: w.root, Env: w.env, Timeout: w.timeout}
+	about := subject{
+		view: w.view, since: stamps.Now(), recipe: k.recipe, key: k.recipeID.String() + w.compilerVariables(), tool: t.Args, env: w.env,
+		flags: k.flags, source: job.block.source, output: "unit.o", programs: k.programs,
+	}
+	tracked, err := (&traceTracker{m.s.tracers, knowsNothing{}}).track(ctx, &t, &about)
+	if err != nil {
+		return nil, err
+	}
+	defer tracked.close()
+	o, err := m.runTask(ctx, t)
 	if err != nil {
 		return nil, err
 	}
@@ -139,7 +158,24 @@ func (m *preambles) frontEnd(ctx context.Context, w *work, job *preambleJob) (fr
 	if why := front.excluded(); why != "" {
 		return nil, &cannot{why: why}
 	}
-	return front, nil
+	d := &driven{front: front, since: about.since}
+	if seen, err := tracked.collect(ctx); err == nil && seen.doubt == "" && seen.environment {
+		seen.files = slices.DeleteFunc(seen.files, func(f string) bool { return f == job.block.source })
+		d.seen = seen
+	}
+	return d, ctx.Err()
+}
+
+// addTo adds what the driver saw to what the front end saw.
+func (d *driven) addTo(v *snapshot.Tree, seen *observation) {
+	if d.seen == nil {
+		v.AddVariables(&seen.listings, append(environment.OfCompilers(), environment.Loader))
+	} else {
+		seen.files = append(seen.files, d.seen.files...)
+		seen.misses = append(seen.misses, d.seen.misses...)
+		seen.listings = append(seen.listings, d.seen.listings...)
+	}
+	seen.listings = sortedListings(seen.listings)
 }
 
 // run runs a process in the background; its failure is an error.
@@ -161,12 +197,12 @@ func (m *preambles) runTask(ctx context.Context, t process.Task) (process.Outcom
 }
 
 // compile makes the precompiled file of a draft and finds out what it was made from.
-func (m *preambles) compile(ctx context.Context, w *work, job *preambleJob, front frontEnd, p *preamble) error {
-	args, err := front.to("-emit-pch", job.block.given+preambleSuffix, p.pch(), p.overlay())
+func (m *preambles) compile(ctx context.Context, w *work, job *preambleJob, by *driven, p *preamble) error {
+	args, err := by.front.to("-emit-pch", job.block.given+preambleSuffix, p.pch(), p.overlay())
 	if err != nil {
 		return &cannot{why: err.Error()}
 	}
-	set, diagnostics, err := m.tracked(ctx, w, job, args, p)
+	set, diagnostics, err := m.tracked(ctx, w, job, by, args, p)
 	if err != nil {
 		return err
 	}
@@ -176,7 +212,7 @@ func (m *preambles) compile(ctx context.Context, w *work, job *preambleJob, fron
 			return &cannot{why: f.Path + " uses " + word, while: &packed}
 		}
 	}
-	open, err := m.leavesOpen(ctx, w, job, front, p)
+	open, err := m.leavesOpen(ctx, w, job, by.front, p)
 	if err != nil {
 		return err
 	}
@@ -191,15 +227,15 @@ func (m *preambles) compile(ctx context.Context, w *work, job *preambleJob, fron
 var errUntracked = errors.New("it could not be tracked")
 
 // tracked runs the compiler with a tracker, twice if that has to track in another way.
-func (m *preambles) tracked(ctx context.Context, w *work, job *preambleJob, args []string, p *preamble) (set snapshot.InputSet, diagnostics string, err error) {
-	set, diagnostics, err = m.trackedOnce(ctx, w, job, args, p)
+func (m *preambles) tracked(ctx context.Context, w *work, job *preambleJob, by *driven, args []string, p *preamble) (set snapshot.InputSet, diagnostics string, err error) {
+	set, diagnostics, err = m.trackedOnce(ctx, w, job, by, args, p)
 	if errors.Is(err, errUntracked) {
-		return m.trackedOnce(ctx, w, job, args, p)
+		return m.trackedOnce(ctx, w, job, by, args, p)
 	}
 	return set, diagnostics, err
 }
 
-func (m *preambles) trackedOnce(ctx context.Context, w *work, job *preambleJob, args []string, p *preamble) (set snapshot.InputSet, diagnostics string, err error) {
+func (m *preambles) trackedOnce(ctx context.Context, w *work, job *preambleJob, by *driven, args []string, p *preamble) (set snapshot.InputSet, diagnostics string, err error) {
 	k, since := job.block.compiler, stamps.Now()
 	virtual := job.block.source + preambleSuffix
 	hidden := &hiddenFiles{root: w.root, dir: snapshot.Spell(w.root, p.dir), block: &source{virtual, snapshot.ScanText(job.stub.text)}}
@@ -226,7 +262,8 @@ func (m *preambles) trackedOnce(ctx context.Context, w *work, job *preambleJob, 
 		return set, "", err
 	}
 	hidden.clean(seen)
-	set, doubt := w.inputsOf(seen, since)
+	by.addTo(w.view, seen)
+	set, doubt := w.inputsOf(seen, by.since)
 	w.addStamps(seen, &set, false)
 	if doubt != "" {
 		return set, "", &cannot{why: doubt}

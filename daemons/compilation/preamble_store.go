@@ -43,7 +43,7 @@ type preambleFacts struct {
 	Seconds     float64           // that it took
 }
 
-const preambleSchema = 1
+const preambleSchema = 2
 
 // preamble is one that lies on the disk.
 type preamble struct {

@@ -258,6 +258,21 @@ func TestPreambleValidity(t *testing.T) {
 	p.used("after that", "src/a.cc")
 	edit()
 	p.used("and back", "src/a.cc")
+
+	// The driver makes options of variables: the compiler proper does not ask for them.
+	p.write("third/found.h", "inline const char *second_found_h() { return \"by a variable\"; }\n")
+	p.remove("first/found.h")
+	p.remove("second/found.h")
+	p.env = append(slices.Clone(p.env), "CPATH=third")
+	edit()
+	p.build("src/a.cc")
+	p.idle()
+	edit()
+	p.used("with a variable", "src/a.cc")
+	p.write("fourth/found.h", "inline const char *second_found_h() { return \"by another\"; }\n")
+	p.env = append(slices.Clone(p.env), "CPATH=fourth:third")
+	edit()
+	p.plain("another value", "src/a.cc", "CPATH changed")
 }
 
 // What is done while a preamble is at hand must not make a wrong object of it.
