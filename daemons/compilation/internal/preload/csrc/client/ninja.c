@@ -31,7 +31,33 @@ int nothing_to_ninja(const struct command *c) {
 	return folder && *folder == '/' && print_done(connect_folder(folder, ".ninja"), c);
 }
 
+/* is_missing reports whether a folder has nothing of a name. */
+static int is_missing(const char *folder, const char *name) {
+	struct stat s;
+	const char *path = join(folder, "/", name);
+	return path && syscall(SYS_newfstatat, (long)AT_FDCWD, path, &s, (long)AT_SYMLINK_NOFOLLOW) && errno == ENOENT;
+}
+
+/* is_answered reports whether the command has been done: the version, or the refreshing of a log that
+ * is not there. One configuring by CMake asks for each of them some 14 times. */
+static int is_answered(const struct command *c) {
+	char **a = c->args + 1;
+	if (*a && !strcmp(*a, "--version") && !a[1]) {
+		static const char version[] = NINJA_VERSION "\n";
+		write_all(1, version, sizeof version - 1);
+		return 1;
+	}
+	if (*a && !strcmp(*a, "-C") && a[1])
+		a += 2;
+	if (!*a || strcmp(*a, "-t") || !a[1] || strcmp(a[1], "restat") || !a[2] || *a[2] == '-')
+		return 0;
+	const char *folder = build_folder(c);
+	return folder && *folder == '/' && is_missing(folder, ".ninja_log") && is_missing(folder, ".replibuild");
+}
+
 _Noreturn void ninja(struct command *c) {
+	if (is_answered(c))
+		leave(0);
 	need_own(c);
 	c->program = c->our_exe;
 	if (strcmp(base_name(c->args[0]), "ninja"))
