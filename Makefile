@@ -135,6 +135,7 @@ real-world: deps-test build
 	  command -v $${p%%:*} >/dev/null 2>&1 || missing="$$missing $${p##*:}"; done; \
 	for p in zlib:zlib1g-dev openssl:libssl-dev libcurl:libcurl4-openssl-dev expat:libexpat1-dev libffi:libffi-dev libxml-2.0:libxml2-dev pciaccess:libpciaccess-dev fmt:libfmt-dev; do \
 	  pkg-config --exists $${p%%:*} || missing="$$missing $${p##*:}"; done; \
+	[ -d /usr/src/googletest ] || missing="$$missing googletest"; \
 	[ -z "$$missing" ] || { $(APT) update && $(APT) install -y $$missing >/dev/null; }
 	./examples/fetch.sh $(REAL) $$($(GO) run ./examples/realworld -list -projects "$(PROJECTS)" | sort -u)
 	$(GO) run ./examples/realworld -replibuild $(BIN) -sources $(REAL) -projects "$(PROJECTS)" -compilers "$(COMPILERS)"
