@@ -69,7 +69,7 @@ int report_end(int fd, const struct ended *e);
 
 int run_child(const struct command *c, const struct answer *a, struct ended *e);
 _Noreturn void execute(const struct command *c);
-void write_all(int fd, const char *text, uint32_t size);
+int write_all(int fd, const char *text, uint32_t size);
 int is_ninja(const char *name);
 _Noreturn void ninja(struct command *c);
 int nothing_to_ninja(const struct command *c); /* whether there is nothing to do; says so */
