@@ -120,8 +120,9 @@ func (m *missed) observe(ctx context.Context) (seen *observation, why string) {
 	tracking.translate(o, seen)
 	// A driver finds assemblers and wrappers by PATH.
 	m.view.AddFound(&seen.listings, slices.DeleteFunc(slices.Concat(o.Executed, o.Missed), func(p string) bool { return p == m.req.Program }))
-	// The identity of the toolchain is what it consists of.
-	seen.files = append(seen.files, o.Libraries...)
+	// The identity of the toolchain is what it consists of, and what is at the path by which it was
+	// called: a resident was started by another one.
+	seen.files = append(append(seen.files, o.Libraries...), snapshot.Spell(m.root, m.req.Program))
 	for _, p := range o.Programs {
 		if known[p] {
 			m.tools = append(m.tools, p)
