@@ -78,6 +78,9 @@ func (l *launch) withTemporaries() (*launch, bool) {
 	if u.Object == "" || inParts || u.Depfile != "" && u.Target == "" {
 		return nil, false
 	}
+	if isTemporary(u.Object) || isTemporary(u.Depfile) {
+		return nil, false // no name beside it would be another
+	}
 	object := l.view.Abs(u.Object)
 	temporary := besideOutput(object, filepath.Ext(object))
 	args := slices.Concat(l.req.Args[:1], u.Args, []string{"-o", temporary})

@@ -45,6 +45,9 @@ func ending(name string) string {
 	return "" // the end of a long name with a dot in it
 }
 
+// isTemporary reports whether a file has a name as ours have.
+func isTemporary(file string) bool { return strings.HasPrefix(filepath.Base(file), temporaryPrefix) }
+
 // besideOutput is a name for another file that is made with an output. Where the output
 // has a name of ours it begins with that, so that it is found with it.
 func besideOutput(output, ending string) string {

@@ -384,8 +384,8 @@ func (r *Resident) await(ctx context.Context, id uint64, reports <-chan reportMe
 				if m.stage == stageOtherStart {
 					failure = fmt.Errorf("%w: the program asked for a variable before main that has another value now", ErrUnsuitable)
 				}
-				if m.stage >= stageNoRoom { // it was not started, so no end will follow
-					return Result{}, fmt.Errorf("%w: %w", ErrNotResident, failure)
+				if m.stage >= stageNoRoom { // it was not started, so no end will follow, and the resident is as good as before
+					return Result{}, fmt.Errorf("%w: %w", ErrUnsuitable, failure)
 				}
 			case whatEnded:
 				if failure != nil {
