@@ -111,7 +111,7 @@ func plainCompile(args []string) (verbose, ok bool) {
 		case len(flag) > 2 && flag[:2] == "-j":
 			number = flag[2:]
 		}
-		if n, err := strconv.ParseUint(number, 10, 16); err != nil || n == 0 {
+		if n, err := strconv.ParseUint(number, 10, 16); err != nil || n == 0 || number[0] == '0' {
 			return false, false
 		}
 	}

@@ -5,10 +5,12 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
 	"github.com/RepliBuild/replibuild/daemons/setup/ninjabuild"
+	"github.com/RepliBuild/replibuild/ipc"
 )
 
 // What the last command of a build read is recorded, although the build ends before discovery
@@ -53,8 +55,33 @@ func TestNinjaRecordsOfABuildThatEnds(t *testing.T) {
 	if names := killed.asked.Names(); len(names) == 0 || !r.project.hasNinjaRecords() {
 		t.Errorf("a build that is killed leaves the variables %q, recorded edges: %v", names, r.project.hasNinjaRecords())
 	}
+	other := newNinjaRecords(r.project, nil) // a build that runs at the same time, and ends first
+	one, two := []ipc.Variable{{Name: "ONE"}}, []ipc.Variable{{Name: "TWO"}}
+	other.journal.note("edge:x", one)
+	killed.journal.note("edge:y", two)
+	other.journal.note("edge:z", one)
+	for node, want := range map[string]string{"edge:x": "ONE", "edge:y": "TWO", "edge:z": "ONE"} {
+		read := map[string][]ipc.Variable{}
+		killed.journal.restore(func(node string, asked []ipc.Variable) { read[node] = asked })
+		if got := read[node]; len(got) != 1 || got[0].Name != want {
+			t.Errorf("%s asked for %v, not for %s", node, got, want)
+		}
+	}
+	other.put("edge:x", one)
+	other.changed = true
+	if err := other.save(); err != nil {
+		t.Fatal(err)
+	}
+	killed.journal.note("edge:y", two)
+	if !killed.journal.isThere() {
+		t.Error("the journal of a build went with the end of another one")
+	}
+	killed.journal.end()
 	if err := r.Close(); err != nil {
 		t.Fatal(err)
+	}
+	if all := newNinjaRecords(r.project, nil).asked.Names(); !slices.Contains(all, "ONE") {
+		t.Errorf("what another build has saved meanwhile is lost: %q", all)
 	}
 	if _, err := os.Stat(killed.journal.path); err == nil {
 		t.Error("the journal is there after the build's end")

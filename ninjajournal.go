@@ -2,27 +2,32 @@ package replibuild
 
 import (
 	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"os"
 	"path/filepath"
 	"slices"
 
-	"github.com/RepliBuild/replibuild/internal/environment"
 	"github.com/RepliBuild/replibuild/ipc"
 )
 
 // ninjaJournal has, a line for each edge, the variables that the edges of the running build asked
 // for. The file of all edges is written at the build's end, and discovery knows an edge as soon as
-// it has run: of a build that is killed the journal is left, and the next one reads it.
+// it has run: of a build that is killed the journal is left, and the next one reads it. Builds that
+// run at once append to one journal, so no line depends on the one before.
 type ninjaJournal struct {
-	path string
-	file *os.File       // nil until the first edge
-	last []ipc.Variable // of the line before
+	path    string
+	file    *os.File        // nil until the first edge
+	written map[string]bool // sets whose variables are in the file
+	last    []ipc.Variable  // of the edge before, and their set
+	lastSet string
 }
 
-// ninjaJournalLine is one edge. Without variables it asked for those of the line before.
+// ninjaJournalLine is one edge. The first line of a set has its variables.
 type ninjaJournalLine struct {
 	Node      string          `json:"node"`
+	Set       string          `json:"set"` // named by its content
 	Variables *[]ipc.Variable `json:"variables,omitempty"`
 }
 
@@ -39,40 +44,65 @@ func (p *Project) hasNinjaRecords() bool {
 
 // note adds an edge. One that cannot be noted is judged by ninja's rule if the build is killed.
 func (j *ninjaJournal) note(node string, asked []ipc.Variable) {
-	line, start := ninjaJournalLine{Node: node}, ""
-	if j.file == nil {
-		file, err := os.OpenFile(j.path, os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o600)
+	if j.lastSet == "" || !slices.Equal(j.last, asked) {
+		text, err := json.Marshal(asked)
 		if err != nil {
 			return
 		}
-		j.file, start = file, "\n" // the last line of a killed build may have no end
+		sum := sha256.Sum256(text)
+		j.last, j.lastSet = asked, hex.EncodeToString(sum[:8])
 	}
-	if start != "" || !slices.Equal(j.last, asked) {
-		line.Variables, j.last = &asked, asked
-	}
-	if text, err := json.Marshal(line); err == nil {
-		_, _ = j.file.WriteString(start + string(text) + "\n")
+	for range 2 { // another build that ends removes the file
+		start := ""
+		if j.file == nil {
+			file, err := os.OpenFile(j.path, os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o600)
+			if err != nil {
+				return
+			}
+			j.file, j.written, start = file, make(map[string]bool), "\n" // the last line of a killed build may have no end
+		}
+		line := ninjaJournalLine{Node: node, Set: j.lastSet}
+		if !j.written[line.Set] {
+			line.Variables = &asked
+		}
+		text, err := json.Marshal(line)
+		if err == nil {
+			_, err = j.file.WriteString(start + string(text) + "\n")
+		}
+		if err == nil && j.isThere() {
+			j.written[line.Set] = true
+			return
+		}
+		_ = j.file.Close()
+		j.file = nil
 	}
 }
 
-// restore puts what a killed build left. A line that was not written whole says nothing.
-func (j *ninjaJournal) restore(nodes *environment.Nodes) {
+// isThere reports whether the open file still has its name.
+func (j *ninjaJournal) isThere() bool {
+	open, err := j.file.Stat()
+	named, err2 := os.Stat(j.path)
+	return err == nil && err2 == nil && os.SameFile(open, named)
+}
+
+// restore puts what a killed build left. A line that was not written whole says nothing, and one
+// whose set is not known.
+func (j *ninjaJournal) restore(put func(node string, asked []ipc.Variable)) {
 	text, err := os.ReadFile(j.path)
 	if err != nil {
 		return
 	}
-	var asked *[]ipc.Variable
+	sets := make(map[string][]ipc.Variable)
 	for text := range bytes.Lines(text) {
 		var line ninjaJournalLine
 		if json.Unmarshal(text, &line) != nil || line.Node == "" {
-			asked = nil
 			continue
 		}
 		if line.Variables != nil {
-			asked = line.Variables
+			sets[line.Set] = *line.Variables
 		}
-		if asked != nil {
-			nodes.Put(line.Node, *asked)
+		if asked, known := sets[line.Set]; known {
+			put(line.Node, asked)
 		}
 	}
 }

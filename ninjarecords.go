@@ -30,6 +30,9 @@ type ninjaRecords struct {
 
 	mu      sync.Mutex
 	asked   environment.Nodes
+	news    map[string][]ipc.Variable // what the file has to get: of this build, and of one that was killed
+	loaded  ipc.Signature             // of the file
+	shared  bool                      // another build has written it since
 	changed bool
 	journal ninjaJournal
 }
@@ -42,13 +45,27 @@ const ninjaVariablesFile = "ninja-variables.json"
 
 func newNinjaRecords(p *Project, discovery ipc.Discovery) *ninjaRecords {
 	r := &ninjaRecords{root: p.Root(), file: filepath.Join(p.paths.StateDir(), ninjaVariablesFile), discovery: discovery}
-	var saved []environment.SavedSet
-	if data, err := os.ReadFile(r.file); err == nil && json.Unmarshal(data, &saved) == nil {
-		r.asked = environment.RestoreNodes(saved)
-	}
+	r.news = make(map[string][]ipc.Variable)
+	r.asked = r.load()
 	r.journal.path = filepath.Join(p.paths.StateDir(), ninjaJournalFile)
-	r.journal.restore(&r.asked)
+	r.journal.restore(r.put)
 	return r
+}
+
+// load reads the file.
+func (r *ninjaRecords) load() environment.Nodes {
+	var saved []environment.SavedSet
+	r.loaded = ipc.StatSignature(r.file)
+	if data, err := os.ReadFile(r.file); err != nil || json.Unmarshal(data, &saved) != nil {
+		return environment.Nodes{}
+	}
+	return environment.RestoreNodes(saved)
+}
+
+// put notes which variables a node asked for.
+func (r *ninjaRecords) put(node string, asked []ipc.Variable) {
+	r.asked.Put(node, asked)
+	r.news[node] = asked
 }
 
 // maxRecord is how long discovery may take to record an edge. That it takes longer has not
@@ -101,7 +118,7 @@ func (r *ninjaRecords) putVariables(t ipc.Track) {
 				asked = append(asked, t.Variables[v])
 			}
 		}
-		r.asked.Put(n.ID, asked)
+		r.put(n.ID, asked)
 		r.journal.note(n.ID, asked)
 		r.changed = true
 	}
@@ -132,13 +149,23 @@ func (r *ninjaRecords) save() error {
 		return nil
 	}
 	r.changed = false
-	data, err := json.Marshal(r.asked.SaveAll())
+	all := &r.asked
+	r.shared = r.shared || ipc.StatSignature(r.file) != r.loaded
+	if r.shared { // another build has ended meanwhile, and knows of other edges
+		others := r.load()
+		for node, asked := range r.news {
+			others.Put(node, asked)
+		}
+		all = &others
+	}
+	data, err := json.Marshal(all.SaveAll())
 	if err != nil {
 		return err
 	}
 	if err := atomicfile.Write(r.file, data); err != nil {
 		return err
 	}
+	r.loaded = ipc.StatSignature(r.file)
 	r.journal.end()
 	return nil
 }

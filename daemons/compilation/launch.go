@@ -160,7 +160,7 @@ func (l *launch) makeBases() (why string) {
 		unnamed := kind == unnamedKind
 		l.bases = append(l.bases, launchBase{key: key().Sum(), unnamed: unnamed}, launchBase{key: key().Field("shows", shows...).Sum(), unnamed: unnamed, printed: true})
 	}
-	if unnamed, ok := driverline.ReadUnnamed(l.req.Dir, l.req.Args[1:]); ok {
+	if unnamed, ok := driverline.ReadUnnamed(l.req.Dir, l.req.Args[1:]); ok && !driverline.AddsOptions(l.req.Env) {
 		l.unnamed = unnamed
 		add(unnamedKind, append([]string{l.req.Args[0]}, unnamed.Args...))
 	}

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/RepliBuild/replibuild/cache"
+	"github.com/RepliBuild/replibuild/daemons/compilation/internal/driverline"
 	"github.com/RepliBuild/replibuild/daemons/compilation/internal/preload"
 	"github.com/RepliBuild/replibuild/daemons/compilation/internal/snapshot"
 	"github.com/RepliBuild/replibuild/ipc"
@@ -23,6 +24,7 @@ type missed struct {
 	trace   *preload.Trace
 	library preload.Library
 	since   int64
+	seen    *observation
 	tools   []string   // programs of toolchains that ran, set when they are known
 	made    []madeFile // open until they are stored
 	release func()     // ends the wait of lookups for what is stored
@@ -71,6 +73,8 @@ func (m *missed) finish(ctx context.Context, end ipc.LaunchEnd) (store func(), w
 	if why != "" {
 		return nil, why
 	}
+	m.seen = seen
+	m.s.launches.setInVain(m.req.Program, !m.keepsNames())
 	if len(end.Stderr) > 0 { // its language depends on these
 		m.view.AddVariables(&seen.listings, localeVariables)
 	}
@@ -116,8 +120,9 @@ func (m *missed) observe(ctx context.Context) (seen *observation, why string) {
 	tracking.translate(o, seen)
 	// A driver finds assemblers and wrappers by PATH.
 	m.view.AddFound(&seen.listings, slices.DeleteFunc(slices.Concat(o.Executed, o.Missed), func(p string) bool { return p == m.req.Program }))
-	// The identity of the toolchain is what it consists of.
-	seen.files = append(seen.files, o.Libraries...)
+	// The identity of the toolchain is what it consists of, and what is at the path by which it was
+	// called: a resident was started by another one.
+	seen.files = append(append(seen.files, o.Libraries...), snapshot.Spell(m.root, m.req.Program))
 	for _, p := range o.Programs {
 		if known[p] {
 			m.tools = append(m.tools, p)
@@ -215,7 +220,7 @@ func (m *missed) storing(set snapshot.InputSet, end ipc.LaunchEnd) func() {
 // by path. It is nil if the result may be that of these names only: it made other files, or
 // names one in what it printed.
 func (m *missed) unnamedOutputs(printed []byte) map[string]string {
-	if m.unnamed.Object == "" {
+	if m.unnamed.Object == "" || m.seen == nil || !m.keepsNames() {
 		return nil
 	}
 	object, depfile := filepath.Clean(m.view.Abs(m.unnamed.Object)), ""
@@ -242,6 +247,18 @@ func (m *missed) unnamedOutputs(printed []byte) map[string]string {
 		return nil
 	}
 	return names
+}
+
+// keepsNames reports whether the configuration files that clang has read add no option that
+// may bring names of outputs into the result.
+func (m *missed) keepsNames() bool {
+	return !m.ranProgram("clang") || !slices.ContainsFunc(m.seen.files, func(p string) bool {
+		if filepath.Ext(p) != ".cfg" {
+			return false
+		}
+		text, err := os.ReadFile(m.view.Abs(p))
+		return err != nil || !driverline.ConfigKeepsNames(string(text))
+	})
 }
 
 // isELF reports whether a file is a program or library of this kind of system.

@@ -1,8 +1,8 @@
 package compilation
 
 import (
+	"cmp"
 	"context"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -31,6 +31,9 @@ func (l *launch) runWarm(ctx context.Context, lib preload.Library) (answer ipc.L
 	if l.s.warm == nil || l.req.PID == 0 || !clangName().MatchString(filepath.Base(l.req.Program)) {
 		return answer, false
 	}
+	if l.s.launches.isInVain(l.req.Program) || l.unfitUnnamed() != "" {
+		return answer, false
+	}
 	own, ok := l.withTemporaries()
 	if !ok {
 		return answer, false
@@ -57,6 +60,16 @@ func (l *launch) runWarm(ctx context.Context, lib preload.Library) (answer ipc.L
 	return answer, false
 }
 
+// unfitUnnamed is [launch.unfitOutputs] for the outputs that no argument names, too.
+func (l *launch) unfitUnnamed() (why string) {
+	for _, out := range []string{l.unnamed.Object, l.unnamed.Depfile} {
+		if out != "" {
+			why = cmp.Or(why, l.unfitOutput(l.view.Abs(out)))
+		}
+	}
+	return why
+}
+
 // withTemporaries is the same compile with temporary outputs. ok is false if that may make
 // another object, dependency file or message.
 func (l *launch) withTemporaries() (*launch, bool) {
@@ -64,6 +77,9 @@ func (l *launch) withTemporaries() (*launch, bool) {
 	inParts := slices.ContainsFunc(u.Args, func(a string) bool { return strings.HasPrefix(a, "-Wp,") })
 	if u.Object == "" || inParts || u.Depfile != "" && u.Target == "" {
 		return nil, false
+	}
+	if isTemporary(u.Object) || isTemporary(u.Depfile) {
+		return nil, false // no name beside it would be another
 	}
 	object := l.view.Abs(u.Object)
 	temporary := besideOutput(object, filepath.Ext(object))
@@ -84,12 +100,12 @@ func (l *launch) withTemporaries() (*launch, bool) {
 // deliver makes the answer of what a resident made, and ok is false if it cannot be used.
 func (m *missed) deliver(ctx context.Context, o process.Outcome, asked *launch) (answer ipc.LaunchAnswer, ok bool) {
 	const terminal = 2 // of [ipc.LaunchRequest.Terminals]: standard error
-	if !o.OK() || o.Output != "" && asked.req.Terminals&terminal != 0 {
+	if !o.OK() || o.Cut || o.Output != "" && asked.req.Terminals&terminal != 0 {
 		return answer, false
 	}
 	end := ipc.LaunchEnd{Seconds: o.Seconds, CPU: o.CPU, Peak: o.Peak, Stderr: []byte(o.Output)}
 	store, why := m.finish(ctx, end)
-	if m.unnamedOutputs(end.Stderr) == nil {
+	if m.unnamedOutputs(end.Stderr) == nil || why != "" && !m.sawFiles() {
 		return answer, false
 	}
 	m.s.store.Miss(m.missReason())
@@ -109,9 +125,16 @@ func (m *missed) deliver(ctx context.Context, o process.Outcome, asked *launch) 
 	return answer, true
 }
 
-// removeOutputs removes what a compile that is not used has made.
+// sawFiles reports whether all that was read are files: /dev/stdin, and what leads there, is
+// another one for the client.
+func (m *missed) sawFiles() bool {
+	return m.seen != nil && !slices.ContainsFunc(m.seen.files, func(p string) bool { return !m.view.Signature(p).IsRegular() })
+}
+
+// removeOutputs removes what a compile that is not used has made: its outputs, and what is named
+// after them.
 func (l *launch) removeOutputs() {
 	for _, out := range l.line.Outputs {
-		_ = os.Remove(l.view.Abs(out))
+		removeNamedAfter(l.view.Abs(out))
 	}
 }

@@ -27,13 +27,14 @@ type launches struct {
 	mu      sync.Mutex
 	running int             // misses
 	tools   map[string]bool // programs of toolchains, by path and signature
+	vain    map[string]bool // compilers whose configuration keeps a resident's result from being used
 	numbers ipc.LaunchNumbers
 	log     []ipc.LaunchRecord // the last ones, oldest first
 	noted   int64              // how many there were in all
 }
 
 func newLaunches() *launches {
-	return &launches{cpu: sync.OnceValue(cpu), tools: make(map[string]bool), numbers: ipc.LaunchNumbers{Refused: make(map[string]int64)}}
+	return &launches{cpu: sync.OnceValue(cpu), tools: make(map[string]bool), vain: make(map[string]bool), numbers: ipc.LaunchNumbers{Refused: make(map[string]int64)}}
 }
 
 // enter counts a miss in, unless there are too many.
@@ -45,6 +46,21 @@ func (l *launches) enter() bool {
 	}
 	l.running++
 	return true
+}
+
+// isInVain reports whether the last run of a compiler has read such a configuration.
+func (l *launches) isInVain(program string) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.vain[program]
+}
+
+func (l *launches) setInVain(program string, vain bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if vain || l.vain[program] {
+		l.vain[program] = vain
+	}
 }
 
 func (l *launches) leave() {

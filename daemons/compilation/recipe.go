@@ -21,7 +21,7 @@ type recipe struct {
 
 // observationVersion changes with what is observed of a process: what was stored by less is not
 // found any more.
-const observationVersion = "6"
+const observationVersion = "7"
 
 func (r *recipe) digest() cache.Digest {
 	return cache.NewKey("recipe").Field("observation", observationVersion).Field("kind", r.Kind).Field("identity", r.Identity).Field("args", r.Args...).

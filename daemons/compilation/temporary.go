@@ -45,6 +45,9 @@ func ending(name string) string {
 	return "" // the end of a long name with a dot in it
 }
 
+// isTemporary reports whether a file has a name as ours have.
+func isTemporary(file string) bool { return strings.HasPrefix(filepath.Base(file), temporaryPrefix) }
+
 // besideOutput is a name for another file that is made with an output. Where the output
 // has a name of ours it begins with that, so that it is found with it.
 func besideOutput(output, ending string) string {
@@ -61,10 +64,18 @@ func besideOutput(output, ending string) string {
 // FileOutputBuffer). They remove them on SIGTERM, but not on SIGKILL, and not in the
 // moment between making a file and noting that it is to be removed.
 func clearAfter(o process.Outcome, output string) {
+	if o.Stopped != nil || o.Exit > 128 {
+		removeNamedAfter(output)
+	}
+}
+
+// removeNamedAfter removes a file that has a name of ours, and those whose names begin with it
+// without its ending.
+func removeNamedAfter(output string) {
 	dir, name := filepath.Split(output)
 	random, ours := strings.CutPrefix(name, temporaryPrefix)
 	random, _, _ = strings.Cut(random, ".")
-	if o.Stopped == nil && o.Exit <= 128 || !ours || random == "" {
+	if !ours || random == "" {
 		return
 	}
 	entries, _ := os.ReadDir(dir)

@@ -38,13 +38,14 @@ func ReadUnnamed(dir string, args []string) (s Unnamed, ok bool) {
 // unnamedParser is what has been read so far.
 type unnamedParser struct {
 	Unnamed
-	sources []string
-	depfile string   // of -MF
-	behind  string   // file of -Wp,-MD or -Wp,-MMD
-	makes   string   // ending of the object
-	deps    bool     // -MD or -MMD
-	targets []string // -MT and -MQ with their values
-	bad     bool
+	sources  []string
+	depfile  string   // of -MF
+	behind   string   // file of -Wp,-MD or -Wp,-MMD
+	makes    string   // ending of the object
+	language string   // of -x
+	deps     bool     // -MD or -MMD
+	targets  []string // -MT and -MQ with their values
+	bad      bool
 }
 
 // next reads an argument with its value, and returns how many they are.
@@ -70,6 +71,9 @@ func (p *unnamedParser) next(args []string) int {
 		p.targets = append(p.targets, arg, args[1])
 		return 2
 	case slices.Contains(unnamedValues, arg) && len(args) > 1:
+		if arg == "-x" {
+			p.language = args[1]
+		}
 		p.Args = append(p.Args, arg, args[1])
 		return 2
 	case !isUnnamedFlag(arg):
@@ -100,6 +104,9 @@ func (p *unnamedParser) finish() (s Unnamed, ok bool) {
 	if p.bad || len(p.sources) != 1 || p.depfile != "" && (!p.deps || p.behind != "") {
 		return s, false
 	}
+	if p.Object == "" && p.header() {
+		return s, false // the name depends on the compiler and its version
+	}
 	if p.Object == "" {
 		p.Object = withEnding(filepath.Base(p.sources[0]), p.makes)
 	}
@@ -111,6 +118,11 @@ func (p *unnamedParser) finish() (s Unnamed, ok bool) {
 		p.Args = append(p.Args, p.targets...)
 	}
 	return p.Unnamed, p.Object != p.Depfile && p.Object != "-" && p.Depfile != "-"
+}
+
+// header reports whether the source may be a header, which is precompiled.
+func (p *unnamedParser) header() bool {
+	return p.language != "" && strings.Contains(p.language, "header") || p.language == "" && strings.HasPrefix(strings.ToLower(filepath.Ext(p.sources[0])), ".h")
 }
 
 // setTarget decides whether the target can be replaced in the dependency file, or is one of the

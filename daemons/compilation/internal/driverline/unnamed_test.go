@@ -39,6 +39,9 @@ func TestReadUnnamed(t *testing.T) {
 		{"-c a.c -Wa,-a=list", "", "", "", ""},
 		{"-c a.c -Xclang -emit-pch", "", "", "", ""},
 		{"-MD -MF same -o same -c a.c", "", "", "", ""},
+		{"-c a.h", "", "", "", ""}, // a.h.gch, or a.h.pch
+		{"-x c++-header -c a", "", "", "", ""},
+		{"-c a.h -o a.pch", "-c a.h", "a.pch", "", ""},
 	} {
 		s, ok := ReadUnnamed("/", strings.Fields(tt.args))
 		if ok != (tt.rest != "") {

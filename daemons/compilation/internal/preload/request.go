@@ -2,7 +2,9 @@ package preload
 
 import (
 	"errors"
+	"maps"
 	"os"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -56,6 +58,16 @@ type Result struct {
 // resident has read them already. A trailing * takes any rest. LD_PRELOAD is compared
 // without our own library.
 var startVariables = [...]string{"LD_*", "GLIBC_TUNABLES", "MALLOC_*", "GCONV_PATH", "LOCPATH", "SCUDO_*", "ASAN_*"}
+
+// StartKey is the same for environments that one resident may serve.
+func StartKey(env []string, lib Library) string {
+	start := startEnv(env, lib)
+	var key []string
+	for _, name := range slices.Sorted(maps.Keys(start)) {
+		key = append(key, name+"="+start[name])
+	}
+	return strings.Join(key, "\x00")
+}
 
 // startEnv cuts an environment to the variables that are read before main.
 func startEnv(env []string, lib Library) map[string]string {

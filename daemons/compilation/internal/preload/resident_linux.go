@@ -10,6 +10,7 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"runtime"
 	"strconv"
 	"sync"
@@ -74,7 +75,7 @@ type Resident struct {
 	exe   string
 	lib   Library
 	start map[string]string // what it has read of its environment
-	files []mapped          // that it consists of
+	files []mapped          // that it consists of, and where the loader looked for them
 	pid   int
 	conn  *net.UnixConn
 	cmd   *exec.Cmd
@@ -112,7 +113,8 @@ func StartResident(ctx context.Context, lib Library, exe string, env []string, i
 		return nil, errors.Join(fmt.Errorf("start resident %s: %w", exe, err), ours.Close())
 	}
 	defer output.Close()
-	r := &Resident{exe: exe, lib: lib, start: startEnv(env, lib), conn: ours, done: make(chan struct{}), waiting: make(map[uint64]chan reportMessage)}
+	start := startEnv(env, lib)
+	r := &Resident{exe: exe, lib: lib, start: start, files: loaderPlaces(start), conn: ours, done: make(chan struct{}), waiting: make(map[uint64]chan reportMessage)}
 	if err := r.launch(theirs, output, inherited); err != nil {
 		return nil, errors.Join(fmt.Errorf("start resident %s: %w", exe, err), ours.Close())
 	}
@@ -172,7 +174,8 @@ func (r *Resident) ready(ctx context.Context) error {
 	case m.pid != 1:
 		return fmt.Errorf("it has %d threads before main", m.pid)
 	}
-	r.files, err = mappedFiles(r.pid, r.exe)
+	files, err := mappedFiles(r.pid, r.exe)
+	r.files = append(r.files, files...)
 	return err
 }
 
@@ -222,10 +225,11 @@ func (r *Resident) Done() <-chan struct{} { return r.done }
 // Pid is the resident's process.
 func (r *Resident) Pid() int { return r.pid }
 
-// Current reports whether the files that the resident consists of are unchanged.
+// Current reports whether the files that the resident consists of are unchanged, and the loader would
+// find no others.
 func (r *Resident) Current() bool {
 	for _, f := range r.files {
-		if now, err := signatureOf(f.path); err != nil || now != f.sig {
+		if now, err := signatureOf(f.path); now != f.sig || err != nil && f.sig != (signature{}) {
 			return false
 		}
 	}
@@ -380,8 +384,8 @@ func (r *Resident) await(ctx context.Context, id uint64, reports <-chan reportMe
 				if m.stage == stageOtherStart {
 					failure = fmt.Errorf("%w: the program asked for a variable before main that has another value now", ErrUnsuitable)
 				}
-				if m.stage >= stageNoRoom { // it was not started, so no end will follow
-					return Result{}, fmt.Errorf("%w: %w", ErrNotResident, failure)
+				if m.stage >= stageNoRoom { // it was not started, so no end will follow, and the resident is as good as before
+					return Result{}, fmt.Errorf("%w: %w", ErrUnsuitable, failure)
 				}
 			case whatEnded:
 				if failure != nil {
@@ -456,6 +460,19 @@ func memoryFile(name string, content []byte) (*os.File, error) {
 		return nil, errors.Join(err, f.Close())
 	}
 	return f, nil
+}
+
+// loaderPlaces are where the loader looks for libraries before it comes to those that a program was
+// loaded from, as far as more may appear there (ld.so(8)). What is not there has no signature.
+func loaderPlaces(start map[string]string) (places []mapped) {
+	paths := append(filepath.SplitList(start["LD_LIBRARY_PATH"]), "/etc/ld.so.cache", "/etc/ld.so.preload")
+	for _, path := range paths {
+		if filepath.IsAbs(path) {
+			sig, _ := signatureOf(path)
+			places = append(places, mapped{path, sig})
+		}
+	}
+	return places
 }
 
 // mappedFiles are the files that a process was loaded from, and the path by which: it may

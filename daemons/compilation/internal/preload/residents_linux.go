@@ -16,6 +16,10 @@ import (
 // to spare. Then its program is run plainly until its file changes.
 const maxDeaths = 3
 
+// maxResidents bounds the residents: each holds a loaded compiler, and there is one for each set of
+// the loader's variables that comes.
+const maxResidents = 6
+
 // Residents keeps a resident for each program that is asked for. It may be used by many
 // goroutines; those that ask for a program that is being started wait for it.
 type Residents struct {
@@ -23,6 +27,7 @@ type Residents struct {
 
 	mu     sync.Mutex
 	closed bool
+	asked  int64 // how often
 	byKey  map[string]*keptResident
 	all    sync.WaitGroup // residents that are running
 }
@@ -34,6 +39,8 @@ type keptResident struct {
 	users   *sync.WaitGroup // of now
 	deaths  int
 	refusal error // why none is started
+	dropped bool  // another one is kept in its place
+	asked   int64 // when it was asked for last, in requests; [Residents].mu
 	refused signature
 }
 
@@ -62,27 +69,53 @@ func (s *Residents) Run(ctx context.Context, lib Library, exe string, q Request)
 }
 
 func (s *Residents) kept(lib Library, exe string, env []string) (*keptResident, error) {
-	start := startEnv(env, lib)
-	key := []string{exe, lib.Path}
-	for _, name := range slices.Sorted(maps.Keys(start)) {
-		key = append(key, name+"="+start[name])
-	}
+	k := strings.Join([]string{exe, lib.Path, StartKey(env, lib)}, "\x00")
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed {
 		return nil, fmt.Errorf("run %s: %w: closed", exe, ErrNotResident)
 	}
-	k := strings.Join(key, "\x00")
 	if s.byKey[k] == nil {
+		for len(s.byKey) >= maxResidents && s.dropOldest() {
+		}
 		s.byKey[k] = new(keptResident)
 	}
+	s.asked++
+	s.byKey[k].asked = s.asked
 	return s.byKey[k], nil
+}
+
+// dropOldest forgets the resident that was not asked for the longest; it ends when it has nothing
+// more to do. It passes over those that are being started. s.mu is held.
+func (s *Residents) dropOldest() bool {
+	oldest := ""
+	for k, p := range s.byKey {
+		if (oldest == "" || p.asked < s.byKey[oldest].asked) && p.mu.TryLock() {
+			p.mu.Unlock()
+			oldest = k
+		}
+	}
+	p := s.byKey[oldest]
+	if p == nil || !p.mu.TryLock() {
+		return false
+	}
+	defer p.mu.Unlock()
+	p.dropped = true
+	if p.now != nil {
+		p.now = nil
+		p.users.Done()
+	}
+	delete(s.byKey, oldest)
+	return true
 }
 
 // take returns the resident and marks it as used.
 func (p *keptResident) take(ctx context.Context, s *Residents, lib Library, exe string, env []string) (*Resident, *sync.WaitGroup, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if p.dropped {
+		return nil, nil, fmt.Errorf("run %s: %w: others are kept resident", exe, ErrUnsuitable)
+	}
 	if p.refusal != nil {
 		if sig, err := signatureOf(exe); err == nil && sig == p.refused {
 			return nil, nil, p.refusal

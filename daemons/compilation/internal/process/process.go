@@ -74,6 +74,7 @@ func (t Task) limit(ctx context.Context) (context.Context, context.CancelFunc) {
 // Outcome is how a process ended.
 type Outcome struct {
 	Output  string // stdout and stderr in the order in which they were written
+	Cut     bool   // the end of it is missing, and Output says so
 	Exit    int    // 128+n for signal n
 	Killed  bool   // by SIGKILL, and not by us: out of memory, most likely
 	Left    bool   // a process of its group was left running; see Task.Leave
@@ -162,7 +163,7 @@ func (r *Runner) Run(ctx context.Context, t Task, started func(pid int)) (Outcom
 	}
 	o := (&child{cmd: cmd, leave: t.Leave}).finish(ctx)
 	o.Seconds = time.Since(begin).Seconds()
-	o.Output = out.String()
+	o.Output, o.Cut = out.text()
 	return o, nil
 }
 
@@ -280,11 +281,12 @@ func (b *boundedBuffer) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-func (b *boundedBuffer) String() string {
+// text is what is kept, and whether that is not all.
+func (b *boundedBuffer) text() (kept string, cut bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.dropped == 0 {
-		return b.buf.String()
+		return b.buf.String(), false
 	}
-	return fmt.Sprintf("%s\n[%d more bytes of output were cut]\n", b.buf.String(), b.dropped)
+	return fmt.Sprintf("%s\n[%d more bytes of output were cut]\n", b.buf.String(), b.dropped), true
 }

@@ -34,10 +34,12 @@ type Warm struct {
 	forks   atomic.Int64
 }
 
-// residentKey names a program, with the object that is loaded into it.
+// residentKey names a program, with what is loaded into it. A program that cannot be resident with
+// some variables of the loader (LD_TRACE_LOADED_OBJECTS) can be without them.
 type residentKey struct {
 	exe     string // without links: clang and clang++ are one
 	library preload.Library
+	start   string // [preload.StartKey]
 }
 
 // state of a resident, as far as it is known.
@@ -106,7 +108,7 @@ func (w *Warm) resident(t Task) (key residentKey, ok bool) {
 	if err != nil {
 		return key, false
 	}
-	key = residentKey{exe, *t.Library}
+	key = residentKey{exe, *t.Library, preload.StartKey(t.Env, *t.Library)}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.known[key] == refused && ipc.StatSignature(exe) != w.refused[key] {
@@ -189,8 +191,9 @@ func (w *Warm) fork(ctx context.Context, key residentKey, t Task, started func(p
 	case <-copied:
 	case <-time.After(termGrace): // an escaped grandchild holds the pipe
 	}
+	text, cut := out.text()
 	return Outcome{
-		Output: out.String(), Exit: r.Exit, Killed: r.Killed, Stopped: r.Stopped,
+		Output: text, Cut: cut, Exit: r.Exit, Killed: r.Killed, Stopped: r.Stopped,
 		Seconds: seconds, CPU: r.CPU.Seconds(), Peak: r.Peak,
 	}, nil
 }

@@ -70,14 +70,15 @@ static int may_be_known(char **args) {
 
 static int is_set(const char *value) { return value && *value && strcmp(value, "0") && strcmp(value, "false"); }
 
-void write_all(int fd, const char *text, uint32_t size) {
+int write_all(int fd, const char *text, uint32_t size) {
 	while (size) {
 		long n = syscall(SYS_write, (long)fd, text, (long)size);
 		if (n < 0 && errno != EINTR)
-			return;
+			return 0;
 		if (n > 0)
 			text += n, size -= (uint32_t)n;
 	}
+	return 1;
 }
 
 static char *next(char *text) { return text + strlen(text) + 1; }

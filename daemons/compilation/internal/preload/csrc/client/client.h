@@ -69,7 +69,7 @@ int report_end(int fd, const struct ended *e);
 
 int run_child(const struct command *c, const struct answer *a, struct ended *e);
 _Noreturn void execute(const struct command *c);
-void write_all(int fd, const char *text, uint32_t size);
+int write_all(int fd, const char *text, uint32_t size);
 #define NINJA_VERSION "1.13.0" /* daemons/setup/ninjabuild/options.go has it too */
 int is_ninja(const char *name);
 _Noreturn void ninja(struct command *c);

@@ -220,8 +220,8 @@ int print_done(int fd, const struct command *c) {
 		return 0;
 	ask_daemon(fd, c, &a);
 	syscall(SYS_close, (long)fd);
-	if (a.kind == 'd')
-		write_all(1, a.texts, a.second);
+	if (a.kind == 'd' && !write_all(1, a.texts, a.second) && errno == EPIPE)
+		end_as(13); /* as a program in Go ends, whether SIGPIPE is ignored or not */
 	return a.kind == 'd';
 }
 

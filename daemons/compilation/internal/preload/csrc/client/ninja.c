@@ -44,8 +44,7 @@ static int is_answered(const struct command *c) {
 	char **a = c->args + 1;
 	if (*a && !strcmp(*a, "--version") && !a[1]) {
 		static const char version[] = NINJA_VERSION "\n";
-		write_all(1, version, sizeof version - 1);
-		return 1;
+		return write_all(1, version, sizeof version - 1);
 	}
 	if (*a && !strcmp(*a, "-C") && a[1])
 		a += 2;
