@@ -115,7 +115,8 @@ type (
 		Output string `json:"output"`
 	}
 	// LinkFinished: a target was linked, taken from the cache, failed or skipped.
-	// Targets that were in place are not reported.
+	// Targets that were in place are not reported, unless the build told before that they failed or
+	// were skipped: it looks again when another request has joined.
 	LinkFinished struct {
 		Target      string   `json:"target"`
 		Output      string   `json:"output"`

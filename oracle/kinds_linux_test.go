@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/RepliBuild/replibuild/ipc"
 )
 
 // kind is one family of what can go wrong. A project has the kinds that its seed
@@ -161,9 +163,11 @@ func (w *world) takeTurn(turns []turn) []string {
 // besideDirs hold what compiles may read though no source names it.
 var besideDirs = []string{"p/tools", "p/stamp", "p/asm", "bin"}
 
-// beside describes all that lies there: names, contents, links, permissions and times.
+// beside describes all that lies there: names, contents, links, permissions and times; and the
+// file by which the programs of the test find their libraries, which the machine may change.
 func (w *world) beside() string {
 	var b strings.Builder
+	fmt.Fprintln(&b, ipc.StatSignature("/etc/ld.so.cache"))
 	for _, dir := range besideDirs {
 		_ = filepath.WalkDir(w.abs(dir), func(abs string, d fs.DirEntry, err error) error {
 			if err != nil {

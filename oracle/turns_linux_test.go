@@ -45,7 +45,8 @@ func (w *world) makeStep() []string {
 		return w.stopADaemon()
 	case n < 96:
 		w.emptyCache()
-		return w.buildAndJudge()
+		// What the set has begun by itself may have been stored before the cache was emptied.
+		return w.finish(w.build(nil), !w.auto)
 	case n < 98:
 		w.note("stop the set")
 		w.stopSet()

@@ -276,17 +276,7 @@ func (w *work) untilPast(ctx context.Context, files []string) error {
 	for _, f := range files {
 		newest = max(newest, w.view.Signature(f).Ctime)
 	}
-	for range 50 {
-		if stamps.Now() > newest || newest > time.Now().UnixNano() {
-			break // or from the future: it will not settle
-		}
-		select {
-		case <-time.After(time.Millisecond):
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		}
-	}
-	return nil
+	return stamps.Await(ctx, newest)
 }
 
 // failed records a failure. The record keeps what was read the last time, so that

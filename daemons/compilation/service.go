@@ -154,7 +154,7 @@ func openLease(cfg Config) *process.Lease {
 	if cfg.LeaseDir == "" {
 		return nil
 	}
-	l, err := process.NewLease(cfg.LeaseDir, rootid.Of(cfg.Root), temporaryPrefix)
+	l, err := process.NewLease(cfg.LeaseDir, cfg.Root, temporaryPrefix)
 	if err != nil && cfg.Log != nil {
 		cfg.Log.Warn("what a kill of this service leaves will not be found", "error", err)
 	}

@@ -9,7 +9,6 @@ import (
 	"path/filepath"
 	"runtime"
 	"syscall"
-	"time"
 
 	"github.com/RepliBuild/replibuild/internal/stamps"
 	"github.com/RepliBuild/replibuild/ipc"
@@ -55,9 +54,9 @@ func contentsOf(files []ipc.FileSig) ([]string, error) {
 // change to be over; after an error it does not hold it.
 func (s *Service) compareContents(ctx context.Context) error {
 	if len(s.unread()) > 0 {
-		wait := s.untilTick()
+		last := s.lastChange()
 		s.unlock()
-		if err := untilClock(ctx, wait); err != nil {
+		if err := untilPast(ctx, last); err != nil {
 			return err
 		}
 		if err := s.enter(ctx); err != nil {
@@ -108,15 +107,15 @@ func (s *Service) reread(files []*file) {
 	s.counts.reread.Add(uint64(len(files)))
 }
 
-// isOld reports whether a file with a signature was changed a tick of its file system's
-// clock, or more, before a moment.
-func (s *Service) isOld(path string, sig ipc.Signature, at time.Time) bool {
-	return at.UnixNano()-s.graph.disks.Latest(path, sig) >= int64(s.tick)
+// isOld reports whether a file with a signature was last changed before a moment of its file
+// system's clock, so that a change after that has a later stamp.
+func (s *Service) isOld(path string, sig ipc.Signature, at int64) bool {
+	return at > s.graph.disks.Latest(path, sig)
 }
 
 // readLink is readContent for the text of a symbolic link.
 func (s *Service) readLink(path, now string) string {
-	begin := time.Now()
+	begin := stamps.Now()
 	same := func() bool {
 		sig := ipc.LinkSignature(path)
 		return packSignature(sig) == now && s.isOld(filepath.Dir(path), sig, begin)
@@ -137,7 +136,7 @@ func (s *Service) readLink(path, now string) string {
 // (git's racy rule, https://git-scm.com/docs/racy-git), and is not open for writing.
 // Otherwise "".
 func (s *Service) readContent(path, now string) string {
-	begin := time.Now()
+	begin := stamps.Now()
 	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0) // a pipe may have come in its place
 	if err != nil {
 		return ""

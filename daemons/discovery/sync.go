@@ -4,7 +4,6 @@ import (
 	"context"
 	"time"
 
-	"github.com/RepliBuild/replibuild/internal/pause"
 	"github.com/RepliBuild/replibuild/internal/stamps"
 	"github.com/RepliBuild/replibuild/ipc"
 )
@@ -39,9 +38,9 @@ func (s *Service) Sync(ctx context.Context, req ipc.SyncRequest) (ipc.SyncReply,
 		return ipc.SyncReply{}, err
 	}
 	s.answer(&reply)
-	wait := s.untilTick()
+	last := s.lastChange()
 	s.unlock()
-	return reply, untilClock(ctx, wait)
+	return reply, untilPast(ctx, last)
 }
 
 // answer fills in the state of the graph.
@@ -59,24 +58,20 @@ func (s *Service) answer(reply *ipc.SyncReply) {
 	}
 }
 
-// untilTick returns how long it takes until the newest change seen is a tick old: a hash
-// taken after that belongs to its signature. A time in the future, as after setting the
-// clock back, counts as now.
-func (s *Service) untilTick() time.Duration {
-	if s.newest == 0 || s.cfg.impatient {
+// lastChange returns when the newest change seen was made (ns since 1970): a hash that is taken when
+// the clock of the file system is past that belongs to its signature. A time in the future, as
+// after setting the clock back, counts as now.
+func (s *Service) lastChange() int64 {
+	if s.cfg.impatient {
 		return 0
 	}
-	now := time.Now().UnixNano()
-	s.newest = min(s.newest, now)
-	return max(time.Duration(s.newest+int64(s.tick)-now), 0)
+	s.newest = min(s.newest, time.Now().UnixNano())
+	return s.newest
 }
 
-// untilClock waits for the clock of the file system.
-func untilClock(ctx context.Context, d time.Duration) error {
-	if d <= 0 {
-		return nil
-	}
-	if err := pause.For(ctx, d); err != nil {
+// untilPast waits until the clock of the file system is past a moment.
+func untilPast(ctx context.Context, moment int64) error {
+	if err := stamps.Await(ctx, moment); err != nil {
 		return ipc.Errorf(ipc.CodeCancelled, "waiting for the clock: %v", err)
 	}
 	return nil

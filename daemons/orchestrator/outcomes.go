@@ -72,6 +72,9 @@ func (b *build) actionDone(a *ipc.Action, n *actionState, r ipc.ActionResult) {
 	} else {
 		b.job.ends(a.ID)
 	}
+	if r.InPlace && n.started && b.toldUndone(a.ID) {
+		r.InPlace = false // news after all
+	}
 	if n.started || !r.InPlace {
 		b.note(a, r)
 	}
@@ -103,7 +106,7 @@ func (b *build) note(a *ipc.Action, r ipc.ActionResult) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if a.Kind == ipc.ActionCompile {
-		if before, again := b.outcomes[a.ID]; !again || !r.InPlace || before.Status == ipc.StatusFailed {
+		if _, again := b.outcomes[a.ID]; !again || !r.InPlace {
 			b.outcomes[a.ID] = r
 		}
 	}
@@ -111,16 +114,28 @@ func (b *build) note(a *ipc.Action, r ipc.ActionResult) {
 		return
 	}
 	b.made = append(b.made, unitRecord(r, fileOf(a), a.Target))
-	switch r.Status {
-	case ipc.StatusFailed:
+	undone := r.Status == ipc.StatusFailed || r.Status == ipc.StatusSkipped
+	if r.Status == ipc.StatusFailed {
 		b.failed = append(b.failed, nameOf(a))
-		b.undone = append(b.undone, a.ID)
-	case ipc.StatusSkipped:
+	}
+	if undone {
 		b.undone = append(b.undone, a.ID)
 	}
+	if b.told == nil {
+		b.told = map[string]bool{}
+	}
+	b.told[a.ID] = undone
 	if a.Links() && (r.Status == ipc.StatusCompiled || r.Status == ipc.StatusFailed) {
 		b.links++
 	}
+}
+
+// toldUndone reports whether the last that the callers heard of an action is that it failed or
+// was skipped, in an earlier round. If it is in place now they have to hear that, too.
+func (b *build) toldUndone(id string) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.told[id]
 }
 
 // nameOf is what an action is called in sentences: a unit by its source, a link by its

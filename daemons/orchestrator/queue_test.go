@@ -253,6 +253,63 @@ func TestJoinedBuildLooksAgain(t *testing.T) {
 	})
 }
 
+// What failed or was skipped before another caller joined may be in place after that. The callers
+// hear of it again.
+func TestJoinedBuildTakesBackFailures(t *testing.T) {
+	t.Parallel()
+	for failing, source := range map[string]string{"app:src/util.cpp": "src/util.cpp", "step:build/gen/a.txt": "api.json"} {
+		t.Run(source, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld()
+				withSteps(w)
+				w.includes["src/main.cpp"] = append(w.includes["src/main.cpp"], "build/gen/a.txt")
+				s := w.service(t)
+				built(t, s)
+				before := w.files[source].text
+				release := w.held()
+				w.write(source, "a mistake")
+				w.compilation.fails[failing] = true // read before it is held: the first attempt fails
+				a := call(s, ipc.BuildRequest{})
+				synctest.Wait()
+				w.write(source, before)
+				b := call(s, ipc.BuildRequest{})
+				synctest.Wait()
+				w.mu.Lock()
+				w.compilation.fails = map[string]bool{}
+				w.mu.Unlock()
+				release()
+				for _, o := range []outcome{a.wait(), b.wait()} {
+					if !o.Success || o.Total() != 3 {
+						t.Errorf("%+v %v", o.BuildReply, o.err)
+					}
+					for id, status := range lastStatuses(o) {
+						if status == ipc.StatusFailed || status == ipc.StatusSkipped {
+							t.Errorf("the last that is told of %s is %q", id, status)
+						}
+					}
+				}
+			})
+		})
+	}
+}
+
+// lastStatuses is what a build told last of each action.
+func lastStatuses(o outcome) map[string]string {
+	last := map[string]string{}
+	for _, e := range o.events {
+		id, _ := endOf(e.Body)
+		switch b := e.Body.(type) {
+		case ipc.UnitFinished:
+			last[id] = b.Status
+		case ipc.LinkFinished:
+			last[id] = b.Status
+		case ipc.StepFinished:
+			last[id] = b.Status
+		}
+	}
+	return last
+}
+
 // Whatever callers do: every build that is begun has one end, no caller gets less than
 // what was on disk when he asked, and nothing is left.
 func TestCallersProperty(t *testing.T) {

@@ -1,6 +1,7 @@
 package stamps
 
 import (
+	"context"
 	"sync"
 	"time"
 
@@ -63,4 +64,22 @@ func (d *Disks) isFine(path string, device uint64) bool {
 		d.fine[device] = fine
 	}
 	return fine
+}
+
+// Await waits until whatever changes, on a file system that stamps finely, is stamped later than
+// at a moment (ns since 1970). It asks the clock itself: on a virtual machine of 4 ms a step the
+// clock stood still for 8 ms. A moment in the future is not waited for. The error is the cause of
+// ctx's end.
+func Await(ctx context.Context, moment int64) error {
+	for range 50 { // ms: more than any clock stands still
+		if Now() > moment || moment > time.Now().UnixNano() {
+			break
+		}
+		select {
+		case <-time.After(time.Millisecond):
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+	return nil
 }

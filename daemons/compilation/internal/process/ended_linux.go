@@ -97,7 +97,8 @@ func (d *deadService) holdsLease(pid int) bool {
 	folder := "/proc/" + strconv.Itoa(pid) + "/fd/"
 	entries, _ := os.ReadDir(folder)
 	for _, e := range entries {
-		if to, err := os.Readlink(folder + e.Name()); err == nil && filepath.Base(to) == d.token+leaseEnding {
+		to, err := os.Readlink(folder + e.Name())
+		if err == nil && filepath.Base(strings.TrimSuffix(to, " (deleted)")) == d.token+leaseEnding {
 			return true
 		}
 	}

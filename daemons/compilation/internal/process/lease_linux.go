@@ -39,7 +39,7 @@ const (
 // Lease is that of a running service. A nil lease does nothing.
 type Lease struct {
 	dir    string
-	root   rootid.ID
+	root   string   // the project's folder
 	prefix string   // that the names of temporary files begin with, before the token
 	token  string   // the name of this lease
 	about  *os.File // the description, locked
@@ -61,9 +61,9 @@ type leaseText struct {
 	Folders    []string  `json:"folders"`
 }
 
-// NewLease makes a lease in a folder of a project. The names of the service's temporary
-// files begin with prefix and the lease's token.
-func NewLease(dir string, root rootid.ID, prefix string) (*Lease, error) {
+// NewLease makes a lease in dir, a folder of the project at root. The names of the service's
+// temporary files begin with prefix and the lease's token.
+func NewLease(dir, root, prefix string) (*Lease, error) {
 	if err := rootid.MakeFolder(dir); err != nil {
 		return nil, fmt.Errorf("make a lease: %w", err)
 	}
@@ -82,6 +82,11 @@ func (l *Lease) create() (err error) {
 	if l.handed, err = os.OpenFile(l.path(leaseEnding), os.O_CREATE|os.O_EXCL|os.O_RDONLY, 0o600); err != nil {
 		return err
 	}
+	return l.describe()
+}
+
+// describe makes the description. mu is held, or the lease is new.
+func (l *Lease) describe() (err error) {
 	if l.about, err = os.OpenFile(l.path(".new"), os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o600); err != nil {
 		return err
 	}
@@ -92,6 +97,32 @@ func (l *Lease) create() (err error) {
 		return err
 	}
 	return os.Rename(l.path(".new"), l.path(leaseAbout))
+}
+
+// follow makes the description again if it is not where the next service looks: the project's
+// folder was moved and another one is at its path, or the state was deleted. Processes that run
+// already are known by the lease's name, wherever that file is. Where it cannot be made, the service
+// works without it, as at its start.
+func (l *Lease) follow() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	there, err := os.Stat(l.path(leaseAbout))
+	if mine, _ := l.about.Stat(); err == nil && os.SameFile(there, mine) {
+		return
+	}
+	if rootid.MakeFolder(l.dir) != nil {
+		return
+	}
+	old := l.about
+	if l.describe() == nil {
+		_ = old.Close()
+		return
+	}
+	if l.about != nil {
+		_ = l.about.Close()
+		_ = os.Remove(l.path(".new"))
+	}
+	l.about = old
 }
 
 func (l *Lease) path(ending string) string { return filepath.Join(l.dir, l.token+ending) }
@@ -105,7 +136,7 @@ func (l *Lease) write() error {
 	}
 	self := readProcess(os.Getpid())
 	text, err := json.Marshal(leaseText{
-		Root: l.root, PID: os.Getpid(), StartTicks: self.startTicks, Namespace: pidNamespace(), Session: session,
+		Root: rootid.Of(l.root), PID: os.Getpid(), StartTicks: self.startTicks, Namespace: pidNamespace(), Session: session,
 		Groups: slices.Sorted(maps.Keys(l.groups)), Folders: slices.Sorted(maps.Keys(l.folders)),
 	})
 	if err != nil {
@@ -183,6 +214,7 @@ func (l *Lease) EndDead(ctx context.Context) error {
 	if l == nil {
 		return nil
 	}
+	l.follow()
 	names, err := filepath.Glob(filepath.Join(l.dir, "*"+leaseAbout))
 	if err != nil {
 		return err
@@ -210,7 +242,7 @@ func (l *Lease) endIfDead(ctx context.Context, about string) error {
 	if json.NewDecoder(f).Decode(&text) != nil {
 		return nil
 	}
-	if text.Root != l.root {
+	if text.Root != rootid.Of(l.root) {
 		return removeLease(about)
 	}
 	if text.Namespace != pidNamespace() || !lockOfDead(ctx, f, text) {

@@ -5,15 +5,13 @@ package process
 import (
 	"context"
 	"os"
-
-	"github.com/RepliBuild/replibuild/internal/rootid"
 )
 
 // Lease needs process groups and /proc, so it does nothing here.
 type Lease struct{}
 
 // NewLease makes no lease here.
-func NewLease(string, rootid.ID, string) (*Lease, error) { return nil, nil }
+func NewLease(string, string, string) (*Lease, error) { return nil, nil }
 
 func (*Lease) inherited() []*os.File { return nil }
 
