@@ -287,7 +287,7 @@ func (l *launch) prepareMiss(ctx context.Context, lib preload.Library) (m *misse
 		return nil, "it cannot be traced: " + err.Error()
 	}
 	m = &missed{launch: l, trace: trace, library: lib}
-	if err := l.untilPast(ctx, l.sources()); err != nil {
+	if err := l.untilPast(ctx, l.edited()); err != nil {
 		m.Close()
 		return nil, "the service ends"
 	}
@@ -304,9 +304,14 @@ func (l *launch) whyMissed() string {
 	return l.differenceReason(l.near).Text
 }
 
-func (l *launch) sources() (paths []string) {
+// edited are the files that may have been written just now: the sources, and the input that differs.
+// What a compile reads within the tick of a change is not stored.
+func (l *launch) edited() (paths []string) {
 	for _, source := range l.line.Sources {
 		paths = append(paths, snapshot.Spell(l.root, source))
+	}
+	if l.near != nil && (l.near.Kind == ipc.CauseChanged || l.near.Kind == ipc.CauseAppeared) {
+		paths = append(paths, l.near.Path)
 	}
 	return paths
 }

@@ -22,6 +22,7 @@ func (p *project) helperProgram(name, text string, flags ...string) {
 	if err != nil {
 		p.t.Fatalf("%v\n%s", err, out)
 	}
+	p.waitPast(name)
 }
 
 // numbered puts a wrapper in the compiler's place that defines V as what a command prints.
