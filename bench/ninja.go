@@ -284,11 +284,10 @@ func ninjaEdit(ctx context.Context, b *bench, _ string, trees []*tree) ([]line, 
 
 // compiled are the sources that the build folder compiles, relative to the tree.
 func (t *tree) compiled(ctx context.Context) (sources []string, err error) {
-	out, err := t.command(ctx, "ninja", "-C", buildFolder, "-t", "compdb").Output()
+	out, err := t.command(ctx, "ninja", "-C", buildFolder, "--quiet", "-t", "compdb").Output()
 	if err != nil {
 		return nil, err
 	}
-	_, out, _ = bytes.Cut(out, []byte("\n")) // ninja: Entering directory
 	var commands []struct{ File, Output string }
 	if err := json.Unmarshal(out, &commands); err != nil {
 		return nil, fmt.Errorf("ninja -t compdb: %w", err)
