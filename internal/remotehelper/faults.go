@@ -120,6 +120,10 @@ func cutOff(text string) bool {
 	return slices.ContainsFunc(signs, func(sign string) bool { return strings.Contains(text, sign) })
 }
 
+// talksFirst is what net/http says of a server that sends something before it is asked, as one of
+// HTTP/2 does, if that comes early.
+const talksFirst = "readLoopPeekFailLocked: %!w(<nil>)"
+
 // httpFault says why a request of HTTP got no answer.
 func httpFault(err error) *remotewire.Fault {
 	var own *remotewire.Fault
@@ -137,7 +141,7 @@ func httpFault(err error) *remotewire.Fault {
 		err = call.Err // the rest is the request
 	}
 	switch text := err.Error(); {
-	case strings.Contains(text, "malformed HTTP"):
+	case strings.Contains(text, "malformed HTTP"), strings.Contains(text, talksFirst):
 		return fault(remotewire.CauseProtocol, "the server does not speak HTTP/1.1 on this port")
 	case strings.Contains(text, "HTTP response to HTTPS client"):
 		return fault(remotewire.CauseTLS, "the server does not speak TLS on this port")
