@@ -18,9 +18,8 @@ import (
 type BuildPrinter func(env []string, verbose bool, events []ipc.Event, result Result) []byte
 
 // compileLauncher answers the thin client that was called for `replibuild compile`, from within the
-// orchestrator's daemon. It makes a build that has nothing to do, and prints it. Every other build
-// is that of our Go program, which the client executes, and so is one of which [Project.Compile]
-// would say more than that.
+// orchestrator's daemon. It makes a build that has nothing to do, and prints it. For every other build
+// the client executes our Go program, also if [Project.Compile] would print more than the build.
 type compileLauncher struct {
 	project *Project // of the daemon
 	program ipc.Signature

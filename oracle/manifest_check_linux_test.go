@@ -163,7 +163,7 @@ func (w *trees) sprung(id string) bool {
 	return err != nil
 }
 
-// compare is for builds of which ninja knows all that there is to know.
+// compare is for builds after changes that ninja sees.
 func (w *trees) compare(b mBuild, one, two mRun) string {
 	how := w.order(b.alone)
 	ordered := how == exact
@@ -250,8 +250,8 @@ func (w *trees) nativeTimes() map[string]time.Time {
 	return times
 }
 
-// leftToNinja reports whether ninja has made something in our tree of which only ninja's rule says
-// whether it is up to date.
+// leftToNinja reports whether ninja has made something in our tree: only ninja's rule says whether
+// that is up to date.
 func (w *trees) leftToNinja() bool {
 	return slices.Contains(slices.Collect(maps.Values(w.foreign)), true)
 }

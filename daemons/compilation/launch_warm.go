@@ -42,14 +42,18 @@ func (l *launch) runWarm(ctx context.Context, lib preload.Library) (answer ipc.L
 	if settings == nil || !caller.SameShare(l.req.PID) {
 		return answer, false
 	}
+	task := process.Task{
+		Program: l.req.Program, Args: own.req.Args, Dir: l.root, Env: l.req.Env, Caller: settings, Library: &lib, Resident: true,
+	}
+	if !l.s.warm.Ready(task) {
+		return answer, false
+	}
 	m, why := own.prepareMiss(ctx, lib)
 	if why != "" {
 		return answer, false
 	}
-	outcome, ok, err := l.s.warm.Fork(ctx, process.Task{
-		Program: l.req.Program, Args: own.req.Args, Starter: lib.Starter(m.trace), Dir: l.root, Env: lib.Env(l.req.Env, m.trace),
-		Caller: settings, Library: &lib, Resident: true,
-	}, nil)
+	task.Starter, task.Env = lib.Starter(m.trace), lib.Env(l.req.Env, m.trace)
+	outcome, ok, err := l.s.warm.Fork(ctx, task, nil)
 	if ok && err == nil {
 		if answer, ok = m.deliver(ctx, outcome, l); ok {
 			return answer, true

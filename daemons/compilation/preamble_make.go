@@ -126,8 +126,8 @@ func (m *preambles) takeDraft(v *snapshot.Tree, key cache.Digest) *preamble {
 	return p
 }
 
-// driven is how the driver calls the front end, and what it saw before it did: variables, and the
-// folders of the system, become options of which the front end does not know where they are from.
+// driven is how the driver calls the front end, and what the driver itself read: it turns variables
+// and folders of the system into options, and the front end reads only the options.
 type driven struct {
 	front frontEnd
 	seen  *observation // nil: the driver could not be traced

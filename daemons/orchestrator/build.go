@@ -47,7 +47,7 @@ type build struct {
 	failed   []string                    // files, targets and steps that failed, for Detail
 	links    int                         // linkers and archivers that ran
 	undone   []string                    // nodes that must be tried again whatever discovery says
-	told     map[string]bool             // nodes of which the callers heard: whether they failed or were skipped
+	told     map[string]bool             // what the callers heard last of a node: true if it failed or was skipped
 }
 
 // run does the build, from BuildStarted to what is written after the callers got their

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -38,10 +39,8 @@ func (m *program) lock(ctx context.Context) (unlock func(), err error) {
 		return func() {}, nil
 	}
 	above := filepath.SplitList(ipc.EnvValue(m.Env, lockedVariable))
-	for _, locked := range above {
-		if locked == dir {
-			return func() {}, nil
-		}
+	if slices.Contains(above, dir) {
+		return func() {}, nil
 	}
 	folder, err := os.Open(dir)
 	if err != nil {

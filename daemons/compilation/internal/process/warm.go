@@ -83,6 +83,12 @@ func (w *Warm) Run(ctx context.Context, t Task, started func(pid int)) (Outcome,
 	return w.plain.Run(ctx, t, started)
 }
 
+// Ready reports whether a resident waits for a task, and begins to start one if there is none.
+func (w *Warm) Ready(t Task) bool {
+	_, ok := w.resident(t)
+	return ok
+}
+
 // Fork runs a task in a fork of a resident. ok is false if there is none for it now: then nothing ran.
 func (w *Warm) Fork(ctx context.Context, t Task, started func(pid int)) (o Outcome, ok bool, err error) {
 	key, ok := w.resident(t)

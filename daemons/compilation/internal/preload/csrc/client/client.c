@@ -28,7 +28,7 @@ static const char *built_beside(void) {
 
 /* go_program finds our Go program: named by the environment, beside us, or where it was built.
  * Beside us it has the name replibuild-go if replibuild is the thin client. The variable may name
- * the thin client too, which must not execute itself for ever. */
+ * the thin client too: then it is not used, because the client would execute itself again and again. */
 static const char *go_program(char **env) {
 	const char *named = variable(env, "REPLIBUILD_EXE");
 	if (named && *named == '/' && !is_this(named))
