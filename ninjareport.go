@@ -215,6 +215,7 @@ func (r *NinjaReport) unitRecord(e ninjabuild.Edge, took time.Duration, result n
 	}
 	if s := result.Service; s != nil {
 		u.Status, u.CPU, u.Peak, u.Bytes, u.Saved = s.Status, s.CPU, s.Peak, s.Bytes, s.Saved
+		u.Reason.Preamble = s.Reason.Preamble
 	}
 	switch {
 	case result.Interrupted:

@@ -40,6 +40,12 @@ func newBuilt() *built {
 func (w *world) build(m *moment) *built {
 	w.t.Helper()
 	w.builds++
+	if env := w.environ(); w.daemon {
+		w.setEnv = env
+	} else if w.auto && w.setEnv != nil && !slices.Equal(env, w.setEnv) {
+		w.note("use the set: it builds by itself, in the environment of its last caller")
+		w.daemon, w.setEnv = true, env
+	}
 	w.inPlace, w.starts = w.objects(), time.Now()
 	b := newBuilt()
 	ctx, cancel := context.WithTimeout(context.Background(), patience)

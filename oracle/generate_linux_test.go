@@ -166,7 +166,8 @@ func (w *world) saveSettings() {
 // daemonConfig gives some projects another way to be built.
 func (w *world) daemonConfig() string {
 	verify := "watch"
-	w.auto = w.chance(15) && !w.has("places") && !w.has("clock") && !w.has("caller") // there it matters who built last
+	// There it matters who built last, or other trees see the same changes.
+	w.auto = w.chance(15) && !slices.ContainsFunc([]string{"places", "clock", "caller", "sharing", "remote"}, w.has)
 	if w.chance(25) {
 		verify = "stat"
 	}

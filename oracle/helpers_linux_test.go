@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"time"
 )
 
@@ -175,4 +176,11 @@ func noCcache() bool { return missing("ccache") }
 func missing(program string) bool {
 	_, err := exec.LookPath(program)
 	return err != nil
+}
+
+// keepWorld copies what a test has made into the folder that ORACLE_KEEP names, for a look at it.
+func keepWorld(base string, seed uint64) {
+	if kept := os.Getenv("ORACLE_KEEP"); kept != "" {
+		_ = exec.Command("cp", "-a", base, filepath.Join(kept, fmt.Sprint(seed))).Run()
+	}
 }

@@ -201,9 +201,7 @@ func (w *trees) write() {
 }
 
 func (w *trees) report(wrong string) {
-	if kept := os.Getenv("ORACLE_KEEP"); kept != "" {
-		_ = exec.Command("cp", "-a", w.base, filepath.Join(kept, fmt.Sprint(w.seed))).Run()
-	}
+	keepWorld(w.base, w.seed)
 	w.Errorf("seed %d, step %d:\n%s\nsteps:\n  %s\n%s", w.seed, w.step, wrong, strings.Join(w.log, "\n  "), w.manifestText())
 }
 

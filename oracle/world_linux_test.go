@@ -36,6 +36,7 @@ type world struct {
 	base     string
 	env      []string // what every build gets
 	extra    []string // CPATH and the like
+	setEnv   []string // of the last build by the set, nil = none
 	settings settings
 	fresh    int // makes names unique
 
@@ -357,6 +358,7 @@ func (w *world) sources() []string { return w.files(isSource) }
 // report prints all that is needed to see and repeat a failure.
 func (w *world) report(wrong []string) {
 	w.t.Helper()
+	keepWorld(w.base, w.seed)
 	var b strings.Builder
 	fmt.Fprintf(&b, "seed %d, step %d:\n", w.seed, w.step)
 	for _, s := range wrong {

@@ -22,6 +22,7 @@ type compiler struct {
 	never     string
 	// noPreamble says why its units cannot have one, "" if they can.
 	noPreamble string
+	depfile    depfileWish // what its units with a preamble make beside the object
 	// shared is set if results of the command may serve in other folders.
 	shared *sharedCompiles
 }
@@ -32,7 +33,7 @@ func newCompiler(req *ipc.RunRequest, c ipc.Command) *compiler {
 	k := &compiler{command: c, toolchain: req.Toolchains[c.Toolchain], flags: flags, recipe: r, recipeID: r.digest()}
 	k.never = cmp.Or(flags.uncacheable, driverEnvironment(req.Env))
 	k.tool, k.programs = r.Args, programSet(k.toolchain)
-	k.noPreamble = whyNoPreamble(k.toolchain, c, flags)
+	k.depfile, k.noPreamble = whyNoPreamble(k.toolchain, c, flags)
 	return k
 }
 

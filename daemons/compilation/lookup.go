@@ -166,12 +166,12 @@ func (w *work) deliver(ctx context.Context, t *attempt, e *cache.Entry, set snap
 }
 
 // mayAudit has a delivered result checked, if it is its turn and it can be made elsewhere.
-// Results of a server are checked even if the command also writes a dependency file: then the
-// main output is made without that.
+// Results of a server, and of a compile with a preamble, are checked even if the command also
+// writes a dependency file: then the main output is made without that.
 func (w *work) mayAudit(t *attempt, e *cache.Entry, set snapshot.PackedSet) {
 	alone := t.audited && len(e.Outputs) == 1
 	compile := t.compileElsewhere()
-	if !alone && (!e.Remote || compile == nil) {
+	if !alone && (!e.Remote && e.Mode != modePreamble || compile == nil) {
 		return
 	}
 	w.s.auditor.hit(e.Remote, func() suspect {

@@ -166,9 +166,14 @@ func (b *block) stub(v *snapshot.Tree) (st *stub, why string) {
 	return st, ""
 }
 
-// unusualPath says why a source's path cannot stand in an overlay or a line marker.
+// unusualPath says why a source's path cannot stand in an overlay or a line marker. "../" may begin it,
+// as in a build folder: behind another folder it leads elsewhere if that is a link.
 func unusualPath(p string) string {
-	if strings.Contains(p, "..") || strings.ContainsAny(p, "\"\\\n\r") || !utf8.ValidString(p) {
+	inner := p
+	for strings.HasPrefix(inner, "../") {
+		inner = inner[len("../"):]
+	}
+	if slices.Contains(strings.Split(inner, "/"), "..") || strings.ContainsAny(p, "\"\\\n\r") || !utf8.ValidString(p) {
 		return "the path of the source is unusual"
 	}
 	return ""

@@ -20,14 +20,22 @@ const preambleSuffix = ".replibuild-preamble.h"
 // absolutely.
 var withoutPreamble = flagList("-fmodule", "-fcxx-modules", "-fno-modules", "-fprebuilt-module", "-fimplicit-module", "-include-pch",
 	"-fpch-", "-emit-pch", "-gmodules", "-fplugin", "-fpass-plugin", "-load", "-Xclang", "-mllvm", "-save-temps", "--save-temps",
-	"-E", "-S", "-fsyntax-only", "-emit-llvm", "-emit-ast", "-M", "-traditional", "-fdirectives-only", "-frewrite", "-ivfsoverlay",
+	"-E", "-S", "-fsyntax-only", "-emit-llvm", "-emit-ast", "-MV", "-traditional", "-fdirectives-only", "-frewrite", "-ivfsoverlay",
 	"-vfsoverlay", "-no-integrated-cpp", "-fno-integrated-as", "-no-integrated-as", "-fembed-", "-x", "-working-directory", "-trigraphs",
 	"-remap", "-fms-", "-verify", "-fsanitize", "-fxray", "-fprofile", "-fcoverage", "-Rpass", "-Wunused-macros", "-Weverything",
 	"-fdump", "-H",
 	"-flto", "-fthin")
 
-// whyNoPreamble says why a command's units cannot have one, "" if they can.
-func whyNoPreamble(t ipc.Toolchain, c ipc.Command, flags flagFacts) string {
+// whyNoPreamble says why a command's units cannot have one, "" if they can. wish is what the
+// command asks of its dependency file.
+func whyNoPreamble(t ipc.Toolchain, c ipc.Command, flags flagFacts) (wish depfileWish, why string) {
+	if wish, why = readDepfileWish(flags.args); why != "" {
+		return wish, why
+	}
+	return wish, whyNoPreambleFor(t, c, readFlags(withoutDependencyFlags(flags.args)))
+}
+
+func whyNoPreambleFor(t ipc.Toolchain, c ipc.Command, flags flagFacts) string {
 	switch {
 	case t.Family != "clang":
 		return t.Family + " has none"
@@ -98,8 +106,11 @@ func (f frontEnd) excluded() string {
 	return ""
 }
 
-// to returns the command with another action, source and output. dependencies is the
-// file for -MD, "" = none.
+// dependsOf is the dependency file that a command of [frontEnd.to] writes.
+func dependsOf(output string) string { return output + ".d" }
+
+// to returns the command with another action, source and output, and with the dependency file
+// beside that if it makes one.
 func (f frontEnd) to(action, source, output, overlay string) ([]string, error) {
 	args := slices.Clone(f)
 	at, out := slices.Index(args, "-emit-obj"), slices.Index(args, "-o")
@@ -107,6 +118,9 @@ func (f frontEnd) to(action, source, output, overlay string) ([]string, error) {
 		return nil, errors.New("what the driver runs does not make an object")
 	}
 	args[at], args[out+1] = action, output
+	if dep := slices.Index(args, "-dependency-file"); dep >= 0 && dep+1 < len(args)-1 {
+		args[dep+1] = dependsOf(output)
+	}
 	args[len(args)-1] = source
 	return slices.Insert(args, len(args)-1, "-ivfsoverlay", overlay), nil
 }

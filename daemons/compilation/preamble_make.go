@@ -137,7 +137,8 @@ type driven struct {
 // frontEnd asks the driver which command it would run for the unit.
 func (m *preambles) frontEnd(ctx context.Context, w *work, job *preambleJob) (*driven, error) {
 	k := job.block.compiler
-	t := process.Task{Args: append(slices.Clone(k.tool), "-c", job.block.given, "-o", "unit.o", "-###"), Dir: w.root, Env: w.env, Timeout: w.timeout}
+	args := slices.Concat(withoutDependencyFlags(k.tool), k.depfile.args("unit.d", "unit.o"))
+	t := process.Task{Args: append(args, "-c", job.block.given, "-o", "unit.o", "-###"), Dir: w.root, Env: w.env, Timeout: w.timeout}
 	about := subject{
 		view: w.view, since: stamps.Now(), recipe: k.recipe, key: k.recipeID.String() + w.compilerVariables(), tool: t.Args, env: w.env,
 		flags: k.flags, source: job.block.source, output: "unit.o", programs: k.programs,
@@ -206,6 +207,11 @@ func (m *preambles) compile(ctx context.Context, w *work, job *preambleJob, by *
 	if err != nil {
 		return err
 	}
+	if job.block.compiler.depfile.mode != "" {
+		if p.Depends, err = blockNames(dependsOf(p.pch()), by.front, w.root); err != nil {
+			return err
+		}
+	}
 	packed := m.s.tables.Pack(set)
 	for _, f := range set.Files {
 		if word := m.wordIn(w, f); word != "" {
@@ -242,6 +248,7 @@ func (m *preambles) trackedOnce(ctx context.Context, w *work, job *preambleJob, 
 	about := subject{
 		view: w.view, since: since, recipe: k.recipe, key: k.recipeID.String() + w.compilerVariables(), tool: k.tool, env: w.env,
 		flags: k.flags, source: virtual, output: p.pch(), hidden: hidden, programs: k.programs,
+		asIs: k.depfile.mode != "", // it makes a dependency file of its own, which a tracker must not replace
 	}
 	t := process.Task{Args: args, Dir: w.root, Env: w.env, Timeout: w.timeout}
 	tracked, err := m.s.compiles.track(ctx, &t, &about)
@@ -307,9 +314,18 @@ func (m *preambles) try(ctx context.Context, w *work, job *preambleJob, p *pream
 	plain := filepath.Join(p.dir, "plain.o")
 	defer os.Remove(object)
 	defer os.Remove(plain)
-	args := append(slices.Clone(job.block.compiler.tool), "-c", job.block.given, "-o", object)
+	k, depfile := job.block.compiler, dependsOf(object)
+	defer os.Remove(depfile)
+	args := slices.Concat(withoutDependencyFlags(k.tool), k.depfile.args(depfile, rec.Outputs[0].Path))
+	args = append(args, "-c", job.block.given, "-o", object)
 	if _, err := m.run(ctx, w, append(args, p.args()...)); err != nil {
 		return false, err
+	}
+	if k.depfile.mode != "" {
+		made := rec.output(snapshot.Spell(w.root, k.depfile.path(rec.Outputs[0].Path)))
+		if same, err := p.sameDepfile(depfile, k, job.block.given, made); err != nil || !same {
+			return false, err
+		}
 	}
 	b, err := os.ReadFile(w.view.Abs(rec.Outputs[0].Path))
 	if err != nil || cache.HashBytes(b) != rec.Outputs[0].Digest {
@@ -318,7 +334,7 @@ func (m *preambles) try(ctx context.Context, w *work, job *preambleJob, p *pream
 	if err := os.WriteFile(plain, b, 0o600); err != nil {
 		return false, err
 	}
-	if !hasDebug(job.block.compiler.flags.args) {
+	if !hasDebug(k.flags.args) {
 		ours, _, err := cache.HashFile(object)
 		return ours == rec.Outputs[0].Digest, err
 	}
@@ -332,6 +348,7 @@ func (m *preambles) try(ctx context.Context, w *work, job *preambleJob, p *pream
 func (m *preambles) leavesOpen(ctx context.Context, w *work, job *preambleJob, front frontEnd, p *preamble) (string, error) {
 	text := filepath.Join(p.dir, "block.i")
 	defer os.Remove(text)
+	defer os.Remove(dependsOf(text))
 	args, err := front.to("-E", job.block.given+preambleSuffix, text, p.overlay())
 	if err != nil {
 		return "", err

@@ -39,11 +39,12 @@ type preambleFacts struct {
 	Misses      []cache.Miss
 	Listings    []cache.Listing
 	Diagnostics string
+	Depends     []string          // names of the block in a dependency file, nil if the command makes none
 	Files       map[string][]byte // digests of the other files
 	Seconds     float64           // that it took
 }
 
-const preambleSchema = 2
+const preambleSchema = 3
 
 // preamble is one that lies on the disk.
 type preamble struct {

@@ -104,7 +104,7 @@ func (w *work) preambleFailed(t *attempt, p product) bool {
 	case ipc.StatSignature(w.view.Abs(t.block.source)) != use.source:
 		use.note = "none: the source changed while it was compiled"
 	default:
-		why := tellsPlaces(p.output)
+		why := cmp.Or(tellsPlaces(p.output), use.rewriteDepfile(w.view, t.block.compiler, t.outputs[0]))
 		if why == "" {
 			return false
 		}
