@@ -260,6 +260,7 @@ func (j *judgement) checkUnits() {
 		j.checkFile(u.ID, u.Output(), want.output, event.Reason, j.mayLackDebug)
 		j.checkStamp(u, want.output)
 		j.checkMode(u.ID, u.Output(), want.mode)
+		j.checkDepfile(u, want.inputs)
 		j.checkNeed(u.ID, event.Status, event.Reason, j.unitState(j.plan, u, want))
 	}
 }
@@ -275,6 +276,19 @@ func (j *judgement) checkFile(what, file string, want []byte, reason ipc.Reason,
 		j.complain("%s: WRONG, %s is not what a plain build makes (%d and %d bytes); the reason given: %s", what, file, len(is), len(want), reason.Text)
 	case !info.Mode().IsRegular():
 		j.complain("%s: %s is %v", what, file, info.Mode())
+	}
+}
+
+// checkDepfile compares the dependency file, if the flags ask for one, with that of a plain build.
+func (j *judgement) checkDepfile(u *ipc.Action, want []string) {
+	if !slices.Contains(j.settings.flags, "-MD") {
+		return
+	}
+	file := strings.TrimSuffix(u.Output(), path.Ext(u.Output())) + ".d"
+	text, err := os.ReadFile(inRoot(j.plan.Root, file))
+	_, names, _ := strings.Cut(string(text), ":")
+	if is := filesOf(names); err != nil || !slices.Equal(is, want) {
+		j.complain("%s: WRONG, %s names %q (%v), want %q", u.ID, file, is, err, want)
 	}
 }
 

@@ -333,7 +333,7 @@ func (w *world) changeFlags() {
 	case 0:
 		s.defines = pick(w, [][]string{nil, {"FLAG0=1"}, {"FLAG1"}, {"FLAG0=2", "FLAG2"}, {"FLAG1", "FLAG0"}})
 	case 1:
-		s.flags = pick(w, [][]string{nil, {"-Wall"}, {"-Iinc3"}, {"-isystem", "inc2"}, {"-iquote", "inc1"}, {"-fno-common", "-Iinc3"}})
+		s.flags = pick(w, [][]string{nil, {"-Wall"}, {"-Iinc3"}, {"-isystem", "inc2"}, {"-iquote", "inc1"}, {"-fno-common", "-Iinc3"}, {"-MD"}, {"-MD", "-Iinc3"}})
 	case 2:
 		s.optimization = pick(w, []string{"0", "0", "1"})
 	case 3:
