@@ -42,6 +42,7 @@ type launch struct {
 	base    cache.Digest // of results by the whole command line that printed nothing
 	unnamed driverline.Unnamed
 	near    *snapshot.Difference
+	edited  bool // the source is another than when the command was launched before
 }
 
 // launchBase is a key of what is known of a command before its inputs are.
@@ -79,6 +80,7 @@ func (s *Service) launch(ctx context.Context, req ipc.LaunchRequest) ipc.LaunchA
 	if why := l.makeBases(); why != "" {
 		return run(why)
 	}
+	l.noteSource()
 	for _, base := range l.bases {
 		s.writeback.await(ctx, base.key)
 		if answer, hit := l.lookup(base.key); hit {
@@ -212,7 +214,7 @@ func (l *launch) lookup(base cache.Digest) (ipc.LaunchAnswer, bool) {
 		}
 		l.s.store.Pin(l.pin, set.Action)
 		entry, _ := l.s.store.Get(set.Action)
-		if entry == nil {
+		if entry == nil || entry.Mode == modePreamble && l.s.preambles.isOff() != "" {
 			continue
 		}
 		answer, ok := l.prepare(entry)
@@ -287,7 +289,8 @@ func (l *launch) prepareMiss(ctx context.Context, lib preload.Library) (m *misse
 		return nil, "it cannot be traced: " + err.Error()
 	}
 	m = &missed{launch: l, trace: trace, library: lib}
-	if err := l.untilPast(ctx, l.edited()); err != nil {
+	l.s.preambles.begins()
+	if err := l.untilPast(ctx, l.writtenNow()); err != nil {
 		m.Close()
 		return nil, "the service ends"
 	}
@@ -304,9 +307,9 @@ func (l *launch) whyMissed() string {
 	return l.differenceReason(l.near).Text
 }
 
-// edited are the files that may have been written just now: the sources, and the input that differs.
+// writtenNow are the files that may have been written just now: the sources, and the input that differs.
 // What a compile reads within the tick of a change is not stored.
-func (l *launch) edited() (paths []string) {
+func (l *launch) writtenNow() (paths []string) {
 	for _, source := range l.line.Sources {
 		paths = append(paths, snapshot.Spell(l.root, source))
 	}

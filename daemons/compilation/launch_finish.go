@@ -25,10 +25,12 @@ type missed struct {
 	library preload.Library
 	since   int64
 	seen    *observation
-	tools   []string   // programs of toolchains that ran, set when they are known
-	made    []madeFile // open until they are stored
-	release func()     // ends the wait of lookups for what is stored
-	once    sync.Once
+	// preamble is nil for a command that the client runs, until that has ended.
+	preamble *launchPreamble
+	tools    []string   // programs of toolchains that ran, set when they are known
+	made     []madeFile // open until they are stored
+	release  func()     // ends the wait of lookups for what is stored
+	once     sync.Once
 }
 
 // Close implements [ipc.LaunchMissed].
@@ -41,12 +43,14 @@ func (m *missed) Close() {
 		}
 		m.s.store.Unpin(m.pin)
 		m.s.launches.leave()
+		m.s.preambles.ends()
 	})
 }
 
 // Finish implements [ipc.LaunchMissed].
 func (m *missed) Finish(ctx context.Context, end ipc.LaunchEnd) func() {
 	m.s.store.Miss(m.missReason())
+	m.preamble = m.launch.preamble(false)
 	store, why := m.finish(ctx, end)
 	m.s.launches.noteEnd(m.req, end, why)
 	return store
@@ -83,9 +87,10 @@ func (m *missed) finish(ctx context.Context, end ipc.LaunchEnd) (store func(), w
 	}
 	set, doubt := m.inputsOf(seen, m.since)
 	m.addStamps(seen, &set, m.ranProgram("cc1")) // gcc has rules of its own for what it reads once
-	if why := cmp.Or(doubt, seen.uncacheable); why != "" {
+	if why := cmp.Or(doubt, m.preamble.doubt(set), seen.uncacheable); why != "" {
 		return nil, why
 	}
+	m.preamble.want(m.s.preambles, m, set)
 	var sources []string
 	for _, s := range m.line.Sources {
 		sources = append(sources, snapshot.Spell(m.root, s))
@@ -101,7 +106,7 @@ func (m *missed) observe(ctx context.Context) (seen *observation, why string) {
 	known := m.s.launches.toolsAmong(reader.Programs(m.trace))
 	about := &subject{
 		view: m.view, programs: known, since: m.since, recipe: &recipe{Kind: "c"}, key: m.base.String(), tool: m.req.Args, env: m.req.Env,
-		output: cmp.Or(m.mainOutput(), filepath.Join(m.root, ".")), asIs: true,
+		output: cmp.Or(m.mainOutput(), filepath.Join(m.root, ".")), asIs: true, hidden: m.preamble.hidden(),
 	}
 	o := reader.Observe(m.trace, nil, known)
 	if len(o.Numbered) > 0 { // as bash passes <(command), by a pipe or a file of the caller
@@ -130,6 +135,7 @@ func (m *missed) observe(ctx context.Context) (seen *observation, why string) {
 			m.s.tracers.dynamics.addLoaderSearch(m.view, p, seen)
 		}
 	}
+	m.preamble.addInputs(seen)
 	for _, p := range o.Written {
 		if w := o.Writes[p]; w.Updated || w.Appended {
 			return nil, "it adds to " + p
@@ -197,7 +203,7 @@ func (m *missed) storing(set snapshot.InputSet, end ipc.LaunchEnd) func() {
 	base := m.baseFor(names != nil, len(end.Stderr) > 0)
 	e := &cache.Entry{
 		Action: actionKey(base, set), Diagnostics: string(end.Stderr), Seconds: end.Seconds, CPU: end.CPU, Peak: end.Peak,
-		Created: time.Now(), Command: m.command,
+		Created: time.Now(), Command: m.command, Mode: m.preamble.mode(),
 	}
 	files := make(map[string]*os.File, len(m.made))
 	for _, f := range m.made {

@@ -52,6 +52,9 @@ func (l *launch) runWarm(ctx context.Context, lib preload.Library) (answer ipc.L
 	if why != "" {
 		return answer, false
 	}
+	m.preamble = l.preamble(true)
+	defer m.preamble.leave(l.s.preambles)
+	task.Args = append(task.Args, m.preamble.args()...)
 	task.Starter, task.Env = lib.Starter(m.trace), lib.Env(l.req.Env, m.trace)
 	outcome, ok, err := l.s.warm.Fork(ctx, task, nil)
 	if ok && err == nil {
@@ -104,16 +107,20 @@ func (l *launch) withTemporaries() (*launch, bool) {
 // deliver makes the answer of what a resident made, and ok is false if it cannot be used.
 func (m *missed) deliver(ctx context.Context, o process.Outcome, asked *launch) (answer ipc.LaunchAnswer, ok bool) {
 	const terminal = 2 // of [ipc.LaunchRequest.Terminals]: standard error
-	if !o.OK() || o.Cut || o.Output != "" && asked.req.Terminals&terminal != 0 {
+	if m.preamble.failed(m.s.preambles, o, m.launch) != "" || !o.OK() || o.Cut {
 		return answer, false
 	}
-	end := ipc.LaunchEnd{Seconds: o.Seconds, CPU: o.CPU, Peak: o.Peak, Stderr: []byte(o.Output)}
+	printed := m.preamble.diagnostics(o.Output)
+	if printed != "" && asked.req.Terminals&terminal != 0 {
+		return answer, false
+	}
+	end := ipc.LaunchEnd{Seconds: o.Seconds, CPU: o.CPU, Peak: o.Peak, Stderr: []byte(printed)}
 	store, why := m.finish(ctx, end)
 	if m.unnamedOutputs(end.Stderr) == nil || why != "" && !m.sawFiles() {
 		return answer, false
 	}
 	m.s.store.Miss(m.missReason())
-	answer = ipc.LaunchAnswer{Kind: ipc.LaunchHit, Made: true, Why: asked.whyMissed(), Stderr: end.Stderr}
+	answer = ipc.LaunchAnswer{Kind: ipc.LaunchHit, Made: true, Why: m.preamble.why(asked.whyMissed()), Stderr: end.Stderr}
 	if asked.unnamed.Depfile != "" {
 		answer.Files = append(answer.Files, ipc.LaunchFile{Temporary: m.unnamed.Depfile, Path: asked.view.Abs(asked.unnamed.Depfile)})
 	}

@@ -23,6 +23,7 @@ const keptLaunches = 500
 type launches struct {
 	cpu   func() string // what "native" means on this machine
 	known snapshot.KnownSets
+	edits launchEdits
 
 	mu      sync.Mutex
 	running int             // misses

@@ -63,12 +63,27 @@ func (m *preambles) refuses(a *action) string {
 		return "it is no unit"
 	case m == nil:
 		return "preambles are off"
-	case isAssembler(a.block.source):
+	}
+	return m.refusesBlock(a.block, m.exact)
+}
+
+// refusesBlock is refuses for a block. exact says that debug information must be that of a plain compile.
+func (m *preambles) refusesBlock(b *block, exact bool) string {
+	switch {
+	case isAssembler(b.source):
 		return "assembler has none"
-	case a.block.compiler.noPreamble != "":
-		return a.block.compiler.noPreamble
-	case m.exact && hasDebug(a.block.compiler.flags.args):
+	case b.compiler.noPreamble != "":
+		return b.compiler.noPreamble
+	case exact && hasDebug(b.compiler.flags.args):
 		return `preamble = "exact" keeps them away from -g`
+	}
+	return m.isOff()
+}
+
+// isOff says why none is used, "" if they are.
+func (m *preambles) isOff() string {
+	if m == nil {
+		return "preambles are off"
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()

@@ -204,12 +204,11 @@ func spelledOtherwise(name string, front frontEnd, root string) string {
 
 // rewriteDepfile makes the dependency file of a compile with the preamble that of a plain one. It
 // says why that cannot be done, "" if it was.
-func (use *preambleUse) rewriteDepfile(v *snapshot.Tree, k *compiler, output string) string {
-	wish := k.depfile
+func (use *preambleUse) rewriteDepfile(v *snapshot.Tree, wish depfileWish, file string) string {
 	if wish.mode == "" {
 		return ""
 	}
-	file := v.Abs(wish.path(output))
+	file = v.Abs(file)
 	text, err := os.ReadFile(file)
 	if err != nil {
 		return "its dependency file cannot be read: " + err.Error()

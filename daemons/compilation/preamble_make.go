@@ -27,6 +27,7 @@ type preambleJob struct {
 	env     []string
 	timeout time.Duration
 	view    *snapshot.Tree // of the compile that asked for it
+	rec     *record        // of that compile
 }
 
 // cannot is returned where a block has no preamble, or none yet.
@@ -306,7 +307,7 @@ var errOutdated = errors.New("the unit has changed meanwhile")
 // order in which it wrote the declarations): fmt's format-inl.h is an example. The
 // order does not depend on the rest of the unit, so that one comparison tells.
 func (m *preambles) try(ctx context.Context, w *work, job *preambleJob, p *preamble) (same bool, err error) {
-	rec := m.s.records.get(job.id)
+	rec := job.rec
 	if rec == nil || !rec.trusted() || rec.Mode != "" || w.view.Compare(rec.Set) != nil {
 		return false, errOutdated
 	}

@@ -110,18 +110,32 @@ func (d *preambleStore) has(v *snapshot.Tree, key cache.Digest) bool {
 	return p != nil && d.invalid(v, p) == ""
 }
 
-// find reads the facts of a key when they are first asked for. d.mu is held.
-func (d *preambleStore) find(key cache.Digest) *preamble {
-	if d.names == nil {
-		d.names = make(map[cache.Digest]string)
-		entries, _ := os.ReadDir(d.dir)
-		for _, e := range entries {
-			hex, _, _ := strings.Cut(e.Name(), "-")
-			if key, err := cache.ParseDigest(hex); err == nil {
-				d.names[key] = e.Name()
-			}
+// isEmpty reports whether there is none.
+func (d *preambleStore) isEmpty() bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.readNames()
+	return len(d.names) == 0
+}
+
+// readNames reads the folder's names once. d.mu is held.
+func (d *preambleStore) readNames() {
+	if d.names != nil {
+		return
+	}
+	d.names = make(map[cache.Digest]string)
+	entries, _ := os.ReadDir(d.dir)
+	for _, e := range entries {
+		hex, _, _ := strings.Cut(e.Name(), "-")
+		if key, err := cache.ParseDigest(hex); err == nil {
+			d.names[key] = e.Name()
 		}
 	}
+}
+
+// find reads the facts of a key when they are first asked for. d.mu is held.
+func (d *preambleStore) find(key cache.Digest) *preamble {
+	d.readNames()
 	if p := d.known[key]; p != nil {
 		return p
 	}

@@ -58,7 +58,7 @@ func (w *work) leavePreamble(t *attempt, r result) result {
 		m.maker.isEdited(t.id)
 	} else if m != nil && use.stub != nil && r.Status == ipc.StatusCompiled {
 		m.maker.want(&preambleJob{
-			id: t.id, block: t.block, stub: use.stub, root: w.root, env: w.env, timeout: w.timeout, view: w.view,
+			id: t.id, block: t.block, stub: use.stub, root: w.root, env: w.env, timeout: w.timeout, view: w.view, rec: r.rec,
 		}, use.edited)
 	}
 	r.Reason.Preamble = termtext.Line(use.note)
@@ -104,7 +104,8 @@ func (w *work) preambleFailed(t *attempt, p product) bool {
 	case ipc.StatSignature(w.view.Abs(t.block.source)) != use.source:
 		use.note = "none: the source changed while it was compiled"
 	default:
-		why := cmp.Or(tellsPlaces(p.output), use.rewriteDepfile(w.view, t.block.compiler, t.outputs[0]))
+		wish := t.block.compiler.depfile
+		why := cmp.Or(tellsPlaces(p.output), use.rewriteDepfile(w.view, wish, wish.path(t.outputs[0])))
 		if why == "" {
 			return false
 		}
