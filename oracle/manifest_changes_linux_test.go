@@ -3,6 +3,7 @@ package oracle
 import (
 	"fmt"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -35,6 +36,7 @@ var mChanges = []mChange{
 	{2, false, (*trees).toolClean},
 	{1, false, (*trees).touchManifest},
 	{6, true, (*trees).editC},
+	{2, true, (*trees).workOnC},
 	{4, true, (*trees).editHeader},
 	{3, true, (*trees).shadowHeader},
 	{3, true, (*trees).otherVariable},
@@ -121,7 +123,11 @@ func (w *trees) setTimes(path string, at time.Time) {
 // left alone: ninja does not see such a change, but we do; see editUnseen.
 func (w *trees) setTime() {
 	s := oneOf(w.draws, w.sources)
-	at := time.Now().Add(oneOf(w.draws, []time.Duration{-time.Hour, -30 * time.Hour, time.Hour}))
+	offsets := []time.Duration{-time.Hour, -30 * time.Hour}
+	if w.real.recent { // an older one writes a time of the future into its log after a restat
+		offsets = append(offsets, time.Hour)
+	}
+	at := time.Now().Add(oneOf(w.draws, offsets))
 	if w.chance(50) && !w.feeds(s) {
 		w.save(s, fmt.Sprintf("back %d\n", w.IntN(3)))
 	}
@@ -316,6 +322,36 @@ func (w *trees) editC() {
 	c := oneOf(w.draws, w.cSources)
 	w.note("edit %s", c)
 	w.save(c, w.cText(c, w.IntN(4)))
+}
+
+// workOnC edits one source again and again, with a pause after each build, in which its includes may be
+// precompiled.
+func (w *trees) workOnC() {
+	c := oneOf(w.draws, w.cSources)
+	for range 2 {
+		w.note("work on %s", c)
+		w.save(c, w.cText(c, w.IntN(1000)))
+		w.tick()
+		before := w.preambles()
+		if w.wrong = w.build(mBuild{args: []string{"-j1"}, alone: true, all: len(w.defaults) == 0}); w.wrong != "" {
+			return
+		}
+		for range 50 {
+			if made := w.preambles() - before; made > 0 {
+				w.counts.Preambles += made
+				break
+			}
+			time.Sleep(20 * time.Millisecond) // where there is none, nothing tells
+		}
+	}
+	w.save(c, w.cText(c, w.IntN(1000)))
+}
+
+// preambles is how many there are.
+func (w *trees) preambles() int {
+	found, err := filepath.Glob(w.at("home", "cache/*/preambles/*/facts"))
+	w.must(err)
+	return len(found)
 }
 
 func (w *trees) breakC() {

@@ -54,7 +54,7 @@ func TestManifests(t *testing.T) {
 }
 
 // mCounts are what a run has done.
-type mCounts struct{ Steps, Builds, Ran, Nothing, Failed, Blind, Killed, Crashed, Tools int }
+type mCounts struct{ Steps, Builds, Ran, Nothing, Failed, Blind, Killed, Crashed, Tools, Preambles int }
 
 type mTally struct {
 	sync.Mutex
@@ -73,6 +73,7 @@ func (s *mTally) add(c mCounts) {
 	s.Killed += c.Killed
 	s.Crashed += c.Crashed
 	s.Tools += c.Tools
+	s.Preambles += c.Preambles
 }
 
 // mNinja is the ninja that is compared with.
