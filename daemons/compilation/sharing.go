@@ -100,9 +100,8 @@ type tier interface {
 // foundEntry is an entry of a place beyond the project's cache.
 type foundEntry struct {
 	*cache.Entry
-	// open opens a file with the content of each output, by its name. The contents are not
-	// checked yet.
-	open func(ctx context.Context) (map[string]*os.File, error)
+	// contents are those of the outputs, by name, for the project's cache to take.
+	contents func(ctx context.Context) (map[string]cache.Ready, error)
 }
 
 // lookupTiers asks the places beyond the project's cache, those that are far or the others.

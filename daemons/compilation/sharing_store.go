@@ -2,6 +2,7 @@ package compilation
 
 import (
 	"context"
+	"fmt"
 	"iter"
 	"maps"
 	"os"
@@ -31,7 +32,17 @@ func (s sharedStore) entry(_ context.Context, key cache.Digest, _ ...string) *fo
 	if e == nil {
 		return nil
 	}
-	return &foundEntry{e, func(context.Context) (map[string]*os.File, error) { return openOutputs(e, s.cache.Open) }}
+	return &foundEntry{e, func(context.Context) (map[string]cache.Ready, error) {
+		files := make(map[string]cache.Ready, len(e.Outputs))
+		for _, o := range e.Outputs {
+			file := s.cache.BlobFile(o)
+			if file == "" {
+				return nil, fmt.Errorf("output %s: %w", o.Name, cache.ErrDamaged)
+			}
+			files[o.Name] = cache.Ready{File: file}
+		}
+		return files, nil
+	}}
 }
 
 func (s sharedStore) wants(key cache.Digest) bool { return !s.cache.Has(key) }
