@@ -74,3 +74,27 @@ func TestLookupsOfAllUnitsAtOnce(t *testing.T) {
 		t.Errorf("waves %q, want %q", w.done, want)
 	}
 }
+
+// A link of objects that the server lacked is not asked for: whoever stores objects stores what is
+// made of them. An edit costs one look-up.
+func TestLinkOfWhatWasMadeIsNotAskedFor(t *testing.T) {
+	t.Parallel()
+	s := remotefake.Start(t, remotefake.Options{})
+	dev := reader(t, s.GRPC, with(s.GRPC))
+	for _, c := range []struct {
+		what, edit string
+		lookups    int
+	}{
+		{"the first build", sources()["src/f.cpp"], 2},
+		{"an edit", "int f() { return 7; }\n", 1},
+	} {
+		dev.save("src/f.cpp", c.edit)
+		before := s.Calls("GetActionResult")
+		if b := dev.compile(); b.exit != 0 || b.statuses["app"] != ipc.StatusCompiled {
+			t.Fatalf("%s: exit %d, the link is %s", c.what, b.exit, b.statuses["app"])
+		}
+		if n := s.Calls("GetActionResult") - before; n != c.lookups {
+			t.Errorf("%s: %d look-ups, want %d", c.what, n, c.lookups)
+		}
+	}
+}
