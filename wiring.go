@@ -127,12 +127,12 @@ func (w *wiring) graphFile() string {
 
 func (w *wiring) setup() *setup.Service {
 	return setup.New(setup.Config{
-		Root:       w.project.paths.Root,
-		StateDir:   w.project.paths.StateDir(),
-		DigestFile: filepath.Join(w.project.paths.Home, "programs"),
-		ModulePath: []string{filepath.Join(w.project.paths.Home, "modules")},
-		Units:      w.project.units(),
-		Log:        w.log,
+		Root:        w.project.paths.Root,
+		StateDir:    w.project.paths.StateDir(),
+		ProgramFile: filepath.Join(w.project.paths.Home, "programs"),
+		ModulePath:  []string{filepath.Join(w.project.paths.Home, "modules")},
+		Units:       w.project.units(),
+		Log:         w.log,
 	})
 }
 

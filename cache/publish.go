@@ -33,24 +33,30 @@ var errSource = errors.New("cannot read what is to be stored")
 // that it says, and the mode is taken from there. Put fills in e.Outputs, sorted by name.
 // An error means that nothing was stored; no build needs to care.
 func (s *Store) Put(e *Entry, files map[string]*os.File) error {
+	described := e.Outputs
+	return s.store(e, slices.Sorted(maps.Keys(files)), func(name string) (Output, error) { return s.putBlob(name, files[name], described) })
+}
+
+// store stores an entry with the outputs of these names. put brings the content of each in.
+func (s *Store) store(e *Entry, names []string, put func(name string) (Output, error)) error {
 	if err := s.writable(); err != nil {
 		return err
 	}
 	if err := roomFor(s.dir); err != nil {
 		return s.block(err)
 	}
-	described := e.Outputs
-	e.Outputs = nil
-	for _, name := range slices.Sorted(maps.Keys(files)) {
-		o, err := s.putBlob(name, files[name], described)
+	var outputs []Output
+	for _, name := range names {
+		o, err := put(name)
 		if errors.Is(err, errSource) {
 			return err
 		}
 		if err != nil {
 			return s.block(err)
 		}
-		e.Outputs = append(e.Outputs, o)
+		outputs = append(outputs, o)
 	}
+	e.Outputs = outputs
 	payload, err := json.Marshal(e)
 	if err != nil {
 		return err
@@ -94,19 +100,15 @@ func (s *Store) putBlob(name string, in *os.File, described []Output) (Output, e
 	if err != nil {
 		return Output{}, err
 	}
-	defer os.Remove(tmp.Name())
 	digest, n, err := copyHashed(tmp, in)
-	if err = errors.Join(err, tmp.Close()); err != nil {
-		return Output{}, err
-	}
 	o := Output{Name: name, Blob: digest, Size: n, Mode: uint32(info.Mode().Perm())}
-	if i := slices.IndexFunc(described, func(d Output) bool { return d.Name == name }); i >= 0 {
+	if i := slices.IndexFunc(described, func(d Output) bool { return d.Name == name }); err == nil && i >= 0 {
 		if described[i].Blob != digest {
-			return Output{}, fmt.Errorf("%w: %s has changed", errSource, in.Name())
+			err = fmt.Errorf("%w: %s has changed", errSource, in.Name())
 		}
 		o.Mode = described[i].Mode
 	}
-	return o, s.rename(tmp.Name(), s.file("blobs", o.Blob))
+	return o, s.finish(tmp, err, s.file("blobs", o.Blob))
 }
 
 // copyHashed fills dst with src and returns the digest and size of what dst has.
@@ -140,34 +142,34 @@ func (s *Store) publish(path string, data []byte) error {
 	if err != nil {
 		return s.block(err)
 	}
-	defer os.Remove(tmp.Name())
-	_, err = tmp.Write(data)
-	if err = errors.Join(err, tmp.Close()); err != nil {
-		return s.block(err)
+	if _, err = tmp.Write(data); err == nil {
+		// Stamped by this process's clock, which also measures the age: a file server's
+		// may differ.
+		now := s.now()
+		os.Chtimes(tmp.Name(), now, now)
 	}
-	// Stamped by this process's clock, which also measures the age: a file server's
-	// may differ.
-	now := s.now()
-	os.Chtimes(tmp.Name(), now, now)
-	if err := s.rename(tmp.Name(), path); err != nil {
+	if err := s.finish(tmp, err, path); err != nil {
 		return s.block(err)
 	}
 	return nil
 }
 
+// tempPrefix begins the names of what is not finished.
+const tempPrefix = "tmp-"
+
 // temp makes a private temporary file in a kind's folder, and the folder too: it
 // may have been removed under us.
 func (s *Store) temp(dir string) (*os.File, error) {
-	if err := makeDir(dir); err != nil {
-		return nil, err
-	}
-	s.writeReadme()
-	name := filepath.Join(dir, "tmp-"+rand.Text())
+	name := filepath.Join(dir, tempPrefix+rand.Text())
 	f, err := os.OpenFile(name, os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o600)
-	if errors.Is(err, fs.ErrNotExist) {
+	for range 2 {
+		if !errors.Is(err, fs.ErrNotExist) {
+			return f, err
+		}
 		if err := makeDir(dir); err != nil {
 			return nil, err
 		}
+		s.writeReadme()
 		f, err = os.OpenFile(name, os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o600)
 	}
 	return f, err
@@ -186,9 +188,22 @@ func makeDir(dir string) error {
 	return err
 }
 
-// rename moves a finished temporary file to its place.
-func (s *Store) rename(tmp, path string) error {
-	err := os.Rename(tmp, path)
+// finish closes a temporary file and gives it its name. It removes the file instead if err says
+// that its content is not there, or if closing or renaming fails.
+func (s *Store) finish(tmp *os.File, err error, path string) error {
+	err = errors.Join(err, tmp.Close())
+	if err == nil {
+		err = intoFolder(path, func() error { return os.Rename(tmp.Name(), path) })
+	}
+	if err != nil {
+		os.Remove(tmp.Name())
+	}
+	return err
+}
+
+// intoFolder does what makes the file at path, whose folder may not be there.
+func intoFolder(path string, do func() error) error {
+	err := do()
 	for range 3 { // an evictor may delete the empty folder again
 		if !errors.Is(err, fs.ErrNotExist) {
 			return err
@@ -196,7 +211,7 @@ func (s *Store) rename(tmp, path string) error {
 		if err := os.Mkdir(filepath.Dir(path), 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
 			return err
 		}
-		err = os.Rename(tmp, path)
+		err = do()
 	}
 	return err
 }

@@ -3,6 +3,7 @@ package cache
 import (
 	"errors"
 	"os"
+	"strings"
 	"time"
 )
 
@@ -198,8 +199,8 @@ func (s *Store) removeStray() {
 	for _, kind := range []string{"entries", "blobs", "manifests"} {
 		files, _ := os.ReadDir(s.path(kind))
 		for _, f := range files {
-			if path := s.path(kind, f.Name()); !f.IsDir() && isOld(path) {
-				os.Remove(path)
+			if path := s.path(kind, f.Name()); (!f.IsDir() || strings.HasPrefix(f.Name(), tempPrefix)) && isOld(path) {
+				os.RemoveAll(path) // or a folder of [Store.Incoming]
 			}
 		}
 	}

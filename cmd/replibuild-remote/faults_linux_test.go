@@ -35,6 +35,7 @@ func TestFaultsOfServer(t *testing.T) {
 		},
 	})
 	files := with(s.GRPC)
+	files["src/third.cpp"] = "int third() { return 3; }\n" // three failed look-ups turn a server off
 	made := uploader(t, s.GRPC, files)
 	dev := reader(t, s.GRPC, files)
 	quick := strings.Replace(files["replibuild.toml"], "timeout = 30000", "timeout = 200", 1)

@@ -199,6 +199,9 @@ func (w *work) complete(ctx context.Context, t *attempt, place *place) result {
 	if r := w.lookupTiers(ctx, t, true); r != nil {
 		return *r
 	}
+	if t.share != nil && t.looked {
+		w.s.tiers.noteMade(w.root, t.outputs)
+	}
 	if place == nil {
 		place = w.line(t.action, t.rec)
 	}

@@ -29,6 +29,8 @@ type sharing struct {
 	// archive or link, whose other inputs count by content, it is all there is to know that
 	// the roots are not in the outputs.
 	compile func(maps []string, output string) []string
+	// members are the inputs that an archive or link counts by content.
+	members []string
 }
 
 // sharingVersion changes with what is taken into these keys.
@@ -100,16 +102,15 @@ type tier interface {
 // foundEntry is an entry of a place beyond the project's cache.
 type foundEntry struct {
 	*cache.Entry
-	// open opens a file with the content of each output, by its name. The contents are not
-	// checked yet.
-	open func(ctx context.Context) (map[string]*os.File, error)
+	// contents are those of the outputs, by name, for the project's cache to take.
+	contents func(ctx context.Context) (map[string]cache.Ready, error)
 }
 
 // lookupTiers asks the places beyond the project's cache, those that are far or the others.
 // What it finds it adopts into the cache, and delivers from there. Hundreds may wait for
 // places that are far: nothing is held meanwhile but the lead of the key.
 func (w *work) lookupTiers(ctx context.Context, t *attempt, far bool) *result {
-	if t.share == nil || !t.looked {
+	if t.share == nil || !t.looked || far && !t.asksFar(w) {
 		return nil
 	}
 	for _, from := range w.tiers {
@@ -127,9 +128,11 @@ func (w *work) lookupTiers(ctx context.Context, t *attempt, far bool) *result {
 	return nil
 }
 
-// asksFar reports whether complete asks a place that is far.
+// asksFar reports whether a place that is far is asked. It is not asked for an archive or link of
+// what this build has made here: it had no result for that, and whoever stores the one stores
+// the other. So a server that is slow and has nothing delays a build once only.
 func (t *attempt) asksFar(w *work) bool {
-	return t.share != nil && t.looked && slices.ContainsFunc(w.tiers, tier.far)
+	return t.share != nil && t.looked && slices.ContainsFunc(w.tiers, tier.far) && !w.s.tiers.madeAny(w.root, t.share.members)
 }
 
 func (w *work) lookupTier(ctx context.Context, t *attempt, from tier, index cache.Digest) *result {

@@ -18,8 +18,8 @@ import (
 // maxTemplate bounds the files that hold names of the roots: dependency files.
 const maxTemplate = 16 << 20
 
-// adopt copies an entry of another place into the project's cache, with the names of this
-// tree, and returns it as it is there. Every content is checked on the way.
+// adopt takes an entry of another place into the project's cache, with the names of this
+// tree, and returns it as it is there. Every content is checked when it is delivered.
 func (w *work) adopt(ctx context.Context, t *attempt, from tier, found *foundEntry, set snapshot.InputSet) (*cache.Entry, error) {
 	if name := t.foreignOutput(w, found.Entry); name != "" {
 		return nil, fmt.Errorf("its command does not make the output %s", name)
@@ -28,16 +28,18 @@ func (w *work) adopt(ctx context.Context, t *attempt, from tier, found *foundEnt
 		Action: actionKey(t.base, set), Diagnostics: w.roots.Expand(found.Diagnostics), Seconds: found.Seconds, CPU: found.CPU, Peak: found.Peak,
 		Created: found.Created, Command: strings.Join(t.line, " "), Origin: words.FromTier(from.name(), found.Origin).Text, Remote: from.far(),
 	}
-	files, err := found.open(ctx)
+	contents, err := found.contents(ctx)
 	if err != nil {
 		return nil, err
 	}
-	defer closeFiles(files)
 	for _, o := range found.Outputs {
 		if slices.Contains(found.Templates, o.Name) {
-			if o, err = w.expandOutput(files, o); err != nil {
+			text, err := w.expandOutput(contents[o.Name], o)
+			if err != nil {
 				return nil, fmt.Errorf("output %s: %w", o.Name, err)
 			}
+			contents[o.Name] = cache.Ready{Text: text}
+			o.Blob, o.Size = cache.HashBytes(text), int64(len(text))
 		}
 		e.Outputs = append(e.Outputs, o)
 	}
@@ -45,7 +47,7 @@ func (w *work) adopt(ctx context.Context, t *attempt, from tier, found *foundEnt
 		return nil, errors.New("it has no main output")
 	}
 	w.s.store.Pin(w.pin, e.Action)
-	if err := w.s.store.Put(e, files); err != nil {
+	if err := w.s.store.Adopt(e, contents); err != nil {
 		return nil, err
 	}
 	return e, w.s.store.AddInputSet(t.base, set.ToCache(e.Action))
@@ -81,47 +83,32 @@ func (t *attempt) smallOutputs(w *work) (names []string) {
 	return names
 }
 
-// openOutputs opens each output of an entry, by its name.
-func openOutputs(e *cache.Entry, open func(o cache.Output) (*os.File, error)) (map[string]*os.File, error) {
-	files := make(map[string]*os.File, len(e.Outputs))
-	for _, o := range e.Outputs {
-		f, err := open(o)
-		if err != nil {
-			closeFiles(files)
-			return nil, fmt.Errorf("output %s: %w", o.Name, err)
-		}
-		files[o.Name] = f
-	}
-	return files, nil
-}
-
 func closeFiles(files map[string]*os.File) {
 	for _, f := range files {
 		f.Close()
 	}
 }
 
-// expandOutput replaces the file of a template by one with the names of this tree, and
-// describes it.
-func (w *work) expandOutput(files map[string]*os.File, o cache.Output) (cache.Output, error) {
-	template, err := io.ReadAll(io.LimitReader(files[o.Name], maxTemplate+1))
+// expandOutput is the content of a template with the names of this tree.
+func (w *work) expandOutput(c cache.Ready, o cache.Output) ([]byte, error) {
+	template := c.Text
+	if c.File != "" {
+		f, err := os.Open(c.File)
+		if err != nil {
+			return nil, err
+		}
+		defer f.Close()
+		if template, err = io.ReadAll(io.LimitReader(f, maxTemplate+1)); err != nil {
+			return nil, err
+		}
+	}
 	switch {
-	case err != nil:
-		return o, err
 	case len(template) > maxTemplate:
-		return o, errors.New("it is too large for a template")
+		return nil, errors.New("it is too large for a template")
 	case cache.HashBytes(template) != o.Blob:
-		return o, cache.ErrDamaged
+		return nil, cache.ErrDamaged
 	}
-	text := w.roots.Expand(string(template))
-	f, err := anonymousFile(text)
-	if err != nil {
-		return o, err
-	}
-	files[o.Name].Close()
-	files[o.Name] = f
-	o.Blob, o.Size = cache.HashBytes([]byte(text)), int64(len(text))
-	return o, nil
+	return []byte(w.roots.Expand(string(template))), nil
 }
 
 // anonymousFile is a file without a name that holds a text, open at its beginning.

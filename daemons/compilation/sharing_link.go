@@ -21,7 +21,7 @@ func (l *linker) share(a *action) *sharing {
 		return nil
 	}
 	recipe := portableRecipe(a.recipe, l.w.roots)
-	return &sharing{index: func() (cache.Digest, error) {
+	return &sharing{members: l.asked.Inputs, index: func() (cache.Digest, error) {
 		var files []string
 		for _, m := range l.asked.Inputs {
 			sum, err := l.w.view.DigestOf(m)

@@ -5,7 +5,7 @@ import (
 	"compress/gzip"
 	"context"
 	"encoding/json"
-	"fmt"
+	"errors"
 	"io"
 	"iter"
 	"os"
@@ -36,8 +36,9 @@ type remoteTier struct {
 	client *remotecache.Client
 	upload bool
 	origin string // of what is stored: who made it
-	dir    string // for files on their way
+	dir    string // for what is to be uploaded, and path sets
 	local  *cache.Store
+	blobs  string // for outputs that the project's cache takes
 
 	mu    sync.Mutex
 	sets  map[cache.Digest][]remotecache.File // path sets of an index that lie in dir
@@ -47,7 +48,7 @@ type remoteTier struct {
 
 func newRemoteTier(client *remotecache.Client, upload bool, origin string, dir string, local *cache.Store) *remoteTier {
 	return &remoteTier{
-		client: client, upload: upload, origin: origin, dir: dir, local: local,
+		client: client, upload: upload, origin: origin, dir: dir, local: local, blobs: local.Incoming(),
 		sets: make(map[cache.Digest][]remotecache.File), known: make(map[cache.Digest]bool), asked: make(map[cache.Digest]bool),
 	}
 }
@@ -56,7 +57,10 @@ func (r *remoteTier) name() string { return ipc.TierRemote }
 func (r *remoteTier) far() bool    { return true }
 
 // remove removes the files on their way. A look-up that still needs one misses.
-func (r *remoteTier) remove() { _ = os.RemoveAll(r.dir) }
+func (r *remoteTier) remove() {
+	_ = os.RemoveAll(r.dir)
+	_ = os.RemoveAll(r.blobs)
+}
 
 // begin has a new build ask again what earlier ones have asked.
 func (r *remoteTier) begin() {
@@ -66,23 +70,35 @@ func (r *remoteTier) begin() {
 }
 
 // pathSets asks for an index once in a build: what the look-up ahead of a build by build.ninja
-// has asked, the compile does not ask again. Those that did not come with the answer are
-// fetched when the others do not fit.
+// has asked, the compile does not ask again. The newest come with the answer; the others are
+// fetched when those do not fit. Only if none fits are those that came kept as files, for the compile
+// that follows: to make a file costs more than to ask for it.
 func (r *remoteTier) pathSets(ctx context.Context, index cache.Digest) iter.Seq[cache.InputSet] {
 	return func(yield func(cache.InputSet) bool) {
 		files := r.setsOf(ctx, index)
 		for i, f := range files {
-			if !isHere(filepath.Join(r.dir, f.Hex())) && r.client.Fetch(ctx, files[i:], r.dir) != nil {
-				return
+			text := f.Contents
+			if text == nil {
+				file := filepath.Join(r.dir, f.Hex())
+				if !isHere(file) && r.client.Fetch(ctx, files[i:], r.dir) != nil {
+					return
+				}
+				var err error
+				if text, err = os.ReadFile(file); err != nil {
+					continue
+				}
 			}
-			if set, err := readPathSet(filepath.Join(r.dir, f.Hex())); err == nil && !yield(set) {
+			if set, err := readPathSet(text); err == nil && !yield(set) {
 				return
 			}
 		}
+		came := slices.DeleteFunc(slices.Clone(files), func(f remotecache.File) bool { return f.Contents == nil })
+		_ = r.client.Fetch(ctx, came, r.dir) // only writes; what is not there is fetched
 	}
 }
 
-// setsOf are the files of the path sets of an index. Some lie in dir.
+// setsOf are the files of the path sets of an index. Those that came with the answer have
+// their contents.
 func (r *remoteTier) setsOf(ctx context.Context, index cache.Digest) []remotecache.File {
 	r.mu.Lock()
 	files, asked := r.sets[index], r.asked[index]
@@ -98,16 +114,13 @@ func (r *remoteTier) setsOf(ctx context.Context, index cache.Digest) []remotecac
 	if v == nil || len(v.Files) > maxPathSets {
 		return nil
 	}
-	came := slices.DeleteFunc(slices.Clone(v.Files), func(f remotecache.File) bool { return f.Contents == nil })
-	if r.client.Fetch(ctx, came, r.dir) != nil { // only written, for they came along
-		return nil
-	}
-	for i := range v.Files {
-		v.Files[i].Contents = nil
+	known := slices.Clone(v.Files)
+	for i := range known {
+		known[i].Contents = nil
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.sets[index] = v.Files
+	r.sets[index] = known
 	return v.Files
 }
 
@@ -148,22 +161,25 @@ func (r *remoteTier) entry(ctx context.Context, key cache.Digest, small ...strin
 	r.mu.Lock()
 	r.known[key] = true
 	r.mu.Unlock()
-	return &foundEntry{&e, func(ctx context.Context) (map[string]*os.File, error) { return r.fetch(ctx, &e, v.Files) }}
+	return &foundEntry{&e, func(ctx context.Context) (map[string]cache.Ready, error) { return r.fetch(ctx, v.Files) }}
 }
 
-// fetch fetches the outputs of an entry, all in one call.
-func (r *remoteTier) fetch(ctx context.Context, e *cache.Entry, files []remotecache.File) (map[string]*os.File, error) {
-	dir, err := os.MkdirTemp(r.dir, "fetch-")
-	if err != nil {
+// fetch fetches the outputs of an entry, all in one call, to where the cache can take them.
+func (r *remoteTier) fetch(ctx context.Context, files []remotecache.File) (map[string]cache.Ready, error) {
+	if err := os.MkdirAll(r.blobs, 0o700); err != nil {
 		return nil, err
 	}
-	defer os.RemoveAll(dir)
-	if err := r.client.Fetch(ctx, files, dir); err != nil {
-		return nil, err
+	contents := make(map[string]cache.Ready, len(files))
+	var apart []remotecache.File
+	for _, f := range files {
+		if f.Contents != nil {
+			contents[f.Name] = cache.Ready{Text: f.Contents}
+			continue
+		}
+		apart = append(apart, f)
+		contents[f.Name] = cache.Ready{File: filepath.Join(r.blobs, f.Hex()), Moved: true}
 	}
-	return openOutputs(e, func(o cache.Output) (*os.File, error) {
-		return os.Open(filepath.Join(dir, o.Blob.String()))
-	})
+	return contents, r.client.Fetch(ctx, apart, r.blobs)
 }
 
 func (r *remoteTier) wants(key cache.Digest) bool {
@@ -255,13 +271,8 @@ func (r *remoteTier) writePathSet(paths cache.InputSet) (f remotecache.File, err
 	return f, atomicfile.Write(filepath.Join(r.dir, f.Hex()), b.Bytes())
 }
 
-func readPathSet(file string) (set cache.InputSet, err error) {
-	f, err := os.Open(file)
-	if err != nil {
-		return set, err
-	}
-	defer f.Close()
-	z, err := gzip.NewReader(f)
+func readPathSet(compressed []byte) (set cache.InputSet, err error) {
+	z, err := gzip.NewReader(bytes.NewReader(compressed))
 	if err != nil {
 		return set, err
 	}
@@ -271,7 +282,7 @@ func readPathSet(file string) (set cache.InputSet, err error) {
 	}
 	set, ok := cache.DecodeSet(text)
 	if !ok {
-		return set, fmt.Errorf("%s is no path set", file)
+		return set, errors.New("this is no path set")
 	}
 	return set, nil
 }

@@ -2,6 +2,7 @@ package compilation
 
 import (
 	"context"
+	"fmt"
 	"iter"
 	"maps"
 	"os"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/RepliBuild/replibuild/cache"
 	"github.com/RepliBuild/replibuild/daemons/compilation/internal/portable"
+	"github.com/RepliBuild/replibuild/daemons/compilation/internal/snapshot"
 	"github.com/RepliBuild/replibuild/internal/userconfig"
 	"github.com/RepliBuild/replibuild/ipc"
 	"github.com/RepliBuild/replibuild/remotecache"
@@ -31,7 +33,17 @@ func (s sharedStore) entry(_ context.Context, key cache.Digest, _ ...string) *fo
 	if e == nil {
 		return nil
 	}
-	return &foundEntry{e, func(context.Context) (map[string]*os.File, error) { return openOutputs(e, s.cache.Open) }}
+	return &foundEntry{e, func(context.Context) (map[string]cache.Ready, error) {
+		files := make(map[string]cache.Ready, len(e.Outputs))
+		for _, o := range e.Outputs {
+			file := s.cache.BlobFile(o)
+			if file == "" {
+				return nil, fmt.Errorf("output %s: %w", o.Name, cache.ErrDamaged)
+			}
+			files[o.Name] = cache.Ready{File: file}
+		}
+		return files, nil
+	}}
 }
 
 func (s sharedStore) wants(key cache.Digest) bool { return !s.cache.Has(key) }
@@ -67,13 +79,15 @@ type tiers struct {
 	kept   map[string]int // results that stay in this folder, by reason
 	// named says of inputs whether they contain the name of a root.
 	named map[namedIn]bool
+	// made are the shareable outputs that the last build made because no place had them.
+	made map[string]bool
 }
 
 // maxKeptReasons bounds how many reasons are told apart.
 const maxKeptReasons = 64
 
 func newTiers(s *Service) *tiers {
-	return &tiers{s: s, kept: make(map[string]int), named: make(map[namedIn]bool)}
+	return &tiers{s: s, kept: make(map[string]int), named: make(map[namedIn]bool), made: make(map[string]bool)}
 }
 
 // of returns the places that a build may use, in the order in which they are asked. The files
@@ -89,6 +103,9 @@ func (p *tiers) of(build string, wish ipc.Sharing) []tier {
 	if !known {
 		list = p.find(build, wish)
 		p.mu.Lock()
+		if p.last.build != build {
+			clear(p.made)
+		}
 		p.last = tiersOfBuild{build, wish.Shared, list}
 		p.mu.Unlock()
 	}
@@ -149,6 +166,22 @@ func (p *tiers) noteNamedRoot(content cache.Digest, roots portable.Roots, named 
 		clear(p.named)
 	}
 	p.named[namedIn{content, roots.String()}] = named
+}
+
+// noteMade notes outputs that are made now.
+func (p *tiers) noteMade(root string, outputs []string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, out := range outputs {
+		p.made[snapshot.Spell(root, out)] = true
+	}
+}
+
+// madeAny reports whether one of the files was made in this build.
+func (p *tiers) madeAny(root string, files []string) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return slices.ContainsFunc(files, func(file string) bool { return p.made[snapshot.Spell(root, file)] })
 }
 
 // published counts a result that was stored.

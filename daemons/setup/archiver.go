@@ -18,15 +18,14 @@ import (
 // and owners of the members into the archive.
 func (p *prober) archiverChain(ctx context.Context, w watcher, name string) (ipc.Toolchain, error) {
 	key := strings.Join(append([]string{"archiver", name}, environment.ForPlan(p.env)...), "\x00")
-	if t, ok := p.state.Toolchains.get(key, p.state.Now, w); ok {
+	if t, ok := p.known(key, w); ok {
 		return t.Toolchain, nil
 	}
 	own := w.with(newDeps())
 	t, err := p.askArchiver(ctx, own, name)
 	w.deps.add(own.deps)
 	if err == nil {
-		p.state.Toolchains.put(key, p.state.Now, probed{Toolchain: t}, own.deps)
-		p.state.changed = true
+		p.keep(key, probed{Toolchain: t}, own.deps, saysAnywhere(p.env, name))
 	}
 	return t, err
 }

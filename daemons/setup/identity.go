@@ -106,7 +106,7 @@ func (s *state) digests(files []string, sign func(string) ipc.Signature) ([]stri
 			fresh[file] = s.Digests[file]
 		}
 	}
-	s.programs.add(fresh)
+	s.programs.addDigests(fresh)
 	return all, nil
 }
 

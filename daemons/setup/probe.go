@@ -38,7 +38,7 @@ func (p *prober) probe(ctx context.Context, w watcher, d drivers, linker string,
 	name := strings.Join(key, "\x00")
 	whole := name + "\x00" + environment.PlanDigest(p.env, true)
 	for _, name := range []string{name, whole} {
-		if t, ok := p.state.Toolchains.get(name, p.state.Now, w); ok {
+		if t, ok := p.known(name, w); ok {
 			return t, nil
 		}
 	}
@@ -46,13 +46,34 @@ func (p *prober) probe(ctx context.Context, w watcher, d drivers, linker string,
 	t, err := p.ask(ctx, own, d, linker, lto)
 	w.deps.add(own.deps)
 	if err == nil && t.Why == "" {
+		anywhere := len(d.CXXArgs)+len(d.CCArgs) == 0 && saysAnywhere(p.env, d.CXX, d.CC)
 		if t.readsAnything() {
-			name = whole
+			name, anywhere = whole, false
 		}
-		p.state.Toolchains.put(name, p.state.Now, t, own.deps)
-		p.state.changed = true
+		p.keep(name, t, own.deps, anywhere)
 	}
 	return t, err
+}
+
+// known is an answer that this set, or another of the user, has got before.
+func (p *prober) known(key string, w watcher) (probed, bool) {
+	if t, ok := p.state.Toolchains.get(key, p.state.Now, w); ok {
+		return t, true
+	}
+	t, basis, ok := p.state.programs.toolchain(key, w)
+	if ok {
+		p.keep(key, t, basis, false)
+	}
+	return t, ok
+}
+
+// keep remembers an answer, for other sets too if it is the same anywhere.
+func (p *prober) keep(key string, t probed, basis *deps, anywhere bool) {
+	p.state.Toolchains.put(key, p.state.Now, t, basis)
+	p.state.changed = true
+	if anywhere && basis.Doubt == "" {
+		p.state.programs.addToolchain(key, t, basis)
+	}
 }
 
 // ask asks the drivers themselves.

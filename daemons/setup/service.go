@@ -16,10 +16,10 @@ import (
 
 // Config says which project is set up, and where things are.
 type Config struct {
-	Root       string   // of the project: absolute, symlinks resolved
-	StateDir   string   // where plans are remembered over restarts; "" = in memory only
-	DigestFile string   // where all sets of a user keep the hashes of compilers; "" = nowhere
-	ModulePath []string // folders with module descriptions, searched after .replibuild/modules
+	Root        string   // of the project: absolute, symlinks resolved
+	StateDir    string   // where plans are remembered over restarts; "" = in memory only
+	ProgramFile string   // where all sets of a user keep what they know of compilers; "" = nowhere
+	ModulePath  []string // folders with module descriptions, searched after .replibuild/modules
 	// Units is the plan to explain a build folder by, see [ipc.PlanRequest]; nil for a project
 	// with targets of its own.
 	Units func() (*ipc.Plan, error)
@@ -66,7 +66,7 @@ func (s *Service) begin(ctx context.Context) error {
 	}
 	if s.state == nil {
 		s.state = loadState(s.cfg.StateDir, s.root, s.cfg.Log)
-		s.state.programs.file = s.cfg.DigestFile
+		s.state.programs.file = s.cfg.ProgramFile
 	}
 	s.state.Now++
 	return nil

@@ -32,7 +32,7 @@ type state struct {
 	Plans      map[string]*cachedPlan // by hash of the environment
 
 	changed  bool
-	programs programDigests // of all sets of the user
+	programs userPrograms // of all sets of the user
 }
 
 func newState() *state {
