@@ -247,18 +247,18 @@ func (t *trial) noCompiles(ctx context.Context, when string) error {
 	if err != nil {
 		return err
 	}
-	var others int
+	var others []string
 	for _, u := range units {
 		switch {
 		case u.Status != "compiled":
 		case u.isCompile():
 			t.fault("%s, %s is compiled: %s %s", when, u.ID, u.Reason.Text, u.Reason.Path)
 		default:
-			others++
+			others = append(others, u.ID)
 		}
 	}
-	if others > 0 {
-		t.remark("%s, %d links and commands ran", when, others)
+	if len(others) > 0 {
+		t.remark("%s, links and commands ran: %s", when, short(others))
 	}
 	return nil
 }
