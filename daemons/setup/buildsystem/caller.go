@@ -72,6 +72,9 @@ func Make(ctx context.Context, b *setup.BuildSystem, c Caller, jobs int, targets
 	if err != nil {
 		return 0, err
 	}
+	if err := b.CheckMakefile(targets); err != nil {
+		return 0, err
+	}
 	args := append([]string{"-C", b.BuildDir}, b.Options...)
 	if jobs > 0 {
 		args = append(args, "-j"+strconv.Itoa(jobs))
