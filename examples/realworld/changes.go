@@ -19,7 +19,10 @@ func (t *trial) reconfigure(ctx context.Context, flag string) error {
 	if t.project.system == "meson" {
 		command = []string{"meson", "configure", "-Dc_args=" + flag, "-Dcpp_args=" + flag, t.buildDir()}
 	}
-	_, err := t.command(ctx, t.tree(), t.env, command[0], command[1:]...)
+	if _, err := t.command(ctx, t.tree(), t.env, command[0], command[1:]...); err != nil || t.project.system != "meson" {
+		return err
+	}
+	_, err := t.command(ctx, t.buildDir(), t.env, "ninja", "build.ninja") // meson configure only notes it
 	return err
 }
 
