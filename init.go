@@ -21,6 +21,10 @@ func Init(ctx context.Context, dir string, env []string, shared bool) (string, e
 	return setup.Init(ctx, dir, env, shared)
 }
 
+// NeedsConfigure reports whether make builds the folder, and its Makefile has yet to be made by a
+// script named configure.
+func NeedsConfigure(dir string) bool { return setup.ProposesConfigure(dir) }
+
 // DirOf is [Dir] for another environment than this process's.
 func DirOf(env []string) (string, error) {
 	return daemons.HomeDir(func(key string) string { return ipc.EnvValue(env, key) })

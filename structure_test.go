@@ -70,7 +70,7 @@ var arrows = map[string][]string{
 	"cmd/replibuild-remote":    {"internal/remotehelper"},
 	"cmd/replibuild":           {"cmd/internal/cli", "tui/quiet"},
 
-	"daemons/setup/buildsystem": {"daemons/setup", "internal/atomicfile", "internal/filelock", "internal/pause", "ipc"},
+	"daemons/setup/buildsystem": {"daemons/setup", "internal/atomicfile", "internal/filelock", "internal/lazyregexp", "internal/pause", "ipc"},
 }
 
 // onlyStandard are the packages that import the standard library and x/sys only.

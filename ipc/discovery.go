@@ -89,6 +89,7 @@ type Listing struct {
 // FileSig is a file with its signature at the time it was read or written. Digest is
 // the hex SHA-256 of an input's content, given where nothing but the content matters:
 // a node is clean with any file of that content there. "" = the signature matters.
+// With [FolderDigest] it is clean with any folder there, whatever is in it.
 //
 // Link says that the path itself counts, not what it leads to: Sig is a
 // [LinkSignature], and the content of a symbolic link is its text.
@@ -98,6 +99,10 @@ type FileSig struct {
 	Digest string    `json:"digest,omitempty"`
 	Link   bool      `json:"link,omitempty"`
 }
+
+// FolderDigest is the [FileSig.Digest] of an input that has to be a folder, and of which nothing else
+// matters: a hash of no content (of the word "folder").
+const FolderDigest = "034a0062488256f14c8b14d025ec3988b148938f7f9db94ca0ac73f4b3614d8a"
 
 // Track is a batch of tables that [NodeRecord]s point into, so that what a
 // thousand units share travels once. A Plan's Track has exactly one node, "plan".

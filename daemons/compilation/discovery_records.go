@@ -22,6 +22,7 @@ type recordBuilder struct {
 	handed  struct{ files, misses, listings, variables uint32 }
 	files   []recordedFile      // by path number
 	texts   []recordedFile      // by file number, of files whose content alone matters
+	dirs    []recordedFile      // by path number, of folders of which only counts that they are some
 	misses  map[string][]uint32 // packed misses to indices
 	groups  map[string]uint32   // folder and names to index
 	folder  map[ipc.Listing]uint32
@@ -134,7 +135,7 @@ func (b *recordBuilder) listed(node *ipc.NodeRecord, folders []recordedFolder) {
 		if l.Match == snapshot.LinkText {
 			b.addLink(node, l.Listing)
 		} else if l.signed {
-			node.Inputs = append(node.Inputs, b.file(b.view.Interner.PathNumber(l.Dir)))
+			node.Inputs = append(node.Inputs, b.signedFolder(l.Listing))
 		}
 		if other := snapshot.OtherOf(l.Listing); other != "" {
 			node.Inputs = append(node.Inputs, b.file(b.view.Interner.PathNumber(other)))
@@ -143,6 +144,16 @@ func (b *recordBuilder) listed(node *ipc.NodeRecord, folders []recordedFolder) {
 			node.Listings = append(node.Listings, b.listing(ipc.Listing{Dir: b.view.Tidy(l.Dir), Digest: l.Digest}))
 		}
 	}
+}
+
+// signedFolder is what discovery has to look at for a listing. Files come and go in a folder that a
+// compiler asked about, outputs among them, and it is a folder all the same.
+func (b *recordBuilder) signedFolder(l cache.Listing) uint32 {
+	id := b.view.Interner.PathNumber(l.Dir)
+	if l.Match == snapshot.IsFolder && b.view.Sign(id).IsDir() {
+		return b.once(&b.dirs, id, snapshot.File{Path: id}, ipc.FolderDigest)
+	}
+	return b.file(id)
 }
 
 // addLink adds a symbolic link whose text matters.

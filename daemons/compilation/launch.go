@@ -151,7 +151,7 @@ func (l *launch) makeBases() (why string) {
 		sources = append(sources, sum.String())
 	}
 	shows := []string{string(rune('0' + l.req.Terminals))}
-	for _, name := range environment.Normalised() {
+	for _, name := range environment.Looks() {
 		shows = append(shows, l.view.Variables.Text(name))
 	}
 	add := func(kind string, args []string) {

@@ -15,6 +15,7 @@ import (
 	"github.com/RepliBuild/replibuild/daemons/compilation/internal/driverline"
 	"github.com/RepliBuild/replibuild/daemons/compilation/internal/preload"
 	"github.com/RepliBuild/replibuild/daemons/compilation/internal/snapshot"
+	"github.com/RepliBuild/replibuild/internal/environment"
 	"github.com/RepliBuild/replibuild/ipc"
 )
 
@@ -81,6 +82,9 @@ func (m *missed) finish(ctx context.Context, end ipc.LaunchEnd) (store func(), w
 	m.s.launches.setInVain(m.req.Program, !m.keepsNames())
 	if len(end.Stderr) > 0 { // its language depends on these
 		m.view.AddVariables(&seen.listings, localeVariables)
+		if seen.foreign { // a script may print what make told it; a compiler does not
+			m.view.AddVariables(&seen.listings, environment.OfBuilders())
+		}
 	}
 	if m.made, why = m.outputs(seen); why != "" {
 		return nil, why

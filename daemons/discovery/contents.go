@@ -19,6 +19,14 @@ import (
 // on content only, a Sync reads the file once and they stay clean. Otherwise compilation
 // would look at all inputs of each of them, only to find that nothing changed.
 
+// anyFolder is the content of a file of which only counts that it is a folder.
+var anyFolder = contentOfFolder()
+
+func contentOfFolder() string {
+	b, _ := hex.DecodeString(ipc.FolderDigest)
+	return string(b)
+}
+
 // maxReread is the largest file that is read: a Sync should not take long.
 const maxReread = 16 << 20
 
@@ -67,7 +75,7 @@ func (s *Service) compareContents(ctx context.Context) error {
 	g := s.graph
 	for i := range g.suspects {
 		e := &g.expects[i]
-		if f := g.files[e.subject]; f.content == e.content {
+		if f := g.files[e.subject]; f.content == e.content || e.content == anyFolder && unpackSignature(f.now).IsDir() {
 			e.also = f.now
 			g.set(i, false)
 		}

@@ -249,7 +249,11 @@ func (b *BuildSystem) Env(env []string) []string {
 // errOtherSystem says that a project has no plan.
 func (t *buildTable) errOtherSystem(root string) error {
 	b := t.resolve(root)
-	return ipc.Errorf(ipc.CodeBadRequest, "%s builds this project in %s: RepliBuild has no targets and files of its own here", b.System, b.BuildDir).
+	err := ipc.Errorf(ipc.CodeBadRequest, "%s builds this project in %s: RepliBuild has no targets and files of its own here", b.System, b.BuildDir)
+	if b.System == SystemMake {
+		return err.WithHint("`replibuild compile` works; `replibuild cc --explain` lists the last compiles")
+	}
+	return err.
 		WithHint("`replibuild compile` and `run` work; `replibuild ninja -C %s -t targets` lists the targets", b.BuildDir)
 }
 

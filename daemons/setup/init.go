@@ -83,6 +83,9 @@ func propose(ctx context.Context, root string, env []string) (string, error) {
 		return "", ipc.Errorf(ipc.CodeConfig, "there is no C or C++ file in %s", root).
 			WithHint("write one, for example src/main.cpp, and run `replibuild init` again")
 	}
+	if text := proposeMake(root); text != "" {
+		return text, nil
+	}
 	env = environment.WithPath(env)
 	p := &planner{
 		ctx: ctx, root: root, goos: runtime.GOOS, env: env, state: newState(), w: newWatcher(newStatCache()),

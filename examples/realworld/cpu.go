@@ -11,14 +11,26 @@ import (
 // ticks is the unit of the times in /proc/PID/stat, a constant of Linux's ABI.
 const ticks = 100
 
-// daemonsCPU is the processor time, in seconds, that the daemons of the trial and the processes
-// that they have waited for have used so far. It is 0 where there is no /proc.
+// daemonsCPU is the processor time, in seconds, that the daemons of the trial, the processes that
+// they have waited for, and those that run beneath them have used so far. A warm clang is such a
+// process: it has another environment, and waits for its compiles itself. It is 0 where there is
+// no /proc.
 func (t *trial) daemonsCPU() (seconds float64) {
 	folders, _ := filepath.Glob("/proc/[0-9]*")
+	all := make(map[string]statLine)
+	ours := make(map[string]bool)
 	for _, dir := range folders {
-		if environ, err := os.ReadFile(dir + "/environ"); err == nil && t.isOurs(environ) {
-			stat, _ := os.ReadFile(dir + "/stat")
-			seconds += cpuOf(string(stat))
+		stat, _ := os.ReadFile(dir + "/stat")
+		all[filepath.Base(dir)] = parseStat(string(stat))
+		environ, err := os.ReadFile(dir + "/environ")
+		ours[filepath.Base(dir)] = err == nil && t.isOurs(environ)
+	}
+	for pid, s := range all {
+		for p := pid; p != ""; p = all[p].parent {
+			if ours[p] {
+				seconds += s.cpu
+				break
+			}
 		}
 	}
 	return seconds
@@ -34,15 +46,25 @@ func (t *trial) isOurs(environ []byte) bool {
 	return false
 }
 
-// cpuOf adds utime, stime, cutime and cstime of a line of /proc/PID/stat, fields 14 to 17. The
-// name of the program, field 2, is in parentheses and may hold anything.
-func cpuOf(stat string) (seconds float64) {
+// statLine is what is of interest in /proc/PID/stat.
+type statLine struct {
+	parent string
+	cpu    float64 // seconds, with those of the children that were waited for
+}
+
+// parseStat reads the parent, field 4, and adds utime, stime, cutime and cstime, fields 14 to 17.
+// The name of the program, field 2, is in parentheses and may hold anything.
+func parseStat(stat string) (s statLine) {
 	_, rest, _ := strings.Cut(stat[max(0, strings.LastIndexByte(stat, ')')):], " ")
 	fields := strings.Fields(rest)
-	const utime, cstime = 14 - 3, 17 - 3
-	for i := utime; i <= cstime && i < len(fields); i++ {
-		n, _ := strconv.ParseUint(fields[i], 10, 64)
-		seconds += float64(n) / ticks
+	const parent, utime, cstime = 4 - 3, 14 - 3, 17 - 3
+	if len(fields) <= cstime {
+		return s
 	}
-	return seconds
+	s.parent = fields[parent]
+	for _, field := range fields[utime : cstime+1] {
+		n, _ := strconv.ParseUint(field, 10, 64)
+		s.cpu += float64(n) / ticks
+	}
+	return s
 }

@@ -15,17 +15,22 @@ import (
 type edit struct {
 	file string
 	was  []byte
+	text string
 }
 
 // added is valid C and C++, and no compiler warns of it.
 const added = "\nextern int replibuild_edited; int replibuild_edited = 1;\n"
 
-func newEdit(file string) (edit, error) {
+// addedToHeader changes each object that includes it. It is valid anywhere outside of functions and
+// classes, and may be there twice: not every header has a guard.
+const addedToHeader = "\n__asm__(\".ident \\\"edited\\\"\");\n"
+
+func newEdit(file, text string) (edit, error) {
 	was, err := os.ReadFile(file)
-	return edit{file, was}, err
+	return edit{file, was, text}, err
 }
 
-func (e edit) do() error   { return e.write(slices.Concat(e.was, []byte(added))) }
+func (e edit) do() error   { return e.write(slices.Concat(e.was, []byte(e.text))) }
 func (e edit) undo() error { return e.write(e.was) }
 
 func (e edit) write(text []byte) error {
@@ -55,7 +60,7 @@ func (t *trial) choose(ctx context.Context, their *reference) error {
 	for _, file := range slices.Sorted(maps.Keys(readers)) {
 		switch n, isSource := readers[file], slices.Contains(sources, file); {
 		case isSource && n == 0 && their.edit.file == "" && !assembler(file):
-			their.edit, err = newEdit(file)
+			their.edit, err = newEdit(file, added)
 		case !isSource && n >= 2 && (their.header == "" || n < readers[their.header]):
 			their.header = file
 		}

@@ -5,7 +5,9 @@
 // For a project of CMake or Meson: the sources are configured once and copied. In one copy ninja
 // builds, before and after an edit of a source. In the other one `replibuild ninja` builds first,
 // then with nothing to do, with its outputs deleted, with a header that has a new time, and after
-// the same edit; then ninja has a look, takes the edit back, and RepliBuild has a look. Both copies lie
+// the same edit; then ninja has a look, takes the edit back, and RepliBuild has a look. Both then
+// build with an edited header and with another flag, and clean; RepliBuild also takes each of these
+// back, which must compile nothing. Both copies lie
 // at the same path while they are built, because objects name their folder. A file that differs
 // is made a second time by ninja: what differs then too proves nothing. At the end the tests of
 // the project run.
@@ -33,10 +35,11 @@ import (
 
 // run is one run of the program.
 type run struct {
-	replibuild string // the program under test
-	sources    string // what fetch.sh filled
-	work       string // where projects are built
-	jobs       string // "-j2"
+	replibuild string   // the program under test
+	sources    string   // what fetch.sh filled
+	work       string   // where projects are built
+	jobs       string   // "-j2"
+	targets    []string // what ninja builds; nil = its defaults
 	keep       bool
 	env        []string
 }
@@ -49,13 +52,14 @@ func main() {
 
 func start(ctx context.Context) int {
 	var r run
-	var names, compilers string
+	var names, compilers, targets string
 	flag.StringVar(&r.replibuild, "replibuild", "bin/replibuild", "the `program` to test")
 	flag.StringVar(&r.sources, "sources", "", "the `folder` of sources, one folder a project")
 	flag.StringVar(&r.work, "work", "", "the `folder` to build in; default: a temporary one")
 	flag.StringVar(&names, "projects", "", "comma-separated `names`; default: all")
 	flag.StringVar(&compilers, "compilers", "gcc", "comma-separated: gcc, clang-19, …")
 	flag.StringVar(&r.jobs, "jobs", "2", "how many commands at the same `time`")
+	flag.StringVar(&targets, "targets", "", "comma-separated `targets` of ninja; default: its own")
 	flag.BoolVar(&r.keep, "keep", false, "leave the trees")
 	list := flag.Bool("list", false, "print FOLDER:PACKAGE of each project, for fetch.sh")
 	flag.Parse()
@@ -70,6 +74,9 @@ func start(ctx context.Context) int {
 			fmt.Printf("%s:%s\n", p.folder(), p.pkg)
 		}
 		return 0
+	}
+	if targets != "" {
+		r.targets = strings.Split(targets, ",")
 	}
 	if err := r.prepare(); err != nil {
 		fmt.Fprintln(os.Stderr, "realworld:", err)

@@ -26,9 +26,18 @@ func (t *trial) configure(ctx context.Context) error {
 	return err
 }
 
+// ninjaArgs are the arguments of all builds by ninja and `replibuild ninja`.
+func (t *trial) ninjaArgs() []string { return append([]string{t.jobs}, t.targets...) }
+
 // ninja builds by ninja.
 func (t *trial) ninja(ctx context.Context) (string, error) {
-	return t.command(ctx, t.buildDir(), t.env, "ninja", t.jobs)
+	return t.command(ctx, t.buildDir(), t.env, "ninja", t.ninjaArgs()...)
+}
+
+// ours builds by `replibuild ninja`.
+func (t *trial) ours(ctx context.Context) error {
+	_, err := t.command(ctx, t.buildDir(), t.env, t.replibuild, append([]string{"ninja"}, t.ninjaArgs()...)...)
+	return err
 }
 
 // byNinja is the trial of a project of CMake or Meson.
@@ -73,11 +82,12 @@ type reference struct {
 	header        string
 	built, edited snapshot
 	idle          []string
+	changes       changes
 }
 
 // ninjasBuilds has ninja build before and after an edit, and chooses what is edited.
 func (t *trial) ninjasBuilds(ctx context.Context) (their reference, err error) {
-	t.theirs, err = t.timed(ctx, t.buildDir(), t.env, "ninja", t.jobs)
+	t.theirs, err = t.timed(ctx, t.buildDir(), t.env, "ninja", t.ninjaArgs()...)
 	if err != nil {
 		return their, err
 	}
@@ -99,7 +109,10 @@ func (t *trial) ninjasBuilds(ctx context.Context) (their reference, err error) {
 	if their.edited, err = look(t.tree()); err != nil {
 		return their, err
 	}
-	return their, their.edit.undo()
+	if err := their.edit.undo(); err != nil {
+		return their, err
+	}
+	return their, t.ninjasChanges(ctx, &their)
 }
 
 // ourBuilds has RepliBuild do everything, and returns the files that are not as ninja made them.
@@ -117,11 +130,14 @@ func (t *trial) ourBuilds(ctx context.Context, their reference) (differing []str
 	if err := t.touchedHeader(ctx, their.header, built); err != nil {
 		return nil, err
 	}
-	return differing, t.editedSource(ctx, their, differing)
+	if err := t.editedSource(ctx, their, differing); err != nil {
+		return nil, err
+	}
+	return differing, t.ourChanges(ctx, their, differing)
 }
 
 func (t *trial) firstBuild(ctx context.Context, their reference) (built snapshot, err error) {
-	t.first, err = t.timed(ctx, t.buildDir(), t.env, t.replibuild, "ninja", t.jobs)
+	t.first, err = t.timed(ctx, t.buildDir(), t.env, t.replibuild, append([]string{"ninja"}, t.ninjaArgs()...)...)
 	if err != nil {
 		return nil, err
 	}
@@ -131,7 +147,7 @@ func (t *trial) firstBuild(ctx context.Context, their reference) (built snapshot
 // idle is what a ninja does if nothing has changed: the descriptions of the edges that run, or that
 // there is nothing. Some projects have edges whose outputs never come to be.
 func (t *trial) idle(ctx context.Context, program string, args ...string) ([]string, error) {
-	out, err := t.command(ctx, t.buildDir(), t.env, program, args...)
+	out, err := t.command(ctx, t.buildDir(), t.env, program, append(args, t.targets...)...)
 	var does []string
 	for line := range strings.Lines(out) {
 		line = strings.TrimSpace(line)
@@ -158,7 +174,7 @@ func (t *trial) cachedBuild(ctx context.Context, before snapshot) (err error) {
 	if _, err := t.command(ctx, t.buildDir(), t.env, t.replibuild, "ninja", "-t", "clean"); err != nil {
 		return err
 	}
-	t.cached, err = t.timed(ctx, t.buildDir(), t.env, t.replibuild, "ninja", t.jobs)
+	t.cached, err = t.timed(ctx, t.buildDir(), t.env, t.replibuild, append([]string{"ninja"}, t.ninjaArgs()...)...)
 	if err != nil {
 		return err
 	}
@@ -175,7 +191,7 @@ func (t *trial) touchedHeader(ctx context.Context, header string, before snapsho
 	if err := os.Chtimes(header, now, now); err != nil {
 		return err
 	}
-	if _, err := t.command(ctx, t.buildDir(), t.env, t.replibuild, "ninja", t.jobs); err != nil {
+	if err := t.ours(ctx); err != nil {
 		return err
 	}
 	return t.expectNoCompile(ctx, "with "+filepath.Base(header)+" touched", before)
@@ -187,7 +203,7 @@ func (t *trial) editedSource(ctx context.Context, their reference, differing []s
 	if err := their.edit.do(); err != nil {
 		return err
 	}
-	if _, err := t.command(ctx, t.buildDir(), t.env, t.replibuild, "ninja", t.jobs); err != nil {
+	if err := t.ours(ctx); err != nil {
 		return err
 	}
 	t.compare("after the edit", their.edited, differing)
@@ -218,24 +234,32 @@ func (t *trial) compare(when string, want snapshot, known []string) {
 
 // expectNoCompile expects of the last build that it compiled nothing and changed no file.
 func (t *trial) expectNoCompile(ctx context.Context, when string, before snapshot) error {
+	if err := t.noCompiles(ctx, when); err != nil {
+		return err
+	}
+	t.compare(when, before, nil)
+	return nil
+}
+
+// noCompiles expects of the last build that it compiled nothing.
+func (t *trial) noCompiles(ctx context.Context, when string) error {
 	units, err := t.lastBuild(ctx)
 	if err != nil {
 		return err
 	}
-	var others int
+	var others []string
 	for _, u := range units {
 		switch {
 		case u.Status != "compiled":
 		case u.isCompile():
 			t.fault("%s, %s is compiled: %s %s", when, u.ID, u.Reason.Text, u.Reason.Path)
 		default:
-			others++
+			others = append(others, u.ID)
 		}
 	}
-	if others > 0 {
-		t.remark("%s, %d links and commands ran", when, others)
+	if len(others) > 0 {
+		t.remark("%s, links and commands ran: %s", when, short(others))
 	}
-	t.compare(when, before, nil)
 	return nil
 }
 

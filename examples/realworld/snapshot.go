@@ -16,8 +16,11 @@ import (
 // snapshot is the files of a tree: what each holds, by its path.
 type snapshot map[string]string
 
-// ownState are files that a build tool keeps for itself.
-var ownState = []string{".replibuild", ".ninja_log", ".ninja_deps", ".ninja_lock", "meson-logs", "Testing", "__pycache__", "replibuild.toml"}
+// ownState are files that a build tool keeps for itself. CMake tries link-time optimisation whenever it
+// configures ninja, and gcc's objects of that are not the same twice.
+//
+// meson-private has what Meson pickles, and intro-tests.json lists sets: both are not the same twice.
+var ownState = []string{"meson-private", "intro-tests.json", "_CMakeLTOTest-C", "_CMakeLTOTest-CXX", ".replibuild", ".ninja_log", ".ninja_deps", ".ninja_lock", "meson-logs", "Testing", "__pycache__", "replibuild.toml"}
 
 // look reads a tree.
 func look(root string) (snapshot, error) {

@@ -9,8 +9,16 @@ import (
 // normalised are variables that say how output is to look, or belong to a make or ninja
 // that asks for the build. Commands do not get them: what one prints is kept, and shown to
 // callers of all kinds.
-var normalised = []string{
+var normalised = slices.Concat(looks, ofBuilders)
+
+// looks say how output is to look.
+var looks = []string{
 	"TERM", "COLORTERM", "COLORFGBG", "COLUMNS", "LINES", "CLICOLOR", "CLICOLOR_FORCE", "NO_COLOR", "FORCE_COLOR", "GCC_COLORS", "GREP_COLOR", "GREP_COLORS",
+}
+
+// ofBuilders are what make and ninja tell their commands. They change with -j, -C, the depth of a make
+// in a make, and, since make 4.4, with each build.
+var ofBuilders = []string{
 	"MAKEFLAGS", "MFLAGS", "MAKELEVEL", "MAKEOVERRIDES", "MAKE_TERMOUT", "MAKE_TERMERR", "CARGO_MAKEFLAGS", "NINJA_STATUS",
 }
 
@@ -62,6 +70,12 @@ func Session() []string { return slices.Clone(session) }
 
 // Normalised is described at [Session].
 func Normalised() []string { return slices.Clone(normalised) }
+
+// Looks are the normalised variables that say how output is to look.
+func Looks() []string { return slices.Clone(looks) }
+
+// OfBuilders are the normalised variables that make and ninja set.
+func OfBuilders() []string { return slices.Clone(ofBuilders) }
 
 // unasked are names that say nothing when a process asks for them: PWD is what
 // [ForCommands] makes it; the place for temporary files does not change results; PATH

@@ -25,7 +25,7 @@ func (a *app) explainCommand() *cobra.Command {
 		Args:              oneArgument("FILE or TARGET"),
 		ValidArgsFunction: completion(a.completeSubjects),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			p, err := a.open()
+			p, err := a.openBuilt()
 			if err != nil {
 				return err
 			}

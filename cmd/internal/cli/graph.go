@@ -23,7 +23,7 @@ func (a *app) graphCommand() *cobra.Command {
 		Args:              oneArgument("FILE"),
 		ValidArgsFunction: completion(a.completeFile),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			p, err := a.open()
+			p, err := a.openBuilt()
 			if err != nil {
 				return err
 			}

@@ -31,7 +31,7 @@ func (a *app) historyCommand() *cobra.Command {
 			if slow {
 				request.Slow = slowLines
 			}
-			p, err := a.open()
+			p, err := a.openBuilt()
 			if err != nil {
 				return err
 			}

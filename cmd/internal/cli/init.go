@@ -13,9 +13,9 @@ func (a *app) initCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "init [DIR]",
 		Short: "Look at a folder of C++ and write a replibuild.toml that builds it",
-		Long: "Writes a replibuild.toml. If the folder has a CMakeLists.txt or meson.build of a project, the\n" +
-			"file says so, and CMake or Meson go on deciding what is built. Else it lists targets made from\n" +
-			"the C and C++ files that are there. A replibuild.toml that exists stays as it is.",
+		Long: "Writes a replibuild.toml. If the folder has a CMakeLists.txt or meson.build of a project, or\n" +
+			"a Makefile that compiles, the file says so, and CMake, Meson or make go on deciding what is\n" +
+			"built. Else it lists targets made from the C and C++ files that are there. A replibuild.toml that exists stays as it is.",
 		Example: "  replibuild init\n  replibuild init --shared\n  replibuild init ~/src/app",
 		Args:    atMostOne("DIR"),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -27,8 +27,8 @@ func (a *app) initCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if system := a.initialSystem(path); system != "" {
-				a.printf("✅ Wrote %s: %s configures build/ and says what is built\n   `replibuild compile` configures and builds it; docs/cmake.md says how\n", filepath.ToSlash(path), system)
+			if b := a.initialSystem(path); b != nil {
+				a.printWritten(path, b)
 				if shared {
 					a.printf("   Debug builds are shared with two flags: docs/sharing.md\n")
 				}
@@ -42,15 +42,24 @@ func (a *app) initCommand() *cobra.Command {
 	return c
 }
 
-// initialSystem is the build system that a new replibuild.toml names, "" for none.
-func (a *app) initialSystem(file string) string {
+// printWritten tells of a new file that names a build system.
+func (a *app) printWritten(path string, b *replibuild.BuildSystem) {
+	if !b.ByMake() {
+		a.printf("✅ Wrote %s: %s configures build/ and says what is built\n   `replibuild compile` configures and builds it; docs/cmake.md says how\n", filepath.ToSlash(path), b.System)
+		return
+	}
+	a.printf("✅ Wrote %s: make builds it\n   `replibuild compile` runs make, and compiles come from the cache; docs/cmake.md says how\n", filepath.ToSlash(path))
+	if replibuild.NeedsConfigure(filepath.Dir(path)) {
+		a.printf("   Run ./configure first: there is no Makefile yet\n")
+	}
+}
+
+// initialSystem is the build system that a new replibuild.toml names, nil for none.
+func (a *app) initialSystem(file string) *replibuild.BuildSystem {
 	p, err := replibuild.Open(filepath.Dir(file), replibuild.Options{Env: a.Env})
 	if err != nil {
-		return ""
+		return nil
 	}
 	b, _ := p.BuildSystem() // compile reports what is missing
-	if b == nil {
-		return ""
-	}
-	return b.System
+	return b
 }

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"github.com/RepliBuild/replibuild"
+	"github.com/RepliBuild/replibuild/ipc"
 )
 
 // find finds the project that the command works on.
@@ -26,6 +27,18 @@ func (a *app) place() (p *replibuild.Project, b *replibuild.BuildSystem, err err
 	}
 	b, err = replibuild.NinjaFolder(dir, replibuild.Options{Env: a.Env})
 	return p, b, err
+}
+
+// openBuilt is open for a command that asks about builds and files. Of what make builds there is no
+// history: each compile is one of the launcher.
+func (a *app) openBuilt() (*replibuild.Project, error) {
+	if !a.user {
+		if _, b, _ := a.place(); b != nil && b.ByMake() {
+			return nil, ipc.Errorf(ipc.CodeBadRequest, "make builds this project, and its compiles go to the launcher's daemon").
+				WithHint("`replibuild cc --explain` lists the last ones with their results, `replibuild cc --stats` counts them, `replibuild tui --user` shows both")
+		}
+	}
+	return a.open()
 }
 
 // open finds the project for a command that asks its set of daemons. If another build system

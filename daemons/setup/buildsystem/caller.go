@@ -40,7 +40,7 @@ func (c Caller) configure(ctx context.Context, b *setup.BuildSystem, args []stri
 	}
 	if errors.As(err, &exit) && exit.ExitCode() > 0 {
 		return ipc.Errorf(ipc.CodeBuildFailed, "%s ended with exit code %d while it configured %s", b.System, exit.ExitCode(), b.BuildDir).
-			WithHint("its messages are above; change what they name, or [build] in replibuild.toml, and run `replibuild compile` again")
+			WithHint("its messages are above; change what they name, or %s_options in [build] of replibuild.toml, and run `replibuild compile` again", b.System)
 	}
 	return ipc.Errorf(ipc.CodeBuildFailed, "%s failed while it configured %s: %v", b.System, b.BuildDir, err).
 		WithHint("run `replibuild compile` again")
@@ -70,6 +70,9 @@ func Env(b *setup.BuildSystem, env []string) []string {
 func Make(ctx context.Context, b *setup.BuildSystem, c Caller, jobs int, targets []string) (int, error) {
 	program, err := b.Program(c.Env)
 	if err != nil {
+		return 0, err
+	}
+	if err := b.CheckMakefile(targets); err != nil {
 		return 0, err
 	}
 	args := append([]string{"-C", b.BuildDir}, b.Options...)

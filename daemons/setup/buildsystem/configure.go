@@ -17,7 +17,7 @@ import (
 
 // Configure makes the build folder ready for a build by its build.ninja, and does nothing
 // if it is. exe is our program; the build system gets it by the name ninja. say is called
-// with a line before the build system starts. For make there is nothing to configure.
+// with a line before the build system starts, and with what users should know afterwards. For make there is nothing to configure.
 //
 // A build system that fails is a [ipc.CodeBuildFailed]; its messages are on the caller's
 // streams.
@@ -43,7 +43,11 @@ func Configure(ctx context.Context, b *setup.BuildSystem, c Caller, exe string, 
 	if why == "" {
 		return linkNinja(b, exe)
 	}
-	return configure(ctx, b, c, exe, fresh, func() { say(fmt.Sprintf("🔧 Configuring %s by %s: %s", b.BuildDir, b.System, why)) })
+	err = configure(ctx, b, c, exe, fresh, func() { say(fmt.Sprintf("🔧 Configuring %s by %s: %s", b.BuildDir, b.System, why)) })
+	if err == nil {
+		tellLauncher(b, say)
+	}
+	return err
 }
 
 // Configured reports whether [Configure] would do nothing.
