@@ -135,6 +135,8 @@ type ActionResult struct {
 	Exit        int      `json:"exit,omitempty"`          // exit status of a failed compiler, 128+n for signal n
 	Command     []string `json:"command,omitempty"`       // of a failed unit
 	Spans       []Span   `json:"spans,omitempty"`         // where its time went, if RunRequest.Trace asks
+	// Left are the files that a failed or cancelled command wrote and that were left: the old content is gone.
+	Left []FileSig `json:"left,omitempty"`
 }
 
 // Names of a [Span] of a unit, link or step, in the order in which they come.

@@ -178,15 +178,19 @@ func unseen(reader *preload.Reader, v *snapshot.Tree, o preload.Observation, rep
 	return ""
 }
 
-// made returns what was written where nothing was.
-func (w *traceTracking) made() (paths []string) {
+// wrote returns what was written where nothing was, and what was replaced.
+func (w *traceTracking) wrote() (made, replaced []string) {
 	o := w.tracers.reader(w.about.view.Root).Observe(w.trace, nil, w.about.programs)
 	for _, p := range o.Written {
-		if one := o.Writes[p]; !one.Replaced && !one.Updated {
-			paths = append(paths, p)
+		switch one := o.Writes[p]; {
+		case one.Updated: // some of it is of somebody else
+		case one.Replaced:
+			replaced = append(replaced, p)
+		default:
+			made = append(made, p)
 		}
 	}
-	return paths
+	return made, replaced
 }
 
 // noCompiler says that a compile ran without its compiler.

@@ -12,6 +12,7 @@ import (
 	"github.com/RepliBuild/replibuild/cache"
 	"github.com/RepliBuild/replibuild/daemons/compilation/internal/process"
 	"github.com/RepliBuild/replibuild/daemons/compilation/internal/snapshot"
+	"github.com/RepliBuild/replibuild/ipc"
 )
 
 // writing is how the tool of an action writes its outputs.
@@ -35,6 +36,7 @@ type outputFiles struct {
 	path   string // the same, absolute
 	unlock func()
 	old    map[string]string // absolute path of an output: where the old file is meanwhile
+	left   []string          // what runs that failed or were ended wrote and left
 }
 
 // openOutputs makes the folders of an action's outputs and prepares their places. close
@@ -131,26 +133,52 @@ func (f *outputFiles) close() {
 
 // writer is a tracking that knows what a process wrote, also of one that failed.
 type writer interface {
-	// made returns the paths where nothing was before.
-	made() []string
+	// wrote returns the paths where nothing was before, and those where something was of which
+	// nothing is left.
+	wrote() (made, replaced []string)
 }
 
-// clearAfter removes what a tool left that failed, was ended or runs again.
+// clearAfter removes what a tool left that failed, was ended or runs again, and notes what
+// stays: the output log knows a file by the signature that it had before.
 func (f *outputFiles) clearAfter(o process.Outcome, tracked tracking) {
-	switch f.action.writing {
-	case privately:
+	if f.action.writing == privately {
 		clearAfter(o, f.path)
-	case underName:
-		left := slices.Clone(f.action.outputs)
-		if w, ok := tracked.(writer); ok {
-			left = append(left, w.made()...)
-		}
-		for _, p := range left {
+		return
+	}
+	if t := f.action.command; t != nil && !t.isOurs() {
+		return // its build system knows what is left
+	}
+	var made, replaced []string
+	if w, ok := tracked.(writer); ok {
+		made, replaced = w.wrote()
+	}
+	if f.action.writing == underName {
+		for _, p := range slices.Concat(f.action.outputs, made) {
 			if f.isBeneath(p) {
 				_ = os.Remove(f.view.Abs(p)) // an old file comes back in close
 			}
 		}
 	}
+	f.left = append(f.left, slices.Concat(made, replaced)...)
+}
+
+// signLeft signs what runs that were no success wrote and left. seen is what the last one did,
+// if that is known. It is called before close: an old file that comes back is not among them.
+func (f *outputFiles) signLeft(seen *observation) (left []ipc.FileSig) {
+	if seen != nil && f.action.writing != privately {
+		for _, p := range seen.written {
+			if !seen.writes[p].Updated {
+				f.left = append(f.left, p)
+			}
+		}
+	}
+	slices.Sort(f.left)
+	for _, p := range slices.Compact(f.left) {
+		if sig := outputSignature(f.view.Abs(p)); sig.Exists() && f.isBeneath(p) && !isNoOutput(p) {
+			left = append(left, ipc.FileSig{Path: p, Sig: sig})
+		}
+	}
+	return left
 }
 
 // plainNames puts the output's own name into what a tool printed.

@@ -105,6 +105,7 @@ func (b *build) note(a *ipc.Action, r ipc.ActionResult) {
 	b.s.history.costs.add(r)
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	b.noteLeft(r)
 	if a.Kind == ipc.ActionCompile {
 		if _, again := b.outcomes[a.ID]; !again || !r.InPlace {
 			b.outcomes[a.ID] = r
@@ -127,6 +128,20 @@ func (b *build) note(a *ipc.Action, r ipc.ActionResult) {
 	b.told[a.ID] = undone
 	if a.Links() && (r.Status == ipc.StatusCompiled || r.Status == ipc.StatusFailed) {
 		b.links++
+	}
+}
+
+// noteLeft keeps what a command left that failed or was cancelled, until it succeeds. b.mu is
+// held.
+func (b *build) noteLeft(r ipc.ActionResult) {
+	switch {
+	case len(r.Left) > 0:
+		if b.left == nil {
+			b.left = map[string][]ipc.FileSig{}
+		}
+		b.left[r.ID] = append(b.left[r.ID], r.Left...)
+	case r.Status == ipc.StatusCompiled || r.Status == ipc.StatusCached:
+		delete(b.left, r.ID)
 	}
 }
 
