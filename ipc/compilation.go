@@ -174,6 +174,9 @@ type CancelRequest struct {
 // CancelReply says whether there was anything to cancel.
 type CancelReply struct {
 	Cancelled bool `json:"cancelled"`
+	// Left are files that actions wrote, by ID, which ended after the build was cancelled: the
+	// caller of CompilationRun may not have heard of them.
+	Left map[string][]FileSig `json:"left,omitempty"`
 }
 
 // CacheStatsRequest has no fields.

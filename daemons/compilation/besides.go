@@ -42,7 +42,7 @@ func (w *work) besides(t *attempt, seen *observation) (paths []string, why strin
 		}
 		paths = append(paths, p)
 	}
-	return paths, why
+	return append(paths, seen.kept...), why
 }
 
 // wroteBefore reports whether the command made the file when it ran before: by its record, or
@@ -58,6 +58,23 @@ func (w *work) wroteBefore(t *attempt, p string) bool {
 		}
 		_, made := e.Output(besidePrefix + p)
 		return made
+	})
+}
+
+// keepOwn finds the files beside its outputs that a command of ours made before, and that it read
+// this time and left as they are: they are outputs still, and no inputs. As with a declared output
+// that is read, the result is not stored.
+func (w *work) keepOwn(t *attempt, seen *observation) {
+	if t.command == nil || !t.command.isOurs() || seen.way != byTrace {
+		return
+	}
+	seen.files = slices.DeleteFunc(seen.files, func(p string) bool {
+		own := w.isBuilt(p) && !slices.Contains(t.outputs, p) && !slices.Contains(seen.written, p) && w.wroteBefore(t, p)
+		if own {
+			seen.kept = append(seen.kept, p)
+			seen.uncacheable = cmp.Or(seen.uncacheable, "it reads its own output "+p)
+		}
+		return own
 	})
 }
 

@@ -18,6 +18,7 @@ import (
 // finish finds out what a process has read and made, puts the outputs in their places,
 // records all that, and has stored what is safe to store.
 func (w *work) finish(t *attempt, p product, out *outputFiles, reason ipc.Reason) *result {
+	w.keepOwn(t, p.seen)
 	t.use.addPreamble(w.view, p.seen)
 	w.completeVariables(t.action, p.seen, p.outcome.Output)
 	set, doubt := w.inputsOf(p.seen, p.since)

@@ -238,8 +238,12 @@ func (b *build) stopWork() {
 	ctx, cancel := context.WithTimeout(context.Background(), cancelGrace)
 	defer cancel()
 	service, _, err := b.compilation.service()
+	var reply ipc.CancelReply
 	if err == nil {
-		_, err = service.Cancel(ctx, ipc.CancelRequest{Build: b.job.id})
+		reply, err = service.Cancel(ctx, ipc.CancelRequest{Build: b.job.id})
+	}
+	for id, files := range reply.Left {
+		b.noteLeft(ipc.ActionResult{ID: id, Left: files})
 	}
 	if err != nil {
 		b.s.log.Warn("cancel build", "build", b.job.id, "error", err)

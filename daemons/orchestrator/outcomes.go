@@ -103,9 +103,9 @@ func (b *build) actionDone(a *ipc.Action, n *actionState, r ipc.ActionResult) {
 // note keeps the outcome of an action for the counts, the history and the costs.
 func (b *build) note(a *ipc.Action, r ipc.ActionResult) {
 	b.s.history.costs.add(r)
+	b.noteLeft(r)
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.noteLeft(r)
 	if a.Kind == ipc.ActionCompile {
 		if _, again := b.outcomes[a.ID]; !again || !r.InPlace {
 			b.outcomes[a.ID] = r
@@ -131,9 +131,10 @@ func (b *build) note(a *ipc.Action, r ipc.ActionResult) {
 	}
 }
 
-// noteLeft keeps what a command left that failed or was cancelled, until it succeeds. b.mu is
-// held.
+// noteLeft keeps what a command left that failed or was cancelled, until it succeeds.
 func (b *build) noteLeft(r ipc.ActionResult) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
 	switch {
 	case len(r.Left) > 0:
 		if b.left == nil {

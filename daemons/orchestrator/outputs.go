@@ -25,7 +25,8 @@ type outputLog struct {
 	dir  string // the project's folder
 	log  *slog.Logger
 
-	noted map[string]bool // nodes that this build made
+	noted  map[string]bool // nodes that this build made
+	inputs map[string]bool // node and path of what the steps among them read
 }
 
 // outputLine is one line of the log: the plan that the lines before it were compared
@@ -41,7 +42,7 @@ type outputLine struct {
 func newOutputLog(buildLock, dir string, root rootid.ID, log *slog.Logger) *outputLog {
 	return &outputLog{
 		file: jsonlFile{path: filepath.Join(filepath.Dir(buildLock), "outputs.jsonl"), root: root},
-		dir:  dir, log: log, noted: map[string]bool{},
+		dir:  dir, log: log, noted: map[string]bool{}, inputs: map[string]bool{},
 	}
 }
 
@@ -60,9 +61,20 @@ func (o *outputLog) note(t ipc.Track) {
 		if len(line.Files) > 0 {
 			lines = append(lines, line)
 			o.noted[n.ID] = true
+			o.noteRead(t, n)
 		}
 	}
 	o.append(lines)
+}
+
+// noteRead keeps what a step read: it may have left a file as it is that it made before.
+func (o *outputLog) noteRead(t ipc.Track, n ipc.NodeRecord) {
+	if !strings.HasPrefix(n.ID, "step:") {
+		return
+	}
+	for _, i := range n.Inputs {
+		o.inputs[nodeFile(n.ID, t.Files[i].Path)] = true
+	}
 }
 
 // noteLeft adds what failed and cancelled commands wrote over what was noted before.
@@ -104,10 +116,7 @@ func (o *outputLog) tidy(p *ipc.Plan) (removed int, gone []string) {
 		return 0, nil
 	}
 	declared := declaredBy(p)
-	return o.removeUnmade(made, p, func(id, path string) bool {
-		main := made.main[id]
-		return (main == "" || declared[main]) && made.current(id, path)
-	})
+	return o.removeUnmade(made, p, func(id, path string) bool { return declared[made.main[id]] && made.current(id, path) })
 }
 
 // removeUnmade removes the files that the plan does not name, except those that
@@ -185,7 +194,9 @@ type madeFiles struct {
 }
 
 // current reports whether the node made the file when it was made last.
-func (m *madeFiles) current(id, path string) bool { return m.last[id+"\x00"+path] }
+func (m *madeFiles) current(id, path string) bool { return m.last[nodeFile(id, path)] }
+
+func nodeFile(id, path string) string { return id + "\x00" + path }
 
 // read reads the log. A project that was copied or moved has only lines of its first
 // folder; they are valid for the files beneath buildDir that came along.
@@ -271,7 +282,7 @@ func madeBy(log []outputLine) *madeFiles {
 	}
 	for id, files := range last {
 		for _, f := range files {
-			m.last[id+"\x00"+f.Path] = true
+			m.last[nodeFile(id, f.Path)] = true
 		}
 	}
 	for _, f := range slices.SortedFunc(maps.Values(byPath), func(a, b outputFile) int { return cmp.Compare(a.at, b.at) }) {

@@ -21,7 +21,7 @@ func (o *outputLog) tidyBesides(p *ipc.Plan) {
 		return
 	}
 	made := o.read(p.BuildDir)
-	o.removeUnmade(made, p, made.current)
+	o.removeUnmade(made, p, func(id, path string) bool { return made.current(id, path) || o.inputs[nodeFile(id, path)] })
 }
 
 // hasUnmade reports whether a node of this build made a file before that its last line does not
