@@ -178,20 +178,17 @@ func unseen(reader *preload.Reader, v *snapshot.Tree, o preload.Observation, rep
 	return ""
 }
 
-// wrote returns what was written where nothing was, and what was replaced.
-func (w *traceTracking) wrote() (made, replaced []string) {
+// wrote returns what was written, and whether something was there before.
+func (w *traceTracking) wrote() map[string]bool {
 	o := w.tracers.reader(w.about.view.Root).Observe(w.trace, nil, w.about.programs)
+	paths := make(map[string]bool, len(o.Written))
 	for _, p := range o.Written {
-		switch one := o.Writes[p]; {
-		case one.Updated: // some of it is of somebody else
-		case one.Replaced:
-			replaced = append(replaced, p)
-		default:
-			made = append(made, p)
-		}
+		paths[p] = wasThere(o.Writes[p])
 	}
-	return made, replaced
+	return paths
 }
+
+func wasThere(one preload.Write) bool { return one.Replaced || one.Updated }
 
 // noCompiler says that a compile ran without its compiler.
 func (w *traceTracking) noCompiler(o preload.Observation) string {

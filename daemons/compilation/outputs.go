@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -36,7 +37,7 @@ type outputFiles struct {
 	path   string // the same, absolute
 	unlock func()
 	old    map[string]string // absolute path of an output: where the old file is meanwhile
-	left   []string          // what runs that failed or were ended wrote and left
+	left   map[string]bool   // what runs that were no success wrote, and whether something was there before
 }
 
 // openOutputs makes the folders of an action's outputs and prepares their places. close
@@ -133,13 +134,12 @@ func (f *outputFiles) close() {
 
 // writer is a tracking that knows what a process wrote, also of one that failed.
 type writer interface {
-	// wrote returns the paths where nothing was before, and those where something was of which
-	// nothing is left.
-	wrote() (made, replaced []string)
+	// wrote returns the paths, and whether something was there before.
+	wrote() map[string]bool
 }
 
 // clearAfter removes what a tool left that failed, was ended or runs again, and notes what
-// stays: the output log knows a file by the signature that it had before.
+// stays: the log of outputs knows a file by the signature that it had before.
 func (f *outputFiles) clearAfter(o process.Outcome, tracked tracking) {
 	if f.action.writing == privately {
 		clearAfter(o, f.path)
@@ -148,34 +148,59 @@ func (f *outputFiles) clearAfter(o process.Outcome, tracked tracking) {
 	if t := f.action.command; t != nil && !t.isOurs() {
 		return // its build system knows what is left
 	}
-	var made, replaced []string
+	var wrote map[string]bool
 	if w, ok := tracked.(writer); ok {
-		made, replaced = w.wrote()
+		wrote = w.wrote()
 	}
 	if f.action.writing == underName {
-		for _, p := range slices.Concat(f.action.outputs, made) {
-			if f.isBeneath(p) {
-				_ = os.Remove(f.view.Abs(p)) // an old file comes back in close
-			}
+		f.removeMade(wrote)
+	}
+	for p, before := range wrote {
+		f.noteLeft(p, before)
+	}
+}
+
+// removeMade removes the outputs that a failed tool made, and what it made beside them. An old
+// file comes back in close.
+func (f *outputFiles) removeMade(wrote map[string]bool) {
+	made := slices.Clone(f.action.outputs)
+	for p, before := range wrote {
+		if !before {
+			made = append(made, p)
 		}
 	}
-	f.left = append(f.left, slices.Concat(made, replaced)...)
+	for _, p := range made {
+		if f.isBeneath(p) {
+			_ = os.Remove(f.view.Abs(p))
+		}
+	}
+}
+
+// noteLeft notes a file that a run wrote. What an earlier run made is the action's own.
+func (f *outputFiles) noteLeft(p string, before bool) {
+	if !f.isBuilt(p) || isNoOutput(p) {
+		return
+	}
+	if f.left == nil {
+		f.left = make(map[string]bool)
+	}
+	if earlier, known := f.left[p]; known {
+		before = earlier
+	}
+	f.left[p] = before
 }
 
 // signLeft signs what runs that were no success wrote and left. seen is what the last one did,
 // if that is known. It is called before close: an old file that comes back is not among them.
-func (f *outputFiles) signLeft(seen *observation) (left []ipc.FileSig) {
+func (f *outputFiles) signLeft(seen *observation) (left []ipc.LeftFile) {
 	if seen != nil && f.action.writing != privately {
 		for _, p := range seen.written {
-			if !seen.writes[p].Updated {
-				f.left = append(f.left, p)
-			}
+			f.noteLeft(p, wasThere(seen.writes[p]))
 		}
 	}
-	slices.Sort(f.left)
-	for _, p := range slices.Compact(f.left) {
-		if sig := outputSignature(f.view.Abs(p)); sig.Exists() && f.isBeneath(p) && !isNoOutput(p) {
-			left = append(left, ipc.FileSig{Path: p, Sig: sig})
+	for _, p := range slices.Sorted(maps.Keys(f.left)) {
+		if sig := outputSignature(f.view.Abs(p)); sig.Exists() {
+			left = append(left, ipc.LeftFile{File: ipc.FileSig{Path: p, Sig: sig}, Before: f.left[p]})
 		}
 	}
 	return left

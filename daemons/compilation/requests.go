@@ -21,7 +21,7 @@ type requests struct {
 // last such build is kept: the builds of a folder come one after the other.
 type leftFiles struct {
 	build string
-	files map[string][]ipc.FileSig
+	files map[string][]ipc.LeftFile
 }
 
 // request is one running request.
@@ -94,20 +94,20 @@ func (b *requests) stop(why error, matches func(*request) bool) (stopped []*requ
 }
 
 // noteLeft keeps what an action of a cancelled build wrote.
-func (b *requests) noteLeft(build, id string, files []ipc.FileSig) {
+func (b *requests) noteLeft(build, id string, files []ipc.LeftFile) {
 	if build == "" || len(files) == 0 {
 		return
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.left.build != build {
-		b.left = leftFiles{build: build, files: map[string][]ipc.FileSig{}}
+		b.left = leftFiles{build: build, files: map[string][]ipc.LeftFile{}}
 	}
 	b.left.files[id] = append(b.left.files[id], files...)
 }
 
 // takeLeft hands over what was noted of a build.
-func (b *requests) takeLeft(build string) map[string][]ipc.FileSig {
+func (b *requests) takeLeft(build string) map[string][]ipc.LeftFile {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.left.build != build {

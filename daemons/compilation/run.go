@@ -222,11 +222,11 @@ func (r *run) made(ctx context.Context, a *action, res result) {
 }
 
 // files are what the action of a result has written.
-func (r *result) files() []ipc.FileSig {
+func (r *result) files() []ipc.LeftFile {
 	files := slices.Clone(r.Left)
 	if r.rec != nil {
 		for _, o := range r.rec.made() {
-			files = append(files, ipc.FileSig{Path: o.Path, Sig: o.Sig})
+			files = append(files, ipc.LeftFile{File: ipc.FileSig{Path: o.Path, Sig: o.Sig}})
 		}
 	}
 	return files

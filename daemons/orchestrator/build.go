@@ -48,7 +48,7 @@ type build struct {
 	links    int                         // linkers and archivers that ran
 	undone   []string                    // nodes that must be tried again whatever discovery says
 	told     map[string]bool             // what the callers heard last of a node: true if it failed or was skipped
-	left     map[string][]ipc.FileSig    // what failed or cancelled commands left, by node
+	left     map[string][]ipc.LeftFile   // what failed or cancelled commands left, by node
 }
 
 // run does the build, from BuildStarted to what is written after the callers got their
@@ -258,7 +258,7 @@ func (b *build) learn(err error) {
 		m.token = "" // the daemon has other records than the local service
 	}
 	if b.plan != nil {
-		b.outputs.noteLeft(b.left)
+		b.outputs.noteLeft(b.left, b.plan)
 		b.outputs.tidyBesides(b.plan)
 		m.asked.OnlyOf(m.recorded)
 	}

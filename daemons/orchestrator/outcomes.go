@@ -138,7 +138,7 @@ func (b *build) noteLeft(r ipc.ActionResult) {
 	switch {
 	case len(r.Left) > 0:
 		if b.left == nil {
-			b.left = map[string][]ipc.FileSig{}
+			b.left = map[string][]ipc.LeftFile{}
 		}
 		b.left[r.ID] = append(b.left[r.ID], r.Left...)
 	case r.Status == ipc.StatusCompiled || r.Status == ipc.StatusCached:

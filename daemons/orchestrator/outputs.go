@@ -77,18 +77,6 @@ func (o *outputLog) noteRead(t ipc.Track, n ipc.NodeRecord) {
 	}
 }
 
-// noteLeft adds what failed and cancelled commands wrote over what was noted before.
-func (o *outputLog) noteLeft(left map[string][]ipc.FileSig) {
-	if o == nil {
-		return
-	}
-	var lines []outputLine
-	for _, id := range slices.Sorted(maps.Keys(left)) {
-		lines = append(lines, outputLine{ID: id, Left: true, Files: left[id]})
-	}
-	o.append(lines)
-}
-
 func (o *outputLog) append(lines []outputLine) {
 	var text bytes.Buffer
 	enc := json.NewEncoder(&text)
@@ -195,6 +183,11 @@ type madeFiles struct {
 
 // current reports whether the node made the file when it was made last.
 func (m *madeFiles) current(id, path string) bool { return m.last[nodeFile(id, path)] }
+
+// has reports whether the node made the file, and no other one did since.
+func (m *madeFiles) has(id, path string) bool {
+	return slices.ContainsFunc(m.files[id], func(f ipc.FileSig) bool { return f.Path == path })
+}
 
 func nodeFile(id, path string) string { return id + "\x00" + path }
 

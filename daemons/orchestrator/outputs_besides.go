@@ -3,7 +3,9 @@ package orchestrator
 import (
 	"bytes"
 	"encoding/json"
+	"maps"
 	"slices"
+	"strings"
 
 	"github.com/RepliBuild/replibuild/ipc"
 )
@@ -13,6 +15,28 @@ import (
 // in each build.
 const superseded = 4
 
+// noteLeft adds what failed and cancelled commands wrote. Where something was before, it is noted
+// only if that was the node's own by the log: a command may also write over a file of the user's.
+func (o *outputLog) noteLeft(left map[string][]ipc.LeftFile, p *ipc.Plan) {
+	if o == nil || len(left) == 0 {
+		return
+	}
+	made := o.read(p.BuildDir)
+	var lines []outputLine
+	for _, id := range slices.Sorted(maps.Keys(left)) {
+		line := outputLine{ID: id, Left: true}
+		for _, f := range left[id] {
+			if path := f.File.Path; !f.Before || made.has(id, path) || line.has(path) {
+				line.Files = append(line.Files, f.File)
+			}
+		}
+		if len(line.Files) > 0 {
+			lines = append(lines, line)
+		}
+	}
+	o.append(lines)
+}
+
 // tidyBesides removes the files beside outputs that nodes of this build made before and did not
 // make this time. Compilation removes those that it has records of. A process beside the daemons
 // has none, and the daemons have none of what it made.
@@ -21,7 +45,9 @@ func (o *outputLog) tidyBesides(p *ipc.Plan) {
 		return
 	}
 	made := o.read(p.BuildDir)
-	o.removeUnmade(made, p, func(id, path string) bool { return made.current(id, path) || o.inputs[nodeFile(id, path)] })
+	o.removeUnmade(made, p, func(id, path string) bool {
+		return made.current(id, path) || o.inputs[nodeFile(id, path)] || !strings.HasPrefix(path, p.BuildDir+"/")
+	})
 }
 
 // hasUnmade reports whether a node of this build made a file before that its last line does not
