@@ -103,6 +103,9 @@ type RunAction struct {
 	// Remaining is how many seconds the build is expected to take from the start of the
 	// action on, along the critical path. The slots go to the highest first.
 	Remaining float64 `json:"remaining_seconds,omitempty"`
+	// Beside are the files that a step made beside its outputs when it was made last, as the caller
+	// knows them: a process beside the daemons has no records of it.
+	Beside []FileSig `json:"beside,omitempty"`
 }
 
 // RunProgress is news of a running request. Track holds records for discovery of

@@ -45,10 +45,11 @@ func (w *work) besides(t *attempt, seen *observation) (paths []string, why strin
 	return append(paths, seen.kept...), why
 }
 
-// wroteBefore reports whether the command made the file when it ran before: by its record, or
-// by what the cache has of it, for a process beside the daemons has no records.
+// wroteBefore reports whether the command made the file when it ran before: by its record, by
+// what the caller knows, or by what the cache has of it. A process beside the daemons has no
+// records, and the cache may have been emptied.
 func (w *work) wroteBefore(t *attempt, p string) bool {
-	if t.rec != nil && slices.Contains(t.rec.Beside, p) {
+	if t.rec != nil && slices.Contains(t.rec.Beside, p) || slices.Contains(t.command.wrote, p) {
 		return true
 	}
 	return slices.ContainsFunc(w.s.store.InputSets(t.base), func(set cache.InputSet) bool {
@@ -59,6 +60,11 @@ func (w *work) wroteBefore(t *attempt, p string) bool {
 		_, made := e.Output(besidePrefix + p)
 		return made
 	})
+}
+
+// sameContent reports whether a file is as it was, but for its mode and its names.
+func sameContent(a, b ipc.Signature) bool {
+	return a.Exists() && a.Dev == b.Dev && a.Ino == b.Ino && a.Size == b.Size && a.Mtime == b.Mtime
 }
 
 // keepOwn finds the files beside its outputs that a command of ours made before, and that it read

@@ -25,8 +25,9 @@ type outputLog struct {
 	dir  string // the project's folder
 	log  *slog.Logger
 
-	noted  map[string]bool // nodes that this build made
-	inputs map[string]bool // node and path of what the steps among them read
+	noted  map[string]bool          // nodes that this build made
+	inputs map[string]bool          // node and path of what the steps among them read
+	beside map[string][]ipc.FileSig // by step: what it made last beside its outputs, if the log was read
 }
 
 // outputLine is one line of the log: the plan that the lines before it were compared
@@ -100,10 +101,11 @@ func (o *outputLog) tidy(p *ipc.Plan) (removed int, gone []string) {
 		return 0, nil
 	}
 	made := o.read(p.BuildDir)
+	declared := declaredBy(p)
+	o.beside = made.besideSteps(declared)
 	if made.plan == p.ID && !made.copied {
 		return 0, nil
 	}
-	declared := declaredBy(p)
 	return o.removeUnmade(made, p, func(id, path string) bool { return declared[made.main[id]] && made.current(id, path) })
 }
 

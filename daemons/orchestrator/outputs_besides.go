@@ -37,6 +37,30 @@ func (o *outputLog) noteLeft(left map[string][]ipc.LeftFile, p *ipc.Plan) {
 	o.append(lines)
 }
 
+// besideSteps are the files that steps made last and that no action declares.
+func (m *madeFiles) besideSteps(declared map[string]bool) map[string][]ipc.FileSig {
+	beside := map[string][]ipc.FileSig{}
+	for id, files := range m.files {
+		if !strings.HasPrefix(id, "step:") {
+			continue
+		}
+		for _, f := range files {
+			if !declared[f.Path] && m.current(id, f.Path) {
+				beside[id] = append(beside[id], f)
+			}
+		}
+	}
+	return beside
+}
+
+// besideOf are the files that a step made last beside its outputs, if that is known.
+func (o *outputLog) besideOf(id string) []ipc.FileSig {
+	if o == nil {
+		return nil
+	}
+	return o.beside[id]
+}
+
 // tidyBesides removes the files beside outputs that nodes of this build made before and did not
 // make this time. Compilation removes those that it has records of. A process beside the daemons
 // has none, and the daemons have none of what it made.
