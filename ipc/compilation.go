@@ -103,6 +103,9 @@ type RunAction struct {
 	// Remaining is how many seconds the build is expected to take from the start of the
 	// action on, along the critical path. The slots go to the highest first.
 	Remaining float64 `json:"remaining_seconds,omitempty"`
+	// Beside are the files that a step made beside its outputs when it was made last, as the caller
+	// knows them: a process beside the daemons has no records of it.
+	Beside []FileSig `json:"beside,omitempty"`
 }
 
 // RunProgress is news of a running request. Track holds records for discovery of
@@ -135,6 +138,15 @@ type ActionResult struct {
 	Exit        int      `json:"exit,omitempty"`          // exit status of a failed compiler, 128+n for signal n
 	Command     []string `json:"command,omitempty"`       // of a failed unit
 	Spans       []Span   `json:"spans,omitempty"`         // where its time went, if RunRequest.Trace asks
+	// Left are the files in the build folder that a failed or cancelled command wrote and left.
+	Left []LeftFile `json:"left,omitempty"`
+}
+
+// LeftFile is a file that a command wrote and left.
+type LeftFile struct {
+	File FileSig `json:"file"`
+	// Before: something was there before. It is the action's own only if the action made that.
+	Before bool `json:"before,omitempty"`
 }
 
 // Names of a [Span] of a unit, link or step, in the order in which they come.
@@ -172,6 +184,9 @@ type CancelRequest struct {
 // CancelReply says whether there was anything to cancel.
 type CancelReply struct {
 	Cancelled bool `json:"cancelled"`
+	// Left are files that actions wrote, by ID, that ended after the build was cancelled: the
+	// caller of CompilationRun may not have heard of them.
+	Left map[string][]LeftFile `json:"left,omitempty"`
 }
 
 // CacheStatsRequest has no fields.

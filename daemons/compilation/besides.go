@@ -42,13 +42,14 @@ func (w *work) besides(t *attempt, seen *observation) (paths []string, why strin
 		}
 		paths = append(paths, p)
 	}
-	return paths, why
+	return append(paths, seen.kept...), why
 }
 
-// wroteBefore reports whether the command made the file when it ran before: by its record, or
-// by what the cache has of it, for a process beside the daemons has no records.
+// wroteBefore reports whether the command made the file when it ran before: by its record, by
+// what the caller knows, or by what the cache has of it. A process beside the daemons has no
+// records, and the cache may have been emptied.
 func (w *work) wroteBefore(t *attempt, p string) bool {
-	if t.rec != nil && slices.Contains(t.rec.Beside, p) {
+	if t.rec != nil && slices.Contains(t.rec.Beside, p) || slices.Contains(t.command.wrote, p) {
 		return true
 	}
 	return slices.ContainsFunc(w.s.store.InputSets(t.base), func(set cache.InputSet) bool {
@@ -58,6 +59,28 @@ func (w *work) wroteBefore(t *attempt, p string) bool {
 		}
 		_, made := e.Output(besidePrefix + p)
 		return made
+	})
+}
+
+// sameContent reports whether a file is as it was, but for its mode and its names.
+func sameContent(a, b ipc.Signature) bool {
+	return a.Exists() && a.Dev == b.Dev && a.Ino == b.Ino && a.Size == b.Size && a.Mtime == b.Mtime
+}
+
+// keepOwn finds the files beside its outputs that a command of ours made before, and that it read
+// this time and left as they are: they are outputs still, and no inputs. As with a declared output
+// that is read, the result is not stored.
+func (w *work) keepOwn(t *attempt, seen *observation) {
+	if t.command == nil || !t.command.isOurs() || seen.way != byTrace {
+		return
+	}
+	seen.files = slices.DeleteFunc(seen.files, func(p string) bool {
+		own := w.isBuilt(p) && !slices.Contains(t.outputs, p) && !slices.Contains(seen.written, p) && w.wroteBefore(t, p)
+		if own {
+			seen.kept = append(seen.kept, p)
+			seen.uncacheable = cmp.Or(seen.uncacheable, "it reads its own output "+p)
+		}
+		return own
 	})
 }
 

@@ -21,6 +21,7 @@ type command struct {
 	search  string   // the PATH on which the program was looked for
 	reuse   string   // ipc.Action.Reuse, "" of a command of ours
 	depfile string   // as spelled; "" if there is none that the build system removes
+	wrote   []string // what it made beside its outputs when it ran last, as the caller knows
 	// untraced: one of its programs does not bear the tracer.
 	untraced bool
 }
@@ -30,6 +31,11 @@ func newCommand(w *work, req *ipc.RunRequest, asked *ipc.RunAction) *action {
 	c := &command{name: asked.Args[0], search: ipc.EnvValue(req.Env, "PATH"), reuse: asked.Reuse}
 	if asked.Depfile != "" {
 		c.depfile = snapshot.Spell(w.root, asked.Depfile)
+	}
+	for _, f := range asked.Beside {
+		if sameContent(outputSignature(w.view.Abs(f.Path)), f.Sig) {
+			c.wrote = append(c.wrote, f.Path)
+		}
 	}
 	a := &action{
 		id: asked.ID, outputs: asked.Outputs, causes: asked.Causes, forced: req.NoCache, exact: true, rank: rankOf(asked), line: asked.Args,

@@ -117,16 +117,28 @@ func (w *work) execute(ctx context.Context, t *attempt, place *place) result {
 	w.signKnown(t)
 	p := w.run(ctx, t, out, place)
 	t.took(ipc.SpanRun, p.outcome.Seconds)
+	r := w.undone(t, p, out)
+	if r == nil {
+		r = w.finish(t, p, out, reason)
+	}
+	if r.Status != ipc.StatusCompiled {
+		r.Left = out.signLeft(p.seen)
+	}
+	return *r
+}
+
+// undone is the result of a tool that did not succeed, nil if it did.
+func (w *work) undone(t *attempt, p product, out *outputFiles) *result {
 	switch {
 	case p.outcome.Stopped != nil && !errors.Is(p.outcome.Stopped, process.ErrTimeout):
-		return w.skipped(t, p.outcome.Stopped)
+		return new(w.skipped(t, p.outcome.Stopped))
 	case p.err != nil:
-		return *w.failed(t, process.Outcome{Exit: -1}, p.err.Error()+"\n")
+		return w.failed(t, process.Outcome{Exit: -1}, p.err.Error()+"\n")
 	case !p.outcome.OK():
 		p.outcome.Output = out.plainNames(p.outcome.Output)
-		return *w.failed(t, p.outcome, p.outcome.Output)
+		return w.failed(t, p.outcome, p.outcome.Output)
 	}
-	return w.finish(t, p, out, reason)
+	return nil
 }
 
 // signKnown looks at what is known to be read before it is.

@@ -74,7 +74,7 @@ func (w *work) executeThere(ctx context.Context, t *attempt) (*result, error) {
 		outcome: process.Outcome{Output: there.Printed, Seconds: there.Took.Seconds()},
 		output:  out.path, seen: s.seen, since: s.since, origin: w.farm.origin,
 	}, out, words.There(reason, w.farm.place))
-	return &r, nil
+	return r, nil
 }
 
 // jobOf is a compile as a job.

@@ -17,7 +17,8 @@ import (
 
 // finish finds out what a process has read and made, puts the outputs in their places,
 // records all that, and has stored what is safe to store.
-func (w *work) finish(t *attempt, p product, out *outputFiles, reason ipc.Reason) result {
+func (w *work) finish(t *attempt, p product, out *outputFiles, reason ipc.Reason) *result {
+	w.keepOwn(t, p.seen)
 	t.use.addPreamble(w.view, p.seen)
 	w.completeVariables(t.action, p.seen, p.outcome.Output)
 	set, doubt := w.inputsOf(p.seen, p.since)
@@ -35,17 +36,17 @@ func (w *work) finish(t *attempt, p product, out *outputFiles, reason ipc.Reason
 	}
 	if t.command != nil && !t.command.isOurs() {
 		if why := w.whyOnlyOnce(t, p.seen, rec.Unsettled); why != "" {
-			return w.ranOnce(t, p, reason, why)
+			return new(w.ranOnce(t, p, reason, why))
 		}
 	}
 	beside, why := w.besides(t, p.seen)
 	rec.Uncacheable = cmp.Or(rec.Uncacheable, p.seen.notStored, why)
 	made, err := out.openAll(beside)
 	if missing := (*notMade)(nil); errors.As(err, &missing) {
-		return *w.failed(t, p.outcome, fmt.Sprintf("%s%s succeeded but did not make %s\n", p.outcome.Output, t.recipe.doer(), missing.path))
+		return w.failed(t, p.outcome, fmt.Sprintf("%s%s succeeded but did not make %s\n", p.outcome.Output, t.recipe.doer(), missing.path))
 	}
 	if err != nil {
-		return *w.failed(t, process.Outcome{Exit: -1}, p.outcome.Output+err.Error()+"\n")
+		return w.failed(t, process.Outcome{Exit: -1}, p.outcome.Output+err.Error()+"\n")
 	}
 	if t.command == nil && made[0].info.Size() == 0 {
 		rec.Uncacheable = cmp.Or(rec.Uncacheable, "the output is empty")
@@ -63,10 +64,10 @@ func (w *work) finish(t *attempt, p product, out *outputFiles, reason ipc.Reason
 		closeAll(made)
 	}
 	if err := out.deliver(made, t.before); err != nil {
-		return *w.failed(t, process.Outcome{Exit: -1}, diagnostics+err.Error()+"\n")
+		return w.failed(t, process.Outcome{Exit: -1}, diagnostics+err.Error()+"\n")
 	}
 	w.recordOutputs(t, rec, made)
-	return result{rec: rec, ActionResult: ipc.ActionResult{
+	return &result{rec: rec, ActionResult: ipc.ActionResult{
 		ID: t.id, Status: ipc.StatusCompiled, Changed: t.changed(func(i int) cache.Digest { return made[i].digest }),
 		Reason: reason, Key: keyText(rec.Action), Seconds: p.outcome.Seconds, CPU: p.outcome.CPU, Peak: p.outcome.Peak,
 		Bytes: made[0].info.Size(), Diagnostics: diagnostics,

@@ -78,8 +78,9 @@ type observation struct {
 	written []string
 	writes  map[string]preload.Write
 	ownRead []string
-	way     string // byTrace or byDepfile
-	foreign bool   // a program ran that does not belong to the toolchain
+	kept    []string // see keepOwn
+	way     string   // byTrace or byDepfile
+	foreign bool     // a program ran that does not belong to the toolchain
 	// environment: listings has the variables that the process asked for.
 	environment bool
 	clock       string // which word in which text stands for the time of the compile

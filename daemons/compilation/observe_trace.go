@@ -178,16 +178,17 @@ func unseen(reader *preload.Reader, v *snapshot.Tree, o preload.Observation, rep
 	return ""
 }
 
-// made returns what was written where nothing was.
-func (w *traceTracking) made() (paths []string) {
+// wrote returns what was written, and whether something was there before.
+func (w *traceTracking) wrote() map[string]bool {
 	o := w.tracers.reader(w.about.view.Root).Observe(w.trace, nil, w.about.programs)
+	paths := make(map[string]bool, len(o.Written))
 	for _, p := range o.Written {
-		if one := o.Writes[p]; !one.Replaced && !one.Updated {
-			paths = append(paths, p)
-		}
+		paths[p] = wasThere(o.Writes[p])
 	}
 	return paths
 }
+
+func wasThere(one preload.Write) bool { return one.Replaced || one.Updated }
 
 // noCompiler says that a compile ran without its compiler.
 func (w *traceTracking) noCompiler(o preload.Observation) string {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -12,6 +13,7 @@ import (
 	"github.com/RepliBuild/replibuild/cache"
 	"github.com/RepliBuild/replibuild/daemons/compilation/internal/process"
 	"github.com/RepliBuild/replibuild/daemons/compilation/internal/snapshot"
+	"github.com/RepliBuild/replibuild/ipc"
 )
 
 // writing is how the tool of an action writes its outputs.
@@ -35,6 +37,7 @@ type outputFiles struct {
 	path   string // the same, absolute
 	unlock func()
 	old    map[string]string // absolute path of an output: where the old file is meanwhile
+	left   map[string]bool   // what runs that were no success wrote, and whether something was there before
 }
 
 // openOutputs makes the folders of an action's outputs and prepares their places. close
@@ -131,26 +134,76 @@ func (f *outputFiles) close() {
 
 // writer is a tracking that knows what a process wrote, also of one that failed.
 type writer interface {
-	// made returns the paths where nothing was before.
-	made() []string
+	// wrote returns the paths, and whether something was there before.
+	wrote() map[string]bool
 }
 
-// clearAfter removes what a tool left that failed, was ended or runs again.
+// clearAfter removes what a tool left that failed, was ended or runs again, and notes what
+// stays: the log of outputs knows a file by the signature that it had before.
 func (f *outputFiles) clearAfter(o process.Outcome, tracked tracking) {
-	switch f.action.writing {
-	case privately:
+	if f.action.writing == privately {
 		clearAfter(o, f.path)
-	case underName:
-		left := slices.Clone(f.action.outputs)
-		if w, ok := tracked.(writer); ok {
-			left = append(left, w.made()...)
-		}
-		for _, p := range left {
-			if f.isBeneath(p) {
-				_ = os.Remove(f.view.Abs(p)) // an old file comes back in close
-			}
+		return
+	}
+	if t := f.action.command; t != nil && !t.isOurs() {
+		return // its build system knows what is left
+	}
+	var wrote map[string]bool
+	if w, ok := tracked.(writer); ok {
+		wrote = w.wrote()
+	}
+	if f.action.writing == underName {
+		f.removeMade(wrote)
+	}
+	for p, before := range wrote {
+		f.noteLeft(p, before)
+	}
+}
+
+// removeMade removes the outputs that a failed tool made, and what it made beside them. An old
+// file comes back in close.
+func (f *outputFiles) removeMade(wrote map[string]bool) {
+	made := slices.Clone(f.action.outputs)
+	for p, before := range wrote {
+		if !before {
+			made = append(made, p)
 		}
 	}
+	for _, p := range made {
+		if f.isBeneath(p) {
+			_ = os.Remove(f.view.Abs(p))
+		}
+	}
+}
+
+// noteLeft notes a file that a run wrote. What an earlier run made is the action's own.
+func (f *outputFiles) noteLeft(p string, before bool) {
+	if !f.isBuilt(p) || isNoOutput(p) {
+		return
+	}
+	if f.left == nil {
+		f.left = make(map[string]bool)
+	}
+	if earlier, known := f.left[p]; known {
+		before = earlier
+	}
+	f.left[p] = before
+}
+
+// signLeft signs what runs that were no success wrote and left. seen is what the last one did,
+// if that is known. It is called before close: an old file that comes back is not among them.
+func (f *outputFiles) signLeft(seen *observation) (left []ipc.LeftFile) {
+	if seen != nil && f.action.writing != privately {
+		for _, p := range seen.written {
+			f.noteLeft(p, wasThere(seen.writes[p]))
+		}
+	}
+	for _, p := range slices.Sorted(maps.Keys(f.left)) {
+		if sig := outputSignature(f.view.Abs(p)); sig.Exists() {
+			left = append(left, ipc.LeftFile{File: ipc.FileSig{Path: p, Sig: sig}, Before: f.left[p]})
+		}
+	}
+	return left
 }
 
 // plainNames puts the output's own name into what a tool printed.

@@ -13,7 +13,15 @@ type requests struct {
 	mu      sync.Mutex
 	running map[*request]bool
 	gates   map[string]*process.Slots // of builds with a limit of their own
+	left    leftFiles
 	closed  bool
+}
+
+// leftFiles are what actions of a cancelled build wrote that ended after that, by ID. Only the
+// last such build is kept: the builds of a folder come one after the other.
+type leftFiles struct {
+	build string
+	files map[string][]ipc.LeftFile
 }
 
 // request is one running request.
@@ -85,6 +93,31 @@ func (b *requests) stop(why error, matches func(*request) bool) (stopped []*requ
 	return stopped
 }
 
+// noteLeft keeps what an action of a cancelled build wrote.
+func (b *requests) noteLeft(build, id string, files []ipc.LeftFile) {
+	if build == "" || len(files) == 0 {
+		return
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.left.build != build {
+		b.left = leftFiles{build: build, files: map[string][]ipc.LeftFile{}}
+	}
+	b.left.files[id] = append(b.left.files[id], files...)
+}
+
+// takeLeft hands over what was noted of a build.
+func (b *requests) takeLeft(build string) map[string][]ipc.LeftFile {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.left.build != build {
+		return nil
+	}
+	files := b.left.files
+	b.left = leftFiles{}
+	return files
+}
+
 func (b *requests) closeAll() {
 	b.mu.Lock()
 	b.closed = true
@@ -105,5 +138,5 @@ func (s *Service) Cancel(ctx context.Context, req ipc.CancelRequest) (ipc.Cancel
 			return ipc.CancelReply{Cancelled: true}, context.Cause(ctx)
 		}
 	}
-	return ipc.CancelReply{Cancelled: len(stopped) > 0}, nil
+	return ipc.CancelReply{Cancelled: len(stopped) > 0, Left: s.requests.takeLeft(req.Build)}, nil
 }

@@ -215,7 +215,21 @@ func (r *run) made(ctx context.Context, a *action, res result) {
 	if a.command != nil && (res.Status == ipc.StatusCompiled || res.Status == ipc.StatusCached) {
 		_ = r.untilPast(ctx, a.outputs)
 	}
+	if ctx.Err() != nil {
+		r.s.requests.noteLeft(r.build, a.id, res.files())
+	}
 	r.reporter.finish(res)
+}
+
+// files are what the action of a result has written.
+func (r *result) files() []ipc.LeftFile {
+	files := slices.Clone(r.Left)
+	if r.rec != nil {
+		for _, o := range r.rec.made() {
+			files = append(files, ipc.LeftFile{File: ipc.FileSig{Path: o.Path, Sig: o.Sig}})
+		}
+	}
+	return files
 }
 
 // makeFolders makes the folders of a command's outputs before anything is looked at: the

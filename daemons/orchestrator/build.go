@@ -48,6 +48,7 @@ type build struct {
 	links    int                         // linkers and archivers that ran
 	undone   []string                    // nodes that must be tried again whatever discovery says
 	told     map[string]bool             // what the callers heard last of a node: true if it failed or was skipped
+	left     map[string][]ipc.LeftFile   // what failed or cancelled commands left, by node
 }
 
 // run does the build, from BuildStarted to what is written after the callers got their
@@ -237,8 +238,12 @@ func (b *build) stopWork() {
 	ctx, cancel := context.WithTimeout(context.Background(), cancelGrace)
 	defer cancel()
 	service, _, err := b.compilation.service()
+	var reply ipc.CancelReply
 	if err == nil {
-		_, err = service.Cancel(ctx, ipc.CancelRequest{Build: b.job.id})
+		reply, err = service.Cancel(ctx, ipc.CancelRequest{Build: b.job.id})
+	}
+	for id, files := range reply.Left {
+		b.noteLeft(ipc.ActionResult{ID: id, Left: files})
 	}
 	if err != nil {
 		b.s.log.Warn("cancel build", "build", b.job.id, "error", err)
@@ -253,6 +258,7 @@ func (b *build) learn(err error) {
 		m.token = "" // the daemon has other records than the local service
 	}
 	if b.plan != nil {
+		b.outputs.noteLeft(b.left, b.plan)
 		b.outputs.tidyBesides(b.plan)
 		m.asked.OnlyOf(m.recorded)
 	}

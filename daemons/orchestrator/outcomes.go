@@ -103,6 +103,7 @@ func (b *build) actionDone(a *ipc.Action, n *actionState, r ipc.ActionResult) {
 // note keeps the outcome of an action for the counts, the history and the costs.
 func (b *build) note(a *ipc.Action, r ipc.ActionResult) {
 	b.s.history.costs.add(r)
+	b.noteLeft(r)
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if a.Kind == ipc.ActionCompile {
@@ -127,6 +128,21 @@ func (b *build) note(a *ipc.Action, r ipc.ActionResult) {
 	b.told[a.ID] = undone
 	if a.Links() && (r.Status == ipc.StatusCompiled || r.Status == ipc.StatusFailed) {
 		b.links++
+	}
+}
+
+// noteLeft keeps what a command left that failed or was cancelled, until it succeeds.
+func (b *build) noteLeft(r ipc.ActionResult) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	switch {
+	case len(r.Left) > 0:
+		if b.left == nil {
+			b.left = map[string][]ipc.LeftFile{}
+		}
+		b.left[r.ID] = append(b.left[r.ID], r.Left...)
+	case r.Status == ipc.StatusCompiled || r.Status == ipc.StatusCached:
+		delete(b.left, r.ID)
 	}
 }
 

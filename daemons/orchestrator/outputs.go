@@ -25,21 +25,25 @@ type outputLog struct {
 	dir  string // the project's folder
 	log  *slog.Logger
 
-	isNew bool // the plan of this build is another one than that of the log was
+	noted  map[string]bool          // nodes that this build made
+	inputs map[string]bool          // node and path of what the steps among them read
+	beside map[string][]ipc.FileSig // by step: what it made last beside its outputs, if the log was read
 }
 
 // outputLine is one line of the log: the plan that the lines before it were compared
-// with, or the files that a node made.
+// with, or the files that a node made. Left: it failed or was cancelled, and these are what it
+// wrote; what it made before and did not write is still there.
 type outputLine struct {
 	Plan  string        `json:"plan,omitempty"`
 	ID    string        `json:"id,omitempty"`
+	Left  bool          `json:"left,omitempty"`
 	Files []ipc.FileSig `json:"files,omitempty"`
 }
 
 func newOutputLog(buildLock, dir string, root rootid.ID, log *slog.Logger) *outputLog {
 	return &outputLog{
 		file: jsonlFile{path: filepath.Join(filepath.Dir(buildLock), "outputs.jsonl"), root: root},
-		dir:  dir, log: log,
+		dir:  dir, log: log, noted: map[string]bool{}, inputs: map[string]bool{},
 	}
 }
 
@@ -49,18 +53,37 @@ func (o *outputLog) note(t ipc.Track) {
 	if o == nil {
 		return
 	}
-	var text bytes.Buffer
-	enc := json.NewEncoder(&text)
+	var lines []outputLine
 	for _, n := range t.Nodes {
 		line := outputLine{ID: n.ID}
 		for _, i := range n.Outputs {
 			line.Files = append(line.Files, t.Files[i])
 		}
-		if len(line.Files) == 0 {
-			continue
+		if len(line.Files) > 0 {
+			lines = append(lines, line)
+			o.noted[n.ID] = true
+			o.noteRead(t, n)
 		}
+	}
+	o.append(lines)
+}
+
+// noteRead keeps what a step read: it may have left a file as it is that it made before.
+func (o *outputLog) noteRead(t ipc.Track, n ipc.NodeRecord) {
+	if !strings.HasPrefix(n.ID, "step:") {
+		return
+	}
+	for _, i := range n.Inputs {
+		o.inputs[nodeFile(n.ID, t.Files[i].Path)] = true
+	}
+}
+
+func (o *outputLog) append(lines []outputLine) {
+	var text bytes.Buffer
+	enc := json.NewEncoder(&text)
+	for _, line := range lines {
 		if err := enc.Encode(line); err != nil {
-			o.log.Warn("note what was made", "node", n.ID, "error", err)
+			o.log.Warn("note what was made", "node", line.ID, "error", err)
 		}
 	}
 	if text.Len() == 0 {
@@ -78,22 +101,12 @@ func (o *outputLog) tidy(p *ipc.Plan) (removed int, gone []string) {
 		return 0, nil
 	}
 	made := o.read(p.BuildDir)
+	declared := declaredBy(p)
+	o.beside = made.besideSteps(declared)
 	if made.plan == p.ID && !made.copied {
 		return 0, nil
 	}
-	o.isNew = true
-	declared := declaredBy(p)
 	return o.removeUnmade(made, p, func(id, path string) bool { return declared[made.main[id]] && made.current(id, path) })
-}
-
-// tidyBesides removes, after a build by a new plan, the files beside outputs that were made
-// before and were not made this time. Compilation removes those that it has records of; a
-// process beside the daemons has none.
-func (o *outputLog) tidyBesides(p *ipc.Plan) {
-	if o != nil && o.isNew {
-		made := o.read(p.BuildDir)
-		o.removeUnmade(made, p, made.current)
-	}
 }
 
 // removeUnmade removes the files that the plan does not name, except those that
@@ -165,13 +178,20 @@ type madeFiles struct {
 	ids   []string                 // in the order of their first lines
 	files map[string][]ipc.FileSig // by node
 	main  map[string]string        // of compiles and links: the first output that was made last
-	last  map[string]bool          // node and path of each node's last line
+	last  map[string]bool          // node and path of each node's last line, and of what failures left since
 
 	copied bool // the lines are those of the folder that this one is a copy of
 }
 
 // current reports whether the node made the file when it was made last.
-func (m *madeFiles) current(id, path string) bool { return m.last[id+"\x00"+path] }
+func (m *madeFiles) current(id, path string) bool { return m.last[nodeFile(id, path)] }
+
+// has reports whether the node made the file, and no other one did since.
+func (m *madeFiles) has(id, path string) bool {
+	return slices.ContainsFunc(m.files[id], func(f ipc.FileSig) bool { return f.Path == path })
+}
+
+func nodeFile(id, path string) string { return id + "\x00" + path }
 
 // read reads the log. A project that was copied or moved has only lines of its first
 // folder; they are valid for the files beneath buildDir that came along.
@@ -232,7 +252,7 @@ func (o *outputLog) broughtAlong(files []ipc.FileSig, buildDir string) (here []i
 func madeBy(log []outputLine) *madeFiles {
 	m := &madeFiles{files: map[string][]ipc.FileSig{}, main: map[string]string{}, last: map[string]bool{}}
 	byPath := map[string]outputFile{}
-	lines := map[string][]ipc.FileSig{}
+	last := map[string][]ipc.FileSig{}
 	n := 0
 	for _, line := range log {
 		if line.Plan != "" {
@@ -241,27 +261,36 @@ func madeBy(log []outputLine) *madeFiles {
 		if len(line.Files) == 0 {
 			continue
 		}
-		if lines[line.ID] == nil {
+		if last[line.ID] == nil {
 			m.ids = append(m.ids, line.ID)
 		}
-		lines[line.ID] = line.Files
+		if line.Left {
+			last[line.ID] = append(last[line.ID], line.Files...)
+		} else {
+			last[line.ID] = line.Files
+			m.setMain(line)
+		}
 		for _, f := range line.Files {
 			n++
 			byPath[f.Path] = outputFile{f, line.ID, n}
 		}
 	}
-	for id, files := range lines {
-		if !strings.HasPrefix(id, "step:") { // what a step makes is declared
-			m.main[id] = files[0].Path
-		}
+	for id, files := range last {
 		for _, f := range files {
-			m.last[id+"\x00"+f.Path] = true
+			m.last[nodeFile(id, f.Path)] = true
 		}
 	}
 	for _, f := range slices.SortedFunc(maps.Values(byPath), func(a, b outputFile) int { return cmp.Compare(a.at, b.at) }) {
 		m.files[f.id] = append(m.files[f.id], f.FileSig)
 	}
 	return m
+}
+
+// setMain notes the main output of a compile or link. What a step makes is declared.
+func (m *madeFiles) setMain(line outputLine) {
+	if !strings.HasPrefix(line.ID, "step:") {
+		m.main[line.ID] = line.Files[0].Path
+	}
 }
 
 // outputFile is a file, the node that made it last, and its place in the log.

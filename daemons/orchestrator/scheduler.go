@@ -214,7 +214,7 @@ func (s *scheduler) decide(i int) *planned {
 		s.done(i, ipc.ActionResult{ID: a.ID, Status: ipc.StatusCached, InPlace: true})
 	default:
 		n.started = true
-		p := planned{RunAction: ipc.RunAction{Action: *a, Causes: n.causes, Set: s.seen.sets[a.ID]}, at: i}
+		p := planned{RunAction: ipc.RunAction{Action: *a, Causes: n.causes, Set: s.seen.sets[a.ID], Beside: s.b.outputs.besideOf(a.ID)}, at: i}
 		return &p
 	}
 	return nil
