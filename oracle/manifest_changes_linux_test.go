@@ -411,6 +411,9 @@ func (w *trees) editUnseen() {
 // toolClean runs a tool that changes the folder.
 func (w *trees) toolClean() {
 	args := oneOf(w.draws, [][]string{{"clean"}, {"clean", "-g"}, {"cleandead"}, {"restat"}, {"clean", "-r", "cat"}, {"recompact"}})
+	if args[0] == "cleandead" && !w.real.recent {
+		args = []string{"clean"} // an older ninja removes other files
+	}
 	if outs := w.outputs(false); len(outs) > 0 && w.chance(30) {
 		args = append([]string{oneOf(w.draws, []string{"clean", "restat"})}, oneOf(w.draws, outs))
 	}
