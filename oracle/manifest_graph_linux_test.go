@@ -3,6 +3,7 @@ package oracle
 import (
 	"fmt"
 	"math/rand/v2"
+	"os/exec"
 	"slices"
 	"strings"
 )
@@ -86,7 +87,7 @@ func newManifest(d draws, native, recent bool) *manifest {
 		m.addPlain()
 	}
 	if native {
-		m.compiler = oneOf(d, []string{"gcc", "gcc", "g++"})
+		m.compiler = oneOf(d, nativeCompilers())
 		m.addNative()
 	}
 	m.drawDefaults()
@@ -275,4 +276,13 @@ func (m *manifest) cText(source string, salt int) string {
 		fmt.Fprintf(&b, "\tprintf(\"%%d\\n\", f_%s());\n", strings.ReplaceAll(stem(c), " ", ""))
 	}
 	return b.String() + "\treturn 0;\n}\n"
+}
+
+// nativeCompilers are those that edges may call. Only clang precompiles includes.
+func nativeCompilers() []string {
+	names := []string{"gcc", "g++"}
+	if _, err := exec.LookPath("clang-19"); err == nil {
+		names = append(names, "clang-19", "clang++-19")
+	}
+	return names
 }
