@@ -192,7 +192,11 @@ func (w *trees) compare(b mBuild, one, two mRun) string {
 		w.copyOurs()
 		return ""
 	}
-	if wrong := differences(w.state("ours"), w.state("theirs")); len(wrong) > 0 {
+	ours, theirs := w.state("ours"), w.state("theirs")
+	if one.code != 0 { // clang removes the old object if it fails; here it comes back
+		maps.DeleteFunc(ours, func(path, _ string) bool { _, there := theirs[path]; return !there && w.ofNative(path) })
+	}
+	if wrong := differences(ours, theirs); len(wrong) > 0 {
 		return "files differ: " + strings.Join(wrong, "\n")
 	}
 	if one, two := w.theirs("ours", "-n", "-k0"), w.theirs("theirs", "-n", "-k0"); w.said(one, w.order(true)) != w.said(two, w.order(true)) || one.code != two.code {
