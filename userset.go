@@ -52,9 +52,10 @@ func (p *Project) Launches(ctx context.Context) *ipc.LaunchesReply {
 // first argument is the compiler.
 func WhyNotLaunched(dir string, args []string) string { return compilation.WhyNotLaunched(dir, args) }
 
-// ThinClient returns the path of the program that stands before compilers.
-func (p *Project) ThinClient(ctx context.Context) (string, error) {
-	return compilation.ThinClient(ctx, p.paths.TracerDir(), p.env)
+// ThinClient returns the path of the program that stands before compilers, which starts the Go
+// program exe when it needs one.
+func (p *Project) ThinClient(ctx context.Context, exe string) (string, error) {
+	return compilation.ThinClient(ctx, p.paths.TracerDir(), exe, p.env)
 }
 
 // ServeLaunch serves one thin client by a service of this process.

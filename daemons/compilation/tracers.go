@@ -205,10 +205,10 @@ func ObserverRefused(ctx context.Context, dir string, env []string) error {
 	return builder(dir, stepShell, env).TryObserver(ctx)
 }
 
-// ThinClient returns the path of the thin client, which is put into dir, [Config].TracerDir, if it
-// is not there yet.
-func ThinClient(ctx context.Context, dir string, env []string) (string, error) {
-	return builder(dir, stepShell, env).Client(ctx)
+// ThinClient returns the path of the thin client of the Go program exe. It is put into dir,
+// [Config].TracerDir, if it is not there yet.
+func ThinClient(ctx context.Context, dir, exe string, env []string) (string, error) {
+	return builder(dir, stepShell, env).Client(ctx, exe)
 }
 
 // builder builds the tracer for a program. One that is a compiler by its name serves if

@@ -78,7 +78,7 @@ func (a *app) clientPath(ctx context.Context, exe string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return p.ThinClient(ctx)
+	return p.ThinClient(ctx, exe)
 }
 
 // serveLaunch serves the thin client at the other end of standard input.

@@ -364,8 +364,9 @@ func (b Builder) compileObserver(ctx context.Context, cc string, kind binaryKind
 	return b.compileC(ctx, cc, work, "client.c", files, append(observerFlags, "-o", filepath.Join(work, "client")))
 }
 
-// Client returns the path of the thin client, which is built first if it is missing.
-func (b Builder) Client(ctx context.Context) (string, error) {
+// Client returns the path of the thin client of the Go program exe, which is built first if it is
+// missing. What has no Go program beside it cannot start the daemon, so that one is named at its end.
+func (b Builder) Client(ctx context.Context, exe string) (string, error) {
 	kind, _, err := b.kindFor("/bin/sh")
 	if err != nil {
 		return "", err
@@ -378,7 +379,7 @@ func (b Builder) Client(ctx context.Context) (string, error) {
 		lib, err := get()
 		path := strings.TrimSuffix(lib.Path, objectEnding) + clientEnding
 		if err == nil {
-			_, err = os.Stat(path)
+			path, err = clientOf(path, exe)
 		}
 		if err == nil {
 			return path, nil
@@ -386,6 +387,22 @@ func (b Builder) Client(ctx context.Context) (string, error) {
 		failures = append(failures, err)
 	}
 	return "", errors.Join(failures...)
+}
+
+// clientOf returns the copy of a thin client that names the Go program exe, as `make build` writes
+// it (csrc/client/client.c, built_beside).
+func clientOf(client, exe string) (string, error) {
+	text, err := os.ReadFile(client)
+	if err != nil {
+		return "", fmt.Errorf("find the thin client: %w", err)
+	}
+	text = append(text, "\x00replibuild-go="+exe...)
+	sum := sha256.Sum256(text)
+	named := filepath.Join(filepath.Dir(client), hex.EncodeToString(sum[:16])+clientEnding)
+	if _, err := os.Stat(named); err == nil {
+		return named, nil
+	}
+	return named, unpack(text, named)
 }
 
 // compileC compiles files as one unit of that name: the compiler starts once.

@@ -14,7 +14,7 @@ func (b Builder) Build(context.Context, string) (Library, error) {
 }
 
 // Client reports that there is no thin client here.
-func (b Builder) Client(context.Context) (string, error) {
+func (b Builder) Client(context.Context, string) (string, error) {
 	return "", fmt.Errorf("build the thin client: %w", ErrUnsupported)
 }
 
