@@ -42,9 +42,9 @@ type LaunchFeed struct {
 
 // launchBurst is commands that follow each other.
 type launchBurst struct {
-	record ipc.BuildRecord
-	last   time.Time         // when something was heard
-	why    map[string]string // of misses that run
+	record  ipc.BuildRecord
+	last    time.Time         // when something was heard
+	running map[string]string // the misses that run, and why they are misses
 }
 
 // LaunchFeed is the feed of the user set. Close ends it.
@@ -96,7 +96,7 @@ func (f *LaunchFeed) take(ctx context.Context, reply ipc.LaunchesReply, now time
 		if r.Result == ipc.LaunchedAlone {
 			continue // nothing tells when it ends
 		}
-		if f.isOver(r.Time) {
+		if f.isOver(r.Time) && len(f.burst.running) == 0 {
 			f.end(ctx, onEvent)
 		}
 		if f.burst == nil {
@@ -118,7 +118,7 @@ func (f *LaunchFeed) isOver(now time.Time) bool {
 // begin begins a burst.
 func (f *LaunchFeed) begin(at time.Time, onEvent func(ipc.Event)) {
 	record := ipc.BuildRecord{Build: "launched-" + strconv.FormatInt(at.UnixMilli(), 36), Trigger: ipc.TriggerLauncher, Started: at}
-	f.burst = &launchBurst{record: record, why: map[string]string{}}
+	f.burst = &launchBurst{record: record, running: map[string]string{}}
 	f.send(at, ipc.BuildStarted{Project: f.project.Set(), Root: f.project.Root(), Trigger: ipc.TriggerLauncher, Daemons: true}, onEvent)
 }
 
@@ -126,7 +126,7 @@ func (f *LaunchFeed) begin(at time.Time, onEvent func(ipc.Event)) {
 func (f *LaunchFeed) tell(r ipc.LaunchRecord, onEvent func(ipc.Event)) {
 	b, file, key := f.burst, sourceOf(r), r.Dir+"\x00"+strings.Join(r.Args, "\x00")
 	if r.Result == ipc.LaunchedMiss {
-		b.why[key] = r.Why
+		b.running[key] = r.Why
 		f.send(r.Time, ipc.UnitStarted{File: file, Target: r.Dir, Seen: r.Why != ""}, onEvent)
 		return
 	}
@@ -135,8 +135,8 @@ func (f *LaunchFeed) tell(r ipc.LaunchRecord, onEvent func(ipc.Event)) {
 	case r.Result == ipc.LaunchedHit:
 		u.Status, u.Reason = ipc.StatusCached, words.FromCache(nil)
 		b.record.Cached, b.record.Hits = b.record.Cached+1, b.record.Hits+1
-	case b.why[key] != "":
-		u.Reason = ipc.Reason{Code: ipc.ReasonNew, Text: b.why[key]}
+	case b.running[key] != "":
+		u.Reason = ipc.Reason{Code: ipc.ReasonNew, Text: b.running[key]}
 	default:
 		u.Reason = words.NotCached()
 	}
@@ -150,7 +150,7 @@ func (f *LaunchFeed) tell(r ipc.LaunchRecord, onEvent func(ipc.Event)) {
 	case r.Result == ipc.LaunchedStored:
 		b.record.Compiled++
 	}
-	delete(b.why, key)
+	delete(b.running, key)
 	b.record.Units = append(b.record.Units, u)
 	f.send(r.Time, ipc.UnitFinished{File: file, Target: r.Dir, Status: u.Status, Reason: u.Reason, Seconds: u.Seconds, Command: r.Args}, onEvent)
 }

@@ -51,6 +51,10 @@ func TestLaunchFeed(t *testing.T) {
 		{21, ipc.LaunchesReply{Noted: 1, Last: []ipc.LaunchRecord{record(21, ipc.LaunchedHit, "c.c")}}}, // of another daemon
 		{21, ipc.LaunchesReply{Noted: 1, Last: []ipc.LaunchRecord{record(21, ipc.LaunchedHit, "c.c")}}}, // asked from the beginning
 		{30, ipc.LaunchesReply{Noted: 1}},
+		{31, ipc.LaunchesReply{Noted: 3, Running: 2, Last: []ipc.LaunchRecord{record(31, ipc.LaunchedMiss, "d.c"), record(31, ipc.LaunchedMiss, "e.c")}}},
+		{36, ipc.LaunchesReply{Noted: 4, Running: 1, Last: []ipc.LaunchRecord{record(36, ipc.LaunchedStored, "d.c")}}}, // the same build
+		{41, ipc.LaunchesReply{Noted: 5, Last: []ipc.LaunchRecord{record(41, ipc.LaunchedStored, "e.c")}}},
+		{50, ipc.LaunchesReply{Noted: 5}},
 	} {
 		feed.take(t.Context(), step.reply, at(step.now), tell)
 	}
@@ -67,13 +71,19 @@ func TestLaunchFeed(t *testing.T) {
 		"started by launcher",
 		"/w/c/c.c cached in /w/c: found in the cache",
 		"finished true in 0.0s, {Cached:1 Compiled:0 Failed:0 Skipped:0}, ",
+		"started by launcher",
+		"compiling /w/d/d.c",
+		"compiling /w/e/e.c",
+		"/w/d/d.c compiled in /w/d: not in the cache",
+		"/w/e/e.c compiled in /w/e: not in the cache",
+		"finished true in 10.0s, {Cached:0 Compiled:2 Failed:0 Skipped:0}, 0.2 commands a second",
 	}
 	if !slices.Equal(got, want) {
 		t.Errorf("%q\nnot %q", got, want)
 	}
 	history, _ := feed.History(t.Context(), ipc.HistoryRequest{})
 	explained, _ := feed.Explain(t.Context(), ipc.ExplainRequest{Subject: "/w/a/a.c"})
-	if len(history.Builds) != 3 || len(explained.Records) != 2 || explained.Records[0].Reason.Text != "a.h changed" {
+	if len(history.Builds) != 4 || len(explained.Records) != 2 || explained.Records[0].Reason.Text != "a.h changed" {
 		t.Errorf("%d builds, %+v", len(history.Builds), explained.Records)
 	}
 	if _, err := feed.Build(context.Background(), ipc.BuildRequest{}, nil); ipc.CodeOf(err) != ipc.CodeUnavailable {

@@ -35,6 +35,7 @@ import (
 type Config struct {
 	Root, Set    string
 	Source       string           // of a build folder: the folder of the sources; "" for a project of our own
+	Launched     bool             // this is the user set: its commands come from the thin client, and it builds nothing
 	Project      Project          // nil in a replay
 	Orchestrator ipc.Orchestrator // nil in a replay
 	Alive        func(daemon string) bool
@@ -222,7 +223,7 @@ func New(c Config) (*Model, error) {
 		log: panes.NewLog(logring.MaxLines), detail: &panes.Detail{},
 		arrange: arrangement{Focus: PaneFiles, Slot: PaneLog}, about: PaneFiles,
 	}
-	m.state.Source = c.Source
+	m.state.Source, m.state.Launched = c.Source, c.Launched
 	var theme paint.Theme
 	theme, m.askTheme = chooseTheme(c.Settings.Theme, c.env)
 	m.ctx = panes.Context{S: m.state, Log: m.log.Ring, Loc: c.Location}

@@ -360,3 +360,23 @@ func TestOrchestratorOfAnotherVersion(t *testing.T) {
 		t.Errorf("asked %q", f.asked)
 	}
 }
+
+// TestUserSet has the dashboard of the user set, which says nothing of builds that it cannot make.
+func TestUserSet(t *testing.T) {
+	t.Parallel()
+	for _, launched := range []bool{false, true} {
+		m := liveModel(t, newFakeSet(ipc.NameCompilation))
+		m.state.Launched, m.state.Link = launched, state.LinkLive
+		m.size(121, 36)
+		text := m.text()
+		for _, words := range []string{"changes not followed", "b build", "b builds"} {
+			if strings.Contains(text, words) == launched {
+				t.Errorf("user set %v, and %q:\n%s", launched, words, text)
+			}
+		}
+		m.do(m.press("b"))
+		if text := m.text(); strings.Contains(text, "the user set builds nothing by itself") != launched {
+			t.Error(text)
+		}
+	}
+}

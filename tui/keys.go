@@ -89,10 +89,10 @@ func viewBindings() []Binding {
 
 func buildBindings() []Binding {
 	return []Binding{
-		{Action: "build", Keys: []string{"b"}, Short: "build", Long: "bring all targets up to date, with the environment of the dashboard", Group: groupBuild, do: (*Model).build, why: (*Model).whyLive},
-		{Action: "build_selected", Keys: []string{"B"}, Short: "build this", Long: "build the selected file or target only", Group: groupBuild, do: func(m *Model) effect { return m.buildSelected(false) }, why: (*Model).whyLive},
-		{Action: "force_selected", Keys: []string{"ctrl+b"}, Long: "compile or link the selected file or target again, whatever the cache has", Group: groupBuild, do: func(m *Model) effect { return m.buildSelected(true) }, why: (*Model).whyLive},
-		{Action: "auto_build", Keys: []string{"a"}, Long: "build after each change while the dashboard runs, and stop that", Group: groupBuild, do: (*Model).toggleAuto, why: (*Model).whyLive},
+		{Action: "build", Keys: []string{"b"}, Short: "build", Long: "bring all targets up to date, with the environment of the dashboard", Group: groupBuild, do: (*Model).build, why: (*Model).whyBuild},
+		{Action: "build_selected", Keys: []string{"B"}, Short: "build this", Long: "build the selected file or target only", Group: groupBuild, do: func(m *Model) effect { return m.buildSelected(false) }, why: (*Model).whyBuild},
+		{Action: "force_selected", Keys: []string{"ctrl+b"}, Long: "compile or link the selected file or target again, whatever the cache has", Group: groupBuild, do: func(m *Model) effect { return m.buildSelected(true) }, why: (*Model).whyBuild},
+		{Action: "auto_build", Keys: []string{"a"}, Long: "build after each change while the dashboard runs, and stop that", Group: groupBuild, do: (*Model).toggleAuto, why: (*Model).whyBuild},
 		{Action: "cancel", Keys: []string{"C"}, Short: "cancel", Long: "cancel the selected build that waits, else the one that runs (asks first)", Group: groupBuild, do: (*Model).cancelBuild, why: (*Model).whyCancel},
 		{Action: "explain", Keys: []string{"e"}, Short: "explain", Long: "why the selected file was compiled: the detail pane, asked anew", Group: groupBuild, do: (*Model).explain},
 		{Action: "clear_cache", Keys: []string{"c"}, Short: "clear cache", Long: "empty the cache (asks first, with numbers)", Group: groupBuild, do: (*Model).clearCache, why: (*Model).whyLive},

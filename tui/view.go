@@ -254,6 +254,9 @@ func (m *Model) footerKeys(l *paint.Line) *paint.Line {
 	reserve := len(m.keys.Key("help")+" help  "+m.keys.Key("quit")+" ") + len(quit) + 2
 	for _, a := range m.footerActions() {
 		b := m.keys.Named(a)
+		if m.state.Launched && m.whyBuild() == m.whyNot(b) {
+			continue // never possible here
+		}
 		if key := m.keys.Key(a); key != "" && b.Short != "" && l.Left()-reserve >= len(key)+len(b.Short)+3 {
 			m.footerKey(l, a, b.Short)
 		}
@@ -297,6 +300,14 @@ func (m *Model) whyLive() string {
 	return ""
 }
 
+// whyBuild says why no build can be started.
+func (m *Model) whyBuild() string {
+	if m.state.Launched {
+		return "the user set builds nothing by itself: commands come from make, ninja or a shell"
+	}
+	return m.whyLive()
+}
+
 func (m *Model) whyReplay() string {
 	if m.player == nil {
 		return "this is no replay"
@@ -305,7 +316,7 @@ func (m *Model) whyReplay() string {
 }
 
 func (m *Model) whyCancel() string {
-	if why := m.whyLive(); why != "" {
+	if why := m.whyBuild(); why != "" {
 		return why
 	}
 	if !m.state.Running() && len(m.state.Queue.Waiting) == 0 {

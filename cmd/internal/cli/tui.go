@@ -164,11 +164,11 @@ func (u userSet) Dependents(context.Context, string) (ipc.DependentsReply, error
 // attach makes c the dashboard of a project, whose daemons may run or not.
 func attach(c *tui.Config, p *replibuild.Project) {
 	set := &daemons.Launcher{Paths: p.Paths(), Config: p.Config()}
-	c.Root, c.Set, c.Source = p.Root(), p.Set(), p.SourceDir()
+	c.Root, c.Set, c.Source, c.Launched = p.Root(), p.Set(), p.SourceDir(), p.Paths().IsUser()
 	c.Project = p
 	c.Alive = set.Alive
 	c.Orchestrator = orchestratorOf(p)
-	if p.Paths().IsUser() {
+	if c.Launched {
 		feed := p.LaunchFeed()
 		c.Project, c.Orchestrator = userSet{p, feed}, feed
 	}

@@ -180,9 +180,11 @@ func (b *Build) Render(c *Context, w, h int, focused bool) []string {
 		body = append(body, b.row(c, b.rows[i], iw, i == b.List.Cursor, focused))
 	}
 	switch {
-	case len(b.rows) > 0 || rows <= 0:
+	case len(b.rows) > 0 || rows <= 0 || c.S.Current != nil:
 	case isUntold(c):
 		body = append(body, c.P.Line(iw).Skip(1).Put(paint.Dim, untold).String())
+	case c.S.Launched:
+		body = append(body, c.P.Line(iw).Skip(1).Put(paint.Dim, "no compile yet: make, ninja and shells start them").String())
 	default:
 		body = append(body, c.P.Line(iw).Skip(1).Put(paint.Dim, "no builds yet: ").Put(paint.Key, "b").Put(paint.Dim, " builds").String())
 	}

@@ -140,6 +140,8 @@ func (d *Daemons) downRow(c *Context, s *state.Daemon, l *paint.Line, widths []i
 		help(l, "s", "starts", selected)
 	case s.State == ipc.StateCrashed || s.State == ipc.StateUnresponsive:
 		help(l, "r", "restarts", selected)
+	case s.State == ipc.StateDisabled && c.S.Launched:
+		l.Put(paint.Dim, "not in the user set").Skip(2)
 	case s.State == ipc.StateDisabled:
 		l.Put(paint.Dim, "by daemon_config.toml").Skip(2)
 	}

@@ -55,7 +55,7 @@ func (f *Files) empty(c *Context) string {
 	case f.Scope == ScopeDirty:
 		return f.noneDirty(c)
 	case f.Scope == ScopeAll:
-		return "no file is known yet: the first build tells"
+		return noneKnown(c)
 	}
 	b := c.S.Build(f.Build)
 	switch {
@@ -65,6 +65,14 @@ func (f *Files) empty(c *Context) string {
 		return "the build failed before it came to a file"
 	case b != nil && b.InPlace > 0:
 		return widgets.Plural(int64(b.InPlace), "unit") + " up to date, nothing had to be done"
+	}
+	return noneKnown(c)
+}
+
+// noneKnown says what will tell of files.
+func noneKnown(c *Context) string {
+	if c.S.Launched {
+		return "no file is known yet: the first compile tells"
 	}
 	return "no file is known yet: the first build tells"
 }

@@ -57,6 +57,7 @@ func headerParts(c *Context) []widgets.Note {
 		parts = append(parts, note(paint.Dim, "queue 0"))
 	}
 	switch dirty := s.DirtyRows(); {
+	case s.Launched: // each command looks at its inputs
 	case !s.Dirty.Known && s.Link == state.LinkLive && s.Source == "": // of a build folder they need not be
 		parts = append(parts, note(paint.Warn, "changes not followed"))
 	case dirty > 0:

@@ -41,12 +41,13 @@ const (
 // State is everything that panes show, but logs. Fields are read freely and changed
 // by the methods only.
 type State struct {
-	Root    string
-	Source  string // of a build folder: the folder of the sources; "" for a project of our own
-	Project string // name, "" until a build told it
-	Set     string
-	Link    string
-	Now     time.Time
+	Root     string
+	Source   string // of a build folder: the folder of the sources; "" for a project of our own
+	Launched bool   // this is the user set: its commands come from the thin client, and it builds nothing
+	Project  string // name, "" until a build told it
+	Set      string
+	Link     string
+	Now      time.Time
 
 	Daemons []Daemon // always four
 	Cache   CacheNumbers
