@@ -9,7 +9,7 @@ APT     := DEBIAN_FRONTEND=noninteractive $(SUDO) apt-get -qq -o Dpkg::Use-Pty=0
 REAL    := $(CURDIR)/.cache/real
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
 
-.PHONY: all build install demo test remote-test unit race vet lint fmt real deps-demo deps-test ninja-suite ccache-suite real-world launcher-stress oracle oracle-graphs oracle-manifests staleness heavy bench estimate screenshots clean
+.PHONY: all build install demo test remote-test unit race vet lint fmt real deps-demo deps-test ninja-suite ccache-suite real-world launcher-stress oracle oracle-graphs oracle-manifests oracle-launches staleness heavy bench estimate screenshots clean
 
 all: build
 
@@ -155,6 +155,10 @@ oracle-graphs: deps-test
 # ninja than that of PATH, best one of 1.13. 1000 steps take some 3 minutes on 2 cores.
 oracle-manifests: deps-test build
 	ORACLE_PROGRAM=$(CURDIR)/$(BIN) ORACLE_STEPS=$(STEPS) ORACLE_SEED=$(SEED) $(GO) test ./oracle -run TestManifests -count 1 -timeout 0 -v
+
+# The same for random commands behind the thin client. 1000 steps take some 8 minutes on 2 cores.
+oracle-launches: deps-test build
+	ORACLE_PROGRAM=$(CURDIR)/$(BIN) ORACLE_STEPS=$(STEPS) ORACLE_SEED=$(SEED) $(GO) test ./oracle -run TestLaunches -count 1 -timeout 0 -v
 
 # Every unit of the real projects plainly and by its precompiled includes, at four
 # levels, the objects compared, and what it gains. PROOF may name projects and levels.

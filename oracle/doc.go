@@ -30,6 +30,11 @@
 // `make oracle-manifests STEPS=3000 SEED=1` makes as many steps as wanted; ORACLE_NINJA names
 // another ninja than that of PATH. One of 1.13 compares most.
 //
+// TestLaunches makes random commands of compilers and random changes to what they read
+// (launches_linux_test.go). Each command runs behind the thin client and then by the compiler alone:
+// files, modes, output and exit codes must be equal, and what was stored must be found again.
+// `make oracle-launches STEPS=3000 SEED=1` makes as many steps as wanted.
+//
 // holes_linux_test.go says what each kind found before it was mended, and what it finds
 // when its mend is taken out, with seed and steps. To repeat that, take the mend out and
 // run its row by `ORACLE_HOLES=all go test ./oracle -run TestHoles`.
