@@ -194,7 +194,7 @@ __attribute__((used)) _Noreturn void program_start(long *stack) {
 		say("replibuild: the second observer is started by replibuild only\n");
 		leave(126);
 	}
-	settings = (struct settings){argv[1], argv[2], argv[3], !strcmp(argv[4], "all")};
+	settings = (struct settings){argv[1], argv[2], argv[3], !strcmp(argv[4], "all"), 0};
 	const char *path = argv[5];
 	if (!strcmp(path, "try")) {
 		settings.trying = 1;
