@@ -7,11 +7,13 @@ import (
 	"errors"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/RepliBuild/replibuild/daemons"
+	"github.com/RepliBuild/replibuild/daemons/setup"
 	"github.com/RepliBuild/replibuild/daemons/setup/buildsystem"
 	"github.com/RepliBuild/replibuild/daemons/setup/ninjabuild"
 	"github.com/RepliBuild/replibuild/internal/caller"
@@ -54,10 +56,21 @@ func (p *Project) units() func() (*ipc.Plan, error) {
 
 // foreign is how the orchestrator builds a build folder, nil for a project of our own.
 func (p *Project) foreign() func(ctx context.Context, build string, req ipc.BuildRequest) error {
-	if !p.BuildFolder() && p.describedIn() == p.Root() {
+	if p.describedIn() == p.Root() && (!p.BuildFolder() || p.ownPlan()) {
 		return nil
 	}
 	return p.buildForeign
+}
+
+// ownPlan reports whether a replibuild.toml in the project's folder says itself what to build. A
+// build.ninja beside it, which `replibuild ninja` builds, changes nothing about that: the process
+// that buildForeign starts would ask the orchestrator for the same build, and wait for itself.
+func (p *Project) ownPlan() bool {
+	if _, err := os.Stat(filepath.Join(p.Root(), "replibuild.toml")); err != nil {
+		return false
+	}
+	b, _ := setup.ReadBuildSystem(p.Root(), p.env)
+	return b == nil
 }
 
 // buildForeign builds a build folder by `replibuild compile`, in a process of its own, as the

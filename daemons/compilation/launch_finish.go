@@ -136,8 +136,11 @@ func (m *missed) observe(ctx context.Context) (seen *observation, why string) {
 		if known[p] {
 			m.tools = append(m.tools, p)
 			seen.files = append(seen.files, p)
-			m.s.tracers.dynamics.addLoaderSearch(m.view, p, seen)
+			m.s.tracers.dynamics.addLoaderSearch(m.view, p, nil, seen)
 		}
+	}
+	if ipc.EnvValue(m.req.Env, "LD_LIBRARY_PATH") != "" { // else only folders of the toolchain are searched
+		m.s.tracers.dynamics.addLibrarySearch(m.view, o.Libraries, seen)
 	}
 	m.preamble.addInputs(seen)
 	for _, p := range o.Written {

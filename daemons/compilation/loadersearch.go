@@ -4,6 +4,7 @@ import (
 	"debug/elf"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 
@@ -69,11 +70,27 @@ func readDynamic(program string) (d dynamic) {
 }
 
 // addLoaderSearch adds where the dynamic loader looked for the libraries of a program
-// before it found them: no trace shows its calls (ld.so(8), "Dynamic linker").
-func (d *dynamics) addLoaderSearch(v *snapshot.Tree, program string, seen *observation) {
+// before it found them: no trace shows its calls (ld.so(8), "Dynamic linker"). Wanted are the names
+// of others that the program may have asked for while it ran.
+func (d *dynamics) addLoaderSearch(v *snapshot.Tree, program string, wanted []string, seen *observation) {
 	says := d.of(v, program)
-	dirs := says.folders(v, path.Dir(v.Abs(program)))
-	for _, name := range says.needed {
+	d.addMisses(v, says.folders(v, path.Dir(v.Abs(program))), slices.Concat(says.needed, wanted), seen)
+	if len(says.needed) > 0 && v.Signature(loaderCache).IsRegular() {
+		seen.files = append(seen.files, loaderCache)
+	}
+}
+
+// addLibrarySearch adds the same for what libraries need. A library's own RUNPATH counts for that,
+// and LD_LIBRARY_PATH.
+func (d *dynamics) addLibrarySearch(v *snapshot.Tree, loaded []string, seen *observation) {
+	for _, p := range loaded {
+		says := d.of(v, p)
+		d.addMisses(v, says.folders(v, path.Dir(v.Abs(p))), says.needed, seen)
+	}
+}
+
+func (d *dynamics) addMisses(v *snapshot.Tree, dirs, names []string, seen *observation) {
+	for _, name := range names {
 		for _, dir := range dirs {
 			p := snapshot.Spell(v.Root, snapshot.Join(dir, name))
 			if v.Signature(p).Exists() {
@@ -82,9 +99,12 @@ func (d *dynamics) addLoaderSearch(v *snapshot.Tree, program string, seen *obser
 			seen.misses = append(seen.misses, p)
 		}
 	}
-	if len(says.needed) > 0 && v.Signature(loaderCache).IsRegular() {
-		seen.files = append(seen.files, loaderCache)
-	}
+}
+
+// isLibrary reports a file with the name of a shared library: NAME.so, NAME.so.1.
+func isLibrary(p string) bool {
+	name := path.Base(p)
+	return strings.HasSuffix(name, ".so") || strings.Contains(name, ".so.")
 }
 
 // folders are those that the loader searches first, in order.

@@ -29,7 +29,7 @@ func TestLoaderSearchByContent(t *testing.T) {
 	look := func() []string {
 		v := snapshot.New(dir, nil, snapshot.NewInterner(), snapshot.NewHashCache(time.Now))
 		var seen observation
-		d.addLoaderSearch(v, program, &seen)
+		d.addLoaderSearch(v, program, nil, &seen)
 		return seen.misses
 	}
 	for _, folder := range []string{"$ORIGIN/first", "$ORIGIN/second"} {

@@ -55,9 +55,11 @@ func (w *traceTracking) addAsked(o preload.Observation, seen *observation) {
 		return
 	}
 	v := w.about.view
+	loaded := slices.DeleteFunc(slices.Clone(o.Read), func(p string) bool { return !isLibrary(p) })
 	for _, program := range w.foreignPrograms(o) {
-		w.tracers.dynamics.addLoaderSearch(v, program, seen)
+		w.tracers.dynamics.addLoaderSearch(v, program, o.Wanted, seen)
 	}
+	w.tracers.dynamics.addLibrarySearch(v, loaded, seen)
 	above := []string{v.Root + "/.", w.about.output}
 	if pwd := otherName(v.Root, w.about.env); pwd != "" {
 		above = append(above, snapshot.Spell(v.Root, pwd)+"/.")

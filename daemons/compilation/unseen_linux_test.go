@@ -18,7 +18,9 @@ func (p *project) helperProgram(name, text string, flags ...string) {
 	p.t.Helper()
 	source := filepath.Join(p.t.TempDir(), "helper.c")
 	p.writeAbs(source, "#define _GNU_SOURCE\n#include <stdio.h>\n#include <fcntl.h>\n#include <unistd.h>\n#include <sys/stat.h>\n"+text)
-	out, err := exec.CommandContext(p.t.Context(), "gcc", append([]string{"-w", source, "-o", p.path(name)}, flags...)...).CombinedOutput()
+	cmd := exec.CommandContext(p.t.Context(), "gcc", append([]string{"-w", source, "-o", p.path(name)}, flags...)...)
+	cmd.Dir = p.path(".")
+	out, err := cmd.CombinedOutput()
 	if err != nil {
 		p.t.Fatalf("%v\n%s", err, out)
 	}
@@ -99,6 +101,28 @@ func TestHelpersOfWrappers(t *testing.T) {
 			},
 			helper: "int f(void);" + fmt.Sprintf(count, "n = f();"), flags: []string{"-Wl,-rpath,$ORIGIN/../first:$ORIGIN"},
 			run: "tools/helper", change: func(p *project) { p.helperProgram("first/libf.so", "int f(void) { return 2; }", "-shared", "-fPIC") },
+		},
+		"a library by a relative folder that the script sets": {
+			before: func(p *project) {
+				p.helperProgram("tools/libf.so", "int f(void) { return 1; }", "-shared", "-fPIC")
+				p.write("first/none", "")
+			},
+			helper: "int f(void);" + fmt.Sprintf(count, "n = f();"), flags: []string{"-Wl,-rpath,$ORIGIN"},
+			run: "LD_LIBRARY_PATH=first:tools tools/helper", change: func(p *project) { p.helperProgram("first/libf.so", "int f(void) { return 2; }", "-shared", "-fPIC") },
+		},
+		"what a library needs": {
+			before: func(p *project) {
+				p.helperProgram("tools/libf.so", "int f(void) { return 1; }", "-shared", "-fPIC")
+				p.helperProgram("tools/libg.so", "int f(void); int g(void) { return f(); }", "-shared", "-fPIC", "-Ltools", "-l:libf.so", "-Wl,-soname,libg.so,-rpath,$ORIGIN/../first:$ORIGIN")
+				p.write("first/none", "")
+			},
+			helper: "int g(void);" + fmt.Sprintf(count, "n = g();"), flags: []string{"-Wl,-rpath,$ORIGIN,--allow-shlib-undefined", "-Ltools", "-l:libg.so"},
+			run: "tools/helper", change: func(p *project) { p.helperProgram("first/libf.so", "int f(void) { return 2; }", "-shared", "-fPIC") },
+		},
+		"no library": {
+			before: func(p *project) { p.write("first/none", "") },
+			helper: "#include <dlfcn.h>\n" + fmt.Sprintf(count, `n = dlopen("libnone.so", RTLD_NOW) != 0;`), flags: []string{"-Wl,-rpath,$ORIGIN/../first"},
+			run: "tools/helper", change: func(p *project) { p.helperProgram("first/libnone.so", "int f(void) { return 2; }", "-shared", "-fPIC") },
 		},
 		"another PATH": {
 			before: func(p *project) {

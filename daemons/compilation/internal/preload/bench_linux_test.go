@@ -12,8 +12,8 @@ import (
 
 // BenchmarkCompile says what the tracer costs: each round compiles a unit plainly and
 // traced, in changing order, and the median of the rounds' ratios is what other load and
-// the clock of the processor disturb least. With REPLIBUILD_REAL a unit of LevelDB is
-// among them. Run it with -benchtime 100x.
+// the clock of the processor disturb least. With REPLIBUILD_REAL a unit of LevelDB and
+// one of yaml-cpp are among them. Run it with -benchtime 100x.
 func BenchmarkCompile(b *testing.B) {
 	std := "#include <" + strings.Join([]string{"vector", "string", "map", "unordered_map", "memory", "iostream", "algorithm",
 		"functional", "sstream"}, ">\n#include <") + ">\nint main() { std::map<std::string, int> m; m[\"a\"] = 1; std::cout << m.size(); }\n"
@@ -22,9 +22,10 @@ func BenchmarkCompile(b *testing.B) {
 		{"empty-O0", "-O0 -c empty.cpp"}, {"std-O0", "-O0 -c std.cpp"}, {"std-O2", "-O2 -c std.cpp"},
 	}
 	if real := os.Getenv("REPLIBUILD_REAL"); real != "" {
-		ldb := filepath.Join(real, "leveldb")
+		ldb, yaml := filepath.Join(real, "leveldb"), filepath.Join(real, "yaml-cpp")
 		units = append(units, struct{ name, args string }{"leveldb-O2",
-			"-O2 -std=c++11 -DLEVELDB_PLATFORM_POSIX=1 -I" + ldb + "/include -I" + ldb + " -Igen -c " + ldb + "/db/db_impl.cc"})
+			"-O2 -std=c++11 -DLEVELDB_PLATFORM_POSIX=1 -I" + ldb + "/include -I" + ldb + " -Igen -c " + ldb + "/db/db_impl.cc"},
+			struct{ name, args string }{"yaml-cpp-O2", "-O2 -std=c++11 -I" + yaml + "/include -I" + yaml + "/src -c " + yaml + "/src/singledocparser.cpp"})
 	}
 	for _, name := range []string{"clang++-19", "g++"} {
 		for _, unit := range units {
@@ -61,6 +62,7 @@ func benchmarkTraced(b *testing.B, dir string, lib Library, args []string) {
 	}
 	b.ReportMetric(median(plain), "plain-cpu-ms")
 	b.ReportMetric(median(traced), "traced-cpu-ms")
+	b.ReportMetric(100*(median(traced)/median(plain)-1), "cpu-of-medians-%")
 	b.ReportMetric(median(cpu), "cpu-%")
 	b.ReportMetric(median(wall), "wall-%")
 }

@@ -10,7 +10,7 @@ import (
 
 // isText reports records whose path is none.
 func (e entry) isText() bool {
-	return e.kind == kindVariable || e.kind == kindWhole || e.kind == kindLine
+	return e.kind == kindVariable || e.kind == kindWhole || e.kind == kindLine || e.kind == kindWanted
 }
 
 // environLedger gathers what processes asked of the environment.

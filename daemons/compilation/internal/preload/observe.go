@@ -28,6 +28,7 @@ const (
 	kindLine      = 'H'
 	kindConnected = 'T'
 	kindNumbered  = 'F'
+	kindWanted    = 'Y'
 )
 
 // What was done to a path, as bits.
@@ -139,6 +140,11 @@ func (l *ledger) add(e entry) {
 	case kindNumbered:
 		if !slices.Contains(l.asked.Numbered, e.path) {
 			l.asked.Numbered = append(l.asked.Numbered, e.path)
+		}
+		return
+	case kindWanted:
+		if !slices.Contains(l.asked.Wanted, e.path) {
+			l.asked.Wanted = append(l.asked.Wanted, e.path)
 		}
 		return
 	case kindVariable, kindWhole, kindLine:

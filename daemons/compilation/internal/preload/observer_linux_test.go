@@ -405,6 +405,39 @@ func TestObserverIsRefused(t *testing.T) {
 	}
 }
 
+// What a container refuses besides ptrace itself: it is noticed when the observer is tried, and when
+// a program is watched, which runs all the same.
+func TestObserverIsRefusedInPart(t *testing.T) {
+	t.Parallel()
+	dir := write(t, "read", "")
+	refuse := compileC(t, dir, "refuse", testdata(t, "refuse.c"))
+	exe := static(t, dir, "p", `int main(void) { return open("read", O_RDONLY) < 0 ? 1 : 42; }`)
+	const ofSyscallInfo = 0x420e // PTRACE_GET_SYSCALL_INFO, which came with Linux 5.3
+	for name, tt := range map[string]struct{ call, argument int }{
+		"ptrace":  {unix.SYS_PTRACE, -1},
+		"memory":  {unix.SYS_PROCESS_VM_READV, -1},
+		"filter":  {unix.SYS_SECCOMP, -1},
+		"request": {unix.SYS_PTRACE, ofSyscallInfo},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			prefix := []string{refuse, fmt.Sprint(tt.call), fmt.Sprint(tt.argument), fmt.Sprint(int(syscall.EPERM))}
+			try := exec.CommandContext(t.Context(), prefix[0], append(prefix[1:], libraryFor(t, program(t, "sh")).Observer, "", "", "", "", "try")...)
+			if out, _ := try.CombinedOutput(); try.ProcessState.ExitCode() != int(syscall.EPERM) {
+				t.Errorf("trying: %v: %s", try.ProcessState, out)
+			}
+			cmd, trace, out := started(t, dir, prefix, exe)
+			_ = cmd.Wait()
+			if cmd.ProcessState.ExitCode() != 42 {
+				t.Errorf("%v: %s", cmd.ProcessState, out)
+			}
+			if o := NewReader(dir).Observe(trace, nil, nil); o.Complete {
+				t.Errorf("it counts as complete: %+v", o)
+			}
+		})
+	}
+}
+
 // A user without rights can watch his programs.
 func TestObserverWithoutRights(t *testing.T) {
 	t.Parallel()

@@ -163,6 +163,9 @@ type Observation struct {
 	// Numbered are paths of a process's own descriptors, such as /dev/fd/3, that were opened for
 	// reading. If the caller gave the descriptor, another caller's may be another file.
 	Numbered []string
+	// Wanted are libraries that a program asked the loader for by name, such as libm.so.6, while it
+	// ran.
+	Wanted []string
 	// Connected: a program connected to a socket. What came through it is not known.
 	Connected bool
 	Executed  []string // programs and scripts, as they were started

@@ -31,6 +31,17 @@ func TestCallsBehindOthers(t *testing.T) {
 		"by way of the process": {text: `#include <stdio.h>` + "\n" + `int main() { char p[99]; int d = open("d", O_RDONLY | O_DIRECTORY); sprintf(p, "/proc/self/fd/%d/a", d);
 			fopen("/proc/self/cwd/f", "r"); fopen(p, "r"); fopen("/proc/self/cwd/none", "r"); sprintf(p, "/proc/%d/cwd/g", getpid()); fopen(p, "r"); fopen("/proc/self/maps", "r"); return 0; }`,
 			read: "f d/a g", missed: "none"},
+		"what a spawned child opens": {text: `#include <spawn.h>` + "\n" + `#include <sys/wait.h>` + "\n" + `int main() { pid_t p; char *a[] = {"true", 0}, *e[] = {0};
+			posix_spawn_file_actions_t x, y; posix_spawn_file_actions_init(&x); posix_spawn_file_actions_addopen(&x, 0, "f", O_RDONLY, 0);
+			posix_spawn_file_actions_addopen(&x, 1, "none", O_RDONLY, 0); posix_spawn(&p, "/bin/true", &x, 0, a, e); waitpid(p, 0, 0);
+			posix_spawn_file_actions_init(&y); posix_spawn_file_actions_addchdir_np(&y, "d"); posix_spawn_file_actions_addopen(&y, 0, "a", O_RDONLY, 0);
+			return posix_spawn(&p, "/bin/true", &y, 0, a, e); }`, read: "f d/a", missed: "none"},
+		"files of the C library": {text: `#include <mntent.h>` + "\n" + `#include <sys/mman.h>` + "\n" + `int main() { setmntent("f", "r"); setmntent("none", "r");
+			return shm_open("/replibuild-none", O_RDONLY, 0) >= 0; }`, read: "f", missed: "none"},
+		"a file that is cut": {text: `#include <sys/syscall.h>` + "\n" + `int main() { syscall(SYS_truncate, "g", 0L); truncate("none", 0); return truncate("f", 4); }`, read: "f g", missed: "none"},
+		"by way of a thread": {text: `#include <stdio.h>` + "\n" + `int main() { char p[99]; sprintf(p, "/proc/self/task/%d/cwd/f", getpid()); fopen(p, "r");
+			sprintf(p, "/proc/%d/task/%d/cwd/g", getpid(), getpid()); return fopen(p, "r") == 0; }`, read: "f g"},
+		"a library at the end": {text: `#include <dlfcn.h>` + "\n" + `int main() { _exit(dlopen("libm.so.6", RTLD_NOW) == 0); }`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -39,6 +50,9 @@ func TestCallsBehindOthers(t *testing.T) {
 			o := traced(t, dir, nil, "sh", "-c", "./p; exit 0")
 			if o.Seen = slices.DeleteFunc(o.Seen, filepath.IsAbs); len(o.Seen) > 0 && o.Seen[0] == "p" {
 				o.Seen = o.Seen[1:]
+			}
+			if name == "a library at the end" && !slices.ContainsFunc(o.Read, func(p string) bool { return filepath.Base(p) == "libm.so.6" }) {
+				t.Errorf("the library that was loaded is not among %q", o.Read)
 			}
 			expect(t, "read", slices.DeleteFunc(o.Read, filepath.IsAbs), tt.read)
 			expect(t, "seen", o.Seen, tt.seen)
@@ -52,13 +66,20 @@ func TestCallsBehindOthers(t *testing.T) {
 func TestCallsThatAreNotFollowed(t *testing.T) {
 	t.Parallel()
 	for name, text := range map[string]string{
-		"a walk that moves":   `#include <ftw.h>` + "\n" + `int cb(const char *p, const struct stat *s, int t, struct FTW *f) { return 0; } int main() { return nftw("d", cb, 9, FTW_CHDIR); }`,
-		"a shell's expansion": `#include <wordexp.h>` + "\n" + `int main() { wordexp_t w; wordexp("$HOME", &w, 0); return 0; }`,
-		"io_uring":            `#include <sys/syscall.h>` + "\n" + `int main() { syscall(SYS_io_uring_setup, 0, 0); return 0; }`,
+		"a walk that moves":      `#include <ftw.h>` + "\n" + `int cb(const char *p, const struct stat *s, int t, struct FTW *f) { return 0; } int main() { return nftw("d", cb, 9, FTW_CHDIR); }`,
+		"a shell's expansion":    `#include <wordexp.h>` + "\n" + `int main() { wordexp_t w; wordexp("$HOME", &w, 0); return 0; }`,
+		"a C library of its own": `#include <dlfcn.h>` + "\n" + `int main() { dlmopen(LM_ID_NEWLM, "libm.so.6", RTLD_NOW); return 0; }`,
+		"the C library by name":  `#include <dlfcn.h>` + "\n" + `int main() { dlopen("libc.so.6", RTLD_NOW); return 0; }`,
+		"a folder of a thread":   `#include <sched.h>` + "\n" + `int main() { unshare(CLONE_FS); return 0; }`,
+		"another root":           `#include <stdlib.h>` + "\n" + `int main() { if (chroot("d")) abort(); return 0; }`,
+		"io_uring":               `#include <sys/syscall.h>` + "\n" + `int main() { syscall(SYS_io_uring_setup, 0, 0); return 0; }`,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			dir := write(t, "d/a", "", "p.c", "#define _GNU_SOURCE\n#include <unistd.h>\n#include <sys/stat.h>\n"+text)
+			if name == "another root" && os.Geteuid() != 0 {
+				t.Skip("only root may have another root folder")
+			}
 			compileC(t, dir, "p", "p.c")
 			if o := observe(t, dir, nil, "sh", "-c", "./p; exit 0"); o.Complete {
 				t.Errorf("%+v", o)

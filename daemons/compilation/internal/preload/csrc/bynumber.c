@@ -110,11 +110,19 @@ void after_call(long n, long result, long a, long b, long c, long d, const struc
 	case SYS_fchdir:
 		forget_folder();
 		break;
+	case SYS_truncate:
+		cut((int)result, (const char *)a, before);
+		break;
 #ifdef SYS_open_by_handle_at
 	case SYS_open_by_handle_at:
-		note_lost();
-		break;
 #endif
+	case SYS_chroot:
+	case SYS_pivot_root:
+	case SYS_mount:
+	case SYS_setns:
+		if (good)
+			note_lost();
+		break;
 #ifdef SYS_io_uring_setup
 	case SYS_io_uring_setup:
 		note_flags(RAW_CALLS); /* it may open files without a further call */
@@ -148,6 +156,9 @@ void before_call(long n, long a, long b, long c, long d, struct stamp *before) {
 	case SYS_openat2:
 #endif
 		look_before_open((int)a, (const char *)b, open_flags(n, b, c), before);
+		break;
+	case SYS_truncate:
+		look_before_open(AT_FDCWD, (const char *)a, O_RDWR, before);
 		break;
 	case SYS_chdir:
 		note_existing(AT_FDCWD, (const char *)a, 0);

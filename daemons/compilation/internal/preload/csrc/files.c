@@ -103,6 +103,23 @@ static int flags_of(const char *mode) {
 WRAP_FOPEN(fopen)
 WRAP_FOPEN(fopen64)
 
+/* Files that the C library opens itself: a table of file systems, which may have any name, and
+ * memory that processes share by a name. */
+WRAP_FOPEN(setmntent)
+
+WRAP(int, shm_open, (const char *name, int flags, unsigned mode)) {
+	char path[512] = "/dev/shm/";
+	struct stamp before;
+	while (name && *name == '/')
+		name++;
+	if (name && strlen(name) < sizeof path - 16)
+		strcat(path, name);
+	look_before_open(AT_FDCWD, path, flags, &before);
+	int fd = REAL(shm_open)(name, flags, mode);
+	opened(fd, AT_FDCWD, path, flags, &before);
+	return fd;
+}
+
 #define WRAP_FREOPEN(name)                                                                            \
 	WRAP(FILE *, name, (const char *path, const char *mode, FILE *old)) {                         \
 		struct stamp before;                                                                  \
@@ -114,6 +131,18 @@ WRAP_FOPEN(fopen64)
 	}
 WRAP_FREOPEN(freopen)
 WRAP_FREOPEN(freopen64)
+
+/* A file that is cut keeps what is before that. */
+#define WRAP_TRUNCATE(name)                                                                           \
+	WRAP(int, name, (const char *path, int64_t length)) {                                         \
+		struct stamp before;                                                                  \
+		look_before_open(AT_FDCWD, path, O_RDWR, &before);                                    \
+		int result = REAL(name)(path, length);                                                \
+		cut(result, path, &before);                                                           \
+		return result;                                                                        \
+	}
+WRAP_TRUNCATE(truncate)
+WRAP_TRUNCATE(truncate64)
 
 /* asked records what a stat said. */
 static void asked(int result, int dirfd, const char *path, const void *buffer, int nofollow) {

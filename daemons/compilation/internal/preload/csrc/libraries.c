@@ -41,14 +41,24 @@ const char *own_loader(void) {
 	return name;
 }
 
+/* makes_own_calls reports whether an object makes system calls past the C library: code of Go, and
+ * liburing, whose calls are in its own code on most machines. */
+static int makes_own_calls(const struct dl_phdr_info *info) {
+	return is_go(info) || strstr(info->dlpi_name, "/liburing.so");
+}
+
 static int note_at_start(struct dl_phdr_info *info, size_t size, void *unused) {
 	(void)size, (void)unused;
 	struct stamp s;
-	if (is_go(info))
+	if (info->dlpi_name && makes_own_calls(info))
 		note_flags(RAW_CALLS);
 	const char *own = own_path();
-	if (!info->dlpi_name || info->dlpi_name[0] != '/' || (own && !strcmp(info->dlpi_name, own)))
+	/* a relative one comes from a relative folder of LD_LIBRARY_PATH or RUNPATH; what the kernel
+	 * brings along has no folder */
+	if (!info->dlpi_name || !strchr(info->dlpi_name, '/') || (own && !strcmp(info->dlpi_name, own)))
 		return 0;
+	/* where the loader looked before; the program may have been started with its own value */
+	note_search("LD_LIBRARY_PATH=", "", strrchr(info->dlpi_name, '/') + 1, R_OK);
 	if (first_note(LIBRARY, AT_FDCWD, info->dlpi_name) &&
 	    look(AT_FDCWD, info->dlpi_name, 0, &s))
 		note_stamped(LIBRARY, AT_FDCWD, info->dlpi_name, &s);
@@ -62,7 +72,7 @@ static int note_library(struct dl_phdr_info *info, size_t size, void *n) {
 	struct stamp s;
 	if (++*(int *)n <= first_libraries || !info->dlpi_name || !info->dlpi_name[0])
 		return 0;
-	if (is_go(info))
+	if (makes_own_calls(info))
 		note_flags(RAW_CALLS);
 	look(AT_FDCWD, info->dlpi_name, 0, &s);
 	note_stamped(READ, AT_FDCWD, info->dlpi_name, &s);
@@ -83,25 +93,65 @@ void note_new_libraries(void) {
 #pragma GCC optimize("O2")
 #endif
 
+/* is_libc reports the C library by its own name. A program that asks for it by that finds its
+ * functions with dlsym, past ours. */
+static int is_libc(const char *path) {
+	const char *name = strrchr(path, '/');
+	return !strncmp(name ? name + 1 : path, "libc.so", 7);
+}
+
+static void will_load(const char *path) {
+	int error = errno;
+	struct stamp s;
+	if (is_libc(path))
+		note_flags(RAW_CALLS);
+	if (!strchr(path, '/')) {
+		note_text(WANTED, path);
+		note_search("LD_LIBRARY_PATH=", "", path, R_OK);
+	} else if (look(AT_FDCWD, path, 0, &s)) {
+		note_stamped(S_ISDIR(s.mode) ? FOLDER : READ, AT_FDCWD, path, &s);
+	} else {
+		note_failure(AT_FDCWD, path, errno);
+	}
+	__atomic_store_n(&unnoted, 1, __ATOMIC_RELAXED);
+	errno = error;
+}
+
 /* The loader tells by the return address who calls, whose RUNPATH counts and whose
  * namespace is meant. So the call is handed on by a jump (the compiler makes one of a
- * return at -O2), and what was loaded is seen with the next record. */
+ * return at -O2), and what was loaded is seen with the next record, or at the end. */
 WRAP(void *, dlopen, (const char *path, int flags)) {
-	if (path && tracing()) {
-		int error = errno;
-		struct stamp s;
-		if (!strchr(path, '/'))
-			note_search("LD_LIBRARY_PATH=", "", path, R_OK);
-		else if (look(AT_FDCWD, path, 0, &s))
-			note_stamped(S_ISDIR(s.mode) ? FOLDER : READ, AT_FDCWD, path, &s);
-		else
-			note_failure(AT_FDCWD, path, errno);
-		__atomic_store_n(&unnoted, 1, __ATOMIC_RELAXED);
-		errno = error;
-	}
+	if (path && tracing())
+		will_load(path);
 	return REAL(dlopen)(path, flags);
+}
+
+/* A namespace of its own has a C library of its own, of which nothing is seen. */
+WRAP(void *, dlmopen, (long space, const char *path, int flags)) {
+	if (space)
+		note_flags(RAW_CALLS);
+	if (path && tracing())
+		will_load(path);
+	return REAL(dlmopen)(space, path, flags);
 }
 
 #ifndef __clang__
 #pragma GCC pop_options
 #endif
+
+static void note_at_end(void) {
+	if (tracing())
+		note_new_libraries();
+}
+
+__attribute__((destructor)) static void at_end(void) { note_at_end(); }
+
+#define WRAP_END(name)                                                                                \
+	WRAP(__attribute__((noreturn)) void, name, (int code)) {                                      \
+		note_at_end();                                                                        \
+		REAL(name)(code);                                                                     \
+		__builtin_unreachable();                                                              \
+	}
+WRAP_END(_exit)
+WRAP_END(_Exit)
+WRAP_END(quick_exit)

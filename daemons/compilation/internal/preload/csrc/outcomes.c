@@ -43,6 +43,37 @@ void opened(int fd, int dirfd, const char *path, int flags, const struct stamp *
 	errno = error;
 }
 
+/* will_open records an open that a child is about to make. before is what is there now, NULL if
+ * nothing is. */
+void will_open(const char *path, int flags, const struct stamp *before) {
+	int writes = (flags & O_ACCMODE) != O_RDONLY || (flags & O_CREAT && !before);
+	if (!before && !(flags & O_CREAT))
+		note(MISSED, AT_FDCWD, path);
+	else if (before && S_ISDIR(before->mode))
+		note_stamped(FOLDER, AT_FDCWD, path, before);
+	if (before && !S_ISDIR(before->mode) && (flags & O_ACCMODE) != O_WRONLY && !(flags & O_TRUNC))
+		note_stamped(READ, AT_FDCWD, path, before);
+	if (writes && (before || flags & O_CREAT))
+		note(!before ? WRITTEN : flags & O_TRUNC ? REPLACED : UPDATED, AT_FDCWD, path);
+	if (writes && flags & O_APPEND)
+		note(APPENDED, AT_FDCWD, path);
+}
+
+/* cut records that a file was made shorter or longer by its name. */
+void cut(int result, const char *path, const struct stamp *before) {
+	if (!tracing())
+		return;
+	int error = errno;
+	struct stamp s;
+	if (result) {
+		note_failure(AT_FDCWD, path, error);
+	} else if (look(AT_FDCWD, path, 0, &s)) {
+		note_stamped(READ, AT_FDCWD, path, before);
+		note_stamped(UPDATED, AT_FDCWD, path, &s);
+	}
+	errno = error;
+}
+
 /* exists records the answer of a call that says no more than whether a path is there. */
 void exists(int result, int dirfd, const char *path, int nofollow) {
 	if (!tracing())

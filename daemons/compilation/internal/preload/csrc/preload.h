@@ -74,6 +74,7 @@ enum {
 	WHOLE = 'N',    /* all variables were read; the path says nothing */
 	LINE = 'H',     /* the path is the line of a shell that was started with -c */
 	CONNECTED = 'T',/* connected to a socket; the path says nothing */
+	WANTED = 'Y',   /* a library was asked for by name; the path is the name */
 	NUMBERED = 'F'  /* the path of one of the process's own descriptors was opened for reading */
 };
 
@@ -168,6 +169,8 @@ const char *own_loader(void); /* the dynamic loader of this process */
 
 /* What became of a call, by kind of call. Each leaves errno alone. */
 void opened(int fd, int dirfd, const char *path, int flags, const struct stamp *before);
+void will_open(const char *path, int flags, const struct stamp *before);
+void cut(int result, const char *path, const struct stamp *before);
 void look_before_open(int dirfd, const char *path, int flags, struct stamp *before);
 void exists(int result, int dirfd, const char *path, int nofollow);
 void allowed(int result, int dirfd, const char *path, int nofollow);

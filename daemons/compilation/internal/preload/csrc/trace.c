@@ -147,6 +147,9 @@ const char *own_proc(const char *path) {
 		return NULL;
 	while (*rest == '/')
 		rest++;
+	if ((p = after(rest, "task/")) && (p = number(p, &pid))) /* of a thread, which shares it all */
+		for (rest = p; *rest == '/';)
+			rest++;
 	return rest;
 }
 

@@ -198,12 +198,22 @@ static void link_source(struct thread *t, long number, const uint64_t *arguments
 		linked_from(AT_FDCWD, t->text);
 }
 
+/* call_info asks which call a thread is in. A kernel before 5.3, or a container, may not say. */
+int call_info(pid_t tid, struct call_info *info) {
+	errno = 0;
+	if (ptrace(PTRACE_GET_SYSCALL_INFO, tid, (void *)sizeof *info, info) > 0)
+		return 1;
+	if (errno != ESRCH && !settings.trying)
+		note_lost(); /* else it was killed */
+	return 0;
+}
+
 int entered(struct thread *t) {
 	struct call_info info;
 	t->call = -1;
 	record_for(t);
-	if (ptrace(PTRACE_GET_SYSCALL_INFO, t->tid, (void *)sizeof info, &info) <= 0)
-		return 0; /* it was killed */
+	if (!call_info(t->tid, &info))
+		return 0;
 	const struct watched *w = info.arch == AUDIT_ARCH ? find((long)info.entry.number) : NULL;
 	int begins = w && (w->number == SYS_execve || w->number == SYS_execveat);
 	if (t->covered && !begins)
@@ -254,9 +264,11 @@ void returned(struct thread *t) {
 	struct call_info info;
 	long call = t->call;
 	t->call = -1;
-	if (call < 0 || ptrace(PTRACE_GET_SYSCALL_INFO, t->tid, (void *)sizeof info, &info) <= 0)
+	if (call < 0)
 		return;
 	record_for(t);
+	if (!call_info(t->tid, &info))
+		return;
 	long result = info.exit.is_error ? -1 : (long)info.exit.value;
 	int reason = info.exit.is_error ? (int)-info.exit.value : 0;
 	if (reason >= 512)

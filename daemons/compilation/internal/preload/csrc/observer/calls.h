@@ -37,9 +37,11 @@ struct settings {
 	const char *trace;   /* REPLIBUILD_TRACE=PATH */
 	const char *loader;  /* of programs that the object can be loaded into */
 	int all;             /* watch every program, also those that the object can follow */
+	int trying;          /* nothing runs; what watching needs is tried */
 };
 extern struct settings settings;
 
+int call_info(pid_t tid, struct call_info *info); /* of a thread that stands; 0: there is none */
 int entered(struct thread *t); /* a watched call begins; whether its end must be seen */
 void returned(struct thread *t);
 void executed(struct thread *t); /* another program runs in a process */

@@ -73,6 +73,24 @@ static void let_go(int kept) {
 				syscall(SYS_close, (long)fd);
 }
 
+/* cannot_read says, as an errno, why the memory of a process cannot be read, although ptrace may be
+ * allowed: some containers refuse that alone. at is in the memory of both. */
+static int cannot_read(pid_t pid, const char *at) {
+	char there;
+	return read_memory(pid, (uint64_t)at, &there, 1) == 1 ? 0 : errno;
+}
+
+/* cannot_ask says the same of the calls of a process that is traced, and lets go of it. */
+static int cannot_ask(pid_t pid) {
+	struct call_info info;
+	errno = 0;
+	if (ptrace(PTRACE_INTERRUPT, pid, NULL, NULL) || syscall(SYS_wait4, (long)pid, 0L, 0x40000000L /* __WALL */, 0L) != pid)
+		return errno ? errno : EIO;
+	int reason = call_info(pid, &info) ? 0 : errno ? errno : EIO;
+	ptrace(PTRACE_DETACH, pid, NULL, NULL);
+	return reason;
+}
+
 /* observe is the life of the observer. link is a socket to the program's process. */
 static _Noreturn void observe(pid_t pid, int link) {
 	uint64_t all = ~(uint64_t)0;
@@ -85,11 +103,13 @@ static _Noreturn void observe(pid_t pid, int link) {
 	if (syscall(SYS_read, (long)link, &go, 1L) != 1)
 		leave(1);
 	watch_first(pid);
-	if (ptrace(PTRACE_SEIZE, pid, NULL, (void *)OPTIONS))
+	if ((reason = cannot_read(pid, &go)) == 0 && ptrace(PTRACE_SEIZE, pid, NULL, (void *)OPTIONS))
 		reason = errno;
+	else if (!reason && settings.trying)
+		reason = cannot_ask(pid);
 	syscall(SYS_write, (long)link, &reason, sizeof reason);
 	syscall(SYS_close, (long)link);
-	if (!reason)
+	if (!reason && !settings.trying)
 		watch();
 	leave(reason != 0);
 }
@@ -174,10 +194,12 @@ __attribute__((used)) _Noreturn void program_start(long *stack) {
 		say("replibuild: the second observer is started by replibuild only\n");
 		leave(126);
 	}
-	settings = (struct settings){argv[1], argv[2], argv[3], !strcmp(argv[4], "all")};
+	settings = (struct settings){argv[1], argv[2], argv[3], !strcmp(argv[4], "all"), 0};
 	const char *path = argv[5];
-	if (!strcmp(path, "try"))
+	if (!strcmp(path, "try")) {
+		settings.trying = 1;
 		leave(start_observer());
+	}
 	if (is_watched()) {
 		without_ours(env);
 	} else if (set_up_trace()) {

@@ -20,7 +20,7 @@ static int read_stack(pid_t tid) {
 	struct call_info info;
 	if (!stack.words && !(stack.words = map_memory(MOST_WORDS * sizeof *stack.words)))
 		return 0;
-	if (ptrace(PTRACE_GET_SYSCALL_INFO, tid, (void *)sizeof info, &info) <= 0)
+	if (!call_info(tid, &info))
 		return 0;
 	stack.at = info.stack;
 	stack.count = stack.envp = stack.auxv = 0;
