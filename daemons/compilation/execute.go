@@ -33,6 +33,10 @@ func (w *work) line(a *action, rec *record) *place {
 	if expected == 0 && rec != nil {
 		expected = rec.Peak
 	}
+	// The other build system keeps its own limits. With a farm, its -j counts the machines there too.
+	if a.command != nil && !a.command.isOurs() && w.farm == nil {
+		return &place{slot: w.s.slots.Beside(expected)}
+	}
 	return w.placeFor(expected, false, a.rank)
 }
 

@@ -51,6 +51,7 @@ type Slot struct {
 	expected int64   // 0 = unknown
 	rank     float64 // the highest is admitted first
 	alone    bool    // nothing else may run meanwhile
+	beside   bool    // another program limits how many of its kind run
 	pid      int
 	number   int // of its admission
 	giveWay  context.CancelCauseFunc
@@ -118,6 +119,18 @@ func (s *Slots) Line(expected int64, alone bool, rank float64) *Slot {
 		at = len(s.waiting)
 	}
 	s.waiting = slices.Insert(s.waiting, at, want)
+	s.admit()
+	return want
+}
+
+// Beside takes a place for a command whose number another program limits, as ninja does by -j
+// and by pools. It takes none of the slots and waits for none: only what runs alone is waited
+// for. What it takes counts as taken; nothing is expected of it until it is known.
+func (s *Slots) Beside(expected int64) *Slot {
+	want := &Slot{owner: s, expected: expected, beside: true, admitted: make(chan struct{})}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.waiting = slices.Insert(s.waiting, 0, want)
 	s.admit()
 	return want
 }
@@ -210,7 +223,7 @@ func (s *Slots) admit() {
 		first.number = s.admitted
 		close(first.admitted)
 	}
-	mayFit := len(s.waiting) > 0 && len(s.running) < s.limit
+	mayFit := len(s.waiting) > 0 && s.taken() < s.limit
 	if (mayFit || len(s.running) > 1) && !s.looking {
 		s.looking = true
 		pace := recheck
@@ -278,7 +291,7 @@ func (s *Slots) takenBy(r *Slot) int64 {
 // median of those before.
 func (s *Slots) need(w *Slot) int64 {
 	switch {
-	case w.expected > 0:
+	case w.expected > 0 || w.beside:
 		return w.expected
 	case len(s.peaks) > 0:
 		return slices.Sorted(slices.Values(s.peaks))[len(s.peaks)/2]
@@ -286,11 +299,21 @@ func (s *Slots) need(w *Slot) int64 {
 	return defaultPeak
 }
 
+// taken is how many slots are in use. s.mu is held.
+func (s *Slots) taken() (n int) {
+	for r := range s.running {
+		if !r.beside {
+			n++
+		}
+	}
+	return n
+}
+
 func (s *Slots) fits(w *Slot) bool {
 	if len(s.running) == 0 {
 		return true
 	}
-	if w.alone || len(s.running) >= s.limit {
+	if w.alone || !w.beside && s.taken() >= s.limit {
 		return false
 	}
 	var current, promised int64
@@ -301,6 +324,9 @@ func (s *Slots) fits(w *Slot) bool {
 		rss := s.takenBy(r)
 		current += rss
 		promised += max(rss, s.need(r))
+	}
+	if w.beside {
+		return true
 	}
 	promised += s.need(w)
 	if s.maxMemory > 0 && promised > s.maxMemory {

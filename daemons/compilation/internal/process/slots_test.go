@@ -211,6 +211,41 @@ func TestAvailableMemory(t *testing.T) {
 	}
 }
 
+// Commands of another build system take no slot and wait for none, but for what runs alone.
+func TestSlotsBeside(t *testing.T) {
+	t.Parallel()
+	s := &Slots{limit: 1, available: func() int64 { return 10 * mb }, rss: func(int) int64 { return 0 }, running: map[*Slot]bool{}}
+	first, second := s.Beside(0), s.Beside(20*mb)
+	if in := []bool{first.Admitted(), second.Admitted()}; !in[0] || !in[1] {
+		t.Fatalf("two beside one slot: %v", in)
+	}
+	second.Release()
+	compile, waits := s.Line(5*mb, false, 0), s.Line(1*mb, false, 0)
+	if !compile.Admitted() || waits.Admitted() {
+		t.Fatal("a command beside takes none of the slots")
+	}
+	third := s.Beside(0)
+	if !third.Admitted() {
+		t.Fatal("a command beside waits for no slot")
+	}
+	waits.Release()
+	alone := s.Line(1*mb, true, 0)
+	compile.Release()
+	first.Release()
+	if alone.Admitted() {
+		t.Fatal("what runs alone waits for commands beside")
+	}
+	third.Release()
+	fourth := s.Beside(0)
+	if !alone.Admitted() || fourth.Admitted() {
+		t.Fatal("a command beside waits for what runs alone")
+	}
+	alone.Release()
+	if !fourth.Admitted() {
+		t.Fatal("the command was not let in")
+	}
+}
+
 // The highest rank is admitted first, of one rank the first that came.
 func TestSlotsByRank(t *testing.T) {
 	t.Parallel()
