@@ -3,9 +3,13 @@ package main
 import (
 	"context"
 	"fmt"
+	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/RepliBuild/replibuild/internal/remotefake"
 	"github.com/RepliBuild/replibuild/ipc"
@@ -72,6 +76,45 @@ func TestLookupsOfAllUnitsAtOnce(t *testing.T) {
 	}
 	if want := []string{"GetActionResult", "GetActionResult", "BatchReadBlobs"}; !slices.Equal(w.done, want) {
 		t.Errorf("waves %q, want %q", w.done, want)
+	}
+}
+
+// Compiles begin in free slots while a server does not answer, and keep what they make. The others
+// take the results that come later. This server answers when the first compile has begun.
+func TestCompilesBeginWhileServerIsSlow(t *testing.T) {
+	t.Parallel()
+	const units = 24
+	var object atomic.Pointer[string]
+	s := remotefake.Start(t, remotefake.Options{Before: func(ctx context.Context, call string) error {
+		for name := object.Load(); name != nil && call == "GetActionResult" && ctx.Err() == nil; time.Sleep(time.Millisecond) {
+			if made, err := filepath.Glob(*name); err == nil && len(made) > 0 {
+				break
+			}
+		}
+		return nil
+	}})
+	files := with(s.GRPC)
+	for i := range units {
+		files[fmt.Sprintf("src/unit%d.c", i)] = fmt.Sprintf("int unit%d(void) { return %d; }\n", i, i)
+	}
+	made := uploader(t, s.GRPC, files)
+	files["replibuild.toml"] = strings.Replace(files["replibuild.toml"], "timeout = 30000", "timeout = 3000", 1)
+	dev := reader(t, s.GRPC, files)
+	object.Store(new(filepath.Join(dev.root, "build/obj/app/src/*")))
+	b := dev.compile("-j1")
+	here := 0
+	for name, tier := range b.tiers {
+		if strings.HasPrefix(name, "src/") && tier == "" {
+			here++
+		}
+	}
+	if b.exit != 0 || len(b.notices) > 0 || here == 0 || here > units/2 {
+		t.Errorf("exit %d, %d units were compiled; notices %q", b.exit, here, b.notices)
+	}
+	for _, name := range objects {
+		if dev.read(name) != made.read(name) {
+			t.Errorf("%s is not what CI made", name)
+		}
 	}
 }
 
