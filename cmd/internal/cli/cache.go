@@ -109,7 +109,7 @@ func (a *app) printTier(t ipc.TierStats) {
 			a.printf("  nothing is stored: %s\n", t.WhyNot)
 		}
 		if t.LostSeconds > 0 {
-			a.printf("  the last build: free slots waited %s in vain\n", seconds(t.LostSeconds))
+			a.printf("  the last build: free slots waited %.0f ms in vain\n", t.LostSeconds*1000)
 		}
 		return
 	}
