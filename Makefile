@@ -103,7 +103,7 @@ $(BAZEL_REMOTE): examples/remote/server/go.mod examples/remote/server/go.sum
 	cd examples/remote/server && $(GO) build -o $@ github.com/buchgr/bazel-remote/v2
 
 remote-test: $(BAZEL_REMOTE)
-	REPLIBUILD_BAZEL_REMOTE=$(BAZEL_REMOTE) REPLIBUILD_FARM=1 $(GO) test -race -count 1 $(REMOTE)
+	REPLIBUILD_BAZEL_REMOTE=$(BAZEL_REMOTE) REPLIBUILD_FARM=1 REPLIBUILD_FARM_REAL=$(abspath $(REAL)) $(GO) test -race -count 1 $(REMOTE)
 	REPLIBUILD_BAZEL_REMOTE=$(BAZEL_REMOTE) $(GO) test -count 1 ./examples -run Remote
 
 # ninja's own tests of the program and CMake's of its ninja generator, from Debian's source

@@ -16,6 +16,7 @@ import (
 func sharingRows() []row {
 	return []row{
 		{id: "share-worktree", title: "first build in a second worktree, all shared", projects: []string{"leveldb"}, measure: shareWorktree},
+		{id: "share-faults", title: "first build with a remote cache that is of no use", tools: []string{toolDaemons}, projects: []string{"leveldb"}, measure: shareFaults},
 	}
 }
 

@@ -229,6 +229,7 @@ type TierStats struct {
 	MayWrite     bool    `json:"may_write,omitempty"`
 	WhyNot       string  `json:"why_not,omitempty"`         // nothing is stored
 	Latency      float64 `json:"latency_seconds,omitempty"` // of a look-up, averaged
+	LostSeconds  float64 `json:"lost_seconds,omitempty"`    // of the last build: a free slot waited for it in vain
 	Queue        int     `json:"queue,omitempty"`           // results that wait to be uploaded
 	QueueBytes   int64   `json:"queue_bytes,omitempty"`
 	FetchedBytes int64   `json:"fetched_bytes,omitempty"`

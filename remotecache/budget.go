@@ -13,8 +13,9 @@ const (
 	allowanceShare = 33 // one part in so many, 3 %
 )
 
-// budget counts the time in which a build waited for the remote cache in vain. Calls that run
-// at the same time count once; if one of them was of use, their time is not lost.
+// budget counts the time in which a free slot of a build waited for the remote cache in vain
+// ([Client.Waits]). What waits at the same time counts once; if one of them got what it waited for, the
+// time of all is not lost.
 type budget struct {
 	now func() time.Time
 

@@ -108,6 +108,19 @@ func (c *Client) Close() error {
 	return nil
 }
 
+// Timeout is that of one look-up.
+func (c *Client) Timeout() time.Duration { return c.config.Timeout }
+
+// Waits counts from now on that something which could run waits for the server. The function that
+// it returns ends that, and says whether the answer was of use. A build that has lost too much
+// time asks no more.
+func (c *Client) Waits() (end func(useful bool)) {
+	if c == nil {
+		return func(bool) {}
+	}
+	return c.budget.begin()
+}
+
 // use returns the connection if this build may ask the server now, else nil; the build is
 // told why.
 func (c *Client) use(ctx context.Context) *conn {

@@ -124,6 +124,15 @@ func (c *told) notices() []string {
 	return said
 }
 
+// wave looks keys up as a build does that can do nothing else meanwhile.
+func wave(t *testing.T, c *Client, keys []Key) []*Value {
+	t.Helper()
+	end := c.Waits()
+	found := c.Lookup(t.Context(), keys)
+	end(countFound(found) > 0)
+	return found
+}
+
 func manyKeys(n int) []Key {
 	keys := make([]Key, n)
 	for i := range keys {
@@ -151,7 +160,7 @@ func TestOneWaveHasManyInFlight(t *testing.T) {
 		defer p.work.Wait()
 		defer c.Close()
 		start := time.Now()
-		if n := countFound(c.Lookup(t.Context(), manyKeys(1000))); n != 1000 {
+		if n := countFound(wave(t, c.Client, manyKeys(1000))); n != 1000 {
 			t.Errorf("%d of 1000 found", n)
 		}
 		if took, most := time.Since(start), p.most.Load(); took > 220*time.Millisecond || most < 64 || most > inFlight {
@@ -181,7 +190,7 @@ func TestHungServer(t *testing.T) {
 		defer p.work.Wait()
 		defer c.Close()
 		start := time.Now()
-		c.Lookup(t.Context(), manyKeys(1000))
+		wave(t, c.Client, manyKeys(1000))
 		if took := time.Since(start); took != DefaultTimeout || p.lookups.Load() > inFlight {
 			t.Errorf("the first wave took %v and %d look-ups", took, p.lookups.Load())
 		}
@@ -192,7 +201,7 @@ func TestHungServer(t *testing.T) {
 		for range 20 { // ten minutes of build
 			time.Sleep(pause)
 			before := time.Now()
-			c.Lookup(t.Context(), manyKeys(1000))
+			wave(t, c.Client, manyKeys(1000))
 			if took := time.Since(before); took != 0 {
 				t.Errorf("a wave took %v while the server was off", took)
 			}
@@ -201,15 +210,15 @@ func TestHungServer(t *testing.T) {
 			t.Errorf("lost %v", lost)
 		}
 		c.BeginBuild()
-		c.Lookup(t.Context(), manyKeys(1))
+		wave(t, c.Client, manyKeys(1))
 		if said := c.notices(); len(said) != 1 {
 			t.Errorf("the second build was told %q", said)
 		}
 		healthy.Store(true)
 		time.Sleep(pause)
-		c.Lookup(t.Context(), manyKeys(1)) // begins the attempt
+		wave(t, c.Client, manyKeys(1)) // begins the attempt
 		time.Sleep(time.Second)
-		if n := countFound(c.Lookup(t.Context(), manyKeys(10))); n != 10 || c.Health().State != StateOn {
+		if n := countFound(wave(t, c.Client, manyKeys(10))); n != 10 || c.Health().State != StateOn {
 			t.Errorf("%d of 10 found, %+v", n, c.Health())
 		}
 	})
@@ -231,7 +240,7 @@ func TestSlowConnection(t *testing.T) {
 		defer c.Close()
 		start := time.Now()
 		for range 3 {
-			c.Lookup(t.Context(), manyKeys(500))
+			wave(t, c.Client, manyKeys(500))
 		}
 		if took := time.Since(start); took != DefaultTimeout || c.Health().State != StateConnecting {
 			t.Errorf("took %v, %+v", took, c.Health())
@@ -240,7 +249,7 @@ func TestSlowConnection(t *testing.T) {
 		if err := c.Wait(t.Context()); err != nil || c.Health().Stored != 1 {
 			t.Errorf("%v, %+v", err, c.Health())
 		}
-		if n := countFound(c.Lookup(t.Context(), manyKeys(2))); n != 2 || len(c.notices()) != 0 {
+		if n := countFound(wave(t, c.Client, manyKeys(2))); n != 2 || len(c.notices()) != 0 {
 			t.Errorf("%d of 2 found", n)
 		}
 	})
@@ -257,7 +266,7 @@ func TestBudget(t *testing.T) {
 		defer c.Close()
 		start := time.Now()
 		for range 1000 { // a build of 1,000 steps of 100 ms
-			c.Lookup(t.Context(), manyKeys(4))
+			wave(t, c.Client, manyKeys(4))
 			time.Sleep(100 * time.Millisecond)
 		}
 		took := time.Since(start)
@@ -270,7 +279,7 @@ func TestBudget(t *testing.T) {
 		p.set(within(200*time.Millisecond, hit))
 		c.BeginBuild()
 		for range 100 {
-			if n := countFound(c.Lookup(t.Context(), manyKeys(4))); n != 4 {
+			if n := countFound(wave(t, c.Client, manyKeys(4))); n != 4 {
 				t.Fatalf("%d of 4 found", n)
 			}
 		}
@@ -288,24 +297,24 @@ func TestProgramDies(t *testing.T) {
 		c := newTold(p)
 		defer p.work.Wait()
 		defer c.Close()
-		if n := countFound(c.Lookup(t.Context(), manyKeys(1))); n != 1 {
+		if n := countFound(wave(t, c.Client, manyKeys(1))); n != 1 {
 			t.Error("nothing is found")
 		}
 		p.die()
 		synctest.Wait()
-		if n := countFound(c.Lookup(t.Context(), manyKeys(200))); n != 200 || p.starts.Load() != 2 {
+		if n := countFound(wave(t, c.Client, manyKeys(200))); n != 200 || p.starts.Load() != 2 {
 			t.Errorf("after its death: %d of 200 found, %d starts", n, p.starts.Load())
 		}
 		answer := p.answer
 		p.set(func(remotewire.Request) *remotewire.Reply { p.die(); return nil }) // while it works
-		c.Lookup(t.Context(), manyKeys(200))
-		c.Lookup(t.Context(), manyKeys(200))
+		wave(t, c.Client, manyKeys(200))
+		wave(t, c.Client, manyKeys(200))
 		if said := c.notices(); p.starts.Load() != 2 || len(said) != 1 || !strings.Contains(said[0], "it cannot be asked: replibuild-remote ended twice") {
 			t.Errorf("%d starts, said %q", p.starts.Load(), said)
 		}
 		p.set(answer)
 		c.BeginBuild()
-		if n := countFound(c.Lookup(t.Context(), manyKeys(2))); n != 2 || p.starts.Load() != 3 {
+		if n := countFound(wave(t, c.Client, manyKeys(2))); n != 2 || p.starts.Load() != 3 {
 			t.Errorf("in the next build: %d of 2 found, %d starts", n, p.starts.Load())
 		}
 	})
@@ -327,14 +336,14 @@ func TestProgramHangs(t *testing.T) {
 		defer c.Close()
 		start := time.Now()
 		for range 3 {
-			c.Lookup(t.Context(), manyKeys(500))
+			wave(t, c.Client, manyKeys(500))
 		}
 		if took := time.Since(start); took > 4*time.Second || p.starts.Load() != 1 {
 			t.Errorf("took %v, %d starts", took, p.starts.Load())
 		}
 		p.set(within(0, hit))
 		c.BeginBuild()
-		if n := countFound(c.Lookup(t.Context(), manyKeys(2))); n != 2 || p.starts.Load() != 2 {
+		if n := countFound(wave(t, c.Client, manyKeys(2))); n != 2 || p.starts.Load() != 2 {
 			t.Errorf("in the next build: %d of 2 found, %d starts", n, p.starts.Load())
 		}
 	})
@@ -392,7 +401,7 @@ func TestQueue(t *testing.T) {
 			t.Errorf("after Close: %+v", h)
 		}
 		c.Store(Key{}, Value{}, nil)
-		if countFound(c.Lookup(t.Context(), manyKeys(3))) != 0 || c.Wait(t.Context()) != nil {
+		if countFound(wave(t, c.Client, manyKeys(3))) != 0 || c.Wait(t.Context()) != nil {
 			t.Error("a closed client found something")
 		}
 	})
@@ -404,7 +413,7 @@ func TestMaxBlob(t *testing.T) {
 	p := &fakeProgram{answer: within(0, hit)}
 	c := New(Config{URL: "grpc://h:1", MaxBlob: 2, Timeout: time.Minute}, Options{Start: p.start})
 	defer c.Close()
-	if v := c.Lookup(t.Context(), manyKeys(1))[0]; v != nil {
+	if v := wave(t, c, manyKeys(1))[0]; v != nil {
 		t.Errorf("found %+v", v)
 	}
 	if err := c.Fetch(t.Context(), []File{{Size: 3}}, t.TempDir()); err == nil {
@@ -440,8 +449,8 @@ func TestNoProgram(t *testing.T) {
 	for path, want := range map[string]string{filepath.Join(t.TempDir(), "none"): "is missing: install it beside replibuild", "": "is missing", "/bin/true": "replibuild-remote ended"} {
 		var said []string
 		c := New(Config{URL: "grpc://h:1", Timeout: time.Minute}, Options{Executable: path, Notify: func(text string) { said = append(said, text) }})
-		c.Lookup(t.Context(), manyKeys(1))
-		c.Lookup(t.Context(), manyKeys(1))
+		wave(t, c, manyKeys(1))
+		wave(t, c, manyKeys(1))
 		c.Close()
 		if len(said) != 1 || !strings.Contains(said[0], want) {
 			t.Errorf("%q: %q", path, said)
@@ -454,7 +463,7 @@ func TestNilClient(t *testing.T) {
 	var c *Client
 	c.BeginBuild()
 	c.Store(Key{}, Value{}, nil)
-	if n := len(c.Lookup(t.Context(), manyKeys(2))); n != 2 || c.Fetch(t.Context(), nil, "") == nil || c.Wait(t.Context()) != nil || c.Health().State != StateNone || c.Check(t.Context()).State != StateNone || c.Close() != nil {
+	if n := len(wave(t, c, manyKeys(2))); n != 2 || c.Fetch(t.Context(), nil, "") == nil || c.Wait(t.Context()) != nil || c.Health().State != StateNone || c.Check(t.Context()).State != StateNone || c.Close() != nil {
 		t.Error("a nil client does something")
 	}
 }

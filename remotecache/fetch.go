@@ -23,10 +23,7 @@ func (c *Client) Fetch(ctx context.Context, files []File, dir string) error {
 	if err != nil || len(absent) == 0 {
 		return err
 	}
-	end := c.budget.begin()
-	err = c.fetch(ctx, absent, dir)
-	end(err == nil)
-	return err
+	return c.fetch(ctx, absent, dir)
 }
 
 func (c *Client) fetch(ctx context.Context, files []File, dir string) error {

@@ -56,7 +56,7 @@ func TestFaultsOfServer(t *testing.T) {
 		begin      func()
 		call       func(ctx context.Context, call string) error
 		notices    int
-		early      bool // the build may end before the attempt to connect does, and says nothing then
+		early      bool // the build may end before the first deadline, and says nothing then
 		tier       string
 	}{
 		{name: "hung", toml: quick, call: func(ctx context.Context, _ string) error { <-ctx.Done(); return ctx.Err() }, notices: 1, early: true},
@@ -65,7 +65,7 @@ func TestFaultsOfServer(t *testing.T) {
 				<-ctx.Done()
 			}
 			return ctx.Err()
-		}, notices: 1},
+		}, notices: 1, early: true},
 		{name: "refusing", call: func(context.Context, string) error { return status.Error(codes.PermissionDenied, "go away") }, notices: 1},
 		{name: "failing", call: func(_ context.Context, call string) error {
 			if call == "GetCapabilities" {

@@ -3,9 +3,14 @@ package main
 import (
 	"context"
 	"fmt"
+	"os/exec"
+	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/RepliBuild/replibuild/internal/remotefake"
 	"github.com/RepliBuild/replibuild/ipc"
@@ -73,6 +78,57 @@ func TestLookupsOfAllUnitsAtOnce(t *testing.T) {
 	if want := []string{"GetActionResult", "GetActionResult", "BatchReadBlobs"}; !slices.Equal(w.done, want) {
 		t.Errorf("waves %q, want %q", w.done, want)
 	}
+}
+
+// Compiles begin in free slots while a server does not answer, and keep what they make. The others
+// take the results that come later. This server answers when the first compile has begun.
+func TestCompilesBeginWhileServerIsSlow(t *testing.T) {
+	t.Parallel()
+	for by, built := range map[string]string{"toml": "build/obj/app/src", "cmake": "build/CMakeFiles/app.dir/src"} {
+		t.Run(by, func(t *testing.T) {
+			t.Parallel()
+			if _, err := exec.LookPath("cmake"); err != nil && by == "cmake" {
+				t.Skip("cmake is not installed")
+			}
+			compilesBegin(t, by == "cmake", built)
+		})
+	}
+}
+
+func compilesBegin(t *testing.T, cmake bool, built string) {
+	const units = 24
+	var objects atomic.Pointer[string]
+	s := remotefake.Start(t, remotefake.Options{Before: func(ctx context.Context, call string) error {
+		for name := objects.Load(); name != nil && call == "GetActionResult" && ctx.Err() == nil; time.Sleep(time.Millisecond) {
+			if made, err := filepath.Glob(*name); err == nil && len(made) > 0 {
+				break
+			}
+		}
+		return nil
+	}})
+	files := with(s.GRPC)
+	if cmake {
+		files["CMakeLists.txt"] = "cmake_minimum_required(VERSION 3.13)\nproject(app C CXX)\nfile(GLOB all src/*.c src/*.cpp)\nadd_executable(app ${all})\ntarget_include_directories(app PRIVATE include)\n"
+		files["replibuild.toml"] = fmt.Sprintf("[build]\nsystem = \"cmake\"\n[remote]\ncache = %q\ntimeout = 30000\n", s.GRPC)
+	}
+	for i := range units {
+		files[fmt.Sprintf("src/unit%d.c", i)] = fmt.Sprintf("int unit%d(void) { return %d; }\n", i, i)
+	}
+	uploader(t, s.GRPC, files)
+	files["replibuild.toml"] = strings.Replace(files["replibuild.toml"], "timeout = 30000", "timeout = 3000", 1)
+	dev := reader(t, s.GRPC, files)
+	objects.Store(new(filepath.Join(dev.root, built, "*")))
+	b := dev.compile("-j2")
+	here := 0
+	for name, tier := range b.tiers {
+		if strings.Contains(name, "src/") && tier == "" {
+			here++
+		}
+	}
+	if b.exit != 0 || len(b.notices) > 0 || here == 0 || here > units/2 {
+		t.Errorf("exit %d, %d of %v were made here; notices %q", b.exit, here, b.tiers, b.notices)
+	}
+	dev.prints("some from the server", "1\n")
 }
 
 // A link of objects that the server lacked is not asked for: whoever stores objects stores what is

@@ -94,6 +94,7 @@ type work struct {
 	distrusts bool
 	roots     portable.Roots // whose names must not matter there
 	gate      *process.Slots // limit of this request, nil = none
+	ahead     *process.Slots // in place of all slots where nothing is run, nil where something is
 	trace     bool           // tell where the time of each action went
 	// timeTrace is the folder for clang's own traces, "" = none.
 	timeTrace string
@@ -196,14 +197,18 @@ func (w *work) complete(ctx context.Context, t *attempt, place *place) result {
 		}
 	}
 	defer t.leave()
-	if r := w.lookupTiers(ctx, t, true); r != nil {
-		return *r
-	}
-	if t.share != nil && t.looked {
-		w.s.tiers.noteMade(w.root, t.outputs)
-	}
 	if place == nil {
 		place = w.line(t.action, t.rec)
+	}
+	late := false
+	if t.asksFar(w) {
+		var r *result
+		if r, place, late = w.askServer(ctx, t, place); r != nil {
+			return *r
+		}
+	}
+	if t.share != nil && t.looked && !late {
+		w.s.tiers.noteMade(w.root, t.outputs)
 	}
 	w.takePreamble(t)
 	there, place := w.onFarm(ctx, t, place)

@@ -43,6 +43,10 @@ func (w *work) line(a *action, rec *record) *place {
 // placeFor takes a place as [process.Slots.Line] does.
 func (w *work) placeFor(expected int64, alone bool, rank float64) *place {
 	p := &place{want: func() *process.Slot { return w.s.slots.Line(expected, alone, rank) }}
+	if w.ahead != nil {
+		p.slot = w.ahead.Line(1, false, rank)
+		return p
+	}
 	if w.gate != nil {
 		p.gate = w.gate.Line(1, false, rank)
 	} else {
@@ -79,6 +83,27 @@ func (p *place) ready() bool {
 		p.slot = p.want()
 	}
 	return p.held || p.slot.Admitted()
+}
+
+// turn is closed when the place gets further, nil when its turn has come.
+func (p *place) turn() <-chan struct{} {
+	switch {
+	case p.ready():
+		return nil
+	case p.slot == nil:
+		return p.gate.Turn()
+	}
+	return p.slot.Turn()
+}
+
+// giveUp gives the place up, whether or not its turn has come.
+func (p *place) giveUp() {
+	if p.slot != nil {
+		p.slot.Release()
+	}
+	if p.gate != nil {
+		p.gate.Release()
+	}
 }
 
 func (p *place) release() {

@@ -34,7 +34,7 @@ func (w *work) lookup(ctx context.Context, t *attempt) *result {
 			return r
 		}
 	}
-	if r := w.lookupTiers(ctx, t, false); r != nil {
+	if r := w.lookupTiers(ctx, t, false, nil); r != nil {
 		return r
 	}
 	if t.missed == cache.Found && t.near == nil {

@@ -55,7 +55,7 @@ func uploadOrigin(ci bool) string {
 func RemoteStats(h remotecache.Health) ipc.TierStats {
 	return ipc.TierStats{
 		Name: ipc.TierRemote, Place: h.URL, Hits: h.Hits, Misses: h.Misses, Stored: h.Stored,
-		State: h.State, Why: h.Why, MayWrite: h.MayWrite, WhyNot: h.WhyNot, Latency: h.Latency.Seconds(),
+		State: h.State, Why: h.Why, MayWrite: h.MayWrite, WhyNot: h.WhyNot, Latency: h.Latency.Seconds(), LostSeconds: h.LostTime.Seconds(),
 		Queue: h.QueueLength, QueueBytes: h.QueueBytes, FetchedBytes: h.FetchedBytes, StoredBytes: h.StoredBytes,
 	}
 }

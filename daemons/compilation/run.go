@@ -68,6 +68,9 @@ func (s *Service) Run(ctx context.Context, req ipc.RunRequest, report func(ipc.R
 	if req.Jobs > 0 && req.Jobs < s.slots.Places() {
 		w.gate = s.requests.gate(req.Build, req.Jobs)
 	}
+	if req.LookUpOnly { // the caller runs so many of what it is not waited for
+		w.ahead = process.NewGate(s.slots.Places())
+	}
 	if notices := s.auditor.take(); len(notices) > 0 {
 		report(ipc.RunProgress{Notices: notices})
 	}
@@ -185,25 +188,31 @@ func (r *run) one(ctx context.Context, i int) {
 		r.made(ctx, a, r.timed(t, *done, ipc.SpanLookup))
 		return
 	}
-	if r.req.LookUpOnly {
-		r.making.Go(func() { r.lookUpFar(ctx, t) })
-		return
-	}
 	var at *place
-	if t.leave != nil && !t.asksFar(r.work) {
+	if t.leave != nil {
 		r.turns.Await(i)
 		at = r.line(a, rec)
+	}
+	if r.req.LookUpOnly {
+		r.making.Go(func() { r.lookUpFar(ctx, t, at) })
+		return
 	}
 	r.making.Go(func() { r.made(ctx, a, r.timed(t, r.complete(ctx, t, at), ipc.SpanStore)) })
 }
 
 // lookUpFar ends an action of a request that runs nothing.
-func (r *run) lookUpFar(ctx context.Context, t *attempt) {
+func (r *run) lookUpFar(ctx context.Context, t *attempt, at *place) {
 	res := result{ActionResult: ipc.ActionResult{ID: t.id, Status: ipc.StatusSkipped, Reason: words.NotCached()}}
 	if t.leave != nil {
 		defer t.leave()
-		if found := r.lookupTiers(ctx, t, true); found != nil {
-			res = *found
+		if t.asksFar(r.work) {
+			found, _, late := r.askServer(ctx, t, at) // the place is never given back without a result
+			if found != nil {
+				res = *found
+			}
+			if late {
+				r.s.tiers.noteLate(r.root, t.outputs)
+			}
 		}
 	}
 	r.made(ctx, t.action, res)

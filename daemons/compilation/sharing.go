@@ -5,7 +5,6 @@ import (
 	"iter"
 	"os"
 	"path"
-	"slices"
 
 	"github.com/RepliBuild/replibuild/cache"
 	"github.com/RepliBuild/replibuild/daemons/compilation/internal/portable"
@@ -108,8 +107,8 @@ type foundEntry struct {
 
 // lookupTiers asks the places beyond the project's cache, those that are far or the others.
 // What it finds it adopts into the cache, and delivers from there. Hundreds may wait for
-// places that are far: nothing is held meanwhile but the lead of the key.
-func (w *work) lookupTiers(ctx context.Context, t *attempt, far bool) *result {
+// places that are far: nothing is held meanwhile but the lead of the key. c is for those.
+func (w *work) lookupTiers(ctx context.Context, t *attempt, far bool, c *claim) *result {
 	if t.share == nil || !t.looked || far && !t.asksFar(w) {
 		return nil
 	}
@@ -121,7 +120,7 @@ func (w *work) lookupTiers(ctx context.Context, t *attempt, far bool) *result {
 		if err != nil {
 			return nil
 		}
-		if r := w.lookupTier(ctx, t, from, index); r != nil {
+		if r := w.lookupTier(ctx, t, from, index, c); r != nil {
 			return r
 		}
 	}
@@ -130,13 +129,17 @@ func (w *work) lookupTiers(ctx context.Context, t *attempt, far bool) *result {
 
 // asksFar reports whether a place that is far is asked. It is not asked for an archive or link of
 // what this build has made here: it had no result for that, and whoever stores the one stores
-// the other. So a server that is slow and has nothing delays a build once only.
+// the other. So a server that is slow and has nothing delays a build once only. Nor is it asked
+// again for what a look-up ahead of the build has not waited for.
 func (t *attempt) asksFar(w *work) bool {
-	return t.share != nil && t.looked && slices.ContainsFunc(w.tiers, tier.far) && !w.s.tiers.madeAny(w.root, t.share.members)
+	return t.share != nil && t.looked && w.server() != nil && !w.s.tiers.madeAny(w.root, t.share.members) && !w.s.tiers.isLate(w.root, t.outputs)
 }
 
-func (w *work) lookupTier(ctx context.Context, t *attempt, from tier, index cache.Digest) *result {
+func (w *work) lookupTier(ctx context.Context, t *attempt, from tier, index cache.Digest, c *claim) *result {
 	for paths := range from.pathSets(ctx, index) {
+		if !c.open() {
+			return nil
+		}
 		set, ok := w.view.Measure(paths, w.roots.Expand)
 		if !ok {
 			continue
@@ -144,6 +147,9 @@ func (w *work) lookupTier(ctx context.Context, t *attempt, from tier, index cach
 		found := from.entry(ctx, portableKey(index, set, w.roots), t.smallOutputs(w)...)
 		if found == nil {
 			continue
+		}
+		if !c.take() {
+			return nil
 		}
 		entry, err := w.adopt(ctx, t, from, found, set)
 		if err != nil {

@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strconv"
 	"sync"
+	"time"
 
 	"github.com/RepliBuild/replibuild/cache"
 	"github.com/RepliBuild/replibuild/internal/atomicfile"
@@ -40,10 +41,11 @@ type remoteTier struct {
 	local  *cache.Store
 	blobs  string // for outputs that the project's cache takes
 
-	mu    sync.Mutex
-	sets  map[cache.Digest][]remotecache.File // path sets of an index that lie in dir
-	known map[cache.Digest]bool               // keys that the server has
-	asked map[cache.Digest]bool               // keys that this build has asked for
+	mu     sync.Mutex
+	sets   map[cache.Digest][]remotecache.File // path sets of an index that lie in dir
+	known  map[cache.Digest]bool               // keys that the server has
+	asked  map[cache.Digest]bool               // keys that this build has asked for
+	helped time.Time                           // when the last answer came that was of use
 }
 
 func newRemoteTier(client *remotecache.Client, upload bool, origin string, dir string, local *cache.Store) *remoteTier {
@@ -130,6 +132,9 @@ func (r *remoteTier) lookup(ctx context.Context, key cache.Digest, inline ...str
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.asked[key] = ctx.Err() == nil
+	if v != nil {
+		r.helped = time.Now()
+	}
 	return v
 }
 
@@ -179,7 +184,11 @@ func (r *remoteTier) fetch(ctx context.Context, files []remotecache.File) (map[s
 		apart = append(apart, f)
 		contents[f.Name] = cache.Ready{File: filepath.Join(r.blobs, f.Hex()), Moved: true}
 	}
-	return contents, r.client.Fetch(ctx, apart, r.blobs)
+	err := r.client.Fetch(ctx, apart, r.blobs)
+	if err == nil {
+		r.helps()
+	}
+	return contents, err
 }
 
 func (r *remoteTier) wants(key cache.Digest) bool {

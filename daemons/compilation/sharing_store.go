@@ -81,13 +81,15 @@ type tiers struct {
 	named map[namedIn]bool
 	// made are the shareable outputs that the last build made because no place had them.
 	made map[string]bool
+	// late are the outputs that a look-up ahead of the last build has not waited for.
+	late map[string]bool
 }
 
 // maxKeptReasons bounds how many reasons are told apart.
 const maxKeptReasons = 64
 
 func newTiers(s *Service) *tiers {
-	return &tiers{s: s, kept: make(map[string]int), named: make(map[namedIn]bool), made: make(map[string]bool)}
+	return &tiers{s: s, kept: make(map[string]int), named: make(map[namedIn]bool), made: make(map[string]bool), late: make(map[string]bool)}
 }
 
 // of returns the places that a build may use, in the order in which they are asked. The files
@@ -105,6 +107,7 @@ func (p *tiers) of(build string, wish ipc.Sharing) []tier {
 		p.mu.Lock()
 		if p.last.build != build {
 			clear(p.made)
+			clear(p.late)
 		}
 		p.last = tiersOfBuild{build, wish.Shared, list}
 		p.mu.Unlock()
@@ -175,6 +178,19 @@ func (p *tiers) noteMade(root string, outputs []string) {
 	for _, out := range outputs {
 		p.made[snapshot.Spell(root, out)] = true
 	}
+}
+
+// noteLate notes outputs that this build asks no server for again.
+func (p *tiers) noteLate(root string, outputs []string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.late[snapshot.Spell(root, outputs[0])] = true
+}
+
+func (p *tiers) isLate(root string, outputs []string) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.late[snapshot.Spell(root, outputs[0])]
 }
 
 // madeAny reports whether one of the files was made in this build.

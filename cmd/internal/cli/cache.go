@@ -108,6 +108,9 @@ func (a *app) printTier(t ipc.TierStats) {
 		if t.WhyNot != "" {
 			a.printf("  nothing is stored: %s\n", t.WhyNot)
 		}
+		if t.LostSeconds > 0 {
+			a.printf("  the last build: free slots waited %.0f ms in vain\n", t.LostSeconds*1000)
+		}
 		return
 	}
 	if t.MaxBytes > 0 {
