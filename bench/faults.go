@@ -9,7 +9,6 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
-	"strings"
 	"time"
 
 	"github.com/RepliBuild/replibuild/ipc"
@@ -116,7 +115,7 @@ func (t *tree) lost(ctx context.Context) (time.Duration, error) {
 		return 0, fmt.Errorf("cache stats: %w", err)
 	}
 	var stats struct{ Tiers []ipc.TierStats }
-	if err := json.NewDecoder(strings.NewReader(string(out))).Decode(&stats); err != nil {
+	if err := json.Unmarshal(out, &stats); err != nil {
 		return 0, err
 	}
 	for _, s := range stats.Tiers {

@@ -31,19 +31,7 @@ type graphBranch struct {
 // plan's commands make from nothing, and what was made before must not be made again.
 func TestGraphs(t *testing.T) {
 	t.Parallel()
-	steps, each := number(t, "ORACLE_STEPS", 0), perProject
-	if steps == 0 {
-		steps, each = 6, 6
-	}
-	first := uint64(number(t, "ORACLE_SEED", 1))
-	for i := 0; steps > 0; i++ {
-		n := min(each, steps)
-		steps -= n
-		t.Run(fmt.Sprintf("seed=%d", first+uint64(i)), func(t *testing.T) {
-			t.Parallel()
-			runGraph(t, first+uint64(i), n)
-		})
-	}
+	eachSeed(t, 6, 6, perProject, 0, runGraph)
 }
 
 func runGraph(t *testing.T, seed uint64, steps int) {
@@ -101,18 +89,8 @@ func (g *graphWorld) turn() {
 		g.rewriteTool(g.broken)
 		g.broken = ""
 	}
-	total := 0
-	for _, t := range graphTurns {
-		total += t.weight
-	}
 	for range 1 + g.between(2) {
-		n := g.between(total)
-		for _, t := range graphTurns {
-			if n -= t.weight; n < 0 {
-				t.do(g)
-				break
-			}
-		}
+		graphTurns[drawn(g.between, len(graphTurns), func(i int) int { return graphTurns[i].weight })].do(g)
 	}
 }
 

@@ -147,17 +147,7 @@ func (w *world) takeTurn(turns []turn) []string {
 		w.note("back to the state that was built last")
 		w.restore(w.good)
 	}
-	total := 0
-	for _, t := range turns {
-		total += t.weight
-	}
-	n := w.between(total)
-	for _, t := range turns {
-		if n -= t.weight; n < 0 {
-			return t.do(w)
-		}
-	}
-	return nil
+	return turns[drawn(w.between, len(turns), func(i int) int { return turns[i].weight })].do(w)
 }
 
 // besideDirs hold what compiles may read though no source names it.

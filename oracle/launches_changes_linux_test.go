@@ -33,20 +33,11 @@ var launchChanges = []launchChange{
 }
 
 func (w *launches) change() {
-	total := 0
-	for _, c := range launchChanges {
-		total += c.weight
-	}
-	n := w.IntN(total)
-	for _, c := range launchChanges {
-		if n -= c.weight; n < 0 {
-			w.log = append(w.log, fmt.Sprintf("%d %s %s", w.step, c.name, c.do(w)))
-			return
-		}
-	}
+	c := launchChanges[drawn(w.IntN, len(launchChanges), func(i int) int { return launchChanges[i].weight })]
+	w.log = append(w.log, fmt.Sprintf("%d %s %s", w.step, c.name, c.do(w)))
 }
 
-// some picks a file of which the name has an ending.
+// some picks a file whose name ends so; "source" is for all files that are no headers.
 func (w *launches) some(ending string) string {
 	var names []string
 	for _, name := range slices.Sorted(maps.Keys(w.texts)) {

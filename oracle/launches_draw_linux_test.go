@@ -54,7 +54,8 @@ func newLaunches(t *testing.T, seed uint64, program string) *launches {
 	return w
 }
 
-// drawCommand makes a command of which the outputs begin with a name of their own.
+// drawCommand makes command number i. The names of its outputs begin with ci, but for what
+// clang's -save-temps keeps: that has the name of the source.
 func (w *launches) drawCommand(compiler string, i int) launchCommand {
 	c := launchCommand{dir: ".", out: fmt.Sprintf("c%d", i)}
 	sources := []string{"three.c", "four.c"}

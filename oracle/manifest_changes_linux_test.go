@@ -46,22 +46,12 @@ var mChanges = []mChange{
 }
 
 func (w *trees) change() {
-	total := 0
-	for _, c := range mChanges {
-		if !c.native || w.compiler != "" {
-			total += c.weight
+	mChanges[drawn(w.IntN, len(mChanges), func(i int) int {
+		if mChanges[i].native && w.compiler == "" {
+			return 0
 		}
-	}
-	n := w.IntN(total)
-	for _, c := range mChanges {
-		if c.native && w.compiler == "" {
-			continue
-		}
-		if n -= c.weight; n < 0 {
-			c.do(w)
-			return
-		}
-	}
+		return mChanges[i].weight
+	})].do(w)
 }
 
 // both does something in both trees.

@@ -7,7 +7,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 )
 
@@ -25,56 +24,23 @@ const (
 func TestManifests(t *testing.T) {
 	t.Parallel()
 	real := realNinja(t)
-	steps, each := number(t, "ORACLE_STEPS", 0), manifestPerWorld
-	if steps == 0 {
-		steps, each = manifestSteps, manifestPerShort
-	}
-	program := manifestProgram(t)
-	first := uint64(number(t, "ORACLE_SEED", 1))
-	limit := make(chan struct{}, 2)
-	var sum mTally
-	t.Cleanup(func() { t.Logf("%+v", sum.mCounts) })
-	for i := 0; steps > 0; i++ {
-		n, seed := min(each, steps), first+uint64(i)
-		steps -= n
-		t.Run(fmt.Sprintf("seed=%d", seed), func(t *testing.T) {
-			t.Parallel()
-			limit <- struct{}{}
-			defer func() { <-limit }()
-			w := newTrees(t, seed, program, real)
-			for w.step = range n {
-				if wrong := w.makeStep(); wrong != "" {
-					w.report(wrong)
-					return
-				}
+	program := testedProgram(t)
+	var all counted[mCounts]
+	t.Cleanup(func() { t.Logf("%+v", all.sum) })
+	eachSeed(t, manifestSteps, manifestPerShort, manifestPerWorld, 2, func(t *testing.T, seed uint64, steps int) {
+		w := newTrees(t, seed, program, real)
+		for w.step = range steps {
+			if wrong := w.makeStep(); wrong != "" {
+				w.report(wrong)
+				return
 			}
-			sum.add(w.counts)
-		})
-	}
+		}
+		all.add(w.counts)
+	})
 }
 
 // mCounts are what a run has done.
 type mCounts struct{ Steps, Builds, Ran, Nothing, Failed, Blind, Killed, Crashed, Tools, Preambles int }
-
-type mTally struct {
-	sync.Mutex
-	mCounts
-}
-
-func (s *mTally) add(c mCounts) {
-	s.Lock()
-	defer s.Unlock()
-	s.Steps += c.Steps
-	s.Builds += c.Builds
-	s.Ran += c.Ran
-	s.Nothing += c.Nothing
-	s.Failed += c.Failed
-	s.Blind += c.Blind
-	s.Killed += c.Killed
-	s.Crashed += c.Crashed
-	s.Tools += c.Tools
-	s.Preambles += c.Preambles
-}
 
 // mNinja is the ninja that is compared with.
 type mNinja struct {
@@ -100,8 +66,8 @@ func realNinja(t *testing.T) mNinja {
 	return mNinja{path, major > 1 || minor >= 13}
 }
 
-// manifestProgram is the replibuild that is tested.
-func manifestProgram(t *testing.T) string {
+// testedProgram is the replibuild that is tested.
+func testedProgram(t *testing.T) string {
 	t.Helper()
 	if program := os.Getenv("ORACLE_PROGRAM"); program != "" {
 		return program

@@ -1,7 +1,6 @@
 package oracle
 
 import (
-	"fmt"
 	"os"
 	"strconv"
 	"strings"
@@ -40,24 +39,13 @@ func TestRegressions(t *testing.T) {
 // ORACLE_SEED+1, …; ORACLE_ONLY names the kinds that they have, as drawKinds reads it.
 func TestOracle(t *testing.T) {
 	t.Parallel()
-	steps, each := number(t, "ORACLE_STEPS", 0), perProject
-	if steps == 0 {
-		steps, each = defaultSteps, perShort
-	}
-	first := uint64(number(t, "ORACLE_SEED", 1))
 	sum := new(tally)
-	if steps > defaultSteps && os.Getenv("ORACLE_ONLY") == "" { // a short run may have no preamble
+	if number(t, "ORACLE_STEPS", 0) > defaultSteps && os.Getenv("ORACLE_ONLY") == "" { // a short run may have no preamble
 		t.Cleanup(func() { sum.check(t) })
 	}
-	for i := 0; steps > 0; i++ {
-		n := min(each, steps)
-		steps -= n
-		seed := first + uint64(i)
-		t.Run(fmt.Sprintf("seed=%d", seed), func(t *testing.T) {
-			t.Parallel()
-			runProject(t, seed, n, os.Getenv("ORACLE_ONLY"), sum)
-		})
-	}
+	eachSeed(t, defaultSteps, perShort, perProject, 0, func(t *testing.T, seed uint64, steps int) {
+		runProject(t, seed, steps, os.Getenv("ORACLE_ONLY"), sum)
+	})
 }
 
 func number(t *testing.T, name string, otherwise int) int {

@@ -51,17 +51,7 @@ var changes = []change{
 
 // change makes one random change.
 func (w *world) change() {
-	total := 0
-	for _, c := range changes {
-		total += c.weight
-	}
-	n := w.between(total)
-	for _, c := range changes {
-		if n -= c.weight; n < 0 {
-			c.do(w)
-			return
-		}
-	}
+	changes[drawn(w.between, len(changes), func(i int) int { return changes[i].weight })].do(w)
 }
 
 var fiveDigits = regexp.MustCompile(`\b[1-9][0-9]{4}\b`)

@@ -42,7 +42,8 @@ type launch struct {
 	base    cache.Digest // of results by the whole command line that printed nothing
 	unnamed driverline.Unnamed
 	near    *snapshot.Difference
-	edited  bool // the source is another than when the command was launched before
+	unfit   string // why a result that fits is not delivered
+	edited  bool   // the source is another than when the command was launched before
 }
 
 // launchBase is a key of what is known of a command before its inputs are.
@@ -247,7 +248,7 @@ func (l *launch) prepare(e *cache.Entry) (a ipc.LaunchAnswer, ok bool) {
 			return a, false
 		}
 		path := l.view.Abs(name)
-		if l.unfitOutput(path) != "" {
+		if l.unfit = l.unfitOutput(path); l.unfit != "" {
 			return a, false
 		}
 		l.s.sweeper.sweep(filepath.Dir(path) + "/") // what a killed daemon has left long ago
@@ -298,11 +299,11 @@ func (l *launch) prepareMiss(ctx context.Context, lib preload.Library) (m *misse
 	return m, ""
 }
 
-// whyMissed says in which input the result that was tried first differs from what is there, ""
-// if there is no result of this command.
+// whyMissed says why a result that fits is not delivered, or in which input the one that was tried
+// first differs from what is there; "" if there is no result of this command.
 func (l *launch) whyMissed() string {
-	if l.near == nil {
-		return ""
+	if l.unfit != "" || l.near == nil {
+		return l.unfit
 	}
 	return l.differenceReason(l.near).Text
 }

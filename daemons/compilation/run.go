@@ -206,7 +206,7 @@ func (r *run) lookUpFar(ctx context.Context, t *attempt, at *place) {
 	if t.leave != nil {
 		defer t.leave()
 		if t.asksFar(r.work) {
-			found, _, late := r.askServer(ctx, t, at) // the place is never given back without a result
+			found, _, late := r.askServer(ctx, t, at) // a place that is kept until the request ends: only so many are let go
 			if found != nil {
 				res = *found
 			}

@@ -129,12 +129,12 @@ func (r *remoteTier) setsOf(ctx context.Context, index cache.Digest) []remotecac
 // lookup asks for a key, and notes that this build has asked.
 func (r *remoteTier) lookup(ctx context.Context, key cache.Digest, inline ...string) *remotecache.Value {
 	v := r.client.Lookup(ctx, []remotecache.Key{remotecache.Key(key)}, inline...)[0]
+	if v != nil {
+		r.helps()
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.asked[key] = ctx.Err() == nil
-	if v != nil {
-		r.helped = time.Now()
-	}
 	return v
 }
 

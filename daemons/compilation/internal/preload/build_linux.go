@@ -399,9 +399,6 @@ func clientOf(client, exe string) (string, error) {
 	text = append(text, "\x00replibuild-go="+exe...)
 	sum := sha256.Sum256(text)
 	named := filepath.Join(filepath.Dir(client), hex.EncodeToString(sum[:16])+clientEnding)
-	if _, err := os.Stat(named); err == nil {
-		return named, nil
-	}
 	return named, unpack(text, named)
 }
 

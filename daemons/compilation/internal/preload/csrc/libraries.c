@@ -126,7 +126,7 @@ WRAP(void *, dlopen, (const char *path, int flags)) {
 	return REAL(dlopen)(path, flags);
 }
 
-/* A namespace of its own has a C library of its own, of which nothing is seen. */
+/* A new namespace loads its own copy of the C library. Our wrappers do not see the calls of that copy. */
 WRAP(void *, dlmopen, (long space, const char *path, int flags)) {
 	if (space)
 		note_flags(RAW_CALLS);
@@ -139,12 +139,11 @@ WRAP(void *, dlmopen, (long space, const char *path, int flags)) {
 #pragma GCC pop_options
 #endif
 
-static void note_at_end(void) {
+/* exit() calls it as a destructor, and the wrappers below where there are none. */
+__attribute__((destructor)) static void note_at_end(void) {
 	if (tracing())
 		note_new_libraries();
 }
-
-__attribute__((destructor)) static void at_end(void) { note_at_end(); }
 
 #define WRAP_END(name)                                                                                \
 	WRAP(__attribute__((noreturn)) void, name, (int code)) {                                      \

@@ -4,7 +4,8 @@
 
 #include <spawn.h>
 
-/* The folder to which the last list of actions that changed it leads. */
+/* The folder to which a list of actions leads. Of two such lists that are in use at once only the
+ * last one is known: the trace is incomplete then. */
 static const void *moving;
 static char moved_to[4096];
 
@@ -38,7 +39,10 @@ WRAP(int, posix_spawn_file_actions_addopen, (void *actions, int fd, const char *
 
 /* moves_to keeps a folder, NULL for one that is not known. A second change is not followed. */
 static void moves_to(const void *actions, const char *path) {
-	int again = __atomic_exchange_n(&moving, actions, __ATOMIC_RELAXED) == actions;
+	const void *last = __atomic_exchange_n(&moving, actions, __ATOMIC_RELAXED);
+	int again = last == actions;
+	if (last && !again)
+		note_lost();
 	moved_to[0] = 0;
 	if (path && !again && strlen(path) < sizeof moved_to)
 		strcpy(moved_to, path);
@@ -46,11 +50,15 @@ static void moves_to(const void *actions, const char *path) {
 		note_existing(AT_FDCWD, path, 0);
 }
 
-WRAP(int, posix_spawn_file_actions_init, (void *actions)) {
-	if (actions == __atomic_load_n(&moving, __ATOMIC_RELAXED))
-		__atomic_store_n(&moving, NULL, __ATOMIC_RELAXED);
-	return REAL(posix_spawn_file_actions_init)(actions);
-}
+/* A list that begins or ends leads nowhere. */
+#define WRAP_LIST(name)                                                                               \
+	WRAP(int, name, (void *actions)) {                                                            \
+		if (actions == __atomic_load_n(&moving, __ATOMIC_RELAXED))                            \
+			__atomic_store_n(&moving, NULL, __ATOMIC_RELAXED);                            \
+		return REAL(name)(actions);                                                           \
+	}
+WRAP_LIST(posix_spawn_file_actions_init)
+WRAP_LIST(posix_spawn_file_actions_destroy)
 
 #define WRAP_MOVE(name, type, to, path)                                                               \
 	WRAP(int, name, (void *actions, type to)) {                                                   \

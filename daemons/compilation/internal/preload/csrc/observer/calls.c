@@ -203,8 +203,8 @@ int call_info(pid_t tid, struct call_info *info) {
 	errno = 0;
 	if (ptrace(PTRACE_GET_SYSCALL_INFO, tid, (void *)sizeof *info, info) > 0)
 		return 1;
-	if (errno != ESRCH && !settings.trying)
-		note_lost(); /* else it was killed */
+	if (errno != ESRCH && !settings.trying) /* ESRCH: it was killed */
+		note_lost();
 	return 0;
 }
 
