@@ -34,6 +34,7 @@ func TestCallsBehindOthers(t *testing.T) {
 		"what a spawned child opens": {text: `#include <spawn.h>` + "\n" + `#include <sys/wait.h>` + "\n" + `int main() { pid_t p; char *a[] = {"true", 0}, *e[] = {0};
 			posix_spawn_file_actions_t x, y; posix_spawn_file_actions_init(&x); posix_spawn_file_actions_addopen(&x, 0, "f", O_RDONLY, 0);
 			posix_spawn_file_actions_addopen(&x, 1, "none", O_RDONLY, 0); posix_spawn(&p, "/bin/true", &x, 0, a, e); waitpid(p, 0, 0);
+			posix_spawn_file_actions_addchdir_np(&x, "/"); posix_spawn_file_actions_destroy(&x);
 			posix_spawn_file_actions_init(&y); posix_spawn_file_actions_addchdir_np(&y, "d"); posix_spawn_file_actions_addopen(&y, 0, "a", O_RDONLY, 0);
 			return posix_spawn(&p, "/bin/true", &y, 0, a, e); }`, read: "f d/a", missed: "none"},
 		"files of the C library": {text: `#include <mntent.h>` + "\n" + `#include <sys/mman.h>` + "\n" + `int main() { setmntent("f", "r"); setmntent("none", "r");
@@ -71,8 +72,10 @@ func TestCallsThatAreNotFollowed(t *testing.T) {
 		"a C library of its own": `#include <dlfcn.h>` + "\n" + `int main() { dlmopen(LM_ID_NEWLM, "libm.so.6", RTLD_NOW); return 0; }`,
 		"the C library by name":  `#include <dlfcn.h>` + "\n" + `int main() { dlopen("libc.so.6", RTLD_NOW); return 0; }`,
 		"a folder of a thread":   `#include <sched.h>` + "\n" + `int main() { unshare(CLONE_FS); return 0; }`,
-		"another root":           `#include <stdlib.h>` + "\n" + `int main() { if (chroot("d")) abort(); return 0; }`,
-		"io_uring":               `#include <sys/syscall.h>` + "\n" + `int main() { syscall(SYS_io_uring_setup, 0, 0); return 0; }`,
+		"two spawns with folders": `#include <spawn.h>` + "\n" + `int main() { posix_spawn_file_actions_t x, y; posix_spawn_file_actions_init(&x); posix_spawn_file_actions_init(&y);
+			posix_spawn_file_actions_addchdir_np(&x, "d"); posix_spawn_file_actions_addchdir_np(&y, "/"); return posix_spawn_file_actions_addopen(&x, 0, "a", 0, 0); }`,
+		"another root": `#include <stdlib.h>` + "\n" + `int main() { if (chroot("d")) abort(); return 0; }`,
+		"io_uring":     `#include <sys/syscall.h>` + "\n" + `int main() { syscall(SYS_io_uring_setup, 0, 0); return 0; }`,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
