@@ -295,6 +295,11 @@ func (s *State) put(u *Unit) {
 func (s *State) finished(b ipc.BuildFinished, at time.Time) {
 	c := s.Current
 	c.Finished, c.OK, c.Cancelled, c.Ended, c.Detail = true, b.OK, b.Cancelled, at, b.Detail
+	// A process that builds beside the daemons tells of its build when it has begun: then it is
+	// longer than its events.
+	if begun := at.Add(-time.Duration(b.Seconds * float64(time.Second))); begun.Before(c.Started) {
+		c.Started = begun
+	}
 	hits := c.Hits()
 	c.Counts, c.Links, c.InPlace = b.Counts, b.Links, max(0, b.Cached-hits)
 	c.queue = nil

@@ -358,3 +358,14 @@ func TestWhenADaemonDied(t *testing.T) {
 		t.Errorf("it runs again: %v", at)
 	}
 }
+
+// A build that was announced late takes as long as it says, in the summary as in the history.
+func TestAnnouncedLate(t *testing.T) {
+	t.Parallel()
+	s := New("/p", "p-1")
+	s.Apply(event(time.Second, "b1", ipc.BuildStarted{}))
+	s.Apply(event(2*time.Second, "b1", ipc.BuildFinished{OK: true, Seconds: 1.5}))
+	if took, told := s.Current.Elapsed(t0).Seconds(), s.History[0].Seconds; took != 1.5 || told != 1.5 {
+		t.Errorf("%v and %v s", took, told)
+	}
+}
